@@ -1,0 +1,161 @@
+"""The category table: code, name, colour, and where S-101 keeps it; a user's own scheme has the same shape.
+
+CATCOA is attribute 15 of S-57 (IHO S-57 Edition 3.1, Appendix A); value 11 came with Edition 3.1. In S-101 only 1, 2,
+6, 7, 8 and 10 stayed with ``categoryOfCoastline``, the other five moved to ``natureOfSurface``.
+
+The colours were optimised for this table: the smallest CIEDE2000 difference between any two of them is 16, in normal
+vision as well as in full protanopia, deuteranopia and tritanopia (``tests/test_categories.py`` measures it).
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from littoral.errors import InputError
+
+UNKNOWN_COLOUR = "#B4B4B4"
+"""Of whatever has no category: null in the chart, unclassified on the map."""
+
+
+@dataclass(frozen=True)
+class Category:
+    """One kind of shore."""
+
+    code: int
+    """Value of the class field: CATCOA's own number, or the user's."""
+    name: str
+    """What a person reads, in lower case as in S-57."""
+    colour: str
+    """``#RRGGBB``, for maps and legends."""
+    s101: str = ""
+    """Where S-101 keeps it: ``attribute=value``; empty for a user's own."""
+
+    @property
+    def rgb(self) -> tuple[int, int, int]:
+        """Red, green and blue, each 0 to 255.
+
+        >>> CATCOA[10].rgb
+        (24, 106, 219)
+        """
+        return tuple(bytes.fromhex(self.colour[1:]))  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class Scheme(Mapping[int, Category]):
+    """A table of categories by code; codes it does not list get a name and a colour of their own.
+
+    >>> CATCOA[3].name, CATCOA[3].s101
+    ('sandy shore', 'natureOfSurface=4')
+    >>> CATCOA.get(70) is None, CATCOA.category(70).name
+    (True, 'category 70')
+    """
+
+    categories: tuple[Category, ...]
+
+    def __getitem__(self, code: int) -> Category:
+        for category in self.categories:
+            if category.code == code:
+                return category
+        raise KeyError(code)
+
+    def __iter__(self) -> Iterator[int]:
+        return (category.code for category in self.categories)
+
+    def __len__(self) -> int:
+        return len(self.categories)
+
+    def category(self, code: int) -> Category:
+        """The category of a code, or one made up from the code where the table does not know it."""
+        return self.get(code) or Category(code, f"category {code}", _SPARE_COLOURS[code % len(_SPARE_COLOURS)])
+
+    def code_of(self, value: object) -> int:
+        """Code of a field's value, given as a whole number or as a name in any case.
+
+        Raises:
+            InputError: a text that is no category's name, or a number that is not whole.
+
+        >>> CATCOA.code_of("Mangrove"), CATCOA.code_of(7.0), CATCOA.code_of("7")
+        (7, 7, 7)
+        """
+        text = str(value).strip()
+        for category in self.categories:
+            if category.name.casefold() == text.casefold():
+                return category.code
+        try:
+            number = float(text)
+        except ValueError:
+            number = float("nan")
+        if number.is_integer():
+            return int(number)
+        known = ", ".join(category.name for category in self.categories)
+        raise InputError(f"class {text!r}", "is neither a whole number nor a name in the category table",
+                         f"use one of {known}, or pass your own table with --categories")  # fmt: skip
+
+
+CATCOA = Scheme(
+    (
+        Category(1, "steep coast", "#442205", "categoryOfCoastline=1"),
+        Category(2, "flat coast", "#A89A86", "categoryOfCoastline=2"),
+        Category(3, "sandy shore", "#F7F73C", "natureOfSurface=4"),
+        Category(4, "stony shore", "#88686B", "natureOfSurface=5"),
+        Category(5, "shingly shore", "#A4A8F7", "natureOfSurface=7"),
+        Category(6, "glacier (seaward end)", "#8EF0EC", "categoryOfCoastline=6"),
+        Category(7, "mangrove", "#052D30", "categoryOfCoastline=7"),
+        Category(8, "marshy shore", "#A1B83C", "categoryOfCoastline=8"),
+        Category(9, "coral reef", "#CD3B31", "natureOfSurface=14"),
+        Category(10, "ice coast", "#186ADB", "categoryOfCoastline=10"),
+        Category(11, "shelly shore", "#912175", "natureOfSurface=17"),
+    )
+)
+"""S-57's category of coastline."""
+
+# For codes that no table knows; drawn from the same colours so that a map stays readable.
+_SPARE_COLOURS = ("#E07B00", "#5B8C85", "#D16BA5", "#3D4F9F", "#7A9E1F", "#B0413E", "#4FB0C6")
+
+
+def user_scheme(names: Mapping[int, str] | Iterable[tuple[int, str]], colours: Mapping[int, str] | None = None) -> Scheme:
+    """A user's own table from codes and names; colours not given are taken from a fixed list, in the order of codes.
+
+    >>> user_scheme({20: "sea wall", 10: "dune"})[10].name
+    'dune'
+    """
+    chosen = dict(colours or {})
+    ordered = sorted(dict(names).items())
+    return Scheme(
+        tuple(
+            Category(code, name, chosen.get(code) or _SPARE_COLOURS[index % len(_SPARE_COLOURS)])
+            for index, (code, name) in enumerate(ordered)
+        )
+    )
+
+
+def read_categories(path: Path) -> Scheme:
+    """Read a user's table: CSV with the columns ``code``, ``name`` and, if wanted, ``colour`` (#RRGGBB).
+
+    Raises:
+        InputError: not such a table, a code twice, or a colour of another form.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(path, f"cannot be read ({error})", "pass a CSV with the columns code, name, colour") from error
+    names: dict[int, str] = {}
+    colours: dict[int, str] = {}
+    for number, row in enumerate(rows, start=2):
+        code, name, colour = row.get("code") or "", row.get("name") or "", row.get("colour") or ""
+        if not re.fullmatch(r"-?\d+", code.strip()) or not name.strip() or int(code) in names:
+            raise InputError(path, f"line {number} has code {code!r} and name {name!r}",
+                             "give each line a whole number of its own as code, and a name")  # fmt: skip
+        names[int(code)] = name.strip()
+        if colour.strip():
+            if not re.fullmatch(r"#[0-9A-Fa-f]{6}", colour.strip()):
+                raise InputError(path, f"line {number} has colour {colour!r}", "write colours as #RRGGBB")
+            colours[int(code)] = colour.strip().upper()
+    if not names:
+        raise InputError(path, "has no categories", "write one line each, under the heading code,name,colour")
+    return user_scheme(names, colours)

@@ -1,0 +1,48 @@
+"""One base error and a few children; every message names the thing, its value and what to do next.
+
+>>> str(InputError("bay.tif", "has no band B08", "pass --bands with some of B02, B03, B04"))
+'bay.tif has no band B08: pass --bands with some of B02, B03, B04.'
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class LittoralError(Exception):
+    """Base of all errors that littoral raises on purpose: one sentence, ``what`` is wrong and its ``remedy``."""
+
+    def __init__(self, subject: object, what: str, remedy: str) -> None:
+        super().__init__(f"{subject} {what}: {remedy}.")
+        self.subject = str(subject)
+        self.what = what
+        self.remedy = remedy
+
+
+class InputError(LittoralError):
+    """A file, a value or an argument cannot be used."""
+
+
+class ExistsError(LittoralError):
+    """An output is already there and nobody allowed to replace it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, "exists already", "pass --overwrite (overwrite=True) or choose another name")
+
+
+class WriteError(LittoralError):
+    """The disk refused an output; what was there before is as it was."""
+
+    def __init__(self, path: Path, reason: OSError) -> None:
+        super().__init__(
+            path,
+            f"could not be written ({reason.strerror or reason})",
+            "free some space or choose another place, then run the same command again; nothing was left half-written",
+        )
+
+
+class MissingExtraError(LittoralError):
+    """An optional library is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(what, "needs a library that is not installed", f'run: pip install "littoral[{extra}]"')

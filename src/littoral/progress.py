@@ -1,0 +1,34 @@
+"""How long work says how far it is: functions take a ``track`` and walk through what it returns.
+
+The doors decide what is shown: the command line passes :func:`bar`, Python callers get :func:`silent` by default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Track(Protocol):
+    """Called with the work, its number of steps and what it is; yields the same items in the same order."""
+
+    def __call__(self, items: Iterable[T], total: int, description: str) -> Iterable[T]: ...
+
+
+def silent(items: Iterable[T], total: int, description: str) -> Iterable[T]:
+    """Show nothing.
+
+    >>> list(silent("abc", 3, "letters"))
+    ['a', 'b', 'c']
+    """
+    return items
+
+
+def bar(items: Iterable[T], total: int, description: str) -> Iterator[T]:
+    """Show a progress bar with the time left on standard error."""
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(items, description, total=total, console=Console(stderr=True), transient=False)

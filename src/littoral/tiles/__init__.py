@@ -1,0 +1,22 @@
+"""Rectangles and scenes to tiles: the one path from rectangle to array, Labeled_Tiles on disk, leak-free splits."""
+
+from littoral.tiles.cutting import CLASSIFIED, NODATA, OUTSIDE, Tile, TileSpec, cut_tiles
+from littoral.tiles.labeled import ExportSummary, TileSet, export_tiles, read_tile, read_tiles
+from littoral.tiles.splits import Split, ground_pairs, split_tiles
+
+__all__ = [
+    "CLASSIFIED",
+    "NODATA",
+    "OUTSIDE",
+    "ExportSummary",
+    "Split",
+    "Tile",
+    "TileSet",
+    "TileSpec",
+    "cut_tiles",
+    "export_tiles",
+    "ground_pairs",
+    "read_tile",
+    "read_tiles",
+    "split_tiles",
+]

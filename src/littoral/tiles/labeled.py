@@ -1,0 +1,678 @@
+"""``Labeled_Tiles`` folders: images with one class each, as deep-learning tools of GIS export and read them.
+
+Layout::
+
+    images/000000000.tif     9-digit running number; GeoTIFF with band names and, where pixels are missing, a mask
+    labels/000000000.xml     PASCAL-VOC-style, one object whose name is the class value
+    map.txt                  one line per tile: images\\000000000.tif␠␠labels\\000000000.xml␠
+    stats.txt                for people
+    esri_accumulated_stats.json, esri_model_definition.emd
+
+``map.txt`` is written last: a tile is in the folder when it is in the map.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import tempfile
+import warnings
+import xml.etree.ElementTree as ET
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import rasterio
+import shapely
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import MemoryFile
+
+from littoral.categories import CATCOA, UNKNOWN_COLOUR, Category, Scheme
+from littoral.errors import InputError, WriteError
+from littoral.imagery import AS_STORED, Band, Scene, Values, dtype_of, open_scene, select_bands, stored_as, valid_values
+from littoral.progress import Track, silent
+from littoral.tiles.cutting import CLASSIFIED, Tile, TileSpec, cut_tiles
+from littoral.vectors import require_column
+
+MAP, STATS, ACCUMULATED, DEFINITION = "map.txt", "stats.txt", "esri_accumulated_stats.json", "esri_model_definition.emd"
+
+
+@dataclass(frozen=True)
+class ExportSummary:
+    """What :func:`export_tiles` did."""
+
+    folders: tuple[Path, ...]
+    """Labeled_Tiles folders written to."""
+    per_class: Mapping[str, int]
+    """Tiles written in this run, by category name."""
+    skipped: Mapping[str, int]
+    """Rectangles without a tile, by reason."""
+
+    @property
+    def written(self) -> int:
+        """Tiles written in this run."""
+        return sum(self.per_class.values())
+
+    def __str__(self) -> str:
+        classes = ", ".join(f"{name} {count}" for name, count in self.per_class.items())
+        skipped = ", ".join(f"{count} {reason}" for reason, count in self.skipped.items() if count)
+        return f"{self.written} tiles ({classes or 'none'})" + (f"; left out: {skipped}" if skipped else "")
+
+
+@dataclass(frozen=True)
+class TileSet:
+    """Labelled tiles on disk, of one or several folders."""
+
+    paths: tuple[Path, ...]
+    """Image files, in the order of the folders and their maps."""
+    codes: NDArray[np.int64]
+    """(tiles,), class value of each."""
+    categories: tuple[Category, ...]
+    """Classes that occur, ordered by name as text: the order in which a network's outputs and a package's Classes
+    stand, because one consumer sorts names and another takes them as listed."""
+    bands: tuple[str, ...]
+    """Band names, in the order of a tile's first axis."""
+    size_px: int
+    """Width and height of a tile."""
+    dtype: str
+    """NumPy type of the values."""
+    footprints: NDArray[np.object_]
+    """(tiles,), outlines on the ground in EPSG:4326 (longitude may run beyond 180); None without georeference."""
+    cell_size: tuple[float, float]
+    """Of the first tile: width and height of a pixel in the units of its CRS."""
+    cell_epsg: int | None
+    """EPSG code of the first tile's CRS."""
+    origin: Mapping[str, Any] = field(default_factory=dict)
+    """How littoral cut them (raw, min_valid, pixels); empty for folders made by other programs."""
+    missing_labels: int = 0
+    """Images in the maps whose label file is not there."""
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @property
+    def targets(self) -> NDArray[np.int64]:
+        """(tiles,), index into :attr:`categories`."""
+        index = {category.code: position for position, category in enumerate(self.categories)}
+        return np.array([index[int(code)] for code in self.codes], np.int64)
+
+    def subset(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> TileSet:
+        """The chosen tiles; categories stay as they are."""
+        chosen = np.arange(len(self))[keep]
+        return TileSet(tuple(self.paths[i] for i in chosen), self.codes[chosen], self.categories, self.bands,
+                       self.size_px, self.dtype, self.footprints[chosen], self.cell_size, self.cell_epsg,
+                       self.origin, self.missing_labels)  # fmt: skip
+
+
+def export_tiles(
+    scene: Scene | str | Path,
+    rectangles: gpd.GeoDataFrame,
+    out: str | Path,
+    *,
+    class_field: str = "CATCOA",
+    tile_size: int = 256,
+    bands: Iterable[str | int] | None = None,
+    raw: bool = False,
+    min_valid: float = 0.5,
+    per_category: bool = False,
+    categories: Scheme = CATCOA,
+    track: Track = silent,
+) -> ExportSummary:
+    """Cut a tile for each labelled rectangle and write Labeled_Tiles; a folder that exists is appended to.
+
+    Nothing appears in the folder before all tiles are cut, so a failure leaves it as it was.
+
+    Args:
+        scene: A scene, or the path to one.
+        rectangles: Polygons with the class field; rows where it is null are left out and counted.
+        out: The folder; with ``per_category`` the folder of folders ``Category_<code>``.
+        class_field: Whole numbers, or names of ``categories``.
+        tile_size: Width and height of a tile, pixels of the scene.
+        bands: Names or numbers from 1; None for all.
+        raw: Keep stored values even where a Sentinel-2 offset is known.
+        min_valid: Smallest share of a rectangle's own pixels that must be valid.
+        per_category: One folder for each category.
+        categories: Names and colours of the codes.
+        track: Shows progress, a step per rectangle.
+
+    Raises:
+        InputError: a field, band or overlap that is missing, or a folder of other bands or tile size.
+        WriteError: the disk refused.
+    """
+    scene = scene if isinstance(scene, Scene) else open_scene(scene)
+    out = Path(out)
+    if tile_size < 8:
+        raise InputError(f"tile size {tile_size}", "is too small", "pass a number of pixels, e.g. 256")
+    if not 0 <= min_valid <= 1:
+        raise InputError(f"min_valid {min_valid}", "is no share", "pass a number from 0 to 1")
+    column = require_column(rectangles, class_field, "the table of rectangles")
+    labelled = rectangles[rectangles[column].notna()]
+    if labelled.empty:
+        raise InputError(f"field {column}", "is null in every row", "label the rectangles or choose another --class-field")
+    codes = [categories.code_of(value) for value in labelled[column]]
+    chosen = select_bands(scene, None if bands is None else list(bands))
+    spec = TileSpec(tile_size, tuple(band.name for band in chosen), raw, min_valid)
+
+    done: Counter[str] = Counter()
+    skipped = Counter({f"without {column}": len(rectangles) - len(labelled)})
+    names = {code: out / f"Category_{code}" if per_category else out for code in sorted(set(codes))}
+    with ExitStack() as stack:
+        folders = {path: stack.enter_context(_FolderWriter(path, scene, chosen, spec, categories, column))
+                   for path in dict.fromkeys(names.values())}  # fmt: skip
+        identity = labelled["ID"].tolist() if "ID" in labelled else labelled.index.tolist()
+        for tile in track(cut_tiles(scene, labelled, spec), len(labelled), "cutting tiles"):
+            code = codes[tile.position]
+            if tile.status == CLASSIFIED:
+                folders[names[code]].add(tile, code, identity[tile.position])
+                done[categories.category(code).name] += 1
+            else:
+                skipped[tile.status] += 1
+        for folder in folders.values():
+            folder.commit()
+    return ExportSummary(tuple(folders), dict(sorted(done.items())), dict(skipped))
+
+
+def read_tiles(
+    path: str | Path | Iterable[str | Path], *, categories: Scheme = CATCOA, track: Track = silent
+) -> TileSet:
+    """Read what Labeled_Tiles folders hold, pixels left on disk; several folders become one set.
+
+    Args:
+        path: A folder, a folder of such folders, or a list of either.
+        categories: Colours, and names where a folder's own name of a class is just its number.
+        track: Shows progress, a step per tile.
+
+    Raises:
+        InputError: no such folder, one without the needed files or with bands or a tile size of its own, a label that
+            cannot be resolved, a tile that cannot be read.
+    """
+    folders = [folder for given in ([path] if isinstance(path, str | Path) else path) for folder in _folders(Path(given))]
+    if not folders:
+        raise InputError("the list of tile folders", "is empty", "pass the folder that littoral tiles wrote")
+    entries: list[tuple[Path, int]] = []
+    found: dict[int, Category] = {}
+    missing = 0
+    for folder in folders:
+        listed, classes, absent = _read_folder(folder, categories)
+        entries += listed
+        missing += absent
+        # Of several names for one value, the first wins.
+        found = {**classes, **found}
+    if not entries:
+        raise InputError(folders[0], "holds no labelled tile", "export tiles first, with littoral tiles")
+    heads = [_read_head(image) for image, _ in track(entries, len(entries), "reading tile headers")]
+    first = heads[0]
+    for (image, _), head in zip(entries, heads, strict=True):
+        if (head.count, head.size) != (first.count, first.size):
+            raise InputError(image, f"has {head.count} bands of {head.size} pixels, {entries[0][0]} has "
+                             f"{first.count} of {first.size}", "train on tiles of one kind")  # fmt: skip
+        if head.bands != first.bands:
+            raise InputError(image, f"has bands {', '.join(head.bands)}, {entries[0][0]} has {', '.join(first.bands)}",
+                             "train on tiles of the same bands in the same order")  # fmt: skip
+        if np.dtype(head.dtype).kind != np.dtype(first.dtype).kind:
+            raise InputError(image, f"holds {head.dtype} values, {entries[0][0]} {first.dtype}",
+                             "train on tiles of one scaling")  # fmt: skip
+    codes = np.array([code for _, code in entries], np.int64)
+    present = sorted((found[code] for code in sorted(set(codes.tolist()))), key=lambda category: category.name)
+    return TileSet(
+        tuple(image for image, _ in entries),
+        codes,
+        tuple(present),
+        first.bands,
+        first.size,
+        first.dtype,
+        _footprints(heads),
+        first.cell_size,
+        None if first.crs is None else first.crs.to_epsg(),
+        _origin(folders),
+        missing,
+    )
+
+
+def read_tile(path: str | Path) -> tuple[Values, NDArray[np.bool_]]:
+    """Values ``(bands, height, width)`` of one tile and the mask ``(height, width)`` of pixels valid in all bands.
+
+    Raises:
+        InputError: not a raster that can be read to its end.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(path) as image:
+                values = image.read()
+                has_mask = any(flag.name == "per_dataset" for flag in image.mask_flag_enums[0])
+                valid = image.read_masks(1) > 0 if has_mask else np.ones(values.shape[1:], bool)
+                if not has_mask:
+                    for plane, nodata in zip(values, image.nodatavals, strict=True):
+                        valid &= valid_values(plane, nodata)
+    except RasterioError as error:
+        raise InputError(path, f"could not be read ({error})", "export it again or take it out of map.txt") from error
+    return values, valid
+
+
+class _FolderWriter:
+    """Collects tiles of one folder beside it; :meth:`commit` puts them in place, leaving without it drops them."""
+
+    def __init__(
+        self, folder: Path, scene: Scene, bands: tuple[Band, ...], spec: TileSpec, scheme: Scheme, class_field: str
+    ) -> None:
+        self.folder, self.scene, self.spec, self.scheme = folder, scene, spec, scheme
+        self.dtype = dtype_of(bands, spec.raw)
+        rules = [stored_as(band, spec.raw) for band in bands]
+        self.nodata = None if bands[0].nodata is None and not rules[0].add else rules[0].fill
+        meanings = {rule.meaning for rule in rules}
+        self.origin = {
+            "Raw": spec.raw,
+            "MinValid": spec.min_valid,
+            "Placement": "centred",
+            "ClassField": class_field,
+            "Pixels": meanings.pop() if len(meanings) == 1 else AS_STORED,
+        }
+        self.old = self._existing()
+        self.lines: list[str] = []
+        self.counts: Counter[int] = Counter()
+        self.areas: dict[int, list[float]] = {}
+        self.stats = _BandStats.of(self.old.get("BandStatsState", []), len(bands))
+        self.next = int(self.old.get("NextTileIndex", 0))
+
+    def __enter__(self) -> _FolderWriter:
+        parent = next(parent for parent in self.folder.absolute().parents if parent.is_dir())
+        try:
+            self.stage = Path(tempfile.mkdtemp(prefix=f".{self.folder.name}-", dir=parent))
+            for name in ("images", "labels"):
+                (self.stage / name).mkdir()
+        except OSError as error:
+            raise WriteError(self.folder, error) from error
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        shutil.rmtree(self.stage, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise WriteError(self.folder, error) from error
+
+    def add(self, tile: Tile, code: int, identity: object) -> None:
+        stem = f"{self.next:09d}"
+        tags = {"RECTANGLE": str(identity), "VALID_SHARE": f"{tile.valid_share:.4f}", "SCENE": self.scene.name}
+        image = _tiff(tile, self.scene.crs, self.dtype, self.spec.bands, self.nodata, tags)
+        # Written by Python, not by GDAL, so that a full disk is an error at once.
+        (self.stage / "images" / f"{stem}.tif").write_bytes(image)
+        (self.stage / "labels" / f"{stem}.xml").write_text(_label_xml(stem, tile, code), encoding="utf-8")
+        self.lines.append(f"images\\{stem}.tif  labels\\{stem}.xml \n")
+        left, upper, right, lower = tile.box_px
+        x, y = self.scene.cell_size
+        self.areas.setdefault(code, []).append((right - left) * (lower - upper) * x * y)
+        self.counts[code] += 1
+        self.stats.add(tile.values, tile.valid)
+        self.next += 1
+
+    def commit(self) -> None:
+        if not self.lines:
+            return
+        old_map = (self.folder / MAP).read_text(encoding="utf-8") if (self.folder / MAP).exists() else ""
+        accumulated = self._accumulated()
+        definition = self._definition(accumulated)
+        for name, text in (
+            (ACCUMULATED, json.dumps(accumulated, indent=1)),
+            (DEFINITION, json.dumps(definition, indent=1)),
+            (STATS, _stats_text(accumulated)),
+            (MAP, old_map + "".join(self.lines)),
+        ):
+            (self.stage / name).write_text(text, encoding="utf-8")
+        for name in ("images", "labels"):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+            for file in sorted((self.stage / name).iterdir()):
+                os.replace(file, self.folder / name / file.name)
+        for name in (STATS, ACCUMULATED, DEFINITION, MAP):
+            os.replace(self.stage / name, self.folder / name)
+
+    def _existing(self) -> dict[str, Any]:
+        """What the folder says of itself, checked to take tiles of this kind."""
+        if not self.folder.exists() or (self.folder.is_dir() and not any(self.folder.iterdir())):
+            return {}
+        if not (self.folder / MAP).exists():
+            raise InputError(self.folder, "exists and is no Labeled_Tiles folder", "choose a new folder")
+        old = _read_json(self.folder / ACCUMULATED)
+        size = (old.get("TileSizeX"), old.get("TileSizeY"))
+        if size != (self.spec.size_px, self.spec.size_px):
+            raise InputError(self.folder, f"holds tiles of {size[0]} x {size[1]} pixels, these have {self.spec.size_px}",
+                             "append tiles of the same size, or choose a new folder")  # fmt: skip
+        bands = list(old.get("InputRastersProps", {}).get("BandNames", []))
+        if bands != list(self.spec.bands):
+            raise InputError(self.folder, f"holds tiles of bands {', '.join(bands)}, these have "
+                             f"{', '.join(self.spec.bands)}", "append tiles of the same bands in the same order, "
+                             "or choose a new folder")  # fmt: skip
+        made = _read_json(self.folder / DEFINITION).get("Littoral", {})
+        for key in ("Raw", "Pixels"):
+            if key in made and made[key] != self.origin[key]:
+                raise InputError(self.folder, f"holds tiles with {key} {made[key]}, these have {self.origin[key]}",
+                                 "append tiles of the same scaling, or choose a new folder")  # fmt: skip
+        return old
+
+    def _accumulated(self) -> dict[str, Any]:
+        old = self.old
+        old_features = old.get("FeatureStats", {})
+        classes = {int(entry["ClassValue"]): str(entry["ClassName"]) for entry in old.get("Classes", [])}
+        old_counts = dict(zip(classes, old_features.get("NumFeaturesPerClass", []), strict=True))
+        old_areas = dict(zip(classes, old_features.get("FeatureAreaPerClass", []), strict=True))
+        for code in self.counts:
+            classes.setdefault(code, self.scheme.category(code).name)
+        codes = sorted(classes)
+        counts = [int(old_counts.get(code, 0)) + self.counts[code] for code in codes]
+        total = sum(counts)
+        x, y = self.scene.cell_size
+        epsg = self.scene.crs.to_epsg()
+        cell = {"x": x, "y": y, "spatialReference": {"wkid": epsg, "latestWkid": epsg}}
+        return {
+            "Version": 1,
+            "NumBands": len(self.spec.bands),
+            "TileSizeX": self.spec.size_px,
+            "TileSizeY": self.spec.size_px,
+            "NumClasses": len(codes),
+            "NumTiles": total,
+            "NumTilesAsDouble": float(total),
+            "NextTileIndex": self.next,
+            "OutputFeatures": True,
+            "MetaDataMode": "Labeled_Tiles",
+            "MinCellSize": old.get("MinCellSize", cell),
+            "MaxCellSize": old.get("MaxCellSize", cell),
+            "Classes": [{"ClassValue": code, "ClassName": classes[code]} for code in codes],
+            "FeatureStats": {
+                "NumClasses": len(codes),
+                "NumImagesTotal": total,
+                "NumFeaturesTotal": total,
+                "NumImagesPerClass": counts,
+                "NumFeaturesPerClass": counts,
+                "NumFeaturesPerImage": {"Min": 1, "Max": 1, "Mean": 1.0, "Sum": total, "Count": total},
+                "FeatureAreaPerClass": [_areas(old_areas.get(code), self.areas.get(code, [])) for code in codes],
+            },
+            "InputRastersProps": {
+                "RasterCount": len(self.spec.bands),
+                "SensorName": self.scene.tags.get("SENSOR", ""),
+                "BandNames": list(self.spec.bands),
+            },
+            "BandStatsState": self.stats.state(),
+        }
+
+    def _definition(self, accumulated: Mapping[str, Any]) -> dict[str, Any]:
+        stats = [
+            {"BandName": name, "Min": s["Min"], "Max": s["Max"], "Mean": s["Mean"], "StdDev": s["StdDev"]}
+            for name, s in zip(self.spec.bands, accumulated["BandStatsState"], strict=True)
+        ]
+        return {
+            "Framework": "",
+            "ModelConfiguration": "",
+            "ModelType": "ObjectClassification",
+            "ModelFile": "",
+            "MetaDataMode": "Labeled_Tiles",
+            "ImageHeight": self.spec.size_px,
+            "ImageWidth": self.spec.size_px,
+            "ExtractBands": list(range(len(self.spec.bands))),
+            "ImageSpaceUsed": "MAP_SPACE",
+            "InputRastersProps": accumulated["InputRastersProps"],
+            "AllTilesStats": stats,
+            "Classes": [
+                {
+                    "Value": entry["ClassValue"],
+                    "Name": entry["ClassName"],
+                    "Color": list(self.scheme.category(entry["ClassValue"]).rgb),
+                }
+                for entry in accumulated["Classes"]
+            ],
+            "Littoral": self.origin,
+        }
+
+
+@dataclass
+class _BandStats:
+    """Running statistics of valid pixels: mean (M1) and sum of squared deviations (M2), merged as Chan et al. do."""
+
+    count: float
+    minimum: NDArray[np.float64]
+    maximum: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    squares: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, state: list[dict[str, float]], bands: int) -> _BandStats:
+        if not state:
+            return cls(0.0, np.full(bands, np.inf), np.full(bands, -np.inf), np.zeros(bands), np.zeros(bands))
+        columns = (np.array([float(band[key]) for band in state]) for key in ("Min", "Max", "M1", "M2"))
+        return cls(float(state[0]["Num"]), *columns)
+
+    def add(self, values: Values, valid: NDArray[np.bool_]) -> None:
+        pixels = values[:, valid].astype(np.float64)
+        number = pixels.shape[1]
+        if not number:
+            return
+        mean = pixels.mean(axis=1)
+        delta, total = mean - self.mean, self.count + number
+        self.squares += ((pixels - mean[:, None]) ** 2).sum(axis=1) + delta**2 * self.count * number / total
+        self.mean += delta * number / total
+        self.minimum = np.minimum(self.minimum, pixels.min(axis=1))
+        self.maximum = np.maximum(self.maximum, pixels.max(axis=1))
+        self.count = total
+
+    def state(self) -> list[dict[str, float]]:
+        return [
+            {"Min": low, "Max": high, "Mean": mean, "StdDev": math.sqrt(m2 / self.count), "M1": mean, "M2": m2,
+             "Num": self.count}
+            for low, high, mean, m2 in zip(
+                self.minimum.tolist(), self.maximum.tolist(), self.mean.tolist(), self.squares.tolist(), strict=True)
+        ]  # fmt: skip
+
+
+def _areas(old: Mapping[str, float] | None, new: list[float]) -> dict[str, float]:
+    """Area of features of one class in squared units of the CRS."""
+    before = old if old and old.get("Count") else {"Min": math.inf, "Max": -math.inf, "Sum": 0.0, "Count": 0}
+    total, count = before["Sum"] + math.fsum(new), int(before["Count"]) + len(new)
+    low, high = min([before["Min"], *new]), max([before["Max"], *new])
+    return {"Min": low, "Max": high, "Mean": total / count, "Sum": total, "Count": count}
+
+
+def _tiff(
+    tile: Tile, crs: CRS, dtype: np.dtype[Any], bands: tuple[str, ...], nodata: float | None, tags: Mapping[str, str]
+) -> bytes:
+    count, height, width = tile.values.shape
+    with (
+        rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
+        MemoryFile() as memory,
+    ):
+        with memory.open(driver="GTiff", count=count, height=height, width=width, dtype=dtype.name,
+                         crs=rasterio.crs.CRS.from_wkt(crs.to_wkt()), transform=tile.transform, nodata=nodata,
+                         compress="deflate", zlevel=1, interleave="band") as image:  # fmt: skip
+            image.write(tile.values)
+            image.descriptions = bands
+            image.update_tags(**tags)
+            if not tile.valid.all():
+                image.write_mask(tile.valid)
+        return bytes(memory.getbuffer())
+
+
+def _label_xml(stem: str, tile: Tile, code: int) -> str:
+    count, height, width = tile.values.shape
+    left, upper, right, lower = tile.box_px
+    return (
+        '<?xml version="1.0"?>\n<annotation>\n'
+        f"    <filename>{stem}.tif</filename>\n"
+        "    <source><annotation>littoral</annotation></source>\n"
+        f"    <size><width>{width}</width><height>{height}</height><depth>{count}</depth></size>\n"
+        f"    <object><name>{code}</name>\n"
+        f"        <bndbox><xmin>{left:.2f}</xmin><ymin>{upper:.2f}</ymin>"
+        f"<xmax>{right:.2f}</xmax><ymax>{lower:.2f}</ymax></bndbox>\n"
+        "    </object>\n</annotation>\n"
+    )
+
+
+def _stats_text(accumulated: Mapping[str, Any]) -> str:
+    features = accumulated["FeatureStats"]
+    total = accumulated["NumTiles"]
+    size = f"{accumulated['NumBands']}*{accumulated['TileSizeY']}*{accumulated['TileSizeX']}"
+    heading = f"{'cls name':<24}{'cls value':>10}{'images':>10}{'features':>10}{'min size':>14}{'mean size':>14}{'max size':>14}"
+    rows = [
+        f"{entry['ClassName']:<24}{entry['ClassValue']:>10}{count:>10}{count:>10}"
+        f"{area['Min']:>14.2f}{area['Mean']:>14.2f}{area['Max']:>14.2f}"
+        for entry, count, area in zip(
+            accumulated["Classes"], features["NumFeaturesPerClass"], features["FeatureAreaPerClass"], strict=True
+        )
+    ]
+    head = [
+        f"images = {total} *{size}",
+        f"features = {total}",
+        "features per image = [min = 1, mean = 1.00, max = 1]",
+        f"classes = {len(rows)}",
+    ]
+    return "\n".join([*head, heading, *rows]) + "\n"
+
+
+def _folders(path: Path) -> list[Path]:
+    """The folder itself, or those in it that are Labeled_Tiles folders."""
+    if not path.is_dir():
+        raise InputError(path, "is not a folder", "pass the folder that littoral tiles wrote")
+    if (path / MAP).exists():
+        return [path]
+    inside = sorted(folder for folder in path.iterdir() if (folder / MAP).exists())
+    if not inside:
+        level = "pass the folder one level up" if (path.parent / MAP).exists() else "pass the folder that holds map.txt"
+        raise InputError(path, "is no Labeled_Tiles folder (no map.txt)", level)
+    return inside
+
+
+def _read_folder(folder: Path, scheme: Scheme) -> tuple[list[tuple[Path, int]], dict[int, Category], int]:
+    """Images with their class value, the classes by value, and how many labels are missing."""
+    classes = _classes(folder, scheme)
+    by_name = {category.name: code for code, category in classes.items()}
+    entries: list[tuple[Path, int]] = []
+    missing = 0
+    for number, line in enumerate((folder / MAP).read_text(encoding="utf-8-sig").splitlines(), start=1):
+        columns = line.replace("\\", "/").split()
+        if not columns:
+            continue
+        if len(columns) < 2:
+            raise InputError(folder / MAP, f"has no label in line {number}", "each line names an image and a label")
+        image, label = folder / columns[0], folder / columns[1]
+        if not label.exists():
+            missing += 1
+            continue
+        name = _label_name(label)
+        code = int(name) if name.lstrip("-").isdigit() else by_name.get(name)
+        if code is None or code not in classes:
+            raise InputError(label, f"names class {name!r}, which {DEFINITION} does not list",
+                             f"use one of {', '.join(map(str, classes))}")  # fmt: skip
+        entries.append((image, code))
+    return entries, classes, missing
+
+
+def _classes(folder: Path, scheme: Scheme) -> dict[int, Category]:
+    """Old spellings too; where a class is named by its number only, the scheme names it."""
+    entries = _read_json(folder / DEFINITION).get("Classes") or []
+    classes: dict[int, Category] = {}
+    for entry in entries:
+        value, name = entry.get("Value", entry.get("ClassValue")), entry.get("Name", entry.get("ClassName"))
+        try:
+            code = int(value)
+        except (TypeError, ValueError) as error:
+            raise InputError(folder / DEFINITION, f"has a class with value {value!r}", "make it a whole number") from error
+        rgb = entry.get("Color") or [-1, -1, -1]
+        own = "#{:02X}{:02X}{:02X}".format(*rgb) if min(rgb) >= 0 else UNKNOWN_COLOUR
+        known = scheme.get(code)
+        text = str(name) if name not in (None, "") else str(code)
+        if known and text in (str(code), known.name):
+            classes[code] = known
+        else:
+            classes[code] = Category(code, text, own if own != UNKNOWN_COLOUR else scheme.category(code).colour)
+    if not classes:
+        raise InputError(folder / DEFINITION, "lists no Classes", "export the folder again")
+    return classes
+
+
+def _label_name(label: Path) -> str:
+    try:
+        name = ET.parse(label).getroot().findtext("object/name")
+    except (ET.ParseError, OSError) as error:
+        raise InputError(label, f"cannot be read ({error})", "export the tile again") from error
+    if not name:
+        raise InputError(label, "names no class (object/name)", "export the tile again")
+    return name.strip()
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise InputError(path, f"cannot be read ({error})", "pass a whole Labeled_Tiles folder") from error
+    if not isinstance(content, dict):
+        raise InputError(path, "is no JSON object", "pass a whole Labeled_Tiles folder")
+    return content
+
+
+@dataclass(frozen=True)
+class _Head:
+    count: int
+    size: int
+    bands: tuple[str, ...]
+    dtype: str
+    crs: CRS | None
+    corners: NDArray[np.float64]
+    cell_size: tuple[float, float]
+
+
+def _read_head(image: Path) -> _Head:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(image) as file:
+                if file.width != file.height:
+                    raise InputError(image, f"is {file.width} x {file.height} pixels", "train on square tiles")
+                names = tuple(name or f"B{i}" for i, name in enumerate(file.descriptions, start=1))
+                crs = None if file.crs is None else _crs_of(file.crs.to_wkt())
+                size = file.width
+                corners = np.array([file.transform @ xy for xy in ((0, 0), (size, 0), (size, size), (0, size))])
+                cell = (abs(file.transform.a), abs(file.transform.e))
+                return _Head(file.count, size, names, file.dtypes[0], crs, corners, cell)
+    except RasterioError as error:
+        raise InputError(image, f"could not be read ({error})", "export it again or take it out of map.txt") from error
+
+
+_KNOWN_CRS: dict[str, CRS] = {}
+
+
+def _crs_of(wkt: str) -> CRS:
+    """One object per CRS: parsing the text for each of thousands of tiles would take most of the time."""
+    if wkt not in _KNOWN_CRS:
+        _KNOWN_CRS[wkt] = CRS.from_wkt(wkt)
+    return _KNOWN_CRS[wkt]
+
+
+def _footprints(heads: list[_Head]) -> NDArray[np.object_]:
+    out = np.full(len(heads), None, object)
+    groups = pd.Series([None if head.crs is None else head.crs.to_wkt() for head in heads])
+    for wkt, index in groups.groupby(groups).groups.items():
+        positions = np.asarray(index)
+        corners = np.stack([heads[i].corners for i in positions])
+        transformer = Transformer.from_crs(_crs_of(str(wkt)), "EPSG:4326", always_xy=True)
+        lon, lat = transformer.transform(corners[..., 0], corners[..., 1])
+        # Across the antimeridian longitudes run on, so that an outline stays in one piece.
+        lon = lon[:, :1] + (lon - lon[:, :1] + 180) % 360 - 180
+        out[positions] = shapely.polygons(np.stack([lon, lat], axis=-1))
+    return out
+
+
+def _origin(folders: list[Path]) -> dict[str, Any]:
+    origins = [_read_json(folder / DEFINITION).get("Littoral", {}) for folder in folders]
+    for folder, origin in zip(folders, origins, strict=True):
+        for key in ("Raw", "Pixels"):
+            if origin.get(key) != origins[0].get(key):
+                raise InputError(folder, f"has tiles with {key} {origin.get(key)}, {folders[0]} with "
+                                 f"{origins[0].get(key)}", "train on tiles of one scaling")  # fmt: skip
+    return dict(origins[0])
