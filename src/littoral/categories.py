@@ -92,8 +92,11 @@ class Scheme(Mapping[int, Category]):
         if number.is_integer():
             return int(number)
         known = ", ".join(category.name for category in self.categories)
-        raise InputError(f"class {text!r}", "is neither a whole number nor a name in the category table",
-                         f"use one of {known}, or pass your own table with --categories")  # fmt: skip
+        raise InputError(
+            f"class {text!r}",
+            "is neither a whole number nor a name in the category table",
+            f"use one of {known}, or pass your own table with --categories",
+        )
 
 
 CATCOA = Scheme(
@@ -117,7 +120,9 @@ CATCOA = Scheme(
 _SPARE_COLOURS = ("#E07B00", "#5B8C85", "#D16BA5", "#3D4F9F", "#7A9E1F", "#B0413E", "#4FB0C6")
 
 
-def user_scheme(names: Mapping[int, str] | Iterable[tuple[int, str]], colours: Mapping[int, str] | None = None) -> Scheme:
+def user_scheme(
+    names: Mapping[int, str] | Iterable[tuple[int, str]], colours: Mapping[int, str] | None = None
+) -> Scheme:
     """A user's own table from codes and names; colours not given are taken from a fixed list, in the order of codes.
 
     >>> user_scheme({20: "sea wall", 10: "dune"})[10].name
@@ -149,8 +154,11 @@ def read_categories(path: Path) -> Scheme:
     for number, row in enumerate(rows, start=2):
         code, name, colour = row.get("code") or "", row.get("name") or "", row.get("colour") or ""
         if not re.fullmatch(r"-?\d+", code.strip()) or not name.strip() or int(code) in names:
-            raise InputError(path, f"line {number} has code {code!r} and name {name!r}",
-                             "give each line a whole number of its own as code, and a name")  # fmt: skip
+            raise InputError(
+                path,
+                f"line {number} has code {code!r} and name {name!r}",
+                "give each line a whole number of its own as code, and a name",
+            )
         names[int(code)] = name.strip()
         if colour.strip():
             if not re.fullmatch(r"#[0-9A-Fa-f]{6}", colour.strip()):

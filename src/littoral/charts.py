@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
@@ -26,7 +27,7 @@ CRS = "EPSG:4326"
 _ATTRIBUTES = {"SORDAT": "string", "LNAM": "string", "CONVIS": "Int64", "CONRAD": "Int64", "VERDAT": "Int64"}
 
 # Columns of the cell's DSID record and what they are called here.
-_PROVENANCE = {
+_PROVENANCE: dict[str, tuple[str, Any]] = {
     "DSID_AGEN": ("producer", "Int64"),
     "DSID_INTU": ("usage_band", "Int64"),
     "DSPM_CSCL": ("scale", "Int64"),
@@ -35,9 +36,7 @@ _PROVENANCE = {
     "DSID_ISDT": ("issue_date", "string"),
 }
 
-COLUMNS = (
-    "CATCOA", "category", "cell", *(name for name, _ in _PROVENANCE.values()), *_ATTRIBUTES, "geometry"
-)  # fmt: skip
+COLUMNS = ("CATCOA", "category", "cell", *(name for name, _ in _PROVENANCE.values()), *_ATTRIBUTES, "geometry")
 """Columns of the coastline table, in order."""
 
 
@@ -57,8 +56,9 @@ def find_cells(paths: Iterable[str | Path]) -> list[Path]:
         elif not path.exists():
             raise InputError(path, "does not exist", "check the path")
         elif path.suffix != ".000":
-            raise InputError(path, "is not an S-57 base cell",
-                             "pass the .000 file; its updates .001, .002, … are found beside it")  # fmt: skip
+            raise InputError(
+                path, "is not an S-57 base cell", "pass the .000 file; its updates .001, .002, … are found beside it"
+            )
         else:
             cells[path.resolve()] = None
     return sorted(cells, key=lambda cell: (cell.name, str(cell)))
@@ -94,8 +94,9 @@ def _read_cell(path: Path) -> gpd.GeoDataFrame:
         layers = {str(name) for name, _ in pyogrio.list_layers(path)}
         lines = pyogrio.read_dataframe(path, layer="COALNE", UPDATES="APPLY") if "COALNE" in layers else None
     except (DataSourceError, DataLayerError, IndexError, ValueError) as error:
-        raise InputError(path, "is not an S-57 cell that GDAL can read",
-                         "pass the .000 file of an ENC as the office publishes it") from error  # fmt: skip
+        raise InputError(
+            path, "is not an S-57 cell that GDAL can read", "pass the .000 file of an ENC as the office publishes it"
+        ) from error
     count = 0 if lines is None else len(lines)
     table = pd.DataFrame(index=range(count))
     codes = lines["CATCOA"].astype("Int64") if lines is not None else pd.Series(dtype="Int64")
@@ -103,7 +104,7 @@ def _read_cell(path: Path) -> gpd.GeoDataFrame:
     table["category"] = codes.map(lambda code: CATCOA.category(int(code)).name, na_action="ignore").astype("string")
     table["cell"] = pd.Series(path.stem, index=table.index, dtype="string")
     for source, (name, dtype) in _PROVENANCE.items():
-        table[name] = pd.Series([header[source]] * count, index=table.index).astype(dtype)
+        table[name] = pd.array([header[source]] * count, dtype=dtype)
     for name, dtype in _ATTRIBUTES.items():
         table[name] = lines[name].astype(dtype) if lines is not None else pd.Series(dtype=dtype)
     geometry = lines.geometry.to_numpy() if lines is not None else shapely.from_wkt([])

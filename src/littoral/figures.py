@@ -9,8 +9,11 @@ from __future__ import annotations
 import base64
 import io
 import re
+import sys
 import textwrap
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from html import escape
 from typing import Any, Protocol
 
@@ -68,6 +71,13 @@ class ReliabilityBin(Protocol):
     @property
     def accuracy(self) -> float:
         """Share of them that is right."""
+
+
+class Picture(Figure):
+    """A figure that a notebook shows without pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        return _png(self, 110)
 
 
 def rgb_bands(names: Sequence[str]) -> tuple[int, int, int]:
@@ -299,25 +309,45 @@ def svg(figure: Figure, description: str = "") -> str:
     ``description`` is what a reader who cannot see it is told.
     """
     buffer = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "littoral"}):
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "littoral"}), _any_script():
         figure.savefig(buffer, format="svg", transparent=True, dpi=120, metadata={"Date": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
     # The names that matplotlib counts (axes_1) would stand in the page once for each figure; no one refers to them.
-    text = re.sub(r' id="[A-Za-z]\w*_\d+"', "", text)
+    text = re.sub(r' id="[A-Za-z][\w.]*_\d+"', "", text)
     return text.replace("<svg", f'<svg role="img" aria-label="{escape(description)}"', 1)
 
 
 def png_data_uri(figure: Figure, dpi: int = 120) -> str:
     """The figure as a PNG in a ``data:`` address."""
+    return f"data:image/png;base64,{base64.b64encode(_png(figure, dpi)).decode('ascii')}"
+
+
+def show(figure: Figure) -> None:
+    """Show the figure where there is a notebook to show it in; elsewhere nothing happens."""
+    notebook = sys.modules.get("IPython")
+    if notebook is not None and notebook.get_ipython() is not None:
+        notebook.display.display(figure)
+
+
+def _png(figure: Figure, dpi: int) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+    with _any_script():
+        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+@contextmanager
+def _any_script() -> Iterator[None]:
+    """A class may be named in a script that matplotlib's own font lacks; a browser has it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
+        yield
 
 
 def _figure(width_in: float, height_in: float) -> Figure:
-    return Figure(figsize=(width_in, height_in), layout="constrained", facecolor="white")
+    return Picture(figsize=(width_in, height_in), layout="constrained", facecolor="white")
 
 
 def _calm(axes: Axes) -> Axes:
@@ -336,7 +366,8 @@ def _legend(axes: Axes) -> None:
 
 
 def _wrapped(text: str, width: int) -> str:
-    """Each of its lines broken where it is longer than ``width``."""
+    """Each of its lines broken where it is longer than ``width``; a dollar is a dollar, not the start of a formula."""
+    text = text.replace("$", r"\$")
     return "\n".join("\n".join(textwrap.wrap(line, width)) or line for line in text.split("\n"))
 
 
@@ -348,7 +379,9 @@ def _view(bounds: NDArray[np.float64]) -> tuple[float, float, float, float]:
     """
     left, bottom, right, top = (float(value) for value in bounds)
     longest = max(right - left, top - bottom) or 1.0
-    half_width, half_height = (max((side + 0.1 * longest) / 2, 0.275 * longest) for side in (right - left, top - bottom))
+    half_width, half_height = (
+        max((side + 0.1 * longest) / 2, 0.275 * longest) for side in (right - left, top - bottom)
+    )
     x, y = (left + right) / 2, (bottom + top) / 2
     return x - half_width, y - half_height, x + half_width, y + half_height
 
@@ -369,7 +402,6 @@ def _scale_bar(axes: Axes, width: float, unit_m: float) -> None:
         return
     power = 10 ** np.floor(np.log10(most))
     length_m = max(step * power for step in (1, 2, 5) if step * power <= most)
-    share = length_m / unit_m / width
     label = f"{length_m / 1000:g} km" if length_m >= 1000 else f"{length_m:g} m"
     # The arrow of an annotation with bars for heads is the scale bar: its ends lie where they should.
     x = 0.04

@@ -148,10 +148,8 @@ def stored_as(band: Band, raw: bool = False) -> Stored:
         masked = 0 if band.nodata is None else band.nodata
         return Stored(REFLECTANCE, round(band.offset / band.scale), "int16", -32768, masked)
     meaning = REFLECTANCE if is_product and not band.offset else AS_STORED
-    if band.nodata is not None:
-        fill = band.nodata
-    else:
-        fill = float("nan") if np.dtype(band.dtype).kind == "f" else 0
+    unstated = float("nan") if np.dtype(band.dtype).kind == "f" else 0
+    fill = unstated if band.nodata is None else band.nodata
     return Stored(meaning, 0, band.dtype, fill, band.nodata)
 
 
@@ -196,11 +194,17 @@ def open_scene(
         first = datasets[0]
         for dataset in datasets[1:]:
             if (dataset.crs, dataset.transform, dataset.shape) != (first.crs, first.transform, first.shape):
-                raise InputError(dataset.name, f"lies on another grid than {first.name}",
-                                 "bring the bands to one cell size, e.g. gdalbuildvrt -separate -resolution highest")  # fmt: skip
+                raise InputError(
+                    dataset.name,
+                    f"lies on another grid than {first.name}",
+                    "bring the bands to one cell size, e.g. gdalbuildvrt -separate -resolution highest",
+                )
         if first.transform.is_identity:
-            raise InputError(first.name, "has no georeference (no transform)",
-                             "give it one, e.g. gdal_translate -a_ullr -a_srs, or add a world file")  # fmt: skip
+            raise InputError(
+                first.name,
+                "has no georeference (no transform)",
+                "give it one, e.g. gdal_translate -a_ullr -a_srs, or add a world file",
+            )
         found_crs = _crs(first, crs)
         bands = [
             _band(dataset, index, names[position] if names else None, single=len(files) > 1)
@@ -209,8 +213,11 @@ def open_scene(
         ]
         if band_names is not None:
             if len(band_names) != len(bands) or len(set(band_names)) != len(bands):
-                raise InputError(name, f"has {len(bands)} bands and {len(set(band_names))} different names were given",
-                                 "name each band once, in order")  # fmt: skip
+                raise InputError(
+                    name,
+                    f"has {len(bands)} bands and {len(set(band_names))} different names were given",
+                    "name each band once, in order",
+                )
             bands = [_renamed(band, new) for band, new in zip(bands, band_names, strict=True)]
         return Scene(name, tuple(bands), found_crs, first.transform, first.height, first.width, dict(first.tags()))
 
@@ -307,7 +314,9 @@ def _files(source: str | Path | Sequence[str | Path] | Mapping[str, str | Path])
     if path.is_dir():
         files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
         if not files:
-            raise InputError(path, f"has no band files ({', '.join(SUFFIXES)}) in it", "pass the folder that holds them")
+            raise InputError(
+                path, f"has no band files ({', '.join(SUFFIXES)}) in it", "pass the folder that holds them"
+            )
         return files, None
     return [path], None
 
@@ -318,8 +327,9 @@ def _open_file(path: Path) -> Any:
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             return rasterio.open(path)
     except (RasterioIOError, RasterioError) as error:
-        raise InputError(path, f"is not a raster that can be read ({_reason(error)})",
-                         "pass a GeoTIFF, COG, VRT or JPEG 2000") from error  # fmt: skip
+        raise InputError(
+            path, f"is not a raster that can be read ({_reason(error)})", "pass a GeoTIFF, COG, VRT or JPEG 2000"
+        ) from error
 
 
 def _crs(dataset: Any, given: str | None) -> CRS:
@@ -329,8 +339,11 @@ def _crs(dataset: Any, given: str | None) -> CRS:
         except CRSError as error:
             raise InputError(f"the CRS {given!r}", "is not known", "write it like EPSG:32617") from error
     if dataset.crs is None:
-        raise InputError(dataset.name, "has no coordinate reference system",
-                         "say which it is with --scene-crs EPSG:… (open_scene(…, crs=…))")  # fmt: skip
+        raise InputError(
+            dataset.name,
+            "has no coordinate reference system",
+            "say which it is with --scene-crs EPSG:… (open_scene(…, crs=…))",
+        )
     return CRS.from_wkt(dataset.crs.to_wkt())
 
 

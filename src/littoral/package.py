@@ -53,11 +53,17 @@ class Preprocessing:
             InputError: another number of bands, or smaller than the network's input.
         """
         if values.shape[0] != len(self.mean):
-            raise InputError(f"a tile of {values.shape[0]} bands", f"cannot be used by a model of {len(self.mean)}",
-                             f"cut it with bands {', '.join(self.tile.bands)}")  # fmt: skip
+            raise InputError(
+                f"a tile of {values.shape[0]} bands",
+                f"cannot be used by a model of {len(self.mean)}",
+                f"cut it with bands {', '.join(self.tile.bands)}",
+            )
         if min(values.shape[1:]) < self.chip_px:
-            raise InputError(f"a tile of {values.shape[1]} x {values.shape[2]} pixels",
-                             f"is smaller than the {self.chip_px} the model needs", "cut larger tiles")  # fmt: skip
+            raise InputError(
+                f"a tile of {values.shape[1]} x {values.shape[2]} pixels",
+                f"is smaller than the {self.chip_px} the model needs",
+                "cut larger tiles",
+            )
         top, left = (values.shape[1] - self.chip_px) // 2, (values.shape[2] - self.chip_px) // 2
         middle = np.s_[top : top + self.chip_px, left : left + self.chip_px]
         return standardise(values[(slice(None), *middle)], valid[middle], self.mean, self.std)
@@ -71,7 +77,8 @@ def standardise(
     >>> standardise(np.array([[[10, 99]]]), np.array([[True, False]]), (6.0,), (2.0,)).tolist()
     [[[2.0, 0.0]]]
     """
-    scaled = (values.astype(np.float32) - np.float32(mean)[:, None, None]) / np.float32(std)[:, None, None]
+    middle, spread = (np.array(numbers, np.float32)[:, None, None] for numbers in (mean, std))
+    scaled = (values.astype(np.float32) - middle) / spread
     return np.where(valid, scaled, np.float32(0)).astype(np.float32)
 
 
@@ -177,8 +184,11 @@ def _checked_names(path: Path, archive: zipfile.ZipFile) -> list[str]:
     """Names of the files, refused where they could do harm: a stranger's zip is not trusted."""
     entries = [entry for entry in archive.infolist() if not entry.is_dir()]
     if len(entries) > _MOST_FILES or sum(entry.file_size for entry in entries) > _MOST_BYTES:
-        raise InputError(path, f"unpacks to {len(entries)} files of {sum(e.file_size for e in entries)} bytes",
-                         "pass a .dlpk of one model")  # fmt: skip
+        raise InputError(
+            path,
+            f"unpacks to {len(entries)} files of {sum(e.file_size for e in entries)} bytes",
+            "pass a .dlpk of one model",
+        )
     for entry in entries:
         parts = entry.filename.replace("\\", "/").split("/")
         if ".." in parts or parts[0] == "" or ":" in parts[0]:

@@ -113,8 +113,9 @@ def rectangles_along_lines(
     for chain in track(chains.geometry, len(chains), "walking lines"):
         points = shapely.get_coordinates(chain) * plane if plane else _geocentric(chain)
         walks.append(walk_line(points, length_m, min_tail))
-    polygons, angle = (_boxes_in_plane(walks, length_m, width_m, plane) if plane
-                       else _boxes_on_ellipsoid(walks, length_m, width_m))  # fmt: skip
+    polygons, angle = (
+        _boxes_in_plane(walks, length_m, width_m, plane) if plane else _boxes_on_ellipsoid(walks, length_m, width_m)
+    )
 
     counts = np.array([len(walk.centres) for walk in walks])
     row = np.repeat(np.arange(len(chains)), counts)
@@ -122,7 +123,9 @@ def rectangles_along_lines(
     carried, _ = free_names(chains.drop(columns=["geometry", "length_m", "group"]).iloc[row], list(FIELDS))
     table = pd.DataFrame({"ID": np.arange(1, len(row) + 1), "GroupId": group})
     table["SeqId"] = table.groupby("GroupId").cumcount() + 1
-    table["Previous"], table["Next"] = _neighbours(table["SeqId"].to_numpy(), counts, shapely.is_closed(chains.geometry))
+    table["Previous"], table["Next"] = _neighbours(
+        table["SeqId"].to_numpy(), counts, shapely.is_closed(chains.geometry)
+    )
     table["Angle"] = angle
     table["line_m"] = np.concatenate([walk.line_m for walk in walks])
     table = pd.concat([table, carried.reset_index(drop=True)], axis=1)
@@ -267,7 +270,7 @@ def _boxes_in_plane(
     centre = np.concatenate([walk.centres for walk in walks])
     axis = np.concatenate([walk.axes for walk in walks])
     corners = _corners(axis, length_m, width_m) + centre[:, None]
-    return shapely.polygons(corners / unit_m), _azimuth(axis)
+    return np.asarray(shapely.polygons(corners / unit_m)), _azimuth(axis)
 
 
 def _boxes_on_ellipsoid(
@@ -276,7 +279,7 @@ def _boxes_on_ellipsoid(
     """Rectangles laid out east and north in the plane that touches the ellipsoid below the chord's middle."""
     centre = np.concatenate([walk.centres for walk in walks])
     axis = np.concatenate([walk.axes for walk in walks])
-    lon, lat, _ = _TO_GEOCENTRIC.transform(*centre.T, direction="INVERSE")
+    lon, lat, _ = _TO_GEOCENTRIC.transform(centre[:, 0], centre[:, 1], centre[:, 2], direction="INVERSE")
     lam, phi = np.radians(lon), np.radians(lat)
     zero = np.zeros_like(lam)
     east = np.column_stack([-np.sin(lam), np.cos(lam), zero])
@@ -286,11 +289,10 @@ def _boxes_on_ellipsoid(
     surface = np.column_stack(_TO_GEOCENTRIC.transform(lon, lat, zero))
     offset = _corners(flat, length_m, width_m)
     corners = surface[:, None] + offset[..., :1] * east[:, None] + offset[..., 1:] * north[:, None]
-    x, y, _ = _TO_GEOCENTRIC.transform(*corners.reshape(-1, 3).T, direction="INVERSE")
-    x, y = x.reshape(-1, 4), y.reshape(-1, 4)
+    x, y, _ = _TO_GEOCENTRIC.transform(corners[..., 0], corners[..., 1], corners[..., 2], direction="INVERSE")
     # Across the antimeridian the longitudes run on beyond 180 degrees, so that the polygon stays in one piece.
     x = lon[:, None] + (x - lon[:, None] + 180) % 360 - 180
-    return shapely.polygons(np.stack([x, y], axis=-1)), _azimuth(flat)
+    return np.asarray(shapely.polygons(np.stack([x, y], axis=-1))), _azimuth(flat)
 
 
 def _corners(axis: NDArray[np.float64], length_m: float, width_m: float) -> NDArray[np.float64]:
@@ -301,5 +303,6 @@ def _corners(axis: NDArray[np.float64], length_m: float, width_m: float) -> NDAr
 
 
 def _azimuth(axis: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Degrees, -180 to 180, 0 north, 90 east; rounded to a micro-degree."""
-    return np.round(np.degrees(np.arctan2(axis[:, 0], axis[:, 1])), 6)
+    """Degrees above -180 up to 180, 0 north, 90 east; rounded to a micro-degree."""
+    angle = np.asarray(np.degrees(np.arctan2(axis[:, 0], axis[:, 1])).round(6), np.float64)
+    return np.where(angle == -180, 180.0, angle)

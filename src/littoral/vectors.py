@@ -49,16 +49,20 @@ def read_vector(path: str | Path, layer: str | None = None) -> gpd.GeoDataFrame:
             return gpd.read_parquet(path)
         layers = [str(name) for name, geometry in pyogrio.list_layers(path) if geometry is not None]
         if layer is None and len(layers) != 1:
-            raise InputError(path, f"has {len(layers)} layers with geometry ({', '.join(layers) or 'none'})",
-                             "name one with --layer")  # fmt: skip
+            raise InputError(
+                path, f"has {len(layers)} layers with geometry ({', '.join(layers) or 'none'})", "name one with --layer"
+            )
         if layer is not None and layer not in layers:
             raise InputError(path, f"has no layer {layer!r}", f"choose one of {', '.join(layers) or 'none'}")
         name = layer or layers[0]
         table = pyogrio.read_dataframe(path, layer=name)
         types = pyogrio.read_info(path, layer=name)
     except (DataSourceError, DataLayerError, ValueError, OSError) as error:
-        raise InputError(path, f"is not a vector file that can be read ({_first_line(error)})",
-                         "pass a GeoPackage, GeoParquet, FlatGeobuf, GeoJSON or Shapefile")  # fmt: skip
+        raise InputError(
+            path,
+            f"is not a vector file that can be read ({_first_line(error)})",
+            "pass a GeoPackage, GeoParquet, FlatGeobuf, GeoJSON or Shapefile",
+        ) from error
     # GDAL knows that a column with nulls holds integers; pandas has made floats of it.
     for column, kind in zip(types["fields"], types["dtypes"], strict=True):
         if str(kind).startswith(("int", "uint")):
@@ -76,6 +80,8 @@ def write_vector(
     metadata: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a table in the format of the path's suffix; the layer is named after the file unless given.
+
+    Rows keep their order, except in FlatGeobuf, whose spatial index orders them.
 
     ``style`` is a QGIS style (QML) put into a GeoPackage as the layer's default; ``metadata`` goes with the layer
     (GeoPackage only).
@@ -130,7 +136,13 @@ def staged(path: Path) -> Iterator[Path]:
         # A Shapefile is several files; the named one comes last, so that it never stands alone.
         for file in sorted(folder.iterdir(), key=lambda file: file == stage):
             os.replace(file, path.parent / file.name)
-    except (OSError, DataSourceError, sqlite3.OperationalError, pyogrio.errors.DataLayerError, pyogrio.errors.FeatureError) as error:
+    except (
+        OSError,
+        DataSourceError,
+        sqlite3.OperationalError,
+        pyogrio.errors.DataLayerError,
+        pyogrio.errors.FeatureError,
+    ) as error:
         reason = error if isinstance(error, OSError) else OSError(_first_line(error))
         raise WriteError(path, reason) from error
     finally:
@@ -244,7 +256,8 @@ def _write_style(path: Path, layer: str, style: str) -> None:
         )
         database.execute(
             "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, "
-            "styleQML, styleSLD, useAsDefault, description, owner, update_time) VALUES ('', '', ?, ?, ?, ?, '', 1, ?, '', ?)",
+            "styleQML, styleSLD, useAsDefault, description, owner, update_time) "
+            "VALUES ('', '', ?, ?, ?, ?, '', 1, ?, '', ?)",
             (layer, geometry, "littoral", style, "categories of littoral", _EPOCH),
         )
         database.execute(

@@ -11,8 +11,9 @@ columns from west to east; colours are (4, n) or (4, 1) reflectances of the band
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,9 @@ from skimage.measure import find_contours
 
 from littoral.demo.cell import ChartLine, write_cell
 
-Field = NDArray[np.float32]
+Field = NDArray[np.floating[Any]]  # of 32 bits, all but the tables per stretch
+Numbers = NDArray[np.int64]
+Line = NDArray[np.float64]  # (points, 2) row, column in pixels
 
 BANDS = ("B02", "B03", "B04", "B08")
 PIXEL = 10.0  # metres
@@ -67,8 +70,8 @@ class _Place:
     noise: float  # standard deviation, reflectance
 
 
-TRAINING = _Place("training", 1, 32617, 480_000.0, 3_260_000.0, 142.0, -0.25, (0.02, 0.16), 0.0025)
-UNSEEN = _Place("unseen", 2, 32633, 530_000.0, 4_870_000.0, 163.0, 0.2, (0.04, 0.18), 0.0035)
+TRAINING = _Place("training", 1, 32617, 480_000.0, 3_260_000.0, 142.0, -0.25, (0.02, 0.13), 0.0025)
+UNSEEN = _Place("unseen", 2, 32633, 530_000.0, 4_870_000.0, 163.0, 0.2, (0.04, 0.15), 0.0035)
 
 # Shortest and longest wavelength in pixels, and how fast the amplitude falls with frequency.
 TEXTURES = {
@@ -94,7 +97,7 @@ def _noise(
     band = (k >= 1 / longest) & (k <= 1 / shortest)
     wave *= np.where(band, np.maximum(k, 1e-9) ** -slope, 0).astype(np.float32)
     field = fft.irfft2(wave, s=(n, n)).astype(np.float32)
-    return field / field.std()
+    return np.asarray(field / field.std())
 
 
 def _textures(rng: np.random.Generator, place: _Place) -> dict[str, Field]:
@@ -116,7 +119,7 @@ def _fine(coarse: Field, rows: slice) -> Field:
     """Bilinear (rows, n) part of a coarse field at full resolution."""
     n = coarse.shape[0] * COARSE
 
-    def weights(at: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], Field]:
+    def weights(at: Numbers) -> tuple[Numbers, Numbers, Field]:
         x = np.clip((at + 0.5) / COARSE - 0.5, 0, n // COARSE - 1)
         low = np.floor(x).astype(np.int64)
         return low, np.minimum(low + 1, n // COARSE - 1), (x - low).astype(np.float32)
@@ -154,26 +157,29 @@ def _signed_distance(level: Field, cell: float) -> Field:
 def _islands(rng: np.random.Generator, n: int) -> Field:
     """Coarse (n, n) signed distance, metres, of elongated fractal islands that run off the edges in places.
 
-    Worlds are drawn until the shore is long enough: SHORE km to the square kilometre.
+    Of up to eight worlds, the first with SHORE km of shoreline to the square kilometre, else the last.
     """
     cell = PIXEL * COARSE / 1000
-    while True:
-        level = _noise(rng, n, 6, 330, 2.05, squeeze=1.3)
-        level = _without_specks(level - np.quantile(level, 0.52), 1200)
+    for _ in range(8):
+        level = _noise(rng, n, 6, min(330, n), 2.05, squeeze=1.3)
+        level = _without_specks(level - np.quantile(level, 0.52), min(1200, n * n // 50))
         steps = sum(int(np.count_nonzero(np.diff(level > 0, axis=axis))) for axis in (0, 1))
         if steps * np.pi / 4 * cell >= SHORE * (n * cell) ** 2:  # a staircase is 4 / pi too long
-            return _signed_distance(level, PIXEL * COARSE)
+            break
+    return _signed_distance(level, PIXEL * COARSE)
 
 
-def _arc(line: NDArray[np.float64]) -> NDArray[np.float64]:
+def _zero_lines(level: Field) -> list[Line]:
+    return list(find_contours(level, 0.0))  # type: ignore[no-untyped-call]
+
+
+def _arc(line: Line) -> Line:
     """Metres along the (points, 2) row/column line from its start to each point; pixels as unit of the line."""
     steps = np.hypot(*np.diff(line, axis=0).T) * PIXEL
     return np.concatenate(([0.0], np.cumsum(steps)))
 
 
-def _allot(
-    rng: np.random.Generator, lines: list[NDArray[np.float64]], n: int
-) -> tuple[list[NDArray[np.int64]], list[int]]:
+def _allot(rng: np.random.Generator, lines: list[Line], n: int) -> tuple[list[Numbers], list[int]]:
     """Cut the shorelines (pixels) into stretches of 4 to 10 km: stretch number of each point, code of each stretch.
 
     A stretch gets the category that is scarcest so far, in the scene and in its quarter of it, among those that
@@ -181,7 +187,7 @@ def _allot(
     """
     codes = list(STYLES)
     total, quarter = np.zeros(len(codes)), np.zeros((4, len(codes)))
-    numbers: list[NDArray[np.int64]] = [np.zeros(len(line), np.int64) for line in lines]
+    numbers: list[Numbers] = [np.zeros(len(line), np.int64) for line in lines]
     chosen: list[int] = []
     for index in sorted(range(len(lines)), key=lambda i: -len(lines[i])):
         line, arc = lines[index], _arc(lines[index])
@@ -204,7 +210,7 @@ def _allot(
     return numbers, chosen
 
 
-def _nearest_stretch(lines: list[NDArray[np.float64]], numbers: list[NDArray[np.int64]], n: int) -> NDArray[np.int64]:
+def _nearest_stretch(lines: list[Line], numbers: list[Numbers], n: int) -> Numbers:
     """Coarse (n, n) number of the stretch nearest to each cell; lines in pixels."""
     grid = np.full((n, n), -1, np.int64)
     cells = np.clip(np.concatenate(lines) / COARSE, 0, n - 1).astype(np.int64)
@@ -213,7 +219,7 @@ def _nearest_stretch(lines: list[NDArray[np.float64]], numbers: list[NDArray[np.
     return np.asarray(grid[rows, columns])
 
 
-def _weights(nearest: NDArray[np.int64], chosen: list[int]) -> dict[int, Field]:
+def _weights(nearest: Numbers, chosen: list[int]) -> dict[int, Field]:
     """Coarse share of each category in each cell, passing from one to the next over 200 to 300 m."""
     codes = np.asarray(chosen)[nearest]
     return {code: ndimage.gaussian_filter((codes == code).astype(np.float32), 2.2) for code in STYLES}
@@ -230,16 +236,16 @@ def _shoreline(islands: Field, weights: dict[int, Field], textures: dict[str, Fi
     n = islands.shape[0] * COARSE
     level = np.empty((n, n), np.float32)
     for rows in _row_bands(n):
-        band = ndimage.gaussian_filter(_fine(islands, slice(rows.start, rows.stop)), 0.8)
+        band = _fine(islands, rows)
         for salt, (code, style) in enumerate(STYLES.items()):
             share = _fine(weights[code], rows)
             for texture, metres in style.frayed:
                 band += share * metres * _tiled(textures[texture], rows, n, salt)
         level[rows] = band
-    return _without_specks(level, 220)  # a round islet of so many pixels is 525 m about
+    return _without_specks(ndimage.gaussian_filter(level, 0.8), 220)  # a round islet of so many pixels is 525 m about
 
 
-def _runs(ids: NDArray[np.int64], arc: NDArray[np.float64]) -> list[tuple[int, int, int]]:
+def _runs(ids: Numbers, arc: Line) -> list[tuple[int, int, int]]:
     """Pieces (first point, last point, stretch) of a line, each at least SHORTEST_RUN long where the line is."""
     cuts = [0, *(np.flatnonzero(np.diff(ids)) + 1).tolist()]
     kept = [int(ids[cut]) for cut in cuts]
@@ -255,15 +261,16 @@ def _runs(ids: NDArray[np.int64], arc: NDArray[np.float64]) -> list[tuple[int, i
     return list(zip(cuts, [*cuts[1:], len(arc) - 1], kept, strict=True))
 
 
-def _pieces(level: Field, nearest: NDArray[np.int64]) -> list[tuple[NDArray[np.float64], int]]:
+def _pieces(level: Field, nearest: Numbers) -> list[tuple[Line, int]]:
     """The zero line of the level, (points, 2) row/column in pixels, cut where the nearest stretch changes."""
-    found = []
-    for line in find_contours(level, 0.0):
+    found: list[tuple[Line, int]] = []
+    for line in _zero_lines(level):
         cell = np.clip(line / COARSE, 0, len(nearest) - 1).astype(np.int64)
         ids = nearest[cell[:, 0], cell[:, 1]]
         changes = np.flatnonzero(np.diff(ids))
         if np.array_equal(line[0], line[-1]) and changes.size:  # a ring begins where a stretch does
-            line, ids = (np.roll(a[:-1], -changes[0] - 1, axis=0) for a in (line, ids))
+            turn = -int(changes[0]) - 1
+            line, ids = np.roll(line[:-1], turn, axis=0), np.roll(ids[:-1], turn)
             line, ids = np.concatenate((line, line[:1])), np.concatenate((ids, ids[-1:]))
         found += [(line[first : last + 1], stretch) for first, last, stretch in _runs(ids, _arc(line))]
     return found
@@ -271,10 +278,10 @@ def _pieces(level: Field, nearest: NDArray[np.int64]) -> list[tuple[NDArray[np.f
 
 def _shape(
     rng: np.random.Generator, islands: Field, textures: dict[str, Field]
-) -> tuple[Field, list[tuple[NDArray[np.float64], int]], NDArray[np.int64], list[int]]:
+) -> tuple[Field, list[tuple[Line, int]], Numbers, list[int]]:
     """The coast's level (n, n), its shoreline in pieces, the coarse map of nearest stretches, and their codes."""
     small = islands.shape[0]
-    outline = [line * COARSE + (COARSE - 1) / 2 for line in find_contours(islands, 0.0)]
+    outline = [line * COARSE + (COARSE - 1) / 2 for line in _zero_lines(islands)]
     numbers, chosen = _allot(rng, outline, small * COARSE)
     level = _shoreline(islands, _weights(_nearest_stretch(outline, numbers, small), chosen), textures)
     pieces = _pieces(level, _nearest_stretch(outline, numbers, small))
@@ -297,24 +304,29 @@ DEEP, TURBID, FOAM = (
 SAND, WET, MUD = _colour(0.15, 0.19, 0.235, 0.29), _colour(0.085, 0.10, 0.115, 0.12), _colour(0.075, 0.09, 0.10, 0.115)
 ROCK, BARE = _colour(0.08, 0.09, 0.10, 0.145), _colour(0.085, 0.11, 0.13, 0.19)
 GRASS, SCRUB = _colour(0.042, 0.072, 0.052, 0.25), _colour(0.033, 0.055, 0.041, 0.2)
-CANOPY, REED = _colour(0.028, 0.05, 0.03, 0.26), _colour(0.055, 0.086, 0.068, 0.22)
+CANOPY, REED = _colour(0.028, 0.05, 0.03, 0.26), _colour(0.062, 0.096, 0.074, 0.235)
 ICE, BLUE, SNOW = _colour(0.37, 0.385, 0.375, 0.30), _colour(0.23, 0.275, 0.285, 0.2), _colour(0.46, 0.46, 0.455, 0.40)
 DEBRIS = _colour(0.16, 0.165, 0.17, 0.17)
 
 
 @dataclass(frozen=True)
 class _Pixels:
-    """The n pixels that a layer paints; every field is (n,)."""
+    """The n pixels that a layer paints; every field but the textures is (n,)."""
 
-    rows: NDArray[np.int64]
-    columns: NDArray[np.int64]
+    textures: dict[str, Field]
+    rows: Numbers
+    columns: Numbers
     d: Field  # metres from the shoreline, positive inland
     s: Field  # the same from the unfrayed shoreline
     light: Field  # 1 where the shore faces the sun, -1 where it is turned away
     tide: Field  # -1 low water, 1 high
     green: Field  # 0 bare, 1 overgrown: the stretch's own
     murk: Field  # 0 clear water, 1 turbid: the stretch's own
-    textures: dict[str, Field]
+    cold: Field  # 0 no ice about, 1 nothing else
+
+    def at(self, index: Numbers) -> "_Pixels":
+        """Those of the pixels."""
+        return _Pixels(self.textures, *(getattr(self, field.name)[index] for field in fields(self)[1:]))
 
     def __getitem__(self, texture: str) -> Field:
         """Texture by its name, followed by a digit to have it from elsewhere: "pebble3"."""
@@ -362,7 +374,7 @@ def _land(p: _Pixels) -> Field:
 def _steep(p: _Pixels) -> tuple[Field, Field, Field]:
     """Gullied hills to the water, a cliff that is lit or in shadow, deep water with a thin broken line of surf."""
     edge = p.d - 6 * p.tide + 2 * p["pebble"]
-    ground = _land(p) * (1 + 0.27 * p["shade"])
+    ground = _land(p) * (0.9 + 0.25 * p["shade"])
     face = ROCK * (1 + 0.55 * p.light) * (1 + 0.12 * p["pebble1"] + 0.12 * p["grain1"])
     ground = _mix(ground, face, 1 - _step(p.d + 18 * p["blob"], 35, 75))
     sea = _sea(p, 160) * (1 - 0.55 * np.maximum(-p.light, 0) * _step(p.d, -70, -20))
@@ -387,7 +399,7 @@ def _sandy(p: _Pixels) -> tuple[Field, Field, Field]:
     open_sand = (1 - _step(p.s + 60 * p["mid4"], 150, 520)) * (0.35 + 0.3 * ridge + 0.12 * p["blob1"])
     back = _mix(_land(p), SAND * 0.85, np.clip(open_sand, 0, 1)) * (1 + 0.03 * p["grain"])
     beach = _mix(WET, SAND, _step(edge, 5, 45))
-    ground = _mix(beach, back, _step(p.d + 15 * p["mid3"] + 5 * p["pebble"], 70, 115))
+    ground = _mix(beach, back, _step(p.d + 15 * p["mid3"] + 5 * p["pebble"], 105, 155))
     bars = p["mid5"] + 0.5 * p["blob"] + 0.3 * p["pebble2"]
     surf = _near(edge, -14.0, 9) * 0.5 + _near(edge, -58 + 10 * p["mid1"], 10) * 0.7 * _step(bars, -0.8, 1.2)
     surf = surf + _near(edge, -112 + 14 * p["mid1"], 11) * 0.6 * _step(bars, -0.2, 1.6)
@@ -402,7 +414,7 @@ def _stony(p: _Pixels) -> tuple[Field, Field, Field]:
     outcrop = _step(0.6 * p["blob1"] + 0.8 * p["mid5"] + 0.4 * p["grain2"], 0.2, 1.1) * (1 - 0.6 * _step(p.s, 250, 650))
     rock = SAND * 0.7 * np.clip(1 + 0.9 * speckle + 0.2 * p["shade3"], 0.3, 2)
     back = _mix(_land(p) * (1 + 0.1 * p["grain3"]), rock, 0.85 * outcrop)
-    ground = _mix(stones, back, _step(p.d + 30 * p["blob3"] + 20 * p["mid6"], 50, 130))
+    ground = _mix(stones, back, _step(p.d + 30 * p["blob3"] + 20 * p["mid6"], 80, 180))
     awash = _step(0.7 * p["pebble4"] + 0.5 * p["grain1"] + 0.7 * p["mid4"] + (p.d - 40 * p.tide) / 120, 0.5, 0.9) * (
         p.d > -260
     )
@@ -417,7 +429,7 @@ def _glacier(p: _Pixels) -> tuple[Field, Field, Field]:
         p["mid6"] + 0.8 * p["blob3"], -0.8, 0.6
     )
     crevasse = crevasse * (1 - 0.75 * _step(p.s, 450, 1000))
-    ice = _mix(ICE * 1.12, BLUE * 0.9, 0.75 * crevasse) * (1 + 0.04 * p["grain"] + 0.03 * p["shade2"])
+    ice = _mix(ICE * 1.0, BLUE * 0.9, 0.75 * crevasse) * (1 + 0.04 * p["grain"] + 0.03 * p["shade2"])
     moraine = _near(p["flow"] + 0.05 * p["mid1"], 0, 0.09) * (0.7 + 0.15 * p["pebble1"]) * _step(p["wide5"], -0.8, 0.2)
     ground = _mix(ice, DEBRIS, np.clip(moraine, 0, 1))
     growler = _step(p["pebble3"] + p.d / 500, 1.9, 2.2)
@@ -466,31 +478,32 @@ def _marshy(p: _Pixels) -> tuple[Field, Field, Field]:
 
 @dataclass(frozen=True)
 class _Style:
-    """A category in the world: its painter, how its shoreline frays (texture, metres), cold 0 to warm 5."""
+    """A category in the world."""
 
     layer: Layer
-    frayed: tuple[tuple[str, float], ...]
-    climate: float
+    frayed: tuple[tuple[str, float], ...]  # how its shoreline frays: texture and metres
+    climate: float  # 0 cold to 5 warm
+    green: float  # least share of overgrown ground
     tinted: float = 1.0  # how much of the stretch's random tint it takes
 
 
 STYLES = {
-    1: _Style(_steep, (("creek", 32.0), ("pebble", 3.0)), 1.5),
-    2: _Style(_flat, (("creek", 30.0), ("mid", 12.0)), 3.0),
-    3: _Style(_sandy, (("creek", 15.0), ("mid", 5.0)), 3.5),
-    4: _Style(_stony, (("creek", 30.0), ("blob", 13.0), ("pebble", 7.0)), 2.0),
-    6: _Style(_glacier, (("creek", 35.0), ("mid", 15.0), ("pebble", 3.0)), 0.0, 0.45),
-    7: _Style(_mangrove, (("creek", 32.0), ("blob", 18.0)), 5.0),
-    8: _Style(_marshy, (("creek", 35.0), ("blob", 14.0)), 4.5),
-    10: _Style(_ice, (("creek", 20.0), ("mid", 12.0), ("pebble", 3.0)), 0.5, 0.45),
+    1: _Style(_steep, (("creek", 32), ("pebble", 3)), 1.5, 0.45),
+    2: _Style(_flat, (("creek", 30), ("mid", 12)), 3.0, 0.4),
+    3: _Style(_sandy, (("creek", 15), ("mid", 5)), 3.5, 0.1),
+    4: _Style(_stony, (("creek", 30), ("blob", 13), ("pebble", 7)), 2.0, 0.15),
+    6: _Style(_glacier, (("creek", 35), ("mid", 15), ("pebble", 3)), 0.0, 0.2, 0.45),
+    7: _Style(_mangrove, (("creek", 32), ("blob", 18)), 5.0, 0.4),
+    8: _Style(_marshy, (("creek", 35), ("blob", 14)), 4.5, 0.4),
+    10: _Style(_ice, (("creek", 20), ("mid", 12), ("pebble", 3)), 0.5, 0.2, 0.45),
 }
 """The table of categories, by CATCOA code."""
 
 
-def _backdrop(p: _Pixels, cold: Field) -> Field:
+def _backdrop(p: _Pixels) -> Field:
     """What lies beyond the shore, (4, n): hills inland, snow on the cold ones, and the open sea."""
     hills = _land(p) * (1 + 0.2 * p["shade1"])
-    snow = _step(cold + 0.1 * p["wide"] - 0.16 * np.abs(p["ridge1"]) + 0.02 * p["pebble"], 0.18, 0.42)
+    snow = _step(p.cold + 0.1 * p["wide"] - 0.16 * np.abs(p["ridge1"]) + 0.02 * p["pebble"], 0.18, 0.42)
     hills = _mix(hills, ICE * (1.06 + 0.12 * p["shade1"]), snow)
     return _mix(_sea(p, 250), hills, _step(p.d, -8, 8))
 
@@ -498,17 +511,15 @@ def _backdrop(p: _Pixels, cold: Field) -> Field:
 # --- The picture --------------------------------------------------------------------------------------------
 
 
-def _stretch_maps(
-    rng: np.random.Generator, nearest: NDArray[np.int64], chosen: list[int], tide: float
-) -> dict[str, Field]:
+def _stretch_maps(rng: np.random.Generator, nearest: Numbers, chosen: list[int], tide: float) -> dict[str, Field]:
     """Coarse maps of what is random per stretch: "tide", "green", "murk" and the tint of each band by its name."""
     warm, n = np.array([STYLES[code].climate for code in chosen]) / 5, len(chosen)
     even = {
         "tide": np.clip(tide + rng.normal(0, 0.3, n), -1, 1),
-        "green": 0.2 + 0.3 * warm + rng.uniform(0, 0.45, n),
+        "green": np.array([STYLES[code].green for code in chosen]) + rng.uniform(0, 0.45, n),
         "murk": 0.1 + 0.4 * warm + rng.uniform(0, 0.45, n),
     }
-    brightness, warmth = rng.normal(0, 0.12, n), rng.normal(0, 0.045, n)
+    brightness, warmth = rng.normal(0, 0.1, n), rng.normal(0, 0.045, n)
     for band, lean in zip(BANDS, (-1.0, -0.2, 0.8, 0.3), strict=True):
         even[band] = np.exp(brightness + lean * warmth + rng.normal(0, 0.025, n))
     return {name: ndimage.gaussian_filter(value.astype(np.float32)[nearest], 5) for name, value in even.items()}
@@ -521,19 +532,18 @@ def _paint(d: Field, coarse: dict[str, Field], weights: dict[int, Field], textur
     for rows in _row_bands(n):
         flat = {name: _fine(field, rows).ravel() for name, field in coarse.items()}
         index_rows, index_columns = (i.ravel() for i in np.mgrid[rows, 0:n])
-        names = ("s", "light", "tide", "green", "murk")
-        every = _Pixels(index_rows, index_columns, d[rows].ravel(), *(flat[name] for name in names), textures)
+        own = (flat[name] for name in ("s", "light", "tide", "green", "murk", "cold"))
+        every = _Pixels(textures, index_rows, index_columns, d[rows].ravel(), *own)
         far = np.maximum(_step(every.s + 120 * every["mid"], 750, 1300), _step(-every.s, 900, 1500))
         total = 0.02 + 3 * far
         gain = np.stack([flat[name] for name in BANDS])
-        band = _backdrop(every, flat["cold"]) * total
+        band = _backdrop(every) * total
         for salt, (code, style) in enumerate(STYLES.items()):
             weight = _fine(weights[code], rows).ravel()
             at = np.flatnonzero((weight > 0.03) & (far < 0.99))
             if not at.size:
                 continue
-            fields = (getattr(every, name)[at] for name in ("rows", "columns", "d", *names))
-            p = _Pixels(*fields, textures)
+            p = every.at(at)
             edge, ground, sea = style.layer(p)
             share = (1 - far[at]) * weight[at] ** 2 * np.exp(0.8 * p[f"blob{salt + 1}"])
             band[:, at] += share * _mix(sea, ground * gain[:, at] ** style.tinted, _step(edge, -8, 8))
@@ -564,20 +574,20 @@ def _write_scene(path: Path, image: NDArray[np.uint16], place: _Place) -> None:
     import rasterio
     from rasterio.transform import from_origin
 
-    form = {"driver": "GTiff", "dtype": "uint16", "count": len(BANDS), "height": image.shape[1], "width": image.shape[2],
-            "tiled": True, "blockxsize": 256, "blockysize": 256, "compress": "deflate", "predictor": 2, "zlevel": 4}  # fmt: skip
-    with rasterio.open(
-        path, "w", crs=f"EPSG:{place.epsg}", transform=from_origin(place.west, place.north, PIXEL, PIXEL), **form
-    ) as file:
+    _, height, width = image.shape
+    form = {"dtype": "uint16", "count": len(BANDS), "height": height, "width": width, "crs": f"EPSG:{place.epsg}"}
+    tiles = {"tiled": True, "blockxsize": 256, "blockysize": 256, "compress": "deflate", "predictor": 2, "zlevel": 4}
+    corner = from_origin(place.west, place.north, PIXEL, PIXEL)
+    with rasterio.open(path, "w", driver="GTiff", transform=corner, **form, **tiles) as file:
         file.write(image)
         file.descriptions = BANDS
 
 
-def _write_chart(path: Path, pieces: list[tuple[NDArray[np.float64], int | None]], n: int, place: _Place) -> None:
+def _write_chart(path: Path, pieces: list[tuple[Line, int | None]], n: int, place: _Place) -> None:
     """Write the pieces (row/column in pixels, code) as an S-57 cell, simplified to 10 m."""
     degrees = Transformer.from_crs(place.epsg, 4326, always_xy=True)
 
-    def located(rows: NDArray[np.float64], columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    def located(rows: Line, columns: Line) -> Line:
         east, north = place.west + (columns + 0.5) * PIXEL, place.north - (rows + 0.5) * PIXEL
         return np.column_stack(degrees.transform(east, north))
 
@@ -586,15 +596,15 @@ def _write_chart(path: Path, pieces: list[tuple[NDArray[np.float64], int | None]
         thin = np.asarray(LineString(line).simplify(1.0).coords)
         lines.append(ChartLine(located(thin[:, 0], thin[:, 1]), code))
     corners = located(np.array([-0.5, -0.5, n - 0.5, n - 0.5]), np.array([-0.5, n - 0.5, -0.5, n - 0.5]))
-    west, south, east, north = *corners.min(axis=0), *corners.max(axis=0)
+    (west, south), (east, north) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
     write_cell(path, lines, coverage=(west, south, east, north))
 
 
 def _with_gaps(
-    rng: np.random.Generator, pieces: list[tuple[NDArray[np.float64], int]], chosen: list[int]
-) -> list[tuple[NDArray[np.float64], int | None]]:
+    rng: np.random.Generator, pieces: list[tuple[Line, int]], chosen: list[int]
+) -> list[tuple[Line, int | None]]:
     """The pieces with their codes, and None at the end of some: there the chart does not know."""
-    charted: list[tuple[NDArray[np.float64], int | None]] = []
+    charted: list[tuple[Line, int | None]] = []
     for line, stretch in pieces:
         arc = _arc(line)
         cut = int(np.searchsorted(arc, arc[-1] - UNKNOWN_LENGTH))

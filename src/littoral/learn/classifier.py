@@ -18,7 +18,7 @@ from littoral.errors import InputError, MissingExtraError
 from littoral.imagery import Values, valid_values
 from littoral.learn.data import TileData, inputs, training_area
 from littoral.learn.evaluation import Baselines, Scores, band_means, fit_baselines, score
-from littoral.learn.network import Network, build_network, load_state_bytes, state_bytes
+from littoral.learn.network import build_network, load_state_bytes, state_bytes
 from littoral.learn.training import Epoch, Rate, find_rate, train
 from littoral.package import Manifest, Package, read_package, write_package
 from littoral.progress import Track, silent
@@ -58,7 +58,7 @@ class FeatureClassifier:
         oversample: bool = False,
     ) -> None:
         torch.manual_seed(data.seed)
-        weights = {True: "hub", False: "none"}.get(pretrained, pretrained) if isinstance(pretrained, bool) else pretrained
+        weights = ("hub" if pretrained else "none") if isinstance(pretrained, bool) else pretrained
         self.data: TileData | None = data
         self.network = build_network(backbone, len(data.tiles.bands), data.c, weights)
         self.oversample = oversample
@@ -163,8 +163,16 @@ class FeatureClassifier:
             rate = float(lr)
         training = data.loader(data.split.training, training=True, oversample=self.oversample)
         validation = data.loader(data.split.validation, training=False)
-        self.epochs += train(self.network, training, validation, classes=data.c, epochs=epochs, rate=rate,
-                             seed=data.seed, progress=progress)  # fmt: skip
+        self.epochs += train(
+            self.network,
+            training,
+            validation,
+            classes=data.c,
+            epochs=epochs,
+            rate=rate,
+            seed=data.seed,
+            progress=progress,
+        )
         self._scores = None
 
     # Answers
@@ -181,8 +189,8 @@ class FeatureClassifier:
             values = np.asarray(tile)
             if values.ndim != 3:
                 raise InputError(f"an array of shape {values.shape}", "is no tile", "pass (bands, height, width)")
-            valid = valid_values(values, None).all(axis=0)
-        return self.predict_inputs(self.manifest.preprocessing.apply(values, valid)[None])[0]
+            valid = np.asarray(valid_values(values, None).all(axis=0))
+        return np.asarray(self.predict_inputs(self.manifest.preprocessing.apply(values, valid)[None])[0])
 
     def predict(self, tile: str | Path | Values) -> tuple[str, float]:
         """Name of the likeliest class, and its probability."""
@@ -326,11 +334,20 @@ class FeatureClassifier:
     def _check(self, tiles: TileSet) -> None:
         given = self.manifest.preprocessing
         if tiles.bands != given.tile.bands:
-            raise InputError("the tiles", f"have bands {', '.join(tiles.bands)}, the model {', '.join(given.tile.bands)}",
-                             "export them with --bands as the model's")  # fmt: skip
-        if bool(tiles.origin.get("Raw", False)) != given.tile.raw or np.dtype(tiles.dtype).kind != np.dtype(given.dtype).kind:
-            raise InputError("the tiles", f"are scaled otherwise ({tiles.dtype}) than the model's ({given.dtype})",
-                             "export them as the training tiles were")  # fmt: skip
+            raise InputError(
+                "the tiles",
+                f"have bands {', '.join(tiles.bands)}, the model {', '.join(given.tile.bands)}",
+                "export them with --bands as the model's",
+            )
+        if (
+            bool(tiles.origin.get("Raw", False)) != given.tile.raw
+            or np.dtype(tiles.dtype).kind != np.dtype(given.dtype).kind
+        ):
+            raise InputError(
+                "the tiles",
+                f"are scaled otherwise ({tiles.dtype}) than the model's ({given.dtype})",
+                "export them as the training tiles were",
+            )
 
     def _unseen(self, tiles: TileSet, allow_seen: bool) -> tuple[TileSet, int, int]:
         """Tiles of known classes on ground the model has not seen; how many were set aside, how many are unknown."""
@@ -342,8 +359,11 @@ class FeatureClassifier:
         if not known.any():
             raise InputError("the tiles", "are of no class the model knows", "evaluate on tiles of its classes")
         if not (known & ~seen).any():
-            raise InputError("the tiles", "all share ground with the model's training tiles",
-                             "evaluate on another place, or pass --allow-seen for a score that flatters")  # fmt: skip
+            raise InputError(
+                "the tiles",
+                "all share ground with the model's training tiles",
+                "evaluate on another place, or pass --allow-seen for a score that flatters",
+            )
         return tiles.subset(known & ~seen), int((known & seen).sum()), int((~known).sum())
 
     def _metrics_page(self, name: str) -> str:

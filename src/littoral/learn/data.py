@@ -163,20 +163,29 @@ def prepare_data(
         tiles = replace(tiles, categories=tuple(sorted(renamed, key=lambda category: category.name)))
     tiles = _without_rare(tiles, drop_rare)
     if len(tiles.categories) < 2:
-        raise InputError("the tiles", f"are all of one class ({tiles.categories[0].name})",
-                         "add tiles of another class: there is nothing to tell apart")  # fmt: skip
+        raise InputError(
+            "the tiles",
+            f"are all of one class ({tiles.categories[0].name})",
+            "add tiles of another class: there is nothing to tell apart",
+        )
     if chip_size is not None and not 8 <= chip_size <= tiles.size_px:
-        raise InputError(f"chip_size {chip_size}", f"does not fit tiles of {tiles.size_px} pixels",
-                         f"pass 8 to {tiles.size_px}, or None for the tile's own size")  # fmt: skip
+        raise InputError(
+            f"chip_size {chip_size}",
+            f"does not fit tiles of {tiles.size_px} pixels",
+            f"pass 8 to {tiles.size_px}, or None for the tile's own size",
+        )
     if batch_size < 2:
         raise InputError(f"batch_size {batch_size}", "is too small for batch normalisation", "pass 2 or more")
     parts = split_tiles(tiles, val_split_pct, kind=split, seed=seed)
     if len(parts.training) < 2:
         raise InputError("the training part", f"has {len(parts.training)} tiles", "add tiles")
     means, mean, std = _measure(tiles, parts.training, track)
-    spec = TileSpec(tiles.size_px, tiles.bands, bool(tiles.origin.get("Raw", False)), float(tiles.origin.get("MinValid", 0.5)))
-    preprocessing = Preprocessing(spec, chip_size or tiles.size_px, mean, std, tiles.dtype,
-                                  str(tiles.origin.get("Pixels", "as stored")))  # fmt: skip
+    spec = TileSpec(
+        tiles.size_px, tiles.bands, bool(tiles.origin.get("Raw", False)), float(tiles.origin.get("MinValid", 0.5))
+    )
+    preprocessing = Preprocessing(
+        spec, chip_size or tiles.size_px, mean, std, tiles.dtype, str(tiles.origin.get("Pixels", "as stored"))
+    )
     return TileData(tiles, parts, preprocessing, means, batch_size, seed, paths[0].absolute().parent)
 
 
@@ -192,8 +201,11 @@ def _without_rare(tiles: TileSet, drop: bool) -> TileSet:
     if not rare:
         return tiles
     if not drop:
-        raise InputError(f"class {rare[0]}", "has one tile, which cannot be both learnt and checked",
-                         "add tiles of it, or leave such classes out with --drop-rare (drop_rare=True)")  # fmt: skip
+        raise InputError(
+            f"class {rare[0]}",
+            "has one tile, which cannot be both learnt and checked",
+            "add tiles of it, or leave such classes out with --drop-rare (drop_rare=True)",
+        )
     kept = tiles.subset(counts[tiles.targets] > 1)
     return replace(kept, categories=tuple(c for c, count in zip(tiles.categories, counts, strict=True) if count > 1))
 
@@ -217,7 +229,9 @@ def _measure(
             # Chan's update: deviations are taken from each tile's own mean, so that large offsets cost no digits.
             number = pixels.shape[1]
             delta = means[position] - (total / count if count else means[position])
-            squares += ((pixels - means[position][:, None]) ** 2).sum(axis=1) + delta**2 * count * number / (count + number)
+            squares += ((pixels - means[position][:, None]) ** 2).sum(axis=1) + delta**2 * count * number / (
+                count + number
+            )
             total += pixels.sum(axis=1)
             count += number
     std = np.sqrt(squares / count)
@@ -227,22 +241,22 @@ def _measure(
     return means, tuple((total / count).tolist()), tuple(std.tolist())
 
 
-class _Tiles(Dataset[tuple[Tensor, int]]):
+class _Tiles(Dataset[Batch]):
     """Tiles read from disk as they are asked for: memory does not grow with their number."""
 
     def __init__(self, data: TileData, part: NDArray[np.int64], *, augment: bool) -> None:
         self.data, self.part, self.augment = data, part, augment
-        self.targets = data.tiles.targets
+        self.targets = torch.from_numpy(data.tiles.targets)
 
     def __len__(self) -> int:
         return len(self.part)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+    def __getitem__(self, index: int) -> Batch:
         position = int(self.part[index])
         given = self.data.preprocessing
         values, valid = read_tile(self.data.tiles.paths[position])
         if not self.augment:
-            return torch.from_numpy(given.apply(values, valid)), int(self.targets[position])
+            return torch.from_numpy(given.apply(values, valid)), self.targets[position]
         spare = values.shape[1] - given.chip_px
         top, left = (int(torch.randint(spare + 1, ())) for _ in range(2))
         crop = np.s_[top : top + given.chip_px, left : left + given.chip_px]
@@ -250,7 +264,7 @@ class _Tiles(Dataset[tuple[Tensor, int]]):
         # A shore looks the same from any side: one of the eight flips and turns.
         turn = int(torch.randint(8, ()))
         x = torch.rot90(x, turn % 4, (1, 2))
-        return (x.flip(2) if turn >= 4 else x).contiguous(), int(self.targets[position])
+        return (x.flip(2) if turn >= 4 else x).contiguous(), self.targets[position]
 
 
 class _Batches(Sampler[list[int]]):

@@ -117,10 +117,18 @@ def score(truth: NDArray[np.int64], probabilities: NDArray[np.floating[Any]], ca
     right = answer == truth
     bins = _reliability(probabilities.max(axis=1), right)
     classes = tuple(
-        ClassScore(c.code, c.name, c.colour, int(support[i]), int(matrix[:, i].sum()), float(precision[i]),
-                   float(recall[i]), float(f1[i]))
+        ClassScore(
+            c.code,
+            c.name,
+            c.colour,
+            int(support[i]),
+            int(matrix[:, i].sum()),
+            float(precision[i]),
+            float(recall[i]),
+            float(f1[i]),
+        )
         for i, c in enumerate(categories)
-    )  # fmt: skip
+    )
     return Scores(
         len(truth),
         float(right.mean()) if len(truth) else 0.0,

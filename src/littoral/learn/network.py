@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import pickle
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from littoral.errors import InputError, MissingExtraError
 
@@ -121,8 +121,9 @@ def load_state_bytes(network: Network, backbone: str, content: bytes, source: ob
     own = {_package_key(key, backbone): key for key in network.state_dict()}
     unknown, lacking = sorted(state.keys() - own.keys()), sorted(own.keys() - state.keys())
     if unknown or lacking:
-        raise InputError(source, f"has weights that do not fit {backbone} ({(unknown + lacking)[0]})",
-                         "train the model again")  # fmt: skip
+        raise InputError(
+            source, f"has weights that do not fit {backbone} ({(unknown + lacking)[0]})", "train the model again"
+        )
     _load(network, {own[key]: value for key, value in state.items()}, source)
 
 
@@ -136,14 +137,15 @@ def _package_key(key: str, backbone: str) -> str:
 
 def _from_hub(backbone: str, bands: int) -> nn.Module:
     try:
-        return cast(
-            nn.Module, timm.create_model(backbone, pretrained=True, in_chans=bands, num_classes=0, global_pool="")
-        )
+        return timm.create_model(backbone, pretrained=True, in_chans=bands, num_classes=0, global_pool="")
     # A hub out of reach is an OSError; a backbone that nobody has published weights of, a RuntimeError.
     except (OSError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"pretrained weights of {backbone}", f"could not be fetched from the hub ({reason})",
-                         "pass a file with --weights PATH (pretrained=path), or --weights none (pretrained=False)") from error  # fmt: skip
+        raise InputError(
+            f"pretrained weights of {backbone}",
+            f"could not be fetched from the hub ({reason})",
+            "pass a file with --weights PATH (pretrained=path), or --weights none (pretrained=False)",
+        ) from error
 
 
 def _load_body(body: nn.Module, path: Path, bands: int) -> None:
@@ -163,12 +165,17 @@ def _load_body(body: nn.Module, path: Path, bands: int) -> None:
         # timm's rule for another number of bands: repeat the kernels and rescale.
         state[first] = adapt_input_conv(bands, state[first])
     # A classifier of other classes is of no use here; counters of batches do not matter.
-    state = {key: value for key, value in state.items() if key in own or not key.startswith(("classifier.", "fc.", "head."))}
+    state = {
+        key: value for key, value in state.items() if key in own or not key.startswith(("classifier.", "fc.", "head."))
+    }
     lacking = [key for key in own if key not in state and not key.endswith("num_batches_tracked")]
     unknown = [key for key in state if key not in own]
     if lacking or unknown:
-        raise InputError(path, f"does not fit the backbone ({(lacking + unknown)[0]} has no counterpart)",
-                         "pass weights of the same architecture with --backbone")  # fmt: skip
+        raise InputError(
+            path,
+            f"does not fit the backbone ({(lacking + unknown)[0]} has no counterpart)",
+            "pass weights of the same architecture with --backbone",
+        )
     _load(body, {**{key: own[key] for key in own if key not in state}, **state}, path)
 
 
@@ -177,7 +184,9 @@ def _load(module: nn.Module, state: Mapping[str, Tensor], source: object) -> Non
         module.load_state_dict(state)
     except RuntimeError as error:
         detail = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
-        raise InputError(source, f"has weights of other shapes ({detail})", "pass weights of the same network") from error
+        raise InputError(
+            source, f"has weights of other shapes ({detail})", "pass weights of the same network"
+        ) from error
     for key, value in module.state_dict().items():
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise InputError(source, f"has weights that are not finite ({key})", "train the model again")
@@ -187,7 +196,9 @@ def _tensors(file: Any, source: object) -> dict[str, Tensor]:
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise InputError(source, "holds weights that cannot be read safely", "use a state dict of tensors only") from error
+        raise InputError(
+            source, "holds weights that cannot be read safely", "use a state dict of tensors only"
+        ) from error
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise InputError(source, "holds more than tensors", "use a state dict of tensors only")
     return state

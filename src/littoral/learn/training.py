@@ -18,9 +18,9 @@ from littoral.errors import InputError, MissingExtraError
 from littoral.learn.network import Network
 
 try:
-    import lightning as L
+    import lightning
     import torch
-    from lightning.pytorch.tuner import Tuner
+    from lightning.pytorch.tuner.tuning import Tuner
     from torch import Tensor, nn
     from torch.utils.data import DataLoader
     from torchmetrics.classification import MulticlassAccuracy
@@ -56,7 +56,7 @@ class Epoch:
         )
 
 
-class _Module(L.LightningModule):
+class _Module(lightning.LightningModule):
     """The three blanks of training: what a step computes, what is measured, how weights move."""
 
     def __init__(self, network: Network, classes: int, lr: float, rate: Rate, steps: int | None) -> None:
@@ -85,8 +85,10 @@ class _Module(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         parts = zip((self.network.body, self.network.head), self.rates(), strict=True)
-        groups = [{"params": [p for p in part.parameters() if p.requires_grad], "lr": lr} for part, lr in parts]
-        groups = [group for group in groups if group["params"]]
+        groups: list[dict[str, Any]] = []
+        for part, lr in parts:
+            learning = [parameter for parameter in part.parameters() if parameter.requires_grad]
+            groups += [{"params": learning, "lr": lr}] if learning else []
         optimizer = torch.optim.AdamW(groups, lr=self.lr, weight_decay=1e-2)
         if self.steps is None:
             return optimizer
@@ -102,7 +104,7 @@ class _Module(L.LightningModule):
         return self.rate
 
 
-class _Table(L.Callback):
+class _Table(lightning.Callback):
     """Prints a row per epoch and keeps the weights of the lowest validation loss."""
 
     def __init__(self, progress: bool) -> None:
@@ -122,7 +124,7 @@ class _Table(L.Callback):
             steps = trainer.max_epochs * trainer.num_training_batches
             self.task = self.bar.add_task("training", total=steps)
 
-    def on_train_epoch_start(self, trainer: Any, module: _Module) -> None:
+    def on_train_epoch_start(self, trainer: Any, module: Any) -> None:
         self.started = time.perf_counter()
         module.train_losses.clear()
 
@@ -130,7 +132,7 @@ class _Table(L.Callback):
         if self.bar is not None:
             self.bar.advance(self.task)
 
-    def on_validation_epoch_end(self, trainer: Any, module: _Module) -> None:
+    def on_validation_epoch_end(self, trainer: Any, module: Any) -> None:
         sizes = np.array(module.valid_sizes)
         valid_loss = float((torch.stack(module.valid_losses).float().cpu().numpy() * sizes).sum() / sizes.sum())
         accuracy = float(module.accuracy.compute())
@@ -189,7 +191,7 @@ def train(
     if not (np.isfinite(highest) and highest > 0):
         raise InputError(f"learning rate {rate}", "is not positive", "pass e.g. 0.001, or none to have it found")
     torch.manual_seed(seed)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(memory_format=torch.channels_last)
     module = _Module(network, classes, highest, rate, epochs * len(training))
     table = _Table(progress)
     with _quiet_trainer(max_epochs=epochs, callbacks=[table], num_sanity_val_steps=0) as trainer:
@@ -217,7 +219,9 @@ def find_rate(
     module = _Module(network, classes, 1e-6, 1e-6, None)
     before = copy.deepcopy(network.state_dict())
     with _quiet_trainer(max_epochs=-1, max_steps=steps) as trainer:
-        found = Tuner(trainer).lr_find(module, training, min_lr=1e-6, max_lr=1.0, num_training=steps, early_stop_threshold=4.0)
+        found = Tuner(trainer).lr_find(
+            module, training, min_lr=1e-6, max_lr=1.0, num_training=steps, early_stop_threshold=4.0
+        )
     network.load_state_dict(before)
     network.cpu()
     suggestion = None if found is None else found.suggestion()
@@ -236,7 +240,7 @@ def precision() -> Literal["bf16-mixed", "16-mixed", "32-true"]:
 
 
 @contextmanager
-def _quiet_trainer(**options: Any) -> Iterator[L.Trainer]:
+def _quiet_trainer(**options: Any) -> Iterator[lightning.Trainer]:
     """A Lightning trainer that leaves no files, prints nothing of its own, and computes the same each time."""
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "lightning")]
     levels = [logger.level for logger in loggers]
@@ -248,7 +252,7 @@ def _quiet_trainer(**options: Any) -> Iterator[L.Trainer]:
             # Advice on workers and logging intervals does not fit tiles that are read in the training process.
             warnings.filterwarnings("ignore", module="lightning.*")
             warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
-            yield L.Trainer(
+            yield lightning.Trainer(
                 accelerator="auto",
                 devices=1,
                 precision=precision(),

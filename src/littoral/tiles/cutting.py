@@ -72,8 +72,11 @@ def cut_tiles(scene: Scene, rectangles: gpd.GeoDataFrame, spec: TileSpec) -> Ite
     windows = _windows(outlines, spec.size_px)
     on_scene = shapely.intersects(outlines, shapely.box(0, 0, scene.width, scene.height))
     if not on_scene.any():
-        raise InputError(f"the scene {scene.name}", "overlaps none of the rectangles",
-                         "check that both cover the same place and that both state the right CRS")  # fmt: skip
+        raise InputError(
+            f"the scene {scene.name}",
+            "overlaps none of the rectangles",
+            "check that both cover the same place and that both state the right CRS",
+        )
     read = read_windows(
         scene, bands, (window for window, touched in zip(windows, on_scene, strict=True) if touched), raw=spec.raw
     )
@@ -110,8 +113,9 @@ def _in_pixels(scene: Scene, rectangles: gpd.GeoDataFrame) -> NDArray[np.object_
     outlines = shapely.transform(
         outlines, lambda xy: np.column_stack(to_pixels @ (xy[:, 0], xy[:, 1])) if len(xy) else xy
     )
-    finite = np.isfinite(shapely.bounds(outlines)).all(axis=1)
-    return np.where(finite, outlines, shapely.Polygon())
+    shown = np.asarray(outlines, object)
+    shown[~np.isfinite(shapely.bounds(shown)).all(axis=1)] = shapely.Polygon()
+    return shown
 
 
 def _windows(outlines: NDArray[np.object_], size_px: int) -> list[Window]:

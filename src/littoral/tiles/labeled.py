@@ -110,9 +110,19 @@ class TileSet:
     def subset(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> TileSet:
         """The chosen tiles; categories stay as they are."""
         chosen = np.arange(len(self))[keep]
-        return TileSet(tuple(self.paths[i] for i in chosen), self.codes[chosen], self.categories, self.bands,
-                       self.size_px, self.dtype, self.footprints[chosen], self.cell_size, self.cell_epsg,
-                       self.origin, self.missing_labels)  # fmt: skip
+        return TileSet(
+            tuple(self.paths[i] for i in chosen),
+            self.codes[chosen],
+            self.categories,
+            self.bands,
+            self.size_px,
+            self.dtype,
+            self.footprints[chosen],
+            self.cell_size,
+            self.cell_epsg,
+            self.origin,
+            self.missing_labels,
+        )
 
 
 def export_tiles(
@@ -159,7 +169,9 @@ def export_tiles(
     column = require_column(rectangles, class_field, "the table of rectangles")
     labelled = rectangles[rectangles[column].notna()]
     if labelled.empty:
-        raise InputError(f"field {column}", "is null in every row", "label the rectangles or choose another --class-field")
+        raise InputError(
+            f"field {column}", "is null in every row", "label the rectangles or choose another --class-field"
+        )
     codes = [categories.code_of(value) for value in labelled[column]]
     chosen = select_bands(scene, None if bands is None else list(bands))
     spec = TileSpec(tile_size, tuple(band.name for band in chosen), raw, min_valid)
@@ -168,8 +180,10 @@ def export_tiles(
     skipped = Counter({f"without {column}": len(rectangles) - len(labelled)})
     names = {code: out / f"Category_{code}" if per_category else out for code in sorted(set(codes))}
     with ExitStack() as stack:
-        folders = {path: stack.enter_context(_FolderWriter(path, scene, chosen, spec, categories, column))
-                   for path in dict.fromkeys(names.values())}  # fmt: skip
+        folders = {
+            path: stack.enter_context(_FolderWriter(path, scene, chosen, spec, categories, column))
+            for path in dict.fromkeys(names.values())
+        }
         identity = labelled["ID"].tolist() if "ID" in labelled else labelled.index.tolist()
         for tile in track(cut_tiles(scene, labelled, spec), len(labelled), "cutting tiles"):
             code = codes[tile.position]
@@ -197,7 +211,9 @@ def read_tiles(
         InputError: no such folder, one without the needed files or with bands or a tile size of its own, a label that
             cannot be resolved, a tile that cannot be read.
     """
-    folders = [folder for given in ([path] if isinstance(path, str | Path) else path) for folder in _folders(Path(given))]
+    folders = [
+        folder for given in ([path] if isinstance(path, str | Path) else path) for folder in _folders(Path(given))
+    ]
     if not folders:
         raise InputError("the list of tile folders", "is empty", "pass the folder that littoral tiles wrote")
     entries: list[tuple[Path, int]] = []
@@ -215,14 +231,21 @@ def read_tiles(
     first = heads[0]
     for (image, _), head in zip(entries, heads, strict=True):
         if (head.count, head.size) != (first.count, first.size):
-            raise InputError(image, f"has {head.count} bands of {head.size} pixels, {entries[0][0]} has "
-                             f"{first.count} of {first.size}", "train on tiles of one kind")  # fmt: skip
+            raise InputError(
+                image,
+                f"has {head.count} bands of {head.size} pixels, {entries[0][0]} has {first.count} of {first.size}",
+                "train on tiles of one kind",
+            )
         if head.bands != first.bands:
-            raise InputError(image, f"has bands {', '.join(head.bands)}, {entries[0][0]} has {', '.join(first.bands)}",
-                             "train on tiles of the same bands in the same order")  # fmt: skip
+            raise InputError(
+                image,
+                f"has bands {', '.join(head.bands)}, {entries[0][0]} has {', '.join(first.bands)}",
+                "train on tiles of the same bands in the same order",
+            )
         if np.dtype(head.dtype).kind != np.dtype(first.dtype).kind:
-            raise InputError(image, f"holds {head.dtype} values, {entries[0][0]} {first.dtype}",
-                             "train on tiles of one scaling")  # fmt: skip
+            raise InputError(
+                image, f"holds {head.dtype} values, {entries[0][0]} {first.dtype}", "train on tiles of one scaling"
+            )
     codes = np.array([code for _, code in entries], np.int64)
     present = sorted((found[code] for code in sorted(set(codes.tolist()))), key=lambda category: category.name)
     return TileSet(
@@ -296,7 +319,9 @@ class _FolderWriter:
             raise WriteError(self.folder, error) from error
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         shutil.rmtree(self.stage, ignore_errors=True)
         if isinstance(error, OSError):
             raise WriteError(self.folder, error) from error
@@ -345,18 +370,26 @@ class _FolderWriter:
         old = _read_json(self.folder / ACCUMULATED)
         size = (old.get("TileSizeX"), old.get("TileSizeY"))
         if size != (self.spec.size_px, self.spec.size_px):
-            raise InputError(self.folder, f"holds tiles of {size[0]} x {size[1]} pixels, these have {self.spec.size_px}",
-                             "append tiles of the same size, or choose a new folder")  # fmt: skip
+            raise InputError(
+                self.folder,
+                f"holds tiles of {size[0]} x {size[1]} pixels, these have {self.spec.size_px}",
+                "append tiles of the same size, or choose a new folder",
+            )
         bands = list(old.get("InputRastersProps", {}).get("BandNames", []))
         if bands != list(self.spec.bands):
-            raise InputError(self.folder, f"holds tiles of bands {', '.join(bands)}, these have "
-                             f"{', '.join(self.spec.bands)}", "append tiles of the same bands in the same order, "
-                             "or choose a new folder")  # fmt: skip
+            raise InputError(
+                self.folder,
+                f"holds tiles of bands {', '.join(bands)}, these have {', '.join(self.spec.bands)}",
+                "append tiles of the same bands in the same order, or choose a new folder",
+            )
         made = _read_json(self.folder / DEFINITION).get("Littoral", {})
         for key in ("Raw", "Pixels"):
             if key in made and made[key] != self.origin[key]:
-                raise InputError(self.folder, f"holds tiles with {key} {made[key]}, these have {self.origin[key]}",
-                                 "append tiles of the same scaling, or choose a new folder")  # fmt: skip
+                raise InputError(
+                    self.folder,
+                    f"holds tiles with {key} {made[key]}, these have {self.origin[key]}",
+                    "append tiles of the same scaling, or choose a new folder",
+                )
         return old
 
     def _accumulated(self) -> dict[str, Any]:
@@ -465,11 +498,19 @@ class _BandStats:
 
     def state(self) -> list[dict[str, float]]:
         return [
-            {"Min": low, "Max": high, "Mean": mean, "StdDev": math.sqrt(m2 / self.count), "M1": mean, "M2": m2,
-             "Num": self.count}
+            {
+                "Min": low,
+                "Max": high,
+                "Mean": mean,
+                "StdDev": math.sqrt(m2 / self.count),
+                "M1": mean,
+                "M2": m2,
+                "Num": self.count,
+            }
             for low, high, mean, m2 in zip(
-                self.minimum.tolist(), self.maximum.tolist(), self.mean.tolist(), self.squares.tolist(), strict=True)
-        ]  # fmt: skip
+                self.minimum.tolist(), self.maximum.tolist(), self.mean.tolist(), self.squares.tolist(), strict=True
+            )
+        ]
 
 
 def _areas(old: Mapping[str, float] | None, new: list[float]) -> dict[str, float]:
@@ -488,9 +529,19 @@ def _tiff(
         rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True),
         MemoryFile() as memory,
     ):
-        with memory.open(driver="GTiff", count=count, height=height, width=width, dtype=dtype.name,
-                         crs=rasterio.crs.CRS.from_wkt(crs.to_wkt()), transform=tile.transform, nodata=nodata,
-                         compress="deflate", zlevel=1, interleave="band") as image:  # fmt: skip
+        with memory.open(
+            driver="GTiff",
+            count=count,
+            height=height,
+            width=width,
+            dtype=dtype.name,
+            crs=rasterio.crs.CRS.from_wkt(crs.to_wkt()),
+            transform=tile.transform,
+            nodata=nodata,
+            compress="deflate",
+            zlevel=1,
+            interleave="band",
+        ) as image:
             image.write(tile.values)
             image.descriptions = bands
             image.update_tags(**tags)
@@ -518,7 +569,8 @@ def _stats_text(accumulated: Mapping[str, Any]) -> str:
     features = accumulated["FeatureStats"]
     total = accumulated["NumTiles"]
     size = f"{accumulated['NumBands']}*{accumulated['TileSizeY']}*{accumulated['TileSizeX']}"
-    heading = f"{'cls name':<24}{'cls value':>10}{'images':>10}{'features':>10}{'min size':>14}{'mean size':>14}{'max size':>14}"
+    sizes = "".join(f"{name:>14}" for name in ("min size", "mean size", "max size"))
+    heading = f"{'cls name':<24}{'cls value':>10}{'images':>10}{'features':>10}{sizes}"
     rows = [
         f"{entry['ClassName']:<24}{entry['ClassValue']:>10}{count:>10}{count:>10}"
         f"{area['Min']:>14.2f}{area['Mean']:>14.2f}{area['Max']:>14.2f}"
@@ -567,8 +619,11 @@ def _read_folder(folder: Path, scheme: Scheme) -> tuple[list[tuple[Path, int]], 
         name = _label_name(label)
         code = int(name) if name.lstrip("-").isdigit() else by_name.get(name)
         if code is None or code not in classes:
-            raise InputError(label, f"names class {name!r}, which {DEFINITION} does not list",
-                             f"use one of {', '.join(map(str, classes))}")  # fmt: skip
+            raise InputError(
+                label,
+                f"names class {name!r}, which {DEFINITION} does not list",
+                f"use one of {', '.join(map(str, classes))}",
+            )
         entries.append((image, code))
     return entries, classes, missing
 
@@ -582,7 +637,9 @@ def _classes(folder: Path, scheme: Scheme) -> dict[int, Category]:
         try:
             code = int(value)
         except (TypeError, ValueError) as error:
-            raise InputError(folder / DEFINITION, f"has a class with value {value!r}", "make it a whole number") from error
+            raise InputError(
+                folder / DEFINITION, f"has a class with value {value!r}", "make it a whole number"
+            ) from error
         rgb = entry.get("Color") or [-1, -1, -1]
         own = "#{:02X}{:02X}{:02X}".format(*rgb) if min(rgb) >= 0 else UNKNOWN_COLOUR
         known = scheme.get(code)
@@ -673,6 +730,9 @@ def _origin(folders: list[Path]) -> dict[str, Any]:
     for folder, origin in zip(folders, origins, strict=True):
         for key in ("Raw", "Pixels"):
             if origin.get(key) != origins[0].get(key):
-                raise InputError(folder, f"has tiles with {key} {origin.get(key)}, {folders[0]} with "
-                                 f"{origins[0].get(key)}", "train on tiles of one scaling")  # fmt: skip
+                raise InputError(
+                    folder,
+                    f"has tiles with {key} {origin.get(key)}, {folders[0]} with {origins[0].get(key)}",
+                    "train on tiles of one scaling",
+                )
     return dict(origins[0])

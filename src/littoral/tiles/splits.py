@@ -73,12 +73,15 @@ def split_tiles(tiles: TileSet, val_share: float, *, kind: Kind = "spatial", see
     touching = _touching(tiles.footprints)
     block, block_km = _blocks(tiles.footprints, touching)
     if block.max() == 0:
-        raise InputError("the tiles", "all lie in one place, so nothing can be held out without leaking",
-                         "add tiles of another place, or accept the leak with split='random' (--split random)")  # fmt: skip
+        raise InputError(
+            "the tiles",
+            "all lie in one place, so nothing can be held out without leaking",
+            "add tiles of another place, or accept the leak with split='random' (--split random)",
+        )
     targets = tiles.targets
     holds = np.zeros((block.max() + 1, len(tiles.categories)), np.int64)
     np.add.at(holds, (block, targets), 1)
-    may_validate = ~(holds[:, (holds > 0).sum(axis=0) == 1] > 0).any(axis=1)
+    may_validate = np.asarray(~(holds[:, (holds > 0).sum(axis=0) == 1] > 0).any(axis=1))
     while True:
         validation = _choose(holds, targets, may_validate, block, touching, val_share, rng)
         training = ~_beside(touching, validation)
@@ -89,11 +92,15 @@ def split_tiles(tiles: TileSet, val_share: float, *, kind: Kind = "spatial", see
         # Setting aside took the last training tiles of a class: its blocks stay on the training side.
         may_validate &= ~(holds[:, lost] > 0).any(axis=1)
     if not validation.any():
-        raise InputError("the tiles", "cannot be split without leaking: each block holds a class found nowhere else",
-                         "add places, or accept the leak with split='random' (--split random)")  # fmt: skip
+        raise InputError(
+            "the tiles",
+            "cannot be split without leaking: each block holds a class found nowhere else",
+            "add places, or accept the leak with split='random' (--split random)",
+        )
     seen = set(targets[validation].tolist())
-    only = tuple(category.code for index, category in enumerate(tiles.categories)
-                 if holds[:, index].any() and index not in seen)  # fmt: skip
+    only = tuple(
+        category.code for index, category in enumerate(tiles.categories) if holds[:, index].any() and index not in seen
+    )
     aside = ~validation & ~training
     return Split(kind, np.flatnonzero(training), np.flatnonzero(validation), np.flatnonzero(aside), only, block_km)
 
@@ -106,7 +113,8 @@ def ground_pairs(a: NDArray[np.object_], b: NDArray[np.object_]) -> NDArray[np.i
         b: The same.
 
     >>> box = shapely.box
-    >>> ground_pairs(np.array([box(179.9, 0, 180.1, 1)]), np.array([box(-180, 0, -179.95, 1), box(0, 0, 1, 1)])).tolist()
+    >>> here, there = np.array([box(179.9, 0, 180.1, 1)]), np.array([box(-180, 0, -179.95, 1), box(0, 0, 1, 1)])
+    >>> ground_pairs(here, there).tolist()
     [[0], [0]]
     """
     copies, source = _around(b)
@@ -122,10 +130,16 @@ def _around(outlines: NDArray[np.object_]) -> tuple[NDArray[np.object_], NDArray
     """The outlines, and those beyond the antimeridian once more where their longitudes also name them."""
     bounds = shapely.bounds(outlines)
     east, west = np.flatnonzero(bounds[:, 2] > 180), np.flatnonzero(bounds[:, 0] < -180)
-    copies = [outlines]
-    for index, shift in ((east, -360.0), (west, 360.0)):
-        copies.append(shapely.transform(outlines[index], lambda xy, by=shift: xy + [by, 0.0]))
+    copies = [outlines, shapely.transform(outlines[east], _west_360), shapely.transform(outlines[west], _east_360)]
     return np.concatenate(copies), np.concatenate([np.arange(len(outlines)), east, west])
+
+
+def _west_360(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    return points - [360.0, 0.0]
+
+
+def _east_360(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    return points + [360.0, 0.0]
 
 
 def _touching(footprints: NDArray[np.object_]) -> csr_array:
@@ -139,7 +153,7 @@ def _touching(footprints: NDArray[np.object_]) -> csr_array:
 
 def _blocks(footprints: NDArray[np.object_], touching: csr_array) -> tuple[NDArray[np.int64], float]:
     """Block of each tile, and the side of the blocks in km: a square grid within each connected stretch of ground."""
-    place = connected_components(touching, directed=False)[1]
+    place = connected_components(touching, directed=False)[1].astype(np.int64)
     known = np.array([outline is not None for outline in footprints])
     if not known.any():
         return place, 0.0
@@ -154,7 +168,8 @@ def _blocks(footprints: NDArray[np.object_], touching: csr_array) -> tuple[NDArr
     corner = np.full((place.max() + 1, 2), np.inf)
     np.minimum.at(corner, place, km)
     cell = np.floor((km - corner[place]) / side_km).astype(np.int64)
-    return np.unique(np.column_stack([place, cell]), axis=0, return_inverse=True)[1].ravel(), side_km
+    block = np.unique(np.column_stack([place, cell]), axis=0, return_inverse=True)[1]
+    return block.ravel().astype(np.int64), side_km
 
 
 def _choose(

@@ -1,0 +1,148 @@
+"""Scores to statements about stretches of coast: classifier x rectangles x scene to a classified coast."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from littoral.categories import Category
+from littoral.errors import InputError
+from littoral.imagery import Scene, dtype_of, open_scene, select_bands
+from littoral.package import Package, Preprocessing
+from littoral.progress import Track, silent
+from littoral.tiles import CLASSIFIED, cut_tiles
+from littoral.vectors import free_names, qgis_style, write_vector
+
+if TYPE_CHECKING:
+    from littoral.learn import FeatureClassifier
+
+BATCH = 32
+"""Tiles per forward pass; no more are held at a time."""
+
+
+def classify_objects(
+    scene: Scene | str | Path,
+    rectangles: gpd.GeoDataFrame,
+    model: FeatureClassifier | Package | str | Path,
+    *,
+    class_label_field: str = "ClassLabel",
+    track: Track = silent,
+) -> gpd.GeoDataFrame:
+    """Say of each rectangle what kind of shore it shows.
+
+    Args:
+        scene: A scene, or the path to one, with the bands the model was trained on.
+        rectangles: Polygons in any CRS; not changed.
+        model: A classifier, a package, or the path to a ``.dlpk``.
+        class_label_field: Name of the field for the class name.
+        track: Shows progress, a step per rectangle.
+
+    Returns:
+        The same rows, CRS and index with all their fields (one that collides with a new one, compared without case, is
+        called ``<name>_in``; which ones is in ``.attrs["renamed"]``), and: the class name, ``ClassValue`` (integer) and
+        ``Confidence`` (highest probability, 0 to 1), null unless the status is ``classified``; ``P_<code>``, the
+        probability of each class, likewise; ``ValidShare`` of the rectangle's own pixels; ``status``: ``classified``,
+        ``outside imagery`` or ``nodata``.
+
+    Raises:
+        InputError: bands or scaling the scene lacks, rectangles without CRS or all outside the scene, a package that
+            cannot be read.
+    """
+    from littoral.learn import FeatureClassifier
+
+    scene = scene if isinstance(scene, Scene) else open_scene(scene)
+    if isinstance(model, str | Path):
+        model = FeatureClassifier.from_model(model)
+    elif isinstance(model, Package):
+        model = FeatureClassifier.from_package(model, model.name)
+    preprocessing, categories = model.manifest.preprocessing, model.manifest.categories
+    check_scene(scene, preprocessing)
+
+    count = len(rectangles)
+    probabilities = np.full((count, len(categories)), np.nan)
+    status = np.empty(count, object)
+    valid_share = np.zeros(count)
+    waiting: list[tuple[int, NDArray[np.float32]]] = []
+
+    def answer() -> None:
+        if waiting:
+            positions, batch = zip(*waiting, strict=True)
+            probabilities[list(positions)] = model.predict_inputs(np.stack(batch))
+            waiting.clear()
+
+    for tile in track(cut_tiles(scene, rectangles, preprocessing.tile), count, "classifying"):
+        status[tile.position], valid_share[tile.position] = tile.status, tile.valid_share
+        if tile.status == CLASSIFIED:
+            waiting.append((tile.position, preprocessing.apply(tile.values, tile.valid)))
+        if len(waiting) == BATCH:
+            answer()
+    answer()
+    return _statements(rectangles, categories, probabilities, status, valid_share, class_label_field)
+
+
+def check_scene(scene: Scene, preprocessing: Preprocessing) -> None:
+    """Refuse a scene whose values are not like those the model was trained on.
+
+    Raises:
+        InputError: a band is missing, or its values are of another kind.
+    """
+    try:
+        bands = select_bands(scene, preprocessing.tile.bands)
+    except InputError as error:
+        needed = ", ".join(preprocessing.tile.bands)
+        raise InputError(f"the model needs bands {needed} and {error.subject}", error.what, error.remedy) from error
+    kind, trained = dtype_of(bands, preprocessing.tile.raw), np.dtype(preprocessing.dtype)
+    # Reflectance as a float of 0 to 1 is not reflectance x 10000, and 8-bit pictures are neither.
+    if (kind.kind == "f") != (trained.kind == "f") or (kind.itemsize == 1) != (trained.itemsize == 1):
+        raise InputError(
+            f"the scene {scene.name}",
+            f"has {kind} values where the model was trained on {trained}",
+            "bring it to the training scenes' scaling, e.g. gdal_translate -ot -scale",
+        )
+
+
+def write_classified(
+    classified: gpd.GeoDataFrame,
+    path: str | Path,
+    categories: tuple[Category, ...],
+    *,
+    class_label_field: str = "ClassLabel",
+    overwrite: bool = False,
+) -> Path:
+    """Write a classified coast; a GeoPackage carries a QGIS style that colours it by category."""
+    style = qgis_style(class_label_field, list(categories), text_values=True)
+    return write_vector(classified, path, overwrite=overwrite, style=style)
+
+
+def _statements(
+    rectangles: gpd.GeoDataFrame,
+    categories: tuple[Category, ...],
+    probabilities: NDArray[np.float64],
+    status: NDArray[Any],
+    valid_share: NDArray[np.float64],
+    label_field: str,
+) -> gpd.GeoDataFrame:
+    columns = [f"P_{category.code}" for category in categories]
+    fields = [label_field, "ClassValue", "Confidence", *columns, "ValidShare", "status"]
+    if len({field.casefold() for field in fields}) < len(fields) or not label_field.strip():
+        raise InputError(f"class label field {label_field!r}", "is the name of another output field", "choose another")
+    if label_field.casefold() == rectangles.geometry.name.casefold():
+        raise InputError(f"class label field {label_field!r}", "is the geometry's name", "choose another")
+    out, renamed = free_names(rectangles, fields)
+    known = status == CLASSIFIED
+    best = np.where(known, np.nan_to_num(probabilities, nan=-1.0).argmax(axis=1), 0)
+    names, codes = [c.name for c in categories], [c.code for c in categories]
+    out[label_field] = pd.Series(np.take(names, best), out.index, dtype="string").mask(~known)
+    out["ClassValue"] = pd.Series(np.take(codes, best), out.index, dtype="Int64").mask(~known)
+    out["Confidence"] = probabilities.max(axis=1)
+    for column, values in zip(columns, probabilities.T, strict=True):
+        out[column] = values
+    out["ValidShare"] = valid_share
+    out["status"] = pd.Series(status, out.index, dtype="string")
+    out.attrs["renamed"] = renamed
+    return out

@@ -1,0 +1,123 @@
+"""Recipes for small inputs, made by seeded code; real data is read from ../shared/data where it is there."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+# Before OpenMP starts: tests compare bits, and two threads are what the smallest machine has.
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+import shapely
+from affine import Affine
+from hypothesis import settings
+from rasterio.errors import NotGeoreferencedWarning
+
+settings.register_profile("littoral", deadline=None, max_examples=40, derandomize=True)
+settings.load_profile("littoral")
+
+DATA = Path(__file__).parents[2] / "shared" / "data"
+ORIGIN = 500_000.0, 3_000_000.0
+CRS = "EPSG:32617"
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Folder of real charts and imagery."""
+    if not DATA.is_dir():
+        pytest.skip("the real data (../shared/data) is not on this machine")
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def write_scene() -> Callable[..., Path]:
+    """Writes values (bands, height, width) as a GeoTIFF of 10 m pixels."""
+
+    def write(
+        path: Path,
+        values: np.ndarray,
+        *,
+        names: tuple[str, ...] | None = ("B02", "B03", "B04"),
+        crs: str | None = CRS,
+        nodata: float | None = None,
+        scales: tuple[float, ...] | None = None,
+        offsets: tuple[float, ...] | None = None,
+        origin: tuple[float, float] | None = ORIGIN,
+        pixel: float = 10.0,
+    ) -> Path:
+        count, height, width = values.shape
+        place = {} if origin is None else {"transform": Affine(pixel, 0, origin[0], 0, -pixel, origin[1])}
+        with ExitStack() as stack:
+            stack.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            options = {"dtype": values.dtype, "crs": crs, "nodata": nodata, **place}
+            image = stack.enter_context(
+                rasterio.open(path, "w", driver="GTiff", count=count, height=height, width=width, **options)
+            )
+            image.write(values)
+            if names:
+                image.descriptions = names
+            if scales:
+                image.scales = scales
+            if offsets:
+                image.offsets = offsets
+        return path
+
+    return write
+
+
+def boxes(centres: list[tuple[float, float]], codes: list[int | None], side_m: float = 200.0) -> gpd.GeoDataFrame:
+    """Rectangles around pixels (column, row) of a scene at ORIGIN, with their category."""
+    x, y = np.array(centres, float).T * 10
+    outlines = shapely.box(
+        ORIGIN[0] + x - side_m / 2, ORIGIN[1] - y - side_m / 2, ORIGIN[0] + x + side_m / 2, ORIGIN[1] - y + side_m / 2
+    )
+    table = {"ID": range(1, len(codes) + 1), "CATCOA": pd.array(codes, dtype="Int64")}
+    return gpd.GeoDataFrame(table, geometry=outlines, crs=CRS)
+
+
+def textured(seed: int = 0, size: int = 640) -> np.ndarray:
+    """A scene (3, size, size) of four 160-pixel-high strips: fine noise and stripes, twice each, of equal mean."""
+    rng = np.random.default_rng(seed)
+    rows = np.arange(size)[:, None] // (size // 4) % 2
+    stripes = np.where(np.arange(size)[None, :] // 4 % 2, 700.0, -700.0)
+    noise = rng.normal(0, 700, (size, size))
+    plane = 2000 + np.where(rows == 0, noise, stripes)
+    return (np.stack([plane, plane * 1.1, plane * 0.9]) + rng.normal(0, 30, (3, size, size))).clip(1).astype("uint16")
+
+
+def textured_boxes(seed: int = 0, size: int = 640) -> gpd.GeoDataFrame:
+    """Rectangles in the strips of :func:`textured`: sandy shore on noise, mangrove on stripes; far enough apart that a
+    spatial split has places to choose from."""
+    centres, codes = [], []
+    strip = size // 4
+    for number in range(4):
+        for column in range(32, size - 31, 48):
+            centres.append((float(column), number * strip + strip / 2))
+            codes.append(3 if number % 2 == 0 else 7)
+    return boxes(centres, codes)
+
+
+@pytest.fixture(scope="session")
+def coast(tmp_path_factory: pytest.TempPathFactory, write_scene: Callable[..., Path]) -> tuple[Path, gpd.GeoDataFrame]:
+    """A scene of two textures and its labelled rectangles."""
+    folder = tmp_path_factory.mktemp("coast")
+    return write_scene(folder / "scene.tif", textured(), nodata=0), textured_boxes()
+
+
+@pytest.fixture(scope="session")
+def tiles_folder(tmp_path_factory: pytest.TempPathFactory, coast: tuple[Path, gpd.GeoDataFrame]) -> Path:
+    """Labeled_Tiles of 32 pixels cut from it."""
+    from littoral import export_tiles
+
+    folder = tmp_path_factory.mktemp("tiles") / "tiles"
+    export_tiles(coast[0], coast[1], folder, tile_size=32)
+    return folder

@@ -1,0 +1,88 @@
+"""The plan of the house, held by reading imports: who may import whom, and who owns which library."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import littoral
+
+HOUSE = Path(littoral.__file__).parent
+ROOMS = [
+    "errors", "progress", "categories", "vectors", "figures", "charts", "imagery", "shoreline", "rectangles", "tiles",
+    "package", "learn", "classify", "report", "demo", "cli", "__main__",
+]  # fmt: skip
+OWNERS = {
+    "torch": {"learn"},
+    "timm": {"learn"},
+    "lightning": {"learn"},
+    "torchmetrics": {"learn"},
+    "safetensors": {"learn"},
+    "rasterio": {"imagery", "tiles", "demo"},
+    "typer": {"cli"},
+    "jinja2": {"report"},
+}
+
+
+def room_of(file: Path) -> str:
+    return file.relative_to(HOUSE).parts[0].removesuffix(".py")
+
+
+def imports(file: Path) -> set[str]:
+    """Every module a file imports, inside functions and for type checkers too."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+FILES = [file for file in HOUSE.rglob("*.py") if file.name != "__init__.py" or file.parent != HOUSE]
+
+
+def test_every_room_is_in_the_plan() -> None:
+    assert {room_of(file) for file in FILES} == set(ROOMS)
+
+
+def test_rooms_import_only_rooms_before_them() -> None:
+    wrong = []
+    for file in FILES:
+        own = ROOMS.index(room_of(file))
+        for name in imports(file):
+            parts = name.split(".")
+            if parts[0] == "littoral" and len(parts) > 1 and parts[1] in ROOMS and ROOMS.index(parts[1]) > own:
+                wrong.append(f"{file.relative_to(HOUSE)} imports {name}")
+    assert not wrong
+
+
+def test_libraries_stay_with_their_rooms() -> None:
+    wrong = []
+    for file in FILES:
+        for name in imports(file):
+            library = name.split(".")[0]
+            if library in OWNERS and room_of(file) not in OWNERS[library]:
+                wrong.append(f"{file.relative_to(HOUSE)} imports {library}")
+    assert not wrong
+
+
+def test_architecture_names_every_room() -> None:
+    text = (Path(__file__).parents[1] / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    assert [room for room in ROOMS if f"`{room}" not in text and room != "__main__"] == []
+
+
+def test_import_is_light() -> None:
+    code = (
+        "import sys, littoral; print([n for n in ('torch', 'rasterio', 'geopandas', 'matplotlib') if n in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_top_level_names_exist() -> None:
+    for name in littoral.__all__:
+        assert getattr(littoral, name) is not None
