@@ -52,13 +52,14 @@ def write_scene() -> Callable[..., Path]:
         offsets: tuple[float, ...] | None = None,
         origin: tuple[float, float] | None = ORIGIN,
         pixel: float = 10.0,
+        compress: str = "none",
     ) -> Path:
         count, height, width = values.shape
         place = {} if origin is None else {"transform": Affine(pixel, 0, origin[0], 0, -pixel, origin[1])}
         with ExitStack() as stack:
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            options = {"dtype": values.dtype, "crs": crs, "nodata": nodata, **place}
+            options = {"dtype": values.dtype, "crs": crs, "nodata": nodata, "compress": compress, **place}
             image = stack.enter_context(
                 rasterio.open(path, "w", driver="GTiff", count=count, height=height, width=width, **options)
             )

@@ -374,8 +374,8 @@ def _wrapped(text: str, width: int) -> str:
 def _view(bounds: NDArray[np.float64]) -> tuple[float, float, float, float]:
     """Bounds with a margin, neither a sliver nor a point: a side is at least half the other.
 
-    >>> _view(np.array([0.0, 0.0, 100.0, 10.0]))
-    (-5.0, -22.5, 105.0, 32.5)
+    >>> _view(np.array([0.0, 0.0, 80.0, 8.0]))
+    (-4.0, -18.0, 84.0, 26.0)
     """
     left, bottom, right, top = (float(value) for value in bounds)
     longest = max(right - left, top - bottom) or 1.0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -163,7 +164,7 @@ def read_package(path: str | Path) -> Package:
         with zipfile.ZipFile(path) as archive:
             names = _checked_names(path, archive)
             files = {name: archive.read(name) for name in names}
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
         raise InputError(path, f"is not a whole .dlpk ({error})", "copy or train the model again") from error
     definitions = [name for name in files if name.endswith(".emd")]
     if len(definitions) != 1:

@@ -79,7 +79,7 @@ class _Coast:
 
     @cached_property
     def answered(self) -> NDArray[np.bool_]:
-        return np.asarray((self.table["status"] == CLASSIFIED) & self.table["ClassValue"].notna(), bool)
+        return np.asarray((self.table["status"].astype(str) == CLASSIFIED) & self.table["ClassValue"].notna(), bool)
 
     @cached_property
     def answer(self) -> NDArray[np.float64]:
@@ -380,8 +380,13 @@ def _comparison(coast: _Coast, means: Mapping[int, NDArray[np.float64]]) -> dict
     assert coast.package is not None
     if not means:
         raise _LeftOut("the scene shows none of the scored rectangles: pass the scene they were classified with")
-    rows = np.array(sorted(means))
-    simple = Baselines.from_json(coast.package.manifest.baselines).predict(np.stack([means[row] for row in rows]))
+    rows, seen = np.array(sorted(means)), np.stack([means[row] for row in sorted(means)])
+    try:
+        simple = Baselines.from_json(coast.package.manifest.baselines).predict(seen)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"the model {coast.package.name}", f"has damaged simple models ({error})", "train it again"
+        ) from error
     others = {name: coast.score(rows, probabilities) for name, probabilities in simple.items()}
     return {"network": coast.score(rows), "others": others, "best": max(others, key=lambda n: others[n].macro_f1)}
 

@@ -33,7 +33,6 @@ PIXEL = 10.0  # metres
 COARSE = 4  # pixels to a cell of the coarse grid, on which everything smooth is worked out
 PERIOD = 1024  # pixels after which a texture repeats
 BAND_ROWS = 256  # rows painted at a time
-SHORE = 0.4  # km of unfrayed shoreline to the square kilometre, at least
 SHORTEST_RUN = 600.0  # metres; shorter pieces of a category join their longer neighbour
 UNKNOWN_LENGTH, UNKNOWN_SHARE = 700.0, 0.3  # metres without category at the end of this share of the stretches
 
@@ -101,7 +100,7 @@ def _noise(
 
 
 def _textures(rng: np.random.Generator, place: _Place) -> dict[str, Field]:
-    """The scene's textures, each (PERIOD, PERIOD) and periodic; "shade" is sunlit relief, "swell" waves at sea."""
+    """The scene's textures, each (PERIOD, PERIOD) and periodic; "shade" is sunlit relief, "flow" streaks."""
     found = {name: _noise(rng, PERIOD, *form) for name, form in TEXTURES.items()}
     ridge = found["ridge"]
     rills = np.abs(found["creek"]) * (0.4 + np.abs(ridge))
@@ -131,6 +130,7 @@ def _fine(coarse: Field, rows: slice) -> Field:
 
 
 def _row_bands(n: int) -> Iterator[slice]:
+    """The rows of an (n, n) image, BAND_ROWS at a time."""
     return (slice(start, min(start + BAND_ROWS, n)) for start in range(0, n, BAND_ROWS))
 
 
@@ -157,19 +157,22 @@ def _signed_distance(level: Field, cell: float) -> Field:
 def _islands(rng: np.random.Generator, n: int) -> Field:
     """Coarse (n, n) signed distance, metres, of elongated fractal islands that run off the edges in places.
 
-    Of up to eight worlds, the first with SHORE km of shoreline to the square kilometre, else the last.
+    Of four worlds, the one with the longest shore.
     """
-    cell = PIXEL * COARSE / 1000
-    for _ in range(8):
-        level = _noise(rng, n, 6, min(330, n), 2.05, squeeze=1.3)
-        level = _without_specks(level - np.quantile(level, 0.52), min(1200, n * n // 50))
-        steps = sum(int(np.count_nonzero(np.diff(level > 0, axis=axis))) for axis in (0, 1))
-        if steps * np.pi / 4 * cell >= SHORE * (n * cell) ** 2:  # a staircase is 4 / pi too long
-            break
-    return _signed_distance(level, PIXEL * COARSE)
+
+    def draw() -> Field:
+        level = _noise(rng, n, 6, min(300, n), 2.05, squeeze=1.3)
+        return _without_specks(level - np.quantile(level, 0.52), min(1200, n * n // 50))
+
+    def steps(level: Field) -> int:
+        return sum(int(np.count_nonzero(np.diff(level > 0, axis=axis))) for axis in (0, 1))
+
+    longest = max((draw() for _ in range(4)), key=steps)
+    return ndimage.gaussian_filter(_signed_distance(longest, PIXEL * COARSE), 1.0)
 
 
 def _zero_lines(level: Field) -> list[Line]:
+    """Where the (r, n) level is 0, to a fraction of a cell; unit: cells."""
     return list(find_contours(level, 0.0))  # type: ignore[no-untyped-call]
 
 
@@ -204,6 +207,7 @@ def _allot(rng: np.random.Generator, lines: list[Line], n: int) -> tuple[list[Nu
                 cost = cost + [3.0 * abs(STYLES[code].climate - STYLES[codes[before]].climate) for code in codes]
                 cost[before] = np.inf
             before = int(np.argmin(cost))
+            km *= 1 + sum(metres for _, metres in STYLES[codes[before]].frayed) / 250  # about what fraying adds
             total[before] += km
             quarter[2 * int(row) + int(column), before] += km
             chosen.append(codes[before])
@@ -296,17 +300,14 @@ def _colour(*reflectance: float) -> Field:
     return np.array(reflectance, np.float32)[:, None]
 
 
-DEEP, TURBID, FOAM = (
-    _colour(0.045, 0.036, 0.017, 0.008),
-    _colour(0.085, 0.108, 0.078, 0.035),
-    _colour(0.27, 0.27, 0.26, 0.23),
-)
-SAND, WET, MUD = _colour(0.15, 0.19, 0.235, 0.29), _colour(0.085, 0.10, 0.115, 0.12), _colour(0.075, 0.09, 0.10, 0.115)
+DEEP, TURBID = _colour(0.045, 0.036, 0.017, 0.008), _colour(0.085, 0.108, 0.078, 0.035)
+SAND, WET = _colour(0.16, 0.195, 0.232, 0.285), _colour(0.085, 0.10, 0.115, 0.12)
+MUD, FOAM = _colour(0.075, 0.09, 0.10, 0.115), _colour(0.27, 0.27, 0.26, 0.23)
 ROCK, BARE = _colour(0.08, 0.09, 0.10, 0.145), _colour(0.085, 0.11, 0.13, 0.19)
 GRASS, SCRUB = _colour(0.042, 0.072, 0.052, 0.25), _colour(0.033, 0.055, 0.041, 0.2)
 CANOPY, REED = _colour(0.028, 0.05, 0.03, 0.26), _colour(0.062, 0.096, 0.074, 0.235)
-ICE, BLUE, SNOW = _colour(0.37, 0.385, 0.375, 0.30), _colour(0.23, 0.275, 0.285, 0.2), _colour(0.46, 0.46, 0.455, 0.40)
-DEBRIS = _colour(0.16, 0.165, 0.17, 0.17)
+ICE, BLUE = _colour(0.37, 0.385, 0.375, 0.30), _colour(0.23, 0.275, 0.285, 0.2)
+SNOW, DEBRIS = _colour(0.46, 0.46, 0.455, 0.40), _colour(0.16, 0.165, 0.17, 0.17)
 
 
 @dataclass(frozen=True)
@@ -384,7 +385,7 @@ def _steep(p: _Pixels) -> tuple[Field, Field, Field]:
 def _flat(p: _Pixels) -> tuple[Field, Field, Field]:
     """A featureless wide gradient from shallows over wet flats to meadow."""
     edge = p.d - 130 * p.tide - 60 + 25 * p["wide1"]
-    ground = _mix(MUD, _land(p), _step(p.d + 30 * p["wide2"], -80, 330)) * (1 + 0.03 * p["grain"])
+    ground = _mix(MUD, _land(p), _step(p.d + 30 * p["wide2"], -80, 330)) * (1 + 0.05 * p["grain"])
     ground = ground * (1 - 0.22 * _creek(p["creek4"], 0.05) * _step(-p.d, -120, 60))
     sea = _mix(_sea(p, 300), MUD * 0.9, 0.5 * _step(edge, -260, 0))
     return edge, ground, sea
@@ -393,9 +394,8 @@ def _flat(p: _Pixels) -> tuple[Field, Field, Field]:
 def _sandy(p: _Pixels) -> tuple[Field, Field, Field]:
     """A smooth bright beach, dune ridges and surf lines along the shore."""
     edge = p.d - 30 * p.tide
-    ridge = np.sin(2 * np.pi * (p.s + 10 * p["mid"] + 15 * p["wide2"]) / 58) * _step(
-        p["mid6"] + 0.4 * p["blob"], -0.9, 0.7
-    )
+    ridge = np.sin(2 * np.pi * (p.s + 10 * p["mid"] + 15 * p["wide2"]) / 58)
+    ridge = ridge * _step(p["mid6"] + 0.4 * p["blob"], -0.9, 0.7)
     open_sand = (1 - _step(p.s + 60 * p["mid4"], 150, 520)) * (0.35 + 0.3 * ridge + 0.12 * p["blob1"])
     back = _mix(_land(p), SAND * 0.85, np.clip(open_sand, 0, 1)) * (1 + 0.03 * p["grain"])
     beach = _mix(WET, SAND, _step(edge, 5, 45))
@@ -415,9 +415,8 @@ def _stony(p: _Pixels) -> tuple[Field, Field, Field]:
     rock = SAND * 0.7 * np.clip(1 + 0.9 * speckle + 0.2 * p["shade3"], 0.3, 2)
     back = _mix(_land(p) * (1 + 0.1 * p["grain3"]), rock, 0.85 * outcrop)
     ground = _mix(stones, back, _step(p.d + 30 * p["blob3"] + 20 * p["mid6"], 80, 180))
-    awash = _step(0.7 * p["pebble4"] + 0.5 * p["grain1"] + 0.7 * p["mid4"] + (p.d - 40 * p.tide) / 120, 0.5, 0.9) * (
-        p.d > -260
-    )
+    height = 0.7 * p["pebble4"] + 0.5 * p["grain1"] + 0.7 * p["mid4"] + (p.d - 40 * p.tide) / 120
+    awash = _step(height, 0.5, 0.9) * (p.d > -260)
     sea = _mix(_mix(_sea(p, 220), FOAM, 0.5 * _near(edge, -10, 14) * _step(p["blob2"], -0.3, 1)), WET * 0.9, awash)
     return edge, ground, sea
 
@@ -425,11 +424,9 @@ def _stony(p: _Pixels) -> tuple[Field, Field, Field]:
 def _glacier(p: _Pixels) -> tuple[Field, Field, Field]:
     """Crevasses about parallel to the front, dark medial moraines, a few growlers in milky water."""
     front = p.s + 14 * p["mid"] + 25 * p["wide"]
-    crevasse = _step(np.sin(2 * np.pi * front / 56 + 0.8 * p["blob"]), 0.1, 0.9) * _step(
-        p["mid6"] + 0.8 * p["blob3"], -0.8, 0.6
-    )
-    crevasse = crevasse * (1 - 0.75 * _step(p.s, 450, 1000))
-    ice = _mix(ICE * 1.0, BLUE * 0.9, 0.75 * crevasse) * (1 + 0.04 * p["grain"] + 0.03 * p["shade2"])
+    crevasse = _step(np.sin(2 * np.pi * front / 56 + 0.8 * p["blob"]), 0.1, 0.9)
+    crevasse = crevasse * _step(p["mid6"] + 0.8 * p["blob3"], -0.8, 0.6) * (1 - 0.75 * _step(p.s, 450, 1000))
+    ice = _mix(ICE, BLUE * 0.9, 0.75 * crevasse) * (1 + 0.04 * p["grain"] + 0.03 * p["shade2"])
     moraine = _near(p["flow"] + 0.05 * p["mid1"], 0, 0.09) * (0.7 + 0.15 * p["pebble1"]) * _step(p["wide5"], -0.8, 0.2)
     ground = _mix(ice, DEBRIS, np.clip(moraine, 0, 1))
     growler = _step(p["pebble3"] + p.d / 500, 1.9, 2.2)
@@ -454,7 +451,7 @@ def _mangrove(p: _Pixels) -> tuple[Field, Field, Field]:
     width = 0.035 + 0.09 * np.exp(-np.maximum(p.s, 0) / 350)
     creek = _creek(p["creek1"], width) * (1 - _step(p.s, 700, 1100))
     canopy = CANOPY * (1 + 0.16 * p["grain"] + 0.08 * p["mid3"]) * (0.85 + 0.3 * p.green)
-    ground = _mix(canopy, _mix(MUD, TURBID * 0.8, _step(p.tide, -0.8, 0.3)), creek)
+    ground = _mix(canopy, _mix(MUD, TURBID * 0.8, 0.7 * _step(p.tide, -0.8, 0.4)), creek)
     shoal = _step(p.d - 60 * p.tide, -120, -20) * 0.5
     trees = _step(p["pebble2"] + p.d / 90, 0.9, 1.2)
     return edge, ground, _mix(_mix(_sea(p, 350), MUD, shoal), CANOPY, trees)
@@ -468,11 +465,8 @@ def _marshy(p: _Pixels) -> tuple[Field, Field, Field]:
     width = 0.06 + 0.14 * np.exp(-np.maximum(p.s, 0) / 220)
     creek = np.maximum(_creek(p["creek3"], width), 0.8 * _creek(p["mid4"], 0.07 + width))
     pools = _step(p["pebble3"] + 0.9 * p["mid2"], 1.5, 1.8)
-    ground = _mix(
-        plants,
-        _mix(MUD, TURBID * 0.8, _step(p.tide, -0.8, 0.4)),
-        np.maximum(creek, pools) * (1 - 0.6 * _step(p.s, 700, 1100)),
-    )
+    wet = np.maximum(creek, pools) * (1 - 0.6 * _step(p.s, 700, 1100))
+    ground = _mix(plants, _mix(MUD, TURBID * 0.8, 0.7 * _step(p.tide, -0.8, 0.4)), wet)
     return edge, ground, _mix(_sea(p, 350), MUD, _step(p.d - 90 * p.tide, -160, 0) * 0.5)
 
 
@@ -623,10 +617,10 @@ def _make_coast(folder: Path, place: _Place, seed: int, n: int) -> Coast:
     level, pieces, nearest, chosen = _shape(rng, islands, textures)
     weights = _weights(nearest, chosen)
     coarse = _stretch_maps(rng, nearest, chosen, place.tide)
-    south, east = np.gradient(ndimage.gaussian_filter(islands, 1.5))
+    south, east = np.gradient(ndimage.gaussian_filter(islands, 1.2))
     sun, steepness = np.deg2rad(place.sun), np.maximum(np.hypot(south, east), 1e-3)
     coarse["light"] = ((south * np.cos(sun) - east * np.sin(sun)) / steepness).astype(np.float32)
-    coarse["s"] = ndimage.gaussian_filter(islands, 1.0)
+    coarse["s"] = islands
     coarse["cold"] = ndimage.gaussian_filter(weights[6] + weights[10] + 0.3 * weights[1], 12)
     image = _paint(ndimage.gaussian_filter(_signed_distance(level, PIXEL), 0.6), coarse, weights, textures)
 

@@ -64,6 +64,7 @@ class FeatureClassifier:
         self.oversample = oversample
         self.epochs: list[Epoch] = []
         self._scores: dict[str, Any] | None = None
+        self._page: str | None = None
         baselines = fit_baselines(data.means[data.split.training], data.tiles.targets[data.split.training], data.c)
         self.manifest = Manifest(
             backbone,
@@ -108,7 +109,7 @@ class FeatureClassifier:
         if data is not None and data.categories != manifest.categories:
             raise InputError(source, "was trained on other classes than the data has", "pass data of the same classes")
         model.data, model.manifest, model.oversample, model.epochs = data, manifest, False, []
-        model._scores = dict(package.scores)
+        model._scores, model._page = dict(package.scores), package.page
         model.network = build_network(manifest.backbone, len(manifest.preprocessing.mean), len(manifest.categories))
         load_state_bytes(model.network, manifest.backbone, package.weights, source)
         model.network.eval()
@@ -173,7 +174,7 @@ class FeatureClassifier:
             seed=data.seed,
             progress=progress,
         )
-        self._scores = None
+        self._scores = self._page = None
 
     # Answers
 
@@ -306,7 +307,7 @@ class FeatureClassifier:
         check_output(path, overwrite)
         print("Computing model metrics...", flush=True)
         weights = state_bytes(self.network, self.manifest.backbone)
-        package = Package(path.stem, self.manifest, weights, self._record(), page=self._metrics_page(path.stem))
+        package = Package(path.stem, self.manifest, weights, self._record(), page=self._page or self._metrics_page(path.stem))
         return write_package(path, package, overwrite=overwrite)
 
     def _data(self) -> TileData:

@@ -96,11 +96,13 @@ def build_network(backbone: str, bands: int, classes: int, weights: str | Path =
         body = timm.create_model(backbone, pretrained=False, in_chans=bands, num_classes=0, global_pool="")
         if str(weights) != "none":
             _load_body(body, Path(weights), bands)
-    with torch.no_grad():
-        shape = body.eval()(torch.zeros(1, bands, 64, 64)).shape
+    shape: tuple[int, ...] = ()
+    if not body.default_cfg.get("fixed_input_size", False):
+        with torch.no_grad():
+            shape = tuple(body.eval()(torch.zeros(1, bands, 64, 64)).shape)
     if len(shape) != 4 or shape[1] != body.num_features:
         raise InputError(f"backbone {backbone!r}", "is not a convolutional network", "choose e.g. resnet34")
-    return Network(body, int(shape[1]), classes)
+    return Network(body, shape[1], classes)
 
 
 def state_bytes(network: Network, backbone: str) -> bytes:

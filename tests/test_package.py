@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from littoral import CATCOA
+from littoral.errors import ExistsError, InputError
+from littoral.package import MANIFEST, Manifest, Package, Preprocessing, read_package, write_package
+from littoral.tiles import TileSpec
+
+PREPROCESSING = Preprocessing(TileSpec(64, ("B02", "B03")), 48, (100.0, 200.0), (10.0, 20.0), "uint16", "as stored")
+MODEL = Package(
+    "m",
+    Manifest(
+        "resnet18",
+        PREPROCESSING,
+        (CATCOA[7], CATCOA[3]),
+        (10.0, 10.0),
+        32617,
+        "words",
+        (7,),
+        "",
+        {"shares": [1.0]},
+        {"torch": "2"},
+        3,
+    ),
+    b"weights",
+    {"network": {}},
+)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return write_package(tmp_path / "m.dlpk", MODEL)
+
+
+def test_round_trip_and_same_bytes(path: Path, tmp_path: Path) -> None:
+    back = read_package(path)
+    assert replace(back, definition={}) == MODEL
+    assert write_package(tmp_path / "again.dlpk", MODEL).read_bytes() == path.read_bytes()
+    with pytest.raises(ExistsError):
+        write_package(path, MODEL)
+
+
+def test_definition_reads_as_a_feature_classifier(path: Path) -> None:
+    emd = read_package(path).definition
+    assert emd["ModelFile"] == "m.pth"
+    assert emd["Classes"][0] == {"Value": 7, "Name": "mangrove", "Color": [5, 45, 48]}
+    assert emd["ImageHeight"] == 48
+    # The consumer's formula equals ours.
+    stats = emd["NormalizationStats"]
+    x = np.array([90.0, 260.0])
+    low, high = np.array(stats["band_min_values"]), np.array(stats["band_max_values"])
+    theirs = ((x - low) / (high - low) - stats["scaled_mean_values"]) / stats["scaled_std_values"]
+    ours = PREPROCESSING.apply(np.tile(x[:, None, None], (1, 64, 64)), np.ones((64, 64), bool))[:, 0, 0]
+    assert theirs == pytest.approx(ours)
+
+
+def test_preprocessing_crops_the_middle_and_fills_with_the_mean() -> None:
+    values = np.arange(2 * 64 * 64, dtype="uint16").reshape(2, 64, 64)
+    valid = np.ones((64, 64), bool)
+    valid[8, 8] = False
+    out = PREPROCESSING.apply(values, valid)
+    assert out.shape == (2, 48, 48)
+    assert out.dtype == np.float32
+    assert out[:, 0, 0].tolist() == [0.0, 0.0]
+    assert out[1, 1, 1] == pytest.approx((float(values[1, 9, 9]) - 200) / 20)
+    with pytest.raises(InputError, match="smaller than the 48"):
+        PREPROCESSING.apply(values[:, :32], valid[:32])
+    with pytest.raises(InputError, match="3 bands"):
+        PREPROCESSING.apply(np.zeros((3, 64, 64)), valid)
+
+
+def rewrite(path: Path, change: Callable[[dict[str, bytes]], None]) -> None:
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    change(files)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+
+
+@pytest.mark.parametrize("name", ["../evil.txt", "/evil.txt", "C:\\evil.txt", "a/../../evil.txt", "..\\evil.txt"])
+def test_unsafe_names_are_refused(path: Path, name: str) -> None:
+    rewrite(path, lambda files: files.update({name: b"x"}))
+    with pytest.raises(InputError, match="unsafe name"):
+        read_package(path)
+
+
+def test_too_much_is_refused(path: Path) -> None:
+    rewrite(path, lambda files: files.update({f"{n}.txt": b"" for n in range(100)}))
+    with pytest.raises(InputError, match="unpacks to 105 files"):
+        read_package(path)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.99])
+def test_truncated(path: Path, share: float) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(InputError, match=r"not a whole \.dlpk"):
+        read_package(path)
+
+
+def test_wrong_checksum(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    at = content.index(b"m.pth") + len("m.pth")
+    content[at] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"not a whole \.dlpk"):
+        read_package(path)
+
+
+def test_missing_parts(path: Path, tmp_path: Path) -> None:
+    for name, complaint in (
+        ("m.pth", "lacks its weights"),
+        ("m.emd", "holds 0 .emd files"),
+        (MANIFEST, "not written by"),
+    ):
+        write_package(path, MODEL, overwrite=True)
+        rewrite(path, lambda files, name=name: files.pop(name) and None)
+        with pytest.raises(InputError, match=complaint):
+            read_package(path)
+    with pytest.raises(InputError, match="does not exist"):
+        read_package(tmp_path / "none.dlpk")
+
+
+KEYS = list(MODEL.manifest.__dict__)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_each_key_of_the_manifest_is_needed(path: Path, key: str) -> None:
+    def drop(files: dict[str, bytes]) -> None:
+        content = json.loads(files[MANIFEST])
+        del content[key]
+        files[MANIFEST] = json.dumps(content).encode()
+
+    rewrite(path, drop)
+    with pytest.raises(InputError, match=key):
+        read_package(path)
+
+
+@pytest.mark.parametrize("value", [None, 3, "x", [1], {"mean": []}])
+@pytest.mark.parametrize("key", ["preprocessing", "categories", "cell_size", "only_training"])
+def test_wrong_types_are_sentences(path: Path, key: str, value: object) -> None:
+    def change(files: dict[str, bytes]) -> None:
+        files[MANIFEST] = json.dumps({**json.loads(files[MANIFEST]), key: value}).encode()
+
+    rewrite(path, change)
+    if (key, value) in (("cell_size", [1]), ("only_training", [1])):
+        assert read_package(path)
+        return
+    with pytest.raises(InputError, match=MANIFEST):
+        read_package(path)

@@ -1,0 +1,429 @@
+"""The page about a classified coast, read as a browser reads it; numbers are worked out by hand."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+import shapely
+from affine import Affine
+
+from littoral.categories import CATCOA, user_scheme
+from littoral.errors import ExistsError, InputError
+from littoral.imagery import Scene, open_scene
+from littoral.learn.evaluation import Baselines, score
+from littoral.package import Manifest, Package, Preprocessing, write_package
+from littoral.report import write_report
+from littoral.tiles import TileSpec
+from littoral.vectors import write_vector
+
+UTM = "EPSG:32617"
+LEFT, TOP = 580_000.0, 2_850_000.0
+CLASSES = (CATCOA[3], CATCOA[7])
+TRUTH = [3, 7, 7, 7, None, 8, 3, 7]
+SAID = [3, 3, 7, 7, 3, 7, None, None]
+SANDY = [0.9, 0.8, 0.3, 0.4, 0.6, 0.2, None, None]
+STATUS = ["classified"] * 6 + ["nodata", "outside imagery"]
+# Scored are the first four: one sandy shore is right; of three mangroves one is taken for sandy shore.
+# F1 of sandy shore is 2/3, of mangrove 4/5.
+ACCURACY, MACRO_F1 = "0.750", "0.733"
+RIGHT = Baselines((0.25, 0.75), (0.0,) * 3, (1.0,) * 3, ((-1.0, 0.0, 0.0), (1.0, 0.0, 0.0)), (150.0, -150.0))
+"""Its regression knows that band B02 is 100 on sandy shores and 200 elsewhere."""
+WRONG = replace(RIGHT, coefficients=RIGHT.coefficients[::-1], intercepts=RIGHT.intercepts[::-1])
+
+
+class Page(HTMLParser):
+    """Text, tables, addresses and pictures of each section."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.source = path.read_text(encoding="utf-8")
+        self.text: dict[str, str] = {"": ""}
+        self.rows: dict[str, list[list[str]]] = {"": []}
+        self.tags: dict[str, list[str]] = {"": []}
+        self.addresses: list[str] = []
+        self._section = ""
+        self._open: list[str] = []
+        self.feed(self.source)
+        assert self._open == [], "every element is closed"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.text[self._section] += " "
+        if tag == "section":
+            self._section = str(given["id"])
+            self.text[self._section], self.rows[self._section], self.tags[self._section] = "", [], []
+        if tag == "tr":
+            self.rows[self._section].append([])
+        if tag in ("td", "th"):
+            self.rows[self._section][-1].append("")
+        self.tags[self._section].append(tag)
+        self.addresses += [str(value) for name, value in attrs if name in ("src", "href", "xlink:href", "srcset")]
+        if tag not in ("meta", "link", "br", "img"):
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[self._section].append(tag)
+        self.addresses += [str(value) for name, value in attrs if name in ("src", "href", "xlink:href", "srcset")]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+        if tag == "section":
+            self._section = ""
+
+    def handle_data(self, data: str) -> None:
+        if "style" in self._open:
+            return
+        self.text[self._section] += data
+        if self._open and {"td", "th"} & set(self._open):
+            self.rows[self._section][-1][-1] += data
+
+    def words(self, section: str = "") -> str:
+        return " ".join(self.text[section].split())
+
+
+@pytest.fixture
+def coast() -> gpd.GeoDataFrame:
+    """Eight rectangles of 200 m in a row, the last beside the scene; in longitude and latitude."""
+    boxes = [shapely.box(LEFT + 200 * i, TOP - 600, LEFT + 200 * i + 200, TOP - 400) for i in range(7)]
+    boxes.append(shapely.box(LEFT + 5000, TOP - 600, LEFT + 5200, TOP - 400))
+    sandy = pd.Series(SANDY, dtype=float)
+    table = {
+        "CATCOA": pd.Series(TRUTH, dtype="Int64"),
+        "line_m": [1000.0 * (i + 1) for i in range(8)],
+        "ClassLabel": pd.Series([None if code is None else CATCOA[code].name for code in SAID], dtype="string"),
+        "ClassValue": pd.Series(SAID, dtype="Int64"),
+        "Confidence": np.maximum(sandy, 1 - sandy),
+        "P_3": sandy,
+        "P_7": 1 - sandy,
+        "status": STATUS,
+    }
+    return gpd.GeoDataFrame(table, geometry=boxes, crs=UTM).to_crs(4326)
+
+
+def write_scene(path: Path, transform: Affine) -> Path:
+    """100 x 160 pixels of 10 m: B02 is 100 under sandy shores, 200 elsewhere."""
+    values = np.random.default_rng(0).integers(300, 3000, (3, 100, 160)).astype(np.uint16)
+    values[0] = 200
+    values[0, :, :20] = 100
+    profile = {"driver": "GTiff", "count": 3, "height": 100, "width": 160, "dtype": "uint16", "crs": UTM}
+    with rasterio.open(path, "w", transform=transform, **profile) as dataset:
+        dataset.write(values)
+        dataset.descriptions = ("B02", "B03", "B04")
+    return path
+
+
+@pytest.fixture
+def scene_path(tmp_path: Path) -> Path:
+    return write_scene(tmp_path / "bay.tif", Affine(10, 0, LEFT, 0, -10, TOP))
+
+
+@pytest.fixture
+def scene(scene_path: Path) -> Scene:
+    return open_scene(scene_path)
+
+
+@pytest.fixture
+def package() -> Package:
+    preprocessing = Preprocessing(
+        TileSpec(16, ("B02", "B03", "B04")), 16, (1.0,) * 3, (1.0,) * 3, "uint16", "as stored"
+    )
+    manifest = Manifest(
+        "resnet18", preprocessing, CLASSES, (10.0, 10.0), 32617, "4 groups apart, 1 for validation", (7,), "",
+        RIGHT.to_json(), {"littoral": "0.1.0"},
+    )  # fmt: skip
+    own = score(np.array([0, 1, 1]), np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]), CLASSES).to_json()
+    return Package("shore", manifest, b"weights", {"network": own, "baselines": {"majority": own}})
+
+
+def full(coast: gpd.GeoDataFrame, out: Path, package: Package, scene: Scene) -> Page:
+    return Page(write_report(coast, out, model=package, truth="CATCOA", scene=scene))
+
+
+# The whole page
+
+
+def test_headline_says_how_much_and_how_good(
+    coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene
+) -> None:
+    page = full(coast, tmp_path / "page.html", package, scene)
+    words = page.words()
+    assert "6 of 8 rectangles classified, 21.0 km of 36.0 km of shoreline, by the model shore." in words
+    # (0.9 + 0.8 + 0.7 + 0.6 + 0.6 + 0.8) / 6
+    for expected in ("73% mean confidence", f"{ACCURACY} accuracy", f"{MACRO_F1} macro-F1", "75% of the rectangles"):
+        assert expected in words
+    # Always mangrove: F1 is 6/7 there and 0 for sandy shore. The regression is always right.
+    assert "0.429 macro-F1 of a simple model majority" in words
+    assert "1.000 macro-F1 of a simple model logistic regression on band means" in words
+    assert "left-out" not in page.text
+
+
+def test_shares_in_kilometres(coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene) -> None:
+    rows = full(coast, tmp_path / "page.html", package, scene).rows["shares"]
+    assert rows[1] == ["sandy shore", "3", "8.0", "38%", "77%"]
+    assert rows[2] == ["mangrove", "3", "13.0", "62%", "70%"]
+    assert rows[4:] == [
+        ["classified", "6", "75%", "21.0"],
+        ["outside imagery", "1", "12%", "8.0"],
+        ["nodata", "1", "12%", "7.0"],
+    ]
+
+
+def test_scores_are_those_of_the_scored(
+    coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene
+) -> None:
+    page = full(coast, tmp_path / "page.html", package, scene)
+    assert (
+        "4 of 8 rectangles are scored; left out: 2 not classified; 1 without CATCOA; "
+        "1 of a class the model does not know (marshy shore)." in page.words("scores")
+    )
+    assert page.rows["scores"][1:] == [
+        ["sandy shore", "0.500", "1.000", "0.667", "1"],
+        ["mangrove", "1.000", "0.667", "0.800", "3"],
+    ]
+    # The counts of the matrix, row by row, then the names of its columns.
+    assert re.search(r"1 0 1 2\b", page.words("scores"))
+    # |0.9 - 1| + |0.8 - 0| + |0.7 - 1| + |0.6 - 1|, each alone in its bin, over 4
+    assert "Expected calibration error: 0.400 on 4 rectangles" in page.words("reliability")
+
+
+def test_page_says_when_the_network_is_beaten(
+    coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene
+) -> None:
+    page = full(coast, tmp_path / "beaten.html", package, scene)
+    assert "The network does not beat a simple model. On the same 4 rectangles its macro-F1 is 0.733" in page.words()
+    assert page.rows["comparison"][1:] == [
+        ["this model", ACCURACY, MACRO_F1, "4"],
+        ["majority", "0.750", "0.429", "4"],
+        ["logistic regression on band means", "1.000", "1.000", "4"],
+    ]
+    weaker = replace(package, manifest=replace(package.manifest, baselines=WRONG.to_json()))
+    page = full(coast, tmp_path / "better.html", weaker, scene)
+    assert "does not beat" not in page.words()
+    assert page.rows["comparison"][3] == ["logistic regression on band means", "0.000", "0.000", "4"]
+
+
+def test_an_equal_network_does_not_beat(
+    coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene
+) -> None:
+    coast["P_3"] = [0.9, 0.1, 0.1, 0.1, 0.9, 0.1, None, None]
+    coast["P_7"] = 1 - coast["P_3"]
+    assert "does not beat a simple model" in full(coast, tmp_path / "page.html", package, scene).words()
+
+
+def test_samples_are_right_and_wrong(coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene) -> None:
+    page = full(coast, tmp_path / "page.html", package, scene)
+    words = page.words("samples")
+    right, wrong = words.index("Right, and most confident"), words.index("Wrong, and most confident")
+    assert right < words.index("sandy shore 90%") < words.index("mangrove 70%") < words.index("mangrove 60%") < wrong
+    assert words.endswith("mangrove → sandy shore 80%")
+    assert page.tags["samples"].count("image") == 4
+
+
+def test_maps_of_answer_and_truth(coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene) -> None:
+    page = full(coast, tmp_path / "page.html", package, scene)
+    assert page.tags["map"].count("image") == 2
+    answers, truth = page.words("map").split("The truth (CATCOA)")
+    assert "sandy shore mangrove not classified" in answers
+    assert "sandy shore mangrove marshy shore not known" in truth
+
+
+def test_model_says_where_it_comes_from(
+    coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene
+) -> None:
+    page = full(coast, tmp_path / "page.html", package, scene)
+    facts = {row[0]: row[1] for row in page.rows["model"] if len(row) == 2}
+    assert facts["backbone"] == "resnet18"
+    assert facts["bands"] == "B02, B03, B04 (as stored)"
+    assert facts["tile"].startswith("16 × 16 pixels of 10 × 10 (EPSG:32617)")
+    assert facts["split"] == "4 groups apart, 1 for validation"
+    assert facts["only in training"].startswith("mangrove:")
+    assert facts["made with"] == "littoral 0.1.0, seed 42"
+    assert ["this model", "0.667", "0.667", "3"] in page.rows["model"]
+
+
+def test_page_needs_nothing_from_outside(
+    coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene
+) -> None:
+    page = full(coast, tmp_path / "page.html", package, scene)
+    assert page.addresses
+    assert all(address.startswith(("#", "data:")) for address in page.addresses)
+    assert not re.search(r"@import|url\((?!#)|<script|<link|<iframe", page.source)
+
+
+def test_files_and_objects_give_the_same_page(
+    coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene, scene_path: Path
+) -> None:
+    table = write_vector(coast, tmp_path / "coast.gpkg")
+    model = write_package(tmp_path / "shore.dlpk", package)
+    full(coast, tmp_path / "objects.html", package, scene)
+    write_report(table, tmp_path / "files.html", model=model, truth="catcoa", scene=scene_path)
+    files = (tmp_path / "files.html").read_text().replace("catcoa", "CATCOA")
+    assert files == (tmp_path / "objects.html").read_text()
+
+
+# What is missing is named
+
+
+def test_bare_page_names_what_it_leaves_out(coast: gpd.GeoDataFrame, tmp_path: Path) -> None:
+    page = Page(write_report(coast, tmp_path / "page.html"))
+    assert set(page.text) == {"", "map", "shares", "left-out"}
+    assert "6 parts left out" in page.words()
+    words = page.words("left-out")
+    for named in (
+        "left out: imagery under the map needs the imagery: pass --scene PATH.",
+        "left out: map of the truth needs the truth: pass --truth FIELD.",
+        "left out: confusion matrix, scores by class, reliability of the confidence needs the truth: "
+        "pass --truth FIELD.",
+        "left out: comparison with simple models needs the truth, the model, the imagery: "
+        "pass --truth FIELD --model FILE --scene PATH.",
+        "left out: sample tiles needs the imagery: pass --scene PATH.",
+        "left out: the model needs the model: pass --model FILE.",
+    ):
+        assert named in words
+    assert page.rows["shares"][1] == ["sandy shore", "3", "8.0", "38%", "77%"]
+
+
+def test_scene_alone_gives_ground_and_samples(coast: gpd.GeoDataFrame, tmp_path: Path, scene: Scene) -> None:
+    page = Page(write_report(coast, tmp_path / "page.html", scene=scene))
+    assert page.tags["map"].count("image") == 1
+    assert page.tags["samples"].count("image") == 6
+    assert page.words("samples").count("Most confident") == 1
+
+
+def test_without_lengths_rectangles_are_counted(coast: gpd.GeoDataFrame, tmp_path: Path) -> None:
+    page = Page(write_report(coast.drop(columns="line_m"), tmp_path / "page.html"))
+    assert "no field line_m (metres of shoreline), so rectangles are counted instead of kilometres." in page.words()
+    assert page.rows["shares"][1] == ["sandy shore", "3", "50%", "77%"]
+    assert " km" not in page.words("shares")
+
+
+def test_truth_that_knows_other_classes_only(coast: gpd.GeoDataFrame, tmp_path: Path, scene: Scene) -> None:
+    coast["CATCOA"] = pd.array([8] * 8, dtype="Int64")
+    page = Page(write_report(coast, tmp_path / "page.html", truth="CATCOA", scene=scene))
+    assert "no classified rectangle has one of the model's classes in CATCOA" in page.words("left-out")
+    assert "marshy shore" in page.words("map")
+
+
+def test_table_without_probabilities_names_them(coast: gpd.GeoDataFrame, tmp_path: Path) -> None:
+    page = Page(write_report(coast.drop(columns=["P_3", "P_7"]), tmp_path / "page.html", truth="CATCOA"))
+    assert "the table lacks P_3, P_7" in page.words("left-out")
+
+
+def test_turned_scene_is_no_ground_but_gives_samples(coast: gpd.GeoDataFrame, tmp_path: Path) -> None:
+    turned = Affine(10, 0, LEFT, 0, -10, TOP) @ Affine.rotation(5)
+    page = Page(write_report(coast, tmp_path / "page.html", scene=write_scene(tmp_path / "turned.tif", turned)))
+    assert "the grid of turned is turned: pass it north up" in page.words("left-out")
+    assert "image" not in page.tags["map"]
+    assert "image" in page.tags["samples"]
+
+
+# Other inputs
+
+
+def test_truth_may_be_names(coast: gpd.GeoDataFrame, tmp_path: Path) -> None:
+    coast["shore"] = [None if code is None else CATCOA[code].name.upper() for code in TRUTH]
+    named, coded = (
+        Page(write_report(coast, tmp_path / f"{field}.html", truth=field)).rows for field in ("shore", "CATCOA")
+    )
+    assert named == coded
+
+
+def test_own_classes_keep_their_names_and_colours(coast: gpd.GeoDataFrame, tmp_path: Path, package: Package) -> None:
+    own = user_scheme({3: "dune", 7: "sea <wall>"}, {3: "#ABCDEF"})
+    model = replace(package, manifest=replace(package.manifest, categories=own.categories))
+    page = Page(write_report(coast, tmp_path / "page.html", model=model))
+    assert [row[0] for row in page.rows["shares"][1:3]] == ["dune", "sea <wall>"]
+    assert "background:#ABCDEF" in page.source
+    assert "<wall>" not in page.source
+
+
+def test_names_of_the_table_are_text(coast: gpd.GeoDataFrame, tmp_path: Path) -> None:
+    coast["kind"] = pd.Series(["<script>alert(1)</script>" if code == 3 else "b" for code in SAID])
+    page = Page(write_report(coast, tmp_path / "page.html", class_label_field="kind", title="<b>Bay</b>"))
+    assert "<script" not in page.source
+    assert page.rows["shares"][1][0] == "<script>alert(1)</script>"
+    assert page.words().startswith("<b>Bay</b>")
+
+
+def test_coast_across_the_antimeridian_is_one_small_map(coast: gpd.GeoDataFrame, tmp_path: Path) -> None:
+    across = (
+        coast.to_crs(UTM).translate(-LEFT, -2_849_500).set_crs("+proj=aeqd +lat_0=52 +lon_0=180", allow_override=True)
+    )
+    coast = coast.set_geometry(across.to_crs(4326))
+    page = Page(write_report(coast, tmp_path / "page.html"))
+    assert "1 km" in page.words("map")
+
+
+def test_all_unclassified(coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene) -> None:
+    coast["status"] = "nodata"
+    for column in ("ClassValue", "ClassLabel", "Confidence", "P_3", "P_7"):
+        coast[column] = pd.NA
+    page = full(coast, tmp_path / "page.html", package, scene)
+    assert "0 of 8 rectangles classified" in page.words()
+    assert "– mean confidence" in page.words()
+    assert "confusion matrix" in page.words("left-out")
+
+
+# Errors
+
+
+@pytest.mark.parametrize("column", ["status", "ClassValue", "Confidence"])
+def test_table_must_be_classified(coast: gpd.GeoDataFrame, tmp_path: Path, column: str) -> None:
+    with pytest.raises(InputError, match=rf"no field '{column}'.*littoral classify"):
+        write_report(coast.drop(columns=column), tmp_path / "page.html")
+
+
+def test_fields_must_be_there(coast: gpd.GeoDataFrame, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no field 'CATCOAST'.*CATCOA"):
+        write_report(coast, tmp_path / "page.html", truth="CATCOAST")
+    with pytest.raises(InputError, match="no field 'Kind'"):
+        write_report(coast, tmp_path / "page.html", class_label_field="Kind")
+
+
+def test_scene_must_be_of_this_place(coast: gpd.GeoDataFrame, tmp_path: Path) -> None:
+    elsewhere = write_scene(tmp_path / "far.tif", Affine(10, 0, LEFT, 0, -10, TOP + 90_000))
+    with pytest.raises(InputError, match="far has none of the rectangles on it"):
+        write_report(coast, tmp_path / "page.html", scene=elsewhere)
+
+
+def test_model_must_be_the_one_that_classified(coast: gpd.GeoDataFrame, tmp_path: Path, package: Package) -> None:
+    other = replace(package, manifest=replace(package.manifest, categories=(CATCOA[3], CATCOA[8])))
+    with pytest.raises(InputError, match=r"class values \[7\] that are none of the model's classes"):
+        write_report(coast, tmp_path / "page.html", model=other)
+
+
+def test_damaged_package(coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene) -> None:
+    with pytest.raises(InputError, match="damaged scores"):
+        write_report(coast, tmp_path / "page.html", model=replace(package, scores={"network": {}, "baselines": {}}))
+    broken = replace(package, manifest=replace(package.manifest, baselines={"shares": [1.0]}))
+    with pytest.raises(InputError, match="damaged simple models"):
+        full(coast, tmp_path / "page.html", broken, scene)
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_package_without_scores_or_baselines(
+    coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene
+) -> None:
+    empty = replace(package, scores={}, manifest=replace(package.manifest, baselines={}))
+    words = full(coast, tmp_path / "page.html", empty, scene).words("left-out")
+    assert "the package holds no scores" in words
+    assert "the package holds no simple models" in words
+
+
+def test_page_is_not_overwritten_unasked(coast: gpd.GeoDataFrame, tmp_path: Path) -> None:
+    out = tmp_path / "page.html"
+    out.write_text("mine")
+    with pytest.raises(ExistsError):
+        write_report(coast, out)
+    assert out.read_text() == "mine"
+    write_report(coast, out, overwrite=True)
+    assert out.read_text().startswith("<!DOCTYPE html>")
+    assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
