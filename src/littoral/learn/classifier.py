@@ -307,7 +307,8 @@ class FeatureClassifier:
         check_output(path, overwrite)
         print("Computing model metrics...", flush=True)
         weights = state_bytes(self.network, self.manifest.backbone)
-        package = Package(path.stem, self.manifest, weights, self._record(), page=self._page or self._metrics_page(path.stem))
+        page = self._page or self._metrics_page(path.stem)
+        package = Package(path.stem, self.manifest, weights, self._record(), page=page)
         return write_package(path, package, overwrite=overwrite)
 
     def _data(self) -> TileData:

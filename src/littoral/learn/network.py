@@ -90,6 +90,7 @@ def build_network(backbone: str, bands: int, classes: int, weights: str | Path =
         close = timm.list_models(f"*{backbone[:6]}*")[:5] or ["resnet18", "resnet34", "resnet50"]
         raise InputError(f"backbone {backbone!r}", "is not one of timm's", f"choose e.g. {', '.join(close)}")
     hub = str(weights) == "hub"
+    body: Any
     if hub:
         body = _from_hub(backbone, bands)
     else:
@@ -107,7 +108,11 @@ def build_network(backbone: str, bands: int, classes: int, weights: str | Path =
 
 def state_bytes(network: Network, backbone: str) -> bytes:
     """The weights as a package carries them: tensors only, a resnet's under torchvision's positions."""
-    state = {_package_key(key, backbone): value.detach().cpu() for key, value in network.state_dict().items()}
+    # Training may have left another memory layout; a copy in the plain one makes equal weights equal bytes.
+    state = {
+        _package_key(key, backbone): value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for key, value in network.state_dict().items()
+    }
     buffer = io.BytesIO()
     torch.save(state, buffer)
     return buffer.getvalue()
