@@ -280,6 +280,16 @@ def _pieces(level: Field, nearest: Numbers) -> list[tuple[Line, int]]:
     return found
 
 
+def _wavering(nearest: Numbers, islands: Field, textures: dict[str, Field]) -> Numbers:
+    """The coarse (n, n) map with its bounds bent by noise, the more the farther they are from the shore."""
+    n = len(nearest)
+    reach = 0.4 * np.minimum(np.abs(islands), 1500) / (PIXEL * COARSE)
+    south, east = (reach * _tiled(textures["mid"], slice(0, n), n, salt) for salt in (1, 2))
+    rows, columns = np.mgrid[0:n, 0:n]
+    bent = (np.clip(np.rint(at), 0, n - 1).astype(np.int64) for at in (rows + south, columns + east))
+    return np.asarray(nearest[tuple(bent)])
+
+
 def _shape(
     rng: np.random.Generator, islands: Field, textures: dict[str, Field]
 ) -> tuple[Field, list[tuple[Line, int]], Numbers, list[int]]:
@@ -290,7 +300,8 @@ def _shape(
     level = _shoreline(islands, _weights(_nearest_stretch(outline, numbers, small), chosen), textures)
     pieces = _pieces(level, _nearest_stretch(outline, numbers, small))
     ids = [np.full(len(line), stretch) for line, stretch in pieces]
-    return level, pieces, _nearest_stretch([line for line, _ in pieces], ids, small), chosen
+    nearest = _nearest_stretch([line for line, _ in pieces], ids, small)
+    return level, pieces, _wavering(nearest, islands, textures), chosen
 
 
 # --- What the categories look like --------------------------------------------------------------------------
@@ -549,7 +560,7 @@ def _paint(d: Field, coarse: dict[str, Field], weights: dict[int, Field], textur
 def _expose(rng: np.random.Generator, image: Field, place: _Place) -> NDArray[np.uint16]:
     """What the satellite records of the (4, n, n) ground: blur of the optics, haze, noise, reflectance x 10000."""
     n = image.shape[-1]
-    haze = _noise(rng, n // COARSE, 60, 800, 1.9)
+    haze = _noise(rng, n // COARSE, min(60, n // 12), 800, 1.9)
     least, most = place.haze
     opacity = least + (most - least) * (0.5 + 0.5 * np.tanh(0.8 * haze))
     recorded = np.empty(image.shape, np.uint16)
@@ -566,12 +577,11 @@ def _expose(rng: np.random.Generator, image: Field, place: _Place) -> NDArray[np
 def _write_scene(path: Path, image: NDArray[np.uint16], place: _Place) -> None:
     """Write the (4, n, n) scene as a tiled, deflated GeoTIFF."""
     import rasterio
-    from rasterio.transform import from_origin
 
     _, height, width = image.shape
     form = {"dtype": "uint16", "count": len(BANDS), "height": height, "width": width, "crs": f"EPSG:{place.epsg}"}
     tiles = {"tiled": True, "blockxsize": 256, "blockysize": 256, "compress": "deflate", "predictor": 2, "zlevel": 4}
-    corner = from_origin(place.west, place.north, PIXEL, PIXEL)
+    corner = rasterio.Affine(PIXEL, 0, place.west, 0, -PIXEL, place.north)
     with rasterio.open(path, "w", driver="GTiff", transform=corner, **form, **tiles) as file:
         file.write(image)
         file.descriptions = BANDS

@@ -245,6 +245,9 @@ def _quiet_trainer(**options: Any) -> Iterator[lightning.Trainer]:
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "lightning")]
     levels = [logger.level for logger in loggers]
     deterministic = torch.are_deterministic_algorithms_enabled()
+    fill = torch.utils.deterministic.fill_uninitialized_memory
+    # An aid for finding bugs that comes with deterministic algorithms and takes half of the time.
+    torch.utils.deterministic.fill_uninitialized_memory = False
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
@@ -266,5 +269,6 @@ def _quiet_trainer(**options: Any) -> Iterator[lightning.Trainer]:
             )
     finally:
         torch.use_deterministic_algorithms(deterministic)
+        torch.utils.deterministic.fill_uninitialized_memory = fill
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
