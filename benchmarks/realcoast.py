@@ -43,7 +43,6 @@ def main() -> None:
         data = prepare_data(tiles, batch_size=32, val_split_pct=0.2)
         print(data.describe())
         model = FeatureClassifier(data, "mobilenetv2_100", weights, oversample=True)
-        model.unfreeze()
         model.fit(given.epochs, given.lr)
         package = model.save(Path(place) / "realcoast.dlpk")
 

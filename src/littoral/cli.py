@@ -155,7 +155,9 @@ def train(
         int | None, typer.Option(help="Side of the network's input, pixels.", show_default="the tile's")
     ] = None,
     oversample: Annotated[bool, typer.Option(help="Show every class equally often.")] = True,
-    freeze: Annotated[bool, typer.Option(help="Train only the head and the batch norms.")] = False,
+    unfreeze: Annotated[
+        bool, typer.Option("--unfreeze", help="Train the body of pretrained weights too, not only the head.")
+    ] = False,
     drop_rare: Annotated[bool, typer.Option("--drop-rare", help="Leave out classes that have one tile.")] = False,
     categories: CategoryTable = None,
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 42,
@@ -180,9 +182,7 @@ def train(
     print(data.describe())
     pretrained: bool | str = {"hub": True, "none": False}.get(weights, weights)
     model = FeatureClassifier(data, backbone, pretrained, oversample=oversample)
-    if freeze:
-        model.freeze()
-    else:
+    if unfreeze:
         model.unfreeze()
     model.fit(epochs, lr, progress=True)
     path = model.save(output, overwrite=overwrite)

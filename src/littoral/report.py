@@ -343,7 +343,10 @@ def _picks(coast: _Coast) -> list[Pick]:
     if coast.truth_field:
         rows = rows[np.isin(rows, coast.scored)]
         right = coast.answer[rows] == coast.truth[rows]
-        picks = [("Right, and most confident", rows[right]), ("Wrong, and most confident", rows[~right])]
+        # The surest answers of all are often of one class; one of each class shows more.
+        rank = pd.Series(coast.answer[rows[right]]).groupby(coast.answer[rows[right]]).cumcount().to_numpy()
+        varied = rows[right][np.argsort(rank, kind="stable")]
+        picks = [("Right, and most confident", varied), ("Wrong, and most confident", rows[~right])]
     else:
         picks = [("Most confident", rows[:SAMPLES]), ("Least confident", rows[SAMPLES:][::-1])]
     return [(heading, chosen[:SAMPLES]) for heading, chosen in picks]

@@ -585,6 +585,7 @@ def _write_scene(path: Path, image: NDArray[np.uint16], place: _Place) -> None:
     with rasterio.open(path, "w", driver="GTiff", transform=corner, **form, **tiles) as file:
         file.write(image)
         file.descriptions = BANDS
+        file.scales = (1e-4,) * len(BANDS)
 
 
 def _write_chart(path: Path, pieces: list[tuple[Line, int | None]], n: int, place: _Place) -> None:

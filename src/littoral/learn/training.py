@@ -245,9 +245,10 @@ def _quiet_trainer(**options: Any) -> Iterator[lightning.Trainer]:
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "lightning")]
     levels = [logger.level for logger in loggers]
     deterministic = torch.are_deterministic_algorithms_enabled()
-    fill = torch.utils.deterministic.fill_uninitialized_memory
+    debugging: Any = torch.utils.deterministic
+    fill = debugging.fill_uninitialized_memory
     # An aid for finding bugs that comes with deterministic algorithms and takes half of the time.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    debugging.fill_uninitialized_memory = False
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
@@ -269,6 +270,6 @@ def _quiet_trainer(**options: Any) -> Iterator[lightning.Trainer]:
             )
     finally:
         torch.use_deterministic_algorithms(deterministic)
-        torch.utils.deterministic.fill_uninitialized_memory = fill
+        debugging.fill_uninitialized_memory = fill
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
