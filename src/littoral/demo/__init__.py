@@ -22,7 +22,7 @@ from littoral.vectors import qgis_style, staged, write_vector
 
 TILE_PX = 128
 """1.28 km: smaller than the 256 px of real work, so that a laptop needs minutes."""
-BACKBONE, EPOCHS, RATE = "resnet18", 30, 2e-3
+BACKBONE, EPOCHS, RATE = "resnet18", 20, 2e-3
 STEPS = 8
 
 
