@@ -75,7 +75,7 @@ def _on_long_lines(boxes: gpd.GeoDataFrame, merged: gpd.GeoDataFrame) -> object:
     for code in (7, None):
         part, lines = boxes[_is(boxes, code)], merged[_is(merged, code)]
         nearest = shapely.STRtree(lines.geometry.to_numpy()).nearest(shapely.centroid(part.geometry.to_numpy()))
-        long[part.index] = (lines["length_m"].to_numpy() >= 300)[nearest]
+        long[part.index] = (lines["merged_m"].to_numpy() >= 300)[nearest]
     return long
 
 

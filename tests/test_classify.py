@@ -8,10 +8,18 @@ import numpy as np
 import pytest
 
 from conftest import boxes, textured
-from littoral import FeatureClassifier, classify_objects, open_scene, prepare_data, read_vector, write_classified
+from littoral import (
+    FeatureClassifier,
+    classify_objects,
+    export_tiles,
+    open_scene,
+    prepare_data,
+    read_vector,
+    write_classified,
+)
 from littoral.errors import InputError
 from littoral.package import read_package
-from littoral.tiles import TileSpec, cut_tiles
+from littoral.tiles import TileSpec, cut_tiles, read_tile
 
 Writer = Callable[..., Path]
 
@@ -87,7 +95,7 @@ def test_scene_must_be_like_the_training_scenes(tmp_path: Path, write_scene: Wri
     with pytest.raises(InputError, match="the model needs bands B02, B03, B04 and s has no band B02"):
         classify_objects(write_scene(tmp_path / "s.tif", values, names=None), table, package)
     floats = write_scene(tmp_path / "f.tif", (values / 1e4).astype("float32"))
-    with pytest.raises(InputError, match="float32 values where the model was trained on uint16"):
+    with pytest.raises(InputError, match=r"float32 values \(as stored\) where the model was trained on uint16"):
         classify_objects(floats, table, package)
     eight = write_scene(tmp_path / "e.tif", (values // 64).astype("uint8"))
     with pytest.raises(InputError, match="uint8 values"):
@@ -102,3 +110,24 @@ def test_many_rectangles_in_batches_equal_one_by_one(coast: tuple[Path, gpd.GeoD
     single = [classify_objects(coast[0], coast[1].iloc[[i]], package) for i in (0, 33, 51)]
     for i, one in zip((0, 33, 51), single, strict=True):
         assert one["Confidence"].iloc[0] == pytest.approx(whole["Confidence"].iloc[i], abs=1e-5)
+
+
+def test_an_offset_is_not_lost_between_training_and_classifying(
+    tmp_path: Path, write_scene: Writer, coast: tuple[Path, gpd.GeoDataFrame]
+) -> None:
+    values = textured()
+    shifted = write_scene(tmp_path / "shifted.tif", values, scales=(1e-4,) * 3, offsets=(-0.1,) * 3)
+    export_tiles(shifted, coast[1], tmp_path / "tiles", tile_size=32)
+    data = prepare_data(tmp_path / "tiles", batch_size=8, val_split_pct=0.3, seed=1)
+    model = FeatureClassifier(data, "resnet10t", pretrained=False)
+    with pytest.raises(InputError, match=r"trained on int16 \(reflectance x 10000\)"):
+        classify_objects(coast[0], coast[1], model)
+    assert (classify_objects(shifted, coast[1], model)["status"] == "classified").all()
+    # The same pixels from a file and as an array, fill included.
+    path = data.tiles.paths[0]
+    values, valid = read_tile(path)
+    values[:, :9] = -32768
+    valid[:9] = False
+    by_hand = model.predict_inputs(data.preprocessing.apply(values, valid)[None])[0]
+    assert (model.predict_proba(values) == by_hand).all()
+    assert (model.predict_proba(np.ma.masked_array(values, values == -32768)) == by_hand).all()

@@ -50,6 +50,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory, write_scene: Writer, tiles_
         ChartLine(np.array([[-81.0, 27.03], [-81.1, 27.03]]), None),
     ]
     write_cell(folder / "US5TEST1.000", lines, coverage=(-82, 26, -80, 28))
+    shore = gpd.GeoDataFrame(geometry=[shapely.LineString([(0, 0), (900, 0)])], crs=32617)
+    write_vector(shore, folder / "lines.gpkg")
     (folder / "text.000").write_text("no chart")
     (folder / "text.dlpk").write_text("no model")
     return folder
@@ -121,6 +123,12 @@ CASES = {
     "no scores": ("evaluate {i}/text.dlpk {t} -o {o}/m.json", "is not a whole .dlpk"),
     "not classified": ("report {i}/rects.gpkg -o {o}/r.html", "littoral classify"),
     "no file": ("rectangles {i}/none.gpkg -o {o}/r.gpkg", "does not exist"),
+    "no format": ("classify {i}/scene.tif {i}/rects.gpkg {m} -o {o}/c.xyz", "stands for no format"),
+    "a folder": ("train {t} -o {i} ", "does not end in .dlpk"),
+    "no such merge field": ("rectangles {i}/lines.gpkg --merge-by kind -o {o}/r.gpkg", "has no field 'kind'"),
+    "no bands": ("tiles {i}/scene.tif {i}/rects.gpkg --bands , -o {o}/t", "is asked for no band"),
+    "weights folder": ("train {t} --weights {i} --backbone resnet10t -o {o}/m.dlpk", "does not exist as a file"),
+    "no epochs": ("train {t} --weights none --backbone resnet10t --epochs 0 -o {o}/m.dlpk", "epochs 0"),
     "no lines": ("rectangles {i}/rects.gpkg -o {o}/r.gpkg", "holds Polygon"),
 }
 

@@ -194,3 +194,38 @@ def test_real_rasters_open_or_say_why(data: Path) -> None:
     landsat = open_scene(data / "scenes" / "klamath_CA_2017-10-02_L8_30m_6band.tif")
     _, valid = next(iter(read_windows(landsat, landsat.bands[:5], [Window(0, 0, landsat.height, landsat.width)])))
     assert valid.mean() == pytest.approx(1 - 0.093, abs=0.005)
+
+
+def test_bands_of_one_name_are_told_apart(tmp_path: Path, write_scene: Writer) -> None:
+    scene = open_scene(write_scene(tmp_path / "s.tif", RAMP, names=("B02", "B02", "B04")))
+    assert [b.name for b in scene.bands] == ["B02", "B02:2", "B04"]
+    assert select_bands(scene, ["B02:2"])[0].index == 2
+    for wanted in (["B02", "b02"], []):
+        with pytest.raises(InputError, match="is asked for"):
+            select_bands(scene, wanted)
+
+
+def test_what_a_model_was_trained_on_is_met_by_whole_names_only(tmp_path: Path, write_scene: Writer) -> None:
+    scene = open_scene(write_scene(tmp_path / "s.tif", RAMP, names=("B01", "B02", "B03")))
+    assert select_bands(scene, ["B1"])[0].name == "B01"
+    for counted in ("B1", "1"):
+        with pytest.raises(InputError, match="has no band"):
+            select_bands(scene, [counted], exact=True)
+
+
+def test_a_stated_crs_is_not_overridden(tmp_path: Path, write_scene: Writer) -> None:
+    path = write_scene(tmp_path / "s.tif", RAMP)
+    assert open_scene(path, crs="EPSG:32617").crs.to_epsg() == 32617
+    with pytest.raises(InputError, match="says itself that it is in EPSG:32617"):
+        open_scene(path, crs="EPSG:32618")
+
+
+def test_a_damaged_scene_has_no_overview(tmp_path: Path, write_scene: Writer) -> None:
+    noise = np.random.default_rng(0).integers(0, 999, (1, 400, 400), "uint16")
+    path = write_scene(tmp_path / "s.tif", noise, names=("B02",), compress="deflate")
+    content = bytearray(path.read_bytes())
+    content[1000:90_000] = bytes(89_000)
+    path.write_bytes(content)
+    scene = open_scene(path)
+    with pytest.raises(InputError, match="could not be read"):
+        read_overview(scene, scene.bands, 100)

@@ -201,7 +201,7 @@ def test_bad_backbone_and_weights(tmp_path: Path) -> None:
         build_network("resnett34", 3, 2)
     with pytest.raises(InputError, match="not a convolutional network"):
         build_network("mixer_s32_224", 3, 2)
-    with pytest.raises(InputError, match="does not exist"):
+    with pytest.raises(InputError, match="does not exist as a file"):
         build_network(BACKBONE, 3, 2, tmp_path / "none.pth")
     (tmp_path / "x.safetensors").write_bytes(b"no")
     with pytest.raises(InputError, match="not a safetensors file"):

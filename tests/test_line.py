@@ -32,7 +32,7 @@ def test_every_step_leaves_its_file(walked: tuple[Path, Demo, list[str]]) -> Non
     assert [line[:5] for line in said if line.startswith("[")] == [f"[{n}/8]" for n in range(1, 9)]
     assert said[-2].endswith(str(demo.report))
     assert said[-1].endswith(str(demo.classified))
-    assert sorted(p.name for p in folder.iterdir() if p.name.startswith(".")) == []
+    assert [p.name for p in folder.iterdir() if p.name.startswith(".")] == [".littoral-demo"]
 
 
 def test_length_is_kept_from_chart_to_classified_coast(walked: tuple[Path, Demo, list[str]]) -> None:
@@ -76,6 +76,9 @@ def test_an_earlier_demo_is_replaced_only_when_asked(walked: tuple[Path, Demo, l
     with pytest.raises(ExistsError, match="--overwrite"):
         run_demo(walked[0])
     (tmp_path / "mine.txt").write_text("x")
+    (tmp_path / "world").mkdir()
+    with pytest.raises(InputError, match="not the folder of an earlier demo"):
+        run_demo(tmp_path / "mine.txt", overwrite=True)
     with pytest.raises(InputError, match="not the folder of an earlier demo"):
         run_demo(tmp_path, overwrite=True)
     assert (tmp_path / "mine.txt").exists()

@@ -152,8 +152,45 @@ def test_wrong_types_are_sentences(path: Path, key: str, value: object) -> None:
         files[MANIFEST] = json.dumps({**json.loads(files[MANIFEST]), key: value}).encode()
 
     rewrite(path, change)
-    if (key, value) in (("cell_size", [1]), ("only_training", [1])):
+    if (key, value) == ("only_training", [1]):
         assert read_package(path)
         return
     with pytest.raises(InputError, match=MANIFEST):
         read_package(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"backbone": None, "format": 2},
+        {"training_area": "garbage"},
+        {"categories": [{"code": 3, "name": "x", "colour": "red", "s101": ""}]},
+        {"categories": [{"code": 3, "name": "x", "colour": "#000000", "s101": ""}] * 2},
+        {"preprocessing": {"std": [0.0, 1.0]}},
+        {"preprocessing": {"mean": [float("nan"), 1.0]}},
+        {"preprocessing": {"dtype": "O"}},
+        {"preprocessing": {"chip_px": 65}},
+        {"preprocessing": {"tile": {"size_px": 0}}},
+    ],
+)
+def test_values_no_model_has(path: Path, change: dict[str, object]) -> None:
+    def merge(into: dict[str, object], new: dict[str, object]) -> dict[str, object]:
+        for key, value in new.items():
+            old = into.get(key)
+            into[key] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        return into
+
+    def edit(files: dict[str, bytes]) -> None:
+        files[MANIFEST] = json.dumps(merge(json.loads(files[MANIFEST]), change)).encode()
+
+    rewrite(path, edit)
+    with pytest.raises(InputError, match=r"m\.dlpk"):
+        read_package(path)
+
+
+def test_keys_of_later_versions_are_passed_over(path: Path) -> None:
+    def add(files: dict[str, bytes]) -> None:
+        files[MANIFEST] = json.dumps({**json.loads(files[MANIFEST]), "later": 1}).encode()
+
+    rewrite(path, add)
+    assert read_package(path).manifest == MODEL.manifest

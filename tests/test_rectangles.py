@@ -113,6 +113,8 @@ def test_own_fields_that_collide_are_kept() -> None:
     boxes = rectangles_along_lines(coast([(0, 0), (900, 0)], id=[77], Angle=["x"]))
     assert boxes["id_in"].tolist() == [77]
     assert boxes["Angle_in"].tolist() == ["x"]
+    assert boxes.attrs["renamed"] == {"id": "id_in", "Angle": "Angle_in"}
+    assert rectangles_along_lines(coast([(0, 0), (900, 0)], group=["mine"], length_m=[5]))["group"].tolist() == ["mine"]
 
 
 @pytest.mark.parametrize(("lon", "lat"), [(-80.2, 25.7), (179.95, -16.5), (12.0, 80.0), (-150.0, -77.0), (2.99, 43.0)])
@@ -177,6 +179,8 @@ def test_bad_input() -> None:
         rectangles_along_lines(coast([(0, 0), (0, 0)]))
     with pytest.raises(InputError, match="no coordinate reference system"):
         rectangles_along_lines(coast([(0, 0), (9, 0)], crs=None))
+    with pytest.raises(InputError, match="outside EPSG:4326"):
+        rectangles_along_lines(coast([(0, 0), (0, 95)], crs=4326))
 
 
 def test_real_cells_lengths_add_up(data: object) -> None:

@@ -404,7 +404,7 @@ def test_damaged_package(coast: gpd.GeoDataFrame, tmp_path: Path, package: Packa
     with pytest.raises(InputError, match="damaged scores"):
         write_report(coast, tmp_path / "page.html", model=replace(package, scores={"network": {}, "baselines": {}}))
     broken = replace(package, manifest=replace(package.manifest, baselines={"shares": [1.0]}))
-    with pytest.raises(InputError, match="damaged simple models"):
+    with pytest.raises(InputError, match="damaged baselines"):
         full(coast, tmp_path / "page.html", broken, scene)
     assert not (tmp_path / "page.html").exists()
 

@@ -47,7 +47,7 @@ def test_groups_are_connected_sets() -> None:
     )
     merged = merge_lines(table)
     # A junction of three stays three lines of one group; the parts of one feature are one group.
-    assert merged["group"].tolist() == [1, 2, 2, 1, 1]
+    assert merged["merged_group"].tolist() == [1, 2, 2, 1, 1]
 
 
 def test_a_line_drawn_twice_counts_once() -> None:

@@ -259,10 +259,9 @@ def world(footprints: list[shapely.Polygon | None], codes: list[int]) -> labeled
     present = sorted({CATCOA[code] for code in codes}, key=lambda c: c.name)
     outlines = np.empty(len(footprints), object)
     outlines[:] = footprints
-    return labeled.TileSet(
-        tuple(Path(f"{i}.tif") for i in range(len(codes))), np.array(codes), tuple(present), ("B02",), 256, "uint16",
-        outlines, (10.0, 10.0), 32617,
-    )  # fmt: skip
+    paths = tuple(Path(f"{i}.tif") for i in range(len(codes)))
+    kept = ("uint16", "as stored", None)
+    return labeled.TileSet(paths, np.array(codes), tuple(present), ("B02",), 256, *kept, outlines, (10.0, 10.0), 32617)
 
 
 def square(lon: float, lat: float, side: float = 0.025) -> shapely.Polygon:
@@ -339,3 +338,78 @@ def test_two_clips_of_one_place_in_two_zones(data: Path, tmp_path: Path) -> None
 def _zone(path: Path) -> int:
     with rasterio.open(path) as image:
         return int(image.crs.to_epsg())
+
+
+def test_scalings_that_do_not_mix(tmp_path: Path, write_scene: Writer) -> None:
+    values = textured(size=100)
+    table = boxes([(50, 50)], [3])
+    plain = write_scene(tmp_path / "plain.tif", values)
+    shifted = write_scene(tmp_path / "shifted.tif", values, scales=(1e-4,) * 3, offsets=(-0.1,) * 3)
+    stated = write_scene(tmp_path / "stated.tif", values, scales=(1e-4,) * 3)
+    floats = write_scene(tmp_path / "floats.tif", values.astype("float32"))
+    folder = tmp_path / "tiles"
+    export_tiles(stated, table, folder, tile_size=32)
+    export_tiles(shifted, table, folder, tile_size=32)
+    assert len(read_tiles(folder)) == 2
+    with pytest.raises(InputError, match=r"these are float32 \(as stored\)"):
+        export_tiles(floats, table, folder, tile_size=32)
+    export_tiles(shifted, table, tmp_path / "s", tile_size=32)
+    with pytest.raises(InputError, match=r"holds tiles of int16 values \(reflectance x 10000\), these are uint16"):
+        export_tiles(plain, table, tmp_path / "s", tile_size=32)
+    export_tiles(plain, table, tmp_path / "p", tile_size=32)
+    with pytest.raises(InputError, match="train on tiles of one scaling"):
+        read_tiles([tmp_path / "p", tmp_path / "s"])
+
+
+def test_one_bands_nodata_is_not_anothers(tmp_path: Path, write_scene: Writer) -> None:
+    """Two files, one of which has a nodata value; the other's zeros are measurements."""
+    folder = tmp_path / "scene"
+    folder.mkdir()
+    values = np.full((1, 100, 100), 7, "uint16")
+    write_scene(folder / "a_B02.tif", values, names=None, nodata=0)
+    write_scene(folder / "b_B03.tif", values * 0, names=None)
+    table = boxes([(50, 50)], [3])
+    export_tiles(folder, table, tmp_path / "t", tile_size=32)
+    (tile,) = cut_tiles(open_scene(folder), table, TileSpec(32, ("B02", "B03")))
+    again, valid = read_tile(read_tiles(tmp_path / "t").paths[0])
+    assert (again == tile.values).all()
+    assert (valid == tile.valid).all()
+    assert valid.all()
+
+
+def test_places_that_cannot_take_tiles(tmp_path: Path, scene_path: Path) -> None:
+    table = boxes([(80, 60)], [3])
+    (tmp_path / "file").write_text("x")
+    for place in (tmp_path / "file", tmp_path / "file" / "tiles"):
+        with pytest.raises(InputError, match="is a file, not a folder"):
+            export_tiles(scene_path, table, place, tile_size=32)
+    export_tiles(scene_path, table, tmp_path / "t", tile_size=32)
+    with pytest.raises(InputError, match="--per-category"):
+        export_tiles(scene_path, table, tmp_path / "t", tile_size=32, per_category=True)
+    with pytest.raises(InputError, match="is empty"):
+        list(cut_tiles(open_scene(scene_path), table.iloc[:0], SPEC))
+    with pytest.raises(InputError, match="holds Point"):
+        list(cut_tiles(open_scene(scene_path), table.set_geometry(table.centroid), SPEC))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("map.txt", b"images\\\xff\xfe.tif"),
+        ("map.txt", b"images\\000000000.tif"),
+        ("esri_model_definition.emd", b'{"Classes": "foo"}'),
+        ("esri_model_definition.emd", b'{"Classes": [{"Value": 3, "Name": "x", "Color": ["a", 1, 2]}]}'),
+        ("esri_model_definition.emd", b"[1]"),
+        ("labels/000000000.xml", b"<annotation>"),
+        ("labels/000000000.xml", b"<annotation><object></object></annotation>"),
+    ],
+)
+def test_damaged_folders_are_sentences(tmp_path: Path, scene_path: Path, name: str, content: bytes) -> None:
+    export_tiles(scene_path, boxes([(80, 60)], [3]), tmp_path / "t", tile_size=32)
+    (tmp_path / "t" / name).write_bytes(content)
+    with pytest.raises(InputError, match=Path(name).name.replace(".", r"\.")):
+        read_tiles(tmp_path / "t")
+
+
+def test_no_georeference_is_said() -> None:
+    assert "20 tiles have no georeference" in split_tiles(world([None] * 20, [3, 7] * 10), 0.2).describe()

@@ -95,7 +95,7 @@ class Scheme(Mapping[int, Category]):
         raise InputError(
             f"class {text!r}",
             "is neither a whole number nor a name in the category table",
-            f"use one of {known}, or pass your own table with --categories",
+            f"use one of {known}, or give littoral tiles your own table with --categories",
         )
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from littoral.categories import Category
 from littoral.errors import InputError
-from littoral.imagery import Scene, dtype_of, open_scene, select_bands
+from littoral.imagery import Scene, kept_as, open_scene, same_scaling, select_bands
 from littoral.package import Package, Preprocessing
 from littoral.progress import Track, silent
 from littoral.tiles import CLASSIFIED, cut_tiles
@@ -92,17 +92,16 @@ def check_scene(scene: Scene, preprocessing: Preprocessing) -> None:
         InputError: a band is missing, or its values are of another kind.
     """
     try:
-        bands = select_bands(scene, preprocessing.tile.bands)
+        bands = select_bands(scene, preprocessing.tile.bands, exact=True)
     except InputError as error:
         needed = ", ".join(preprocessing.tile.bands)
         raise InputError(f"the model needs bands {needed} and {error.subject}", error.what, error.remedy) from error
-    kind, trained = dtype_of(bands, preprocessing.tile.raw), np.dtype(preprocessing.dtype)
-    # Reflectance as a float of 0 to 1 is not reflectance x 10000, and 8-bit pictures are neither.
-    if (kind.kind == "f") != (trained.kind == "f") or (kind.itemsize == 1) != (trained.itemsize == 1):
+    kept, trained = kept_as(bands, preprocessing.tile.raw), (preprocessing.pixels, preprocessing.dtype)
+    if not same_scaling(kept, trained):
         raise InputError(
             f"the scene {scene.name}",
-            f"has {kind} values where the model was trained on {trained}",
-            "bring it to the training scenes' scaling, e.g. gdal_translate -ot -scale",
+            f"has {kept[1]} values ({kept[0]}) where the model was trained on {trained[1]} ({trained[0]})",
+            "bring it to the training scenes' scaling, or say its scale and offset with gdal_edit -scale -offset",
         )
 
 
@@ -131,8 +130,11 @@ def _statements(
     fields = [label_field, "ClassValue", "Confidence", *columns, "ValidShare", "status"]
     if len({field.casefold() for field in fields}) < len(fields) or not label_field.strip():
         raise InputError(f"class label field {label_field!r}", "is the name of another output field", "choose another")
-    if label_field.casefold() == rectangles.geometry.name.casefold():
-        raise InputError(f"class label field {label_field!r}", "is the geometry's name", "choose another")
+    # A GeoPackage keeps fid and geom for itself.
+    if label_field.casefold() in {rectangles.geometry.name.casefold(), "fid", "geom"}:
+        raise InputError(
+            f"class label field {label_field!r}", "is a name that files keep for themselves", "choose another"
+        )
     out, renamed = free_names(rectangles, fields)
     known = status == CLASSIFIED
     best = np.where(known, np.nan_to_num(probabilities, nan=-1.0).argmax(axis=1), 0)

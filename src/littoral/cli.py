@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -13,7 +14,10 @@ from littoral import __version__
 from littoral.categories import CATCOA, Scheme, read_categories
 from littoral.errors import InputError, LittoralError
 from littoral.progress import bar
-from littoral.vectors import check_output, qgis_style, read_vector, staged, write_vector
+from littoral.vectors import DRIVERS, check_output, qgis_style, read_vector, require_column, staged, write_vector
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 app = typer.Typer(
     help="Says what kind of shore each stretch of coast is, from sea charts and Sentinel-2.",
@@ -58,7 +62,7 @@ def charts(
     from littoral.charts import read_charts
     from littoral.shoreline import line_lengths
 
-    check_output(output, overwrite)
+    check_output(output, overwrite, DRIVERS)
     coast = read_charts(cells, track=bar)
     style = qgis_style("CATCOA", list(CATCOA.values()), text_values=False, geometry="line")
     write_vector(coast, output, overwrite=overwrite, style=style)
@@ -77,19 +81,26 @@ def rectangles(
     width: Annotated[float, typer.Option(help="Length perpendicular to the line, metres.")] = 1000.0,
     sort: Annotated[Literal["UL", "UR", "LL", "LR"], typer.Option(help="Corner where each group starts.")] = "UL",
     merge_by: Annotated[
-        str, typer.Option(help="Only lines with equal values of this field are walked as one; '' for all.")
-    ] = "CATCOA",
+        str | None,
+        typer.Option(
+            help="Only lines with equal values of this field are walked as one; '' for all.",
+            show_default="CATCOA if it is there",
+        ),
+    ] = None,
     layer: Layer = None,
     overwrite: Overwrite = False,
 ) -> None:
     """The result of rectangles is a chain of equal boxes along each line, with the line's own fields."""
     from littoral.rectangles import rectangles_along_lines
 
-    check_output(output, overwrite)
+    check_output(output, overwrite, DRIVERS)
     table = read_vector(lines, layer)
-    boxes = rectangles_along_lines(table, length, width, sort=sort, by=merge_by or None, track=bar)
+    # A name given by hand must be there; CATCOA is only expected.
+    by = "CATCOA" if merge_by is None else require_column(table, merge_by, lines) if merge_by else None
+    boxes = rectangles_along_lines(table, length, width, sort=sort, by=by, track=bar)
     style = qgis_style("CATCOA", list(CATCOA.values()), text_values=False) if "CATCOA" in boxes else None
     write_vector(boxes, output, overwrite=overwrite, style=style)
+    _tell_renamed(boxes)
     groups = boxes["GroupId"].nunique()
     print(f"{output}: {len(boxes)} rectangles in {groups} groups along {boxes['line_m'].sum() / 1000:.1f} km of line")
 
@@ -160,10 +171,10 @@ def train(
     ] = False,
     drop_rare: Annotated[bool, typer.Option("--drop-rare", help="Leave out classes that have one tile.")] = False,
     categories: CategoryTable = None,
-    seed: Annotated[int, typer.Option(help="Of everything random.")] = 42,
+    seed: Annotated[int, typer.Option(help="Of everything random.", min=0)] = 42,
     overwrite: Overwrite = False,
 ) -> None:
-    """The result of train is a model: a .dlpk with weights, preprocessing, classes and honest scores."""
+    """The result of train is a model: a .dlpk with weights, preprocessing, classes and scores of unseen ground."""
     from littoral.learn import FeatureClassifier, prepare_data
 
     _must_be_package(output)
@@ -186,7 +197,7 @@ def train(
         model.unfreeze()
     model.fit(epochs, lr, progress=True)
     path = model.save(output, overwrite=overwrite)
-    print(_told(model.evaluate()))
+    print(_told(model.record()))
     print(f"{path}: {backbone}, {data.c} classes")
 
 
@@ -227,7 +238,7 @@ def classify(
     from littoral.imagery import open_scene
     from littoral.package import read_package
 
-    check_output(output, overwrite)
+    check_output(output, overwrite, DRIVERS)
     package = read_package(model)
     opened = open_scene(scene, crs=scene_crs, band_names=_listed(band_names))
     table = classify_objects(
@@ -236,8 +247,7 @@ def classify(
     write_classified(
         table, output, package.manifest.categories, class_label_field=class_label_field, overwrite=overwrite
     )
-    for old, new in table.attrs["renamed"].items():
-        print(f"the input's field {old} is kept as {new}")
+    _tell_renamed(table)
     for status, count in table["status"].value_counts().items():
         print(f"  {status:<22}{count:>8}")
     for name, count in table[class_label_field].value_counts().items():
@@ -278,7 +288,7 @@ def report(
 @app.command()
 def demo(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write.")] = Path("littoral-demo"),
-    seed: Annotated[int, typer.Option(help="Of the synthetic world and the training.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the synthetic world and the training.", min=0)] = 0,
     overwrite: Overwrite = False,
 ) -> None:
     """The result of demo is a folder with the whole line run on a synthetic coast, report included."""
@@ -294,6 +304,11 @@ def main() -> None:
     except LittoralError as error:
         print(f"littoral: {error}", file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def _tell_renamed(table: gpd.GeoDataFrame) -> None:
+    for old, new in table.attrs["renamed"].items():
+        print(f"the input's field {old} is kept as {new}")
 
 
 def _listed(text: str | None) -> list[str] | None:
@@ -314,12 +329,12 @@ def _write_json(record: dict[str, Any], path: Path) -> None:
         stage.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
-def _told(record: dict[str, Any]) -> str:
+def _told(record: Mapping[str, Any]) -> str:
     """Scores as a small table."""
     rows = {"this model": record["network"], **record["baselines"]}
     lines = [f"{record['tiles']} tiles scored, {record['set_aside']} set aside because they share ground with training"]
     if record["left_out"]:
-        lines.append(f"not in these scores, as they exist in one training place only: {', '.join(record['left_out'])}")
+        lines.append(f"no tile of these classes here, so they are not in the scores: {', '.join(record['left_out'])}")
     if record["other_classes"]:
         lines.append(f"{record['other_classes']} tiles are of classes the model does not know")
     lines.append(f"{'':<34}{'accuracy':>9}{'macro-F1':>10}")

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 
@@ -34,10 +35,12 @@ class WriteError(LittoralError):
     """The disk refused an output; what was there before is as it was."""
 
     def __init__(self, path: Path, reason: OSError) -> None:
+        full = reason.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        mend = "free some space or choose another place" if full else "check the place and your rights there"
         super().__init__(
             path,
             f"could not be written ({reason.strerror or reason})",
-            "free some space or choose another place, then run the same command again; nothing was left half-written",
+            f"{mend}, then run the same command again; nothing was left half-written",
         )
 
 

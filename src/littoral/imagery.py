@@ -20,7 +20,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
 from pyproj.exceptions import CRSError
-from rasterio.enums import MaskFlags, Resampling
+from rasterio.enums import ColorInterp, MaskFlags, Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.windows import Window as RasterioWindow
 
@@ -153,6 +153,33 @@ def stored_as(band: Band, raw: bool = False) -> Stored:
     return Stored(meaning, 0, band.dtype, fill, band.nodata)
 
 
+def kept_as(bands: Sequence[Band], raw: bool = False) -> tuple[str, str]:
+    """What the values of some bands mean together, and their NumPy type."""
+    meanings = {stored_as(band, raw).meaning for band in bands}
+    return (meanings.pop() if len(meanings) == 1 else AS_STORED), dtype_of(bands, raw).name
+
+
+def same_scaling(one: tuple[str, str], other: tuple[str, str]) -> bool:
+    """Whether values kept in two ways (meaning, NumPy type) may be mixed.
+
+    Floats are not integers and 8-bit pictures are neither. Where an offset was taken off one side (int16), the other
+    must be known to be free of it; two files without an offset are taken for alike, said or unsaid.
+
+    >>> known, shifted = (REFLECTANCE, "uint16"), (REFLECTANCE, "int16")
+    >>> unsaid = (AS_STORED, "uint16")
+    >>> same_scaling(known, shifted), same_scaling(known, unsaid), same_scaling(shifted, unsaid)
+    (True, True, False)
+    >>> same_scaling(unsaid, (AS_STORED, "float32")), same_scaling(unsaid, (AS_STORED, "uint8"))
+    (False, False)
+    """
+    (meaning, first), (other_meaning, second) = one, other
+    a, b = np.dtype(first), np.dtype(second)
+    if (a.kind == "f") != (b.kind == "f") or (a.itemsize == 1) != (b.itemsize == 1):
+        return False
+    shifted = (REFLECTANCE, "int16") in (one, other)
+    return meaning == other_meaning or not shifted
+
+
 def valid_values(values: Values, masked: float | None) -> NDArray[np.bool_]:
     """Which stored values are measurements: finite, not absurdly large, and not the declared nodata.
 
@@ -206,11 +233,12 @@ def open_scene(
                 "give it one, e.g. gdal_translate -a_ullr -a_srs, or add a world file",
             )
         found_crs = _crs(first, crs)
-        bands = [
+        bands = _distinct(
             _band(dataset, index, names[position] if names else None, single=len(files) > 1)
             for position, dataset in enumerate(datasets)
             for index in dataset.indexes
-        ]
+            if dataset.colorinterp[index - 1] != ColorInterp.alpha
+        )
         if band_names is not None:
             if len(band_names) != len(bands) or len(set(band_names)) != len(bands):
                 raise InputError(
@@ -222,13 +250,24 @@ def open_scene(
         return Scene(name, tuple(bands), found_crs, first.transform, first.height, first.width, dict(first.tags()))
 
 
-def select_bands(scene: Scene, wanted: Sequence[str | int] | None) -> tuple[Band, ...]:
+def select_bands(scene: Scene, wanted: Sequence[str | int] | None, *, exact: bool = False) -> tuple[Band, ...]:
     """Bands by name (any case; B2 is B02 where the file names its bands) or by number from 1; None: all.
 
+    Args:
+        scene: The scene.
+        wanted: Names or numbers, each once.
+        exact: Only whole names: what a model was trained on must not be met by a band that is just counted alike.
+
     Raises:
-        InputError: a band the scene lacks.
+        InputError: a band the scene lacks, one named twice, or none.
     """
-    return scene.bands if wanted is None else tuple(_select(scene, str(band).strip()) for band in wanted)
+    if wanted is None:
+        return scene.bands
+    chosen = tuple(_select(scene, str(band).strip(), exact) for band in wanted)
+    if not chosen or len(set(chosen)) < len(chosen):
+        what = "is asked for one band twice" if chosen else "is asked for no band"
+        raise InputError(scene.name, what, f"name each of the wanted bands once, e.g. {scene.bands[0].name}")
+    return chosen
 
 
 def read_windows(
@@ -274,11 +313,12 @@ def read_overview(scene: Scene, bands: Sequence[Band], longest_px: int) -> tuple
     factor = max(scene.width, scene.height, longest_px) / longest_px
     shape = (max(round(scene.height / factor), 1), max(round(scene.width / factor), 1))
     planes, valid = [], np.ones(shape, bool)
+    whole = RasterioWindow(0, 0, scene.width, scene.height)
     for band in bands:
         with _open_file(band.path) as dataset:
-            plane = dataset.read(band.index, out_shape=shape, resampling=Resampling.nearest)
+            plane, mask = _read_band(dataset, band, stored_as(band), whole, shape)
         planes.append(plane)
-        valid &= valid_values(plane, stored_as(band).masked)
+        valid &= mask
     return np.stack(planes), valid
 
 
@@ -291,13 +331,17 @@ def _kept(stored: Values, rule: Stored) -> Values:
     return np.clip(shifted, limits.min + 1, limits.max)
 
 
-def _read_band(dataset: Any, band: Band, rule: Stored, window: RasterioWindow) -> tuple[Values, NDArray[np.bool_]]:
+def _read_band(
+    dataset: Any, band: Band, rule: Stored, window: RasterioWindow, shape: tuple[int, int] | None = None
+) -> tuple[Values, NDArray[np.bool_]]:
+    """Stored values and mask of a window; ``shape`` thins it out."""
+    how = {"window": window, "out_shape": shape, "resampling": Resampling.nearest}
     try:
-        stored = dataset.read(band.index, window=window)
+        stored = dataset.read(band.index, **how)
         valid = valid_values(stored, rule.masked)
         flags = dataset.mask_flag_enums[band.index - 1]
         if MaskFlags.per_dataset in flags or MaskFlags.alpha in flags:
-            valid &= dataset.read_masks(band.index, window=window) > 0
+            valid &= dataset.read_masks(band.index, **how) > 0
     except RasterioError as error:
         raise InputError(band.path, f"could not be read ({_reason(error)})", "check that the file is whole") from error
     return stored, valid
@@ -333,18 +377,26 @@ def _open_file(path: Path) -> Any:
 
 
 def _crs(dataset: Any, given: str | None) -> CRS:
-    if given is not None:
-        try:
-            return CRS.from_user_input(given)
-        except CRSError as error:
-            raise InputError(f"the CRS {given!r}", "is not known", "write it like EPSG:32617") from error
-    if dataset.crs is None:
+    own = None if dataset.crs is None else CRS.from_wkt(dataset.crs.to_wkt())
+    if given is None:
+        if own is None:
+            raise InputError(
+                dataset.name,
+                "has no coordinate reference system",
+                "say which it is with --scene-crs EPSG:… (open_scene(…, crs=…))",
+            )
+        return own
+    try:
+        told = CRS.from_user_input(given)
+    except CRSError as error:
+        raise InputError(f"the CRS {given!r}", "is not known", "write it like EPSG:32617") from error
+    if own is not None and own != told:
         raise InputError(
             dataset.name,
-            "has no coordinate reference system",
-            "say which it is with --scene-crs EPSG:… (open_scene(…, crs=…))",
+            f"says itself that it is in {own.to_string()}, not {told.to_string()}",
+            "leave --scene-crs away, or mend the file with gdal_edit -a_srs",
         )
-    return CRS.from_wkt(dataset.crs.to_wkt())
+    return told
 
 
 def _band(dataset: Any, index: int, given: str | None, single: bool) -> Band:
@@ -376,18 +428,28 @@ def _band(dataset: Any, index: int, given: str | None, single: bool) -> Band:
     )
 
 
+def _distinct(bands: Iterable[Band]) -> list[Band]:
+    """Names told apart: the second TCI is TCI:2."""
+    out: list[Band] = []
+    seen: dict[str, int] = {}
+    for band in bands:
+        seen[band.name] = seen.get(band.name, 0) + 1
+        out.append(band if seen[band.name] == 1 else _renamed(band, f"{band.name}:{seen[band.name]}"))
+    return out
+
+
 def _renamed(band: Band, name: str) -> Band:
     return Band(name, True, band.path, band.index, band.dtype, band.nodata, band.scale, band.offset)
 
 
-def _select(scene: Scene, wanted: str) -> Band:
+def _select(scene: Scene, wanted: str, exact: bool) -> Band:
     for band in scene.bands:
         if band.name.casefold() == wanted.casefold():
             return band
     for band in scene.bands:
-        if band.described and _padded(band.name) == _padded(wanted):
+        if not exact and band.described and _padded(band.name) == _padded(wanted):
             return band
-    if wanted.isdigit() and 1 <= int(wanted) <= len(scene.bands):
+    if not exact and wanted.isdigit() and 1 <= int(wanted) <= len(scene.bands):
         return scene.bands[int(wanted) - 1]
     names = ", ".join(band.name for band in scene.bands)
     remedy = f"choose among {names}, or by number 1 to {len(scene.bands)}"

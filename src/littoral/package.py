@@ -8,14 +8,16 @@ that the ``.emd`` has no place for.
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
 from littoral.categories import Category
@@ -25,6 +27,8 @@ from littoral.tiles import TileSpec
 from littoral.vectors import check_output, staged
 
 MANIFEST, METRICS, METRICS_PAGE = "littoral.json", "metrics.json", "model_metrics.html"
+FORMAT = 1
+"""Of the manifest; a reader refuses others."""
 _MOST_FILES = 64
 _MOST_BYTES = 4 * 2**30
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -46,6 +50,8 @@ class Preprocessing:
     """NumPy type of the training tiles."""
     pixels: str
     """What their values mean: reflectance x 10000, or as stored."""
+    nodata: float | None = None
+    """Value that means nodata in the training tiles; None if there is none."""
 
     def apply(self, values: Values, valid: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Crop and standardise one tile ``(bands, height, width)``; missing pixels get 0, the training mean.
@@ -141,7 +147,7 @@ def write_package(path: str | Path, package: Package, *, overwrite: bool = False
     contents = {
         f"{package.name}.emd": json.dumps(package.definition or _definition(package), indent=1).encode(),
         f"{package.name}.pth": package.weights,
-        MANIFEST: json.dumps({"format": 1, **asdict(package.manifest)}, indent=1).encode(),
+        MANIFEST: json.dumps({"format": FORMAT, **asdict(package.manifest)}, indent=1).encode(),
         METRICS: json.dumps(package.scores, indent=1).encode(),
         METRICS_PAGE: package.page.encode(),
     }
@@ -208,29 +214,71 @@ def _json(path: Path, name: str, content: bytes) -> dict[str, Any]:
 
 
 def _manifest(path: Path, content: dict[str, Any]) -> Manifest:
+    """Every value checked before it is used; keys of later versions are passed over."""
+    if content.get("format") != FORMAT:
+        raise InputError(path, f"is of format {content.get('format')!r}, not {FORMAT}", "update littoral")
     try:
         given = dict(content["preprocessing"])
-        tile = dict(given.pop("tile"))
+        tile = dict(given["tile"])
+        nodata = given.get("nodata")
         preprocessing = Preprocessing(
             TileSpec(int(tile["size_px"]), tuple(map(str, tile["bands"])), bool(tile["raw"]), float(tile["min_valid"])),
             int(given["chip_px"]),
             tuple(map(float, given["mean"])),
             tuple(map(float, given["std"])),
-            str(np.dtype(given["dtype"])),
+            np.dtype(str(given["dtype"])).name,
             str(given["pixels"]),
+            None if nodata is None else float(nodata),
         )
-        if not len(preprocessing.tile.bands) == len(preprocessing.mean) == len(preprocessing.std):
-            raise ValueError("bands, mean and std differ in number")
         categories = tuple(
             Category(int(c["code"]), str(c["name"]), str(c["colour"]), str(c["s101"])) for c in content["categories"]
         )
-        rest = {f.name: content[f.name] for f in fields(Manifest) if f.name not in ("preprocessing", "categories")}
-        rest["cell_size"] = tuple(map(float, rest["cell_size"]))
-        rest["only_training"] = tuple(map(int, rest["only_training"]))
-        return Manifest(preprocessing=preprocessing, categories=categories, **rest)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        manifest = Manifest(
+            str(content["backbone"]),
+            preprocessing,
+            categories,
+            _pair(content["cell_size"]),
+            None if content["cell_epsg"] is None else int(content["cell_epsg"]),
+            str(content["split"]),
+            tuple(map(int, content["only_training"])),
+            str(content["training_area"]),
+            dict(content["baselines"]),
+            {str(name): str(version) for name, version in dict(content["versions"]).items()},
+            int(content["seed"]),
+        )
+        _check(manifest)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, shapely.errors.GEOSException) as error:
         what = f"lacks the key {error}" if isinstance(error, KeyError) else f"is damaged ({error})"
         raise InputError(path, f"has a {MANIFEST} that {what}", "copy or train the model again") from error
+    return manifest
+
+
+def _pair(values: Any) -> tuple[float, float]:
+    x, y = map(float, values)
+    return x, y
+
+
+def _check(manifest: Manifest) -> None:
+    """
+    Raises:
+        ValueError: values that no model of ours has.
+    """
+    given = manifest.preprocessing
+    if not 0 < len(given.tile.bands) == len(given.mean) == len(given.std):
+        raise ValueError("bands, mean and std differ in number")
+    if not (np.isfinite(given.mean).all() and np.isfinite(given.std).all() and min(given.std) > 0):
+        raise ValueError("mean and std must be finite, std positive")
+    if not 8 <= given.chip_px <= given.tile.size_px <= 16_384 or not 0 <= given.tile.min_valid <= 1:
+        raise ValueError("chip_px, size_px or min_valid is out of range")
+    if np.dtype(given.dtype).kind not in "uif":
+        raise ValueError(f"dtype {given.dtype}")
+    codes = [category.code for category in manifest.categories]
+    if not codes or len(set(codes)) < len(codes):
+        raise ValueError("class codes are missing or repeated")
+    if not all(re.fullmatch("#[0-9A-Fa-f]{6}", category.colour) for category in manifest.categories):
+        raise ValueError("colours must be #RRGGBB")
+    if manifest.training_area:
+        shapely.from_wkt(manifest.training_area)
 
 
 def _definition(package: Package) -> dict[str, Any]:

@@ -37,7 +37,7 @@ from pyproj import CRS, Proj, Transformer
 
 from littoral.errors import InputError
 from littoral.progress import Track, silent
-from littoral.shoreline import merge_lines
+from littoral.shoreline import GROUP, LENGTH, merge_lines
 from littoral.vectors import free_names
 
 Sort = Literal["UL", "UR", "LL", "LR"]
@@ -86,7 +86,7 @@ def rectangles_along_lines(
         connected set; ``SeqId`` from 1 in the group; ``Previous`` and ``Next``, SeqId of the neighbours along the same
         line (null at its ends, closed on rings); ``Angle``, azimuth of the chord in degrees, -180 to 180, 0 north, 90
         east; ``line_m``, metres of line the rectangle stands for; then the line's own columns (null where the merged
-        parts differ; renamed to ``<name>_in`` where they collide).
+        parts differ; renamed to ``<name>_in`` where they collide, which ``.attrs["renamed"]`` tells).
 
     Raises:
         InputError: no CRS, no lines, a size that is not positive, an unknown corner.
@@ -107,6 +107,9 @@ def rectangles_along_lines(
     crs = CRS(merged.crs)
     plane = _plane_unit_m(crs, merged)
     walked = merged if plane else merged.to_crs("EPSG:4326")
+    points = shapely.get_coordinates(walked.geometry.to_numpy())
+    if not np.isfinite(points).all() or (not plane and np.abs(points[:, 1]).max() > 90):
+        raise InputError("the table of lines", f"has coordinates outside {crs.to_string()}", "check its CRS")
     chains = _directed(walked, sort)
 
     walks: list[Walk] = []
@@ -119,8 +122,8 @@ def rectangles_along_lines(
 
     counts = np.array([len(walk.centres) for walk in walks])
     row = np.repeat(np.arange(len(chains)), counts)
-    group = chains["group"].to_numpy()[row]
-    carried, _ = free_names(chains.drop(columns=["geometry", "length_m", "group"]).iloc[row], list(FIELDS))
+    group = chains[GROUP].to_numpy()[row]
+    carried, renamed = free_names(chains.drop(columns=[chains.geometry.name, LENGTH, GROUP]).iloc[row], list(FIELDS))
     table = pd.DataFrame({"ID": np.arange(1, len(row) + 1), "GroupId": group})
     table["SeqId"] = table.groupby("GroupId").cumcount() + 1
     table["Previous"], table["Next"] = _neighbours(
@@ -130,7 +133,9 @@ def rectangles_along_lines(
     table["line_m"] = np.concatenate([walk.line_m for walk in walks])
     table = pd.concat([table, carried.reset_index(drop=True)], axis=1)
     out = gpd.GeoDataFrame(table, geometry=polygons, crs=walked.crs)
-    return out if plane else out.to_crs(crs)
+    out = out if plane else out.to_crs(crs)
+    out.attrs["renamed"] = renamed
+    return out
 
 
 def walk_line(points: NDArray[np.float64], length_m: float, min_tail: float = 0.05) -> Walk:
@@ -218,9 +223,9 @@ def _plane_unit_m(crs: CRS, lines: gpd.GeoDataFrame) -> float:
 
 def _directed(lines: gpd.GeoDataFrame, sort: str) -> gpd.GeoDataFrame:
     """Lines turned so that each starts nearest to the corner; groups in input order, lines by nearness in each."""
-    bounds = lines.bounds.groupby(lines["group"]).agg({"minx": "min", "miny": "min", "maxx": "max", "maxy": "max"})
+    bounds = lines.bounds.groupby(lines[GROUP]).agg({"minx": "min", "miny": "min", "maxx": "max", "maxy": "max"})
     corner = bounds[["maxx" if sort[1] == "R" else "minx", "maxy" if sort[0] == "U" else "miny"]].to_numpy()
-    corners = corner[bounds.index.get_indexer(lines["group"])]
+    corners = corner[bounds.index.get_indexer(lines[GROUP])]
     chains, nearness = [], []
     for chain, point in zip(lines.geometry, corners, strict=True):
         points = shapely.get_coordinates(chain)
@@ -235,7 +240,7 @@ def _directed(lines: gpd.GeoDataFrame, sort: str) -> gpd.GeoDataFrame:
         chains.append(shapely.LineString(points))
         nearness.append(float(np.linalg.norm(points[0] - point)))
     out = lines.set_geometry(chains, crs=lines.crs).assign(_near=nearness)
-    return out.sort_values(["group", "_near"], kind="stable").drop(columns="_near").reset_index(drop=True)
+    return out.sort_values([GROUP, "_near"], kind="stable").drop(columns="_near").reset_index(drop=True)
 
 
 def _rank(end: NDArray[np.float64], corner: NDArray[np.float64]) -> tuple[float, float, float]:

@@ -17,6 +17,8 @@ from scipy.sparse.csgraph import connected_components
 from littoral.errors import InputError
 from littoral.vectors import require_crs
 
+LENGTH, GROUP = "merged_m", "merged_group"
+"""Columns that merging adds."""
 _ELLIPSOID = Geod(ellps="WGS84")
 
 
@@ -31,9 +33,9 @@ def merge_lines(lines: gpd.GeoDataFrame, by: str | None = None) -> gpd.GeoDataFr
 
     Returns:
         One row per merged LineString, in the order of its first part in ``lines``: a column keeps its value where all
-        the parts agree, and is null where they differ; ``length_m`` is the geodesic length; ``group`` is the position
-        (from 1) of the first input line of the connected set it belongs to, where the parts of one MultiLineString
-        count as connected.
+        the parts agree, and is null where they differ; ``merged_m`` is the geodesic length; ``merged_group`` is the
+        position (from 1) of the first input line of the connected set it belongs to, where the parts of one
+        MultiLineString count as connected.
 
     Raises:
         InputError: no CRS, or geometries that are no lines.
@@ -65,8 +67,8 @@ def merge_lines(lines: gpd.GeoDataFrame, by: str | None = None) -> gpd.GeoDataFr
 
     table = _agreeing(features.drop(columns=features.geometry.name).iloc[owner[part]].reset_index(drop=True), chain)
     out = gpd.GeoDataFrame(table, geometry=chains, crs=lines.crs)
-    out["length_m"] = line_lengths(out)
-    out["group"] = pd.Series(_connected_sets(parts, owner, value)[part]).groupby(chain).min()
+    out[LENGTH] = line_lengths(out)
+    out[GROUP] = pd.Series(_connected_sets(parts, owner, value)[part]).groupby(chain).min()
     first = made_of.groupby("chain")["part"].min()
     return out.iloc[np.argsort(first.to_numpy())].reset_index(drop=True)
 

@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from xml.sax.saxutils import quoteattr
@@ -92,10 +92,8 @@ def write_vector(
         WriteError: the disk refused; an older file is still there.
     """
     path = Path(path)
-    driver = DRIVERS.get(path.suffix.lower())
-    if driver is None:
-        raise InputError(path, "has a suffix that stands for no format", f"use one of {', '.join(sorted(DRIVERS))}")
-    check_output(path, overwrite)
+    check_output(path, overwrite, suffixes=DRIVERS)
+    driver = DRIVERS[path.suffix.lower()]
     with staged(path) as stage:
         if driver == "Parquet":
             table.to_parquet(stage, index=False)
@@ -106,13 +104,23 @@ def write_vector(
     return path
 
 
-def check_output(path: Path, overwrite: bool) -> None:
+def check_output(path: Path, overwrite: bool, suffixes: Iterable[str] = ()) -> None:
     """Refuse early what would be refused late.
+
+    Args:
+        path: The file to be written.
+        overwrite: Whether it may be there.
+        suffixes: Those allowed; none: any.
 
     Raises:
         ExistsError: the path is there and ``overwrite`` is False.
-        InputError: its folder is not there.
+        InputError: it is a folder, its folder is not there, or its suffix stands for no format.
     """
+    allowed = sorted(suffixes)
+    if allowed and path.suffix.lower() not in allowed:
+        raise InputError(path, "has a suffix that stands for no format", f"use one of {', '.join(allowed)}")
+    if path.is_dir():
+        raise InputError(path, "is a folder", "name the file to write in it")
     if path.exists() and not overwrite:
         raise ExistsError(path)
     if not path.absolute().parent.is_dir():

@@ -24,6 +24,8 @@ TILE_PX = 128
 """1.28 km: smaller than the 256 px of real work, so that a laptop needs minutes."""
 BACKBONE, EPOCHS, RATE = "resnet18", 20, 2e-3
 STEPS = 8
+MARK = ".littoral-demo"
+"""A file by which a later demo knows the folder as its own."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +73,12 @@ def run_demo(
     if folder.exists():
         if not overwrite:
             raise ExistsError(folder)
-        if any(folder.iterdir()) and not (folder / "world").is_dir():
+        # Nothing is deleted that this function did not make.
+        if not (folder / MARK).is_file():
             raise InputError(folder, "is not the folder of an earlier demo", "choose another with -o")
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
+    (folder / MARK).write_text("made by littoral demo, which may delete this folder\n", encoding="utf-8")
     started = time.perf_counter()
 
     def step(number: int, text: str) -> None:

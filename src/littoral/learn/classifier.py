@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from littoral import figures
 from littoral.errors import InputError, MissingExtraError
-from littoral.imagery import Values, valid_values
+from littoral.imagery import Values, same_scaling, valid_values
 from littoral.learn.data import TileData, inputs, training_area
 from littoral.learn.evaluation import Baselines, Scores, band_means, fit_baselines, score
 from littoral.learn.network import build_network, load_state_bytes, state_bytes
@@ -155,6 +155,8 @@ class FeatureClassifier:
             InputError: a model without data, a rate that is not positive or too high.
         """
         data = self._data()
+        if epochs < 1:
+            raise InputError(f"epochs {epochs}", "is not a number of passes", "pass 1 or more")
         rate: Rate
         if lr is None:
             rate = self.lr_find(allow_plot=False)
@@ -182,15 +184,17 @@ class FeatureClassifier:
         """Probability of each class (classes,), in the order of ``manifest.categories``.
 
         Args:
-            tile: Path of an image, or an array (bands, height, width) of values like those of the training tiles.
+            tile: Path of an image, or an array (bands, height, width) of values like those of the training tiles; what
+                a masked array masks, and the training tiles' nodata value, counts as missing.
         """
         if isinstance(tile, str | Path):
             values, valid = read_tile(tile)
         else:
-            values = np.asarray(tile)
+            values = np.ma.getdata(tile)
             if values.ndim != 3:
                 raise InputError(f"an array of shape {values.shape}", "is no tile", "pass (bands, height, width)")
-            valid = np.asarray(valid_values(values, None).all(axis=0))
+            measured = valid_values(values, self.manifest.preprocessing.nodata) & ~np.ma.getmaskarray(tile)
+            valid = np.asarray(measured.all(axis=0))
         return np.asarray(self.predict_inputs(self.manifest.preprocessing.apply(values, valid)[None])[0])
 
     def predict(self, tile: str | Path | Values) -> tuple[str, float]:
@@ -225,7 +229,7 @@ class FeatureClassifier:
 
         Returns:
             ``tiles`` (scored), ``set_aside`` (share ground with training), ``other_classes`` (the model does not know),
-            ``split``, ``left_out`` (classes without validation tiles), ``network`` (:class:`Scores`), ``baselines``
+            ``split``, ``left_out`` (classes of which no tile was scored), ``network`` (:class:`Scores`), ``baselines``
             (name to Scores), ``beats_baselines`` (by macro-F1), all as plain JSON values.
 
         Raises:
@@ -251,7 +255,7 @@ class FeatureClassifier:
             "set_aside": aside,
             "other_classes": other,
             "split": self.manifest.split,
-            "left_out": [c.name for c in self.manifest.categories if c.code in self.manifest.only_training],
+            "left_out": [entry.name for entry in network.classes if not entry.support],
             "network": network.to_json(),
             "baselines": {name: result.to_json() for name, result in baselines.items()},
             "beats_baselines": network.macro_f1 > max(result.macro_f1 for result in baselines.values()),
@@ -259,7 +263,7 @@ class FeatureClassifier:
 
     def scores(self) -> Scores:
         """Of the validation tiles, computed once after training."""
-        return Scores.from_json(self._record()["network"])
+        return Scores.from_json(self.record()["network"])
 
     def plot_losses(self) -> Figure:
         """Training and validation loss of each epoch."""
@@ -308,7 +312,7 @@ class FeatureClassifier:
         print("Computing model metrics...", flush=True)
         weights = state_bytes(self.network, self.manifest.backbone)
         page = self._page or self._metrics_page(path.stem)
-        package = Package(path.stem, self.manifest, weights, self._record(), page=page)
+        package = Package(path.stem, self.manifest, weights, self.record(), page=page)
         return write_package(path, package, overwrite=overwrite)
 
     def _data(self) -> TileData:
@@ -316,7 +320,12 @@ class FeatureClassifier:
             raise InputError("the model", "was loaded without data", "pass data=prepare_data(…) to from_model")
         return self.data
 
-    def _record(self) -> Mapping[str, Any]:
+    def record(self) -> Mapping[str, Any]:
+        """What :meth:`evaluate` says of the validation tiles, computed once after training.
+
+        The weights kept are those of the epoch with the lowest validation loss, so these scores flatter a little; a
+        coast the model has not seen is the judge.
+        """
         if self._scores is None:
             self._scores = self.evaluate()
         return self._scores
@@ -341,13 +350,11 @@ class FeatureClassifier:
                 f"have bands {', '.join(tiles.bands)}, the model {', '.join(given.tile.bands)}",
                 "export them with --bands as the model's",
             )
-        if (
-            bool(tiles.origin.get("Raw", False)) != given.tile.raw
-            or np.dtype(tiles.dtype).kind != np.dtype(given.dtype).kind
-        ):
+        kept, trained = (tiles.pixels, tiles.dtype), (given.pixels, given.dtype)
+        if not same_scaling(kept, trained):
             raise InputError(
                 "the tiles",
-                f"are scaled otherwise ({tiles.dtype}) than the model's ({given.dtype})",
+                f"hold {kept[1]} values ({kept[0]}) where the model was trained on {trained[1]} ({trained[0]})",
                 "export them as the training tiles were",
             )
 
@@ -370,7 +377,7 @@ class FeatureClassifier:
 
     def _metrics_page(self, name: str) -> str:
         """Figures and numbers for whoever opens the package by hand."""
-        record, scores = self._record(), self.scores()
+        record, scores = self.record(), self.scores()
         rows = "".join(
             f"<tr><td>{html.escape(c.name)}</td><td>{c.precision:.3f}</td><td>{c.recall:.3f}</td><td>{c.f1:.3f}</td>"
             f"<td>{c.support}</td></tr>"

@@ -47,6 +47,8 @@ class TileData:
     """Tiles in a batch."""
     seed: int
     """Of everything random."""
+    dropped: tuple[str, ...]
+    """Classes left out because they have a single tile."""
     folder: Path
     """Where models of this data are saved unless told otherwise: ``<folder>/models``."""
 
@@ -87,11 +89,11 @@ class TileData:
         lines.append(self.split.describe())
         if self.split.only_training:
             names = ", ".join(self.class_mapping[code] for code in self.split.only_training)
-            lines.append(f"in one place only, so on the training side and not in the validation scores: {names}")
+            lines.append(f"on the training side only (one place), so not in the validation scores: {names}")
         if self.tiles.missing_labels:
             lines.append(f"{self.tiles.missing_labels} images have no label file and were left out")
-        if any(outline is None for outline in self.tiles.footprints):
-            lines.append("some tiles have no georeference: nothing proves that they share no ground")
+        if self.dropped:
+            lines.append(f"dropped, as they have one tile: {', '.join(self.dropped)}")
         return "\n".join(lines)
 
     def show_batch(self, rows: int = 5, *, columns: int = 5) -> Figure:
@@ -161,7 +163,7 @@ def prepare_data(
     if class_mapping:
         renamed = [replace(c, name=class_mapping.get(c.code, c.name)) for c in tiles.categories]
         tiles = replace(tiles, categories=tuple(sorted(renamed, key=lambda category: category.name)))
-    tiles = _without_rare(tiles, drop_rare)
+    tiles, dropped = _without_rare(tiles, drop_rare)
     if len(tiles.categories) < 2:
         raise InputError(
             "the tiles",
@@ -177,16 +179,16 @@ def prepare_data(
     if batch_size < 2:
         raise InputError(f"batch_size {batch_size}", "is too small for batch normalisation", "pass 2 or more")
     parts = split_tiles(tiles, val_split_pct, kind=split, seed=seed)
-    if len(parts.training) < 2:
-        raise InputError("the training part", f"has {len(parts.training)} tiles", "add tiles")
+    if len(set(tiles.targets[parts.training].tolist())) < 2:
+        raise InputError(
+            "the training part", f"of {len(parts.training)} tiles shows fewer than two classes", "add tiles"
+        )
     means, mean, std = _measure(tiles, parts.training, track)
     spec = TileSpec(
         tiles.size_px, tiles.bands, bool(tiles.origin.get("Raw", False)), float(tiles.origin.get("MinValid", 0.5))
     )
-    preprocessing = Preprocessing(
-        spec, chip_size or tiles.size_px, mean, std, tiles.dtype, str(tiles.origin.get("Pixels", "as stored"))
-    )
-    return TileData(tiles, parts, preprocessing, means, batch_size, seed, paths[0].absolute().parent)
+    preprocessing = Preprocessing(spec, chip_size or tiles.size_px, mean, std, tiles.dtype, tiles.pixels, tiles.nodata)
+    return TileData(tiles, parts, preprocessing, means, batch_size, seed, dropped, paths[0].absolute().parent)
 
 
 def training_area(tiles: TileSet, part: NDArray[np.int64]) -> str:
@@ -195,11 +197,12 @@ def training_area(tiles: TileSet, part: NDArray[np.int64]) -> str:
     return shapely.to_wkt(shapely.union_all(outlines), rounding_precision=6) if outlines else ""
 
 
-def _without_rare(tiles: TileSet, drop: bool) -> TileSet:
+def _without_rare(tiles: TileSet, drop: bool) -> tuple[TileSet, tuple[str, ...]]:
+    """The tiles without classes of a single one, and the names of those."""
     counts = np.bincount(tiles.targets, minlength=len(tiles.categories))
     rare = [category.name for category, count in zip(tiles.categories, counts, strict=True) if count == 1]
     if not rare:
-        return tiles
+        return tiles, ()
     if not drop:
         raise InputError(
             f"class {rare[0]}",
@@ -207,7 +210,8 @@ def _without_rare(tiles: TileSet, drop: bool) -> TileSet:
             "add tiles of it, or leave such classes out with --drop-rare (drop_rare=True)",
         )
     kept = tiles.subset(counts[tiles.targets] > 1)
-    return replace(kept, categories=tuple(c for c, count in zip(tiles.categories, counts, strict=True) if count > 1))
+    common = tuple(c for c, count in zip(tiles.categories, counts, strict=True) if count > 1)
+    return replace(kept, categories=common), tuple(rare)
 
 
 def _measure(

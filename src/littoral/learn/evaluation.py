@@ -16,6 +16,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from sklearn.preprocessing import StandardScaler
 
 from littoral.categories import Category
+from littoral.errors import InputError
 from littoral.imagery import Values
 
 BINS = 10
@@ -188,14 +189,23 @@ class Baselines:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Baselines:
-        """The reverse of :meth:`to_json`."""
-        return cls(
-            tuple(record["shares"]),
-            tuple(record["mean"]),
-            tuple(record["scale"]),
-            tuple(tuple(row) for row in record["coefficients"]),
-            tuple(record["intercepts"]),
-        )
+        """The reverse of :meth:`to_json`.
+
+        Raises:
+            InputError: not such a record.
+        """
+        try:
+            found = cls(
+                tuple(map(float, record["shares"])),
+                tuple(map(float, record["mean"])),
+                tuple(map(float, record["scale"])),
+                tuple(tuple(map(float, row)) for row in record["coefficients"]),
+                tuple(map(float, record["intercepts"])),
+            )
+            found.predict(np.zeros((1, len(found.mean))))
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise InputError("the model", "holds damaged baselines", "copy or train it again") from error
+        return found
 
 
 def fit_baselines(means: NDArray[np.float64], targets: NDArray[np.int64], classes: int) -> Baselines:

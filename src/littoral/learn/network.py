@@ -156,8 +156,8 @@ def _from_hub(backbone: str, bands: int) -> nn.Module:
 
 
 def _load_body(body: nn.Module, path: Path, bands: int) -> None:
-    if not path.exists():
-        raise InputError(path, "does not exist", "pass a weights file, hub or none")
+    if not path.is_file():
+        raise InputError(path, "does not exist as a file", "pass a weights file, hub or none")
     if path.suffix == ".safetensors":
         try:
             state = load_file(path)

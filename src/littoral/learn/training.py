@@ -185,8 +185,6 @@ def train(
     Raises:
         InputError: the loss became infinite.
     """
-    if epochs < 1:
-        raise InputError(f"epochs {epochs}", "is not a number of passes", "pass 1 or more")
     highest = rate[1] if isinstance(rate, tuple) else rate
     if not (np.isfinite(highest) and highest > 0):
         raise InputError(f"learning rate {rate}", "is not positive", "pass e.g. 0.001, or none to have it found")
@@ -241,7 +239,7 @@ def precision() -> Literal["bf16-mixed", "16-mixed", "32-true"]:
 
 @contextmanager
 def _quiet_trainer(**options: Any) -> Iterator[lightning.Trainer]:
-    """A Lightning trainer that leaves no files, prints nothing of its own, and computes the same each time."""
+    """A Lightning trainer that leaves no files and computes the same each time."""
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "lightning")]
     levels = [logger.level for logger in loggers]
     deterministic = torch.are_deterministic_algorithms_enabled()

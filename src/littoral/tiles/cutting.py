@@ -67,7 +67,12 @@ def cut_tiles(scene: Scene, rectangles: gpd.GeoDataFrame, spec: TileSpec) -> Ite
         InputError: rectangles without CRS or all outside the scene, a band the scene lacks, a file that cannot be read.
     """
     require_crs(rectangles, "the table of rectangles")
-    bands = select_bands(scene, spec.bands)
+    if not len(rectangles):
+        raise InputError("the table of rectangles", "is empty", "pass rectangles along the coast")
+    kinds = set(rectangles.geom_type.dropna()) - {"Polygon", "MultiPolygon"}
+    if kinds:
+        raise InputError("the table of rectangles", f"holds {', '.join(sorted(kinds))}", "pass a layer of polygons")
+    bands = select_bands(scene, spec.bands, exact=True)
     outlines = _in_pixels(scene, rectangles)
     windows = _windows(outlines, spec.size_px)
     on_scene = shapely.intersects(outlines, shapely.box(0, 0, scene.width, scene.height))

@@ -40,7 +40,18 @@ from rasterio.io import MemoryFile
 
 from littoral.categories import CATCOA, UNKNOWN_COLOUR, Category, Scheme
 from littoral.errors import InputError, WriteError
-from littoral.imagery import AS_STORED, Band, Scene, Values, dtype_of, open_scene, select_bands, stored_as, valid_values
+from littoral.imagery import (
+    AS_STORED,
+    Band,
+    Scene,
+    Values,
+    kept_as,
+    open_scene,
+    same_scaling,
+    select_bands,
+    stored_as,
+    valid_values,
+)
 from littoral.progress import Track, silent
 from littoral.tiles.cutting import CLASSIFIED, Tile, TileSpec, cut_tiles
 from littoral.vectors import require_column
@@ -86,7 +97,11 @@ class TileSet:
     size_px: int
     """Width and height of a tile."""
     dtype: str
-    """NumPy type of the values."""
+    """NumPy type of the first tile's values."""
+    pixels: str
+    """What they mean: reflectance x 10000, or as stored."""
+    nodata: float | None
+    """Value that means nodata in the first tile, None if there is none."""
     footprints: NDArray[np.object_]
     """(tiles,), outlines on the ground in EPSG:4326 (longitude may run beyond 180); None without georeference."""
     cell_size: tuple[float, float]
@@ -117,6 +132,8 @@ class TileSet:
             self.bands,
             self.size_px,
             self.dtype,
+            self.pixels,
+            self.nodata,
             self.footprints[chosen],
             self.cell_size,
             self.cell_epsg,
@@ -242,9 +259,11 @@ def read_tiles(
                 f"has bands {', '.join(head.bands)}, {entries[0][0]} has {', '.join(first.bands)}",
                 "train on tiles of the same bands in the same order",
             )
-        if np.dtype(head.dtype).kind != np.dtype(first.dtype).kind:
+        if not same_scaling((head.pixels, head.dtype), (first.pixels, first.dtype)):
             raise InputError(
-                image, f"holds {head.dtype} values, {entries[0][0]} {first.dtype}", "train on tiles of one scaling"
+                image,
+                f"holds {head.dtype} values ({head.pixels}), {entries[0][0]} {first.dtype} ({first.pixels})",
+                "train on tiles of one scaling",
             )
     codes = np.array([code for _, code in entries], np.int64)
     present = sorted((found[code] for code in sorted(set(codes.tolist()))), key=lambda category: category.name)
@@ -255,6 +274,8 @@ def read_tiles(
         first.bands,
         first.size,
         first.dtype,
+        first.pixels,
+        first.nodata,
         _footprints(heads),
         first.cell_size,
         None if first.crs is None else first.crs.to_epsg(),
@@ -291,16 +312,18 @@ class _FolderWriter:
         self, folder: Path, scene: Scene, bands: tuple[Band, ...], spec: TileSpec, scheme: Scheme, class_field: str
     ) -> None:
         self.folder, self.scene, self.spec, self.scheme = folder, scene, spec, scheme
-        self.dtype = dtype_of(bands, spec.raw)
+        self.kept = kept_as(bands, spec.raw)
         rules = [stored_as(band, spec.raw) for band in bands]
-        self.nodata = None if bands[0].nodata is None and not rules[0].add else rules[0].fill
-        meanings = {rule.meaning for rule in rules}
+        # A GeoTIFF has one nodata value for all bands; the mask says it where they differ.
+        fills = {rule.fill if rule.masked is not None else None for rule in rules}
+        self.nodata = fills.pop() if len(fills) == 1 else None
         self.origin = {
             "Raw": spec.raw,
             "MinValid": spec.min_valid,
             "Placement": "centred",
             "ClassField": class_field,
-            "Pixels": meanings.pop() if len(meanings) == 1 else AS_STORED,
+            "Pixels": self.kept[0],
+            "Dtype": self.kept[1],
         }
         self.old = self._existing()
         self.lines: list[str] = []
@@ -328,8 +351,13 @@ class _FolderWriter:
 
     def add(self, tile: Tile, code: int, identity: object) -> None:
         stem = f"{self.next:09d}"
-        tags = {"RECTANGLE": str(identity), "VALID_SHARE": f"{tile.valid_share:.4f}", "SCENE": self.scene.name}
-        image = _tiff(tile, self.scene.crs, self.dtype, self.spec.bands, self.nodata, tags)
+        tags = {
+            "RECTANGLE": str(identity),
+            "VALID_SHARE": f"{tile.valid_share:.4f}",
+            "SCENE": self.scene.name,
+            "PIXELS": self.kept[0],
+        }
+        image = _tiff(tile, self.scene.crs, self.kept[1], self.spec.bands, self.nodata, tags)
         # Written by Python, not by GDAL, so that a full disk is an error at once.
         (self.stage / "images" / f"{stem}.tif").write_bytes(image)
         (self.stage / "labels" / f"{stem}.xml").write_text(_label_xml(stem, tile, code), encoding="utf-8")
@@ -344,7 +372,7 @@ class _FolderWriter:
     def commit(self) -> None:
         if not self.lines:
             return
-        old_map = (self.folder / MAP).read_text(encoding="utf-8") if (self.folder / MAP).exists() else ""
+        old_map = _read_text(self.folder / MAP) if self.old else ""
         accumulated = self._accumulated()
         definition = self._definition(accumulated)
         for name, text in (
@@ -363,11 +391,20 @@ class _FolderWriter:
 
     def _existing(self) -> dict[str, Any]:
         """What the folder says of itself, checked to take tiles of this kind."""
-        if not self.folder.exists() or (self.folder.is_dir() and not any(self.folder.iterdir())):
+        there = next(path for path in (self.folder, *self.folder.absolute().parents) if path.exists())
+        if not there.is_dir():
+            raise InputError(there, "is a file, not a folder", "choose another place for the tiles")
+        if self.folder.name.startswith("Category_") and (self.folder.parent / MAP).exists():
+            raise InputError(
+                self.folder.parent, "holds tiles of all categories", "leave --per-category away, or choose a new folder"
+            )
+        if there != self.folder or not any(self.folder.iterdir()):
             return {}
         if not (self.folder / MAP).exists():
             raise InputError(self.folder, "exists and is no Labeled_Tiles folder", "choose a new folder")
         old = _read_json(self.folder / ACCUMULATED)
+        if not isinstance(old.get("NextTileIndex"), int):
+            raise InputError(self.folder / ACCUMULATED, "has no NextTileIndex", "export to a new folder")
         size = (old.get("TileSizeX"), old.get("TileSizeY"))
         if size != (self.spec.size_px, self.spec.size_px):
             raise InputError(
@@ -383,13 +420,13 @@ class _FolderWriter:
                 "append tiles of the same bands in the same order, or choose a new folder",
             )
         made = _read_json(self.folder / DEFINITION).get("Littoral", {})
-        for key in ("Raw", "Pixels"):
-            if key in made and made[key] != self.origin[key]:
-                raise InputError(
-                    self.folder,
-                    f"holds tiles with {key} {made[key]}, these have {self.origin[key]}",
-                    "append tiles of the same scaling, or choose a new folder",
-                )
+        before = (str(made.get("Pixels", self.kept[0])), str(made.get("Dtype", self.kept[1])))
+        if made.get("Raw", self.spec.raw) != self.spec.raw or not same_scaling(before, self.kept):
+            raise InputError(
+                self.folder,
+                f"holds tiles of {before[1]} values ({before[0]}), these are {self.kept[1]} ({self.kept[0]})",
+                "append tiles of the same scaling, or choose a new folder",
+            )
         return old
 
     def _accumulated(self) -> dict[str, Any]:
@@ -417,8 +454,8 @@ class _FolderWriter:
             "NextTileIndex": self.next,
             "OutputFeatures": True,
             "MetaDataMode": "Labeled_Tiles",
-            "MinCellSize": old.get("MinCellSize", cell),
-            "MaxCellSize": old.get("MaxCellSize", cell),
+            "MinCellSize": min(old.get("MinCellSize", cell), cell, key=lambda size: float(size["x"])),
+            "MaxCellSize": max(old.get("MaxCellSize", cell), cell, key=lambda size: float(size["x"])),
             "Classes": [{"ClassValue": code, "ClassName": classes[code]} for code in codes],
             "FeatureStats": {
                 "NumClasses": len(codes),
@@ -522,7 +559,7 @@ def _areas(old: Mapping[str, float] | None, new: list[float]) -> dict[str, float
 
 
 def _tiff(
-    tile: Tile, crs: CRS, dtype: np.dtype[Any], bands: tuple[str, ...], nodata: float | None, tags: Mapping[str, str]
+    tile: Tile, crs: CRS, dtype: str, bands: tuple[str, ...], nodata: float | None, tags: Mapping[str, str]
 ) -> bytes:
     count, height, width = tile.values.shape
     with (
@@ -534,7 +571,7 @@ def _tiff(
             count=count,
             height=height,
             width=width,
-            dtype=dtype.name,
+            dtype=dtype,
             crs=rasterio.crs.CRS.from_wkt(crs.to_wkt()),
             transform=tile.transform,
             nodata=nodata,
@@ -606,7 +643,7 @@ def _read_folder(folder: Path, scheme: Scheme) -> tuple[list[tuple[Path, int]], 
     by_name = {category.name: code for code, category in classes.items()}
     entries: list[tuple[Path, int]] = []
     missing = 0
-    for number, line in enumerate((folder / MAP).read_text(encoding="utf-8-sig").splitlines(), start=1):
+    for number, line in enumerate(_read_text(folder / MAP).splitlines(), start=1):
         columns = line.replace("\\", "/").split()
         if not columns:
             continue
@@ -632,16 +669,19 @@ def _classes(folder: Path, scheme: Scheme) -> dict[int, Category]:
     """Old spellings too; where a class is named by its number only, the scheme names it."""
     entries = _read_json(folder / DEFINITION).get("Classes") or []
     classes: dict[int, Category] = {}
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise InputError(folder / DEFINITION, "has Classes that are no list of classes", "export the folder again")
     for entry in entries:
         value, name = entry.get("Value", entry.get("ClassValue")), entry.get("Name", entry.get("ClassName"))
         try:
             code = int(value)
+            red, green, blue = (int(part) for part in entry.get("Color") or [-1, -1, -1])
         except (TypeError, ValueError) as error:
             raise InputError(
-                folder / DEFINITION, f"has a class with value {value!r}", "make it a whole number"
+                folder / DEFINITION, f"has a class {entry!r} that cannot be read", "give it a whole number and a colour"
             ) from error
-        rgb = entry.get("Color") or [-1, -1, -1]
-        own = "#{:02X}{:02X}{:02X}".format(*rgb) if min(rgb) >= 0 else UNKNOWN_COLOUR
+        painted = all(0 <= part <= 255 for part in (red, green, blue))
+        own = f"#{red:02X}{green:02X}{blue:02X}" if painted else UNKNOWN_COLOUR
         known = scheme.get(code)
         text = str(name) if name not in (None, "") else str(code)
         if known and text in (str(code), known.name):
@@ -663,10 +703,17 @@ def _label_name(label: Path) -> str:
     return name.strip()
 
 
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(path, f"cannot be read ({error})", "pass a whole Labeled_Tiles folder") from error
+
+
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+        content = json.loads(_read_text(path))
+    except ValueError as error:
         raise InputError(path, f"cannot be read ({error})", "pass a whole Labeled_Tiles folder") from error
     if not isinstance(content, dict):
         raise InputError(path, "is no JSON object", "pass a whole Labeled_Tiles folder")
@@ -676,6 +723,8 @@ def _read_json(path: Path) -> dict[str, Any]:
 @dataclass(frozen=True)
 class _Head:
     count: int
+    pixels: str
+    nodata: float | None
     size: int
     bands: tuple[str, ...]
     dtype: str
@@ -696,7 +745,8 @@ def _read_head(image: Path) -> _Head:
                 size = file.width
                 corners = np.array([file.transform @ xy for xy in ((0, 0), (size, 0), (size, size), (0, size))])
                 cell = (abs(file.transform.a), abs(file.transform.e))
-                return _Head(file.count, size, names, file.dtypes[0], crs, corners, cell)
+                pixels = file.tags().get("PIXELS", AS_STORED)
+                return _Head(file.count, pixels, file.nodata, size, names, file.dtypes[0], crs, corners, cell)
     except RasterioError as error:
         raise InputError(image, f"could not be read ({error})", "export it again or take it out of map.txt") from error
 
@@ -728,11 +778,8 @@ def _footprints(heads: list[_Head]) -> NDArray[np.object_]:
 def _origin(folders: list[Path]) -> dict[str, Any]:
     origins = [_read_json(folder / DEFINITION).get("Littoral", {}) for folder in folders]
     for folder, origin in zip(folders, origins, strict=True):
-        for key in ("Raw", "Pixels"):
-            if origin.get(key) != origins[0].get(key):
-                raise InputError(
-                    folder,
-                    f"has tiles with {key} {origin.get(key)}, {folders[0]} with {origins[0].get(key)}",
-                    "train on tiles of one scaling",
-                )
+        if origin.get("Raw", False) != origins[0].get("Raw", False):
+            raise InputError(
+                folder, f"was exported with another --raw than {folders[0]}", "train on tiles of one scaling"
+            )
     return dict(origins[0])

@@ -32,9 +32,11 @@ class Split:
     set_aside: NDArray[np.int64]
     """Positions of tiles that would stand on both sides' ground."""
     only_training: tuple[int, ...]
-    """Class values that exist in one place only: not in the validation scores."""
+    """Class values on the training side only, as they exist in one place: not in the validation scores."""
     block_km: float
     """Side of the square blocks that went to one side as a whole; 0 for a random split."""
+    unplaced: int = 0
+    """Tiles without georeference, of which nobody can say what ground they show."""
 
     def describe(self) -> str:
         """One line for people and records."""
@@ -42,7 +44,10 @@ class Split:
         if self.kind == "random":
             return f"{text}; random split: neighbouring tiles overlap, so the validation scores LEAK and flatter"
         text += f", {len(self.set_aside)} set aside because they share ground with validation tiles"
-        return f"{text}; blocks of {self.block_km:.1f} km"
+        text += f"; blocks of {self.block_km:.1f} km"
+        if self.unplaced:
+            text += f"; {self.unplaced} tiles have no georeference, so NOTHING PROVES that they share no ground"
+        return text
 
 
 def split_tiles(tiles: TileSet, val_share: float, *, kind: Kind = "spatial", seed: int = 42) -> Split:
@@ -102,7 +107,10 @@ def split_tiles(tiles: TileSet, val_share: float, *, kind: Kind = "spatial", see
         category.code for index, category in enumerate(tiles.categories) if holds[:, index].any() and index not in seen
     )
     aside = ~validation & ~training
-    return Split(kind, np.flatnonzero(training), np.flatnonzero(validation), np.flatnonzero(aside), only, block_km)
+    unplaced = sum(outline is None for outline in tiles.footprints)
+    return Split(
+        kind, np.flatnonzero(training), np.flatnonzero(validation), np.flatnonzero(aside), only, block_km, unplaced
+    )
 
 
 def ground_pairs(a: NDArray[np.object_], b: NDArray[np.object_]) -> NDArray[np.int64]:
