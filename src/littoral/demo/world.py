@@ -5,15 +5,14 @@ The categories share their colours in pairs (1 with 2, 3 with 4, 6 with 10, 7 wi
 random tint of every stretch blur the rest; what tells them apart is the texture and the layout of the shore.
 
 How a coast comes about: fractal islands (`_islands`) are cut into stretches (`_allot`), each category frays the
-shoreline in its own way (`_shoreline`) and paints ground and water (one function each, listed in `STYLES`), and
-`_expose` adds haze and noise. Distances are metres, positive inland; (r, n) images are rows from north to south,
+shoreline in its own way (`_shoreline`) and paints ground and water (a function each, listed in `painting.STYLES`),
+and `_expose` adds haze and noise. Distances are metres, positive inland; (r, n) images are rows from north to south,
 columns from west to east; colours are (4, n) or (4, 1) reflectances of the bands B02, B03, B04, B08.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,15 +22,13 @@ from shapely import LineString
 from skimage.measure import find_contours
 
 from littoral.demo.cell import ChartLine, write_cell
+from littoral.demo.painting import PERIOD, STYLES, Field, Numbers, Pixels, backdrop, mix, step
 
-Field = NDArray[np.floating[Any]]  # of 32 bits, all but the tables per stretch
-Numbers = NDArray[np.int64]
 Line = NDArray[np.float64]  # (points, 2) row, column in pixels
 
 BANDS = ("B02", "B03", "B04", "B08")
 PIXEL = 10.0  # metres
 COARSE = 4  # pixels to a cell of the coarse grid, on which everything smooth is worked out
-PERIOD = 1024  # pixels after which a texture repeats
 BAND_ROWS = 256  # rows painted at a time
 SHORTEST_RUN = 600.0  # metres; shorter pieces of a category join their longer neighbour
 UNKNOWN_LENGTH, UNKNOWN_SHARE = 700.0, 0.3  # metres without category at the end of this share of the stretches
@@ -304,215 +301,6 @@ def _shape(
     return level, pieces, _wavering(nearest, islands, textures), chosen
 
 
-# --- What the categories look like --------------------------------------------------------------------------
-
-
-def _colour(*reflectance: float) -> Field:
-    return np.array(reflectance, np.float32)[:, None]
-
-
-DEEP, TURBID = _colour(0.045, 0.036, 0.017, 0.008), _colour(0.085, 0.108, 0.078, 0.035)
-SAND, WET = _colour(0.16, 0.195, 0.232, 0.285), _colour(0.085, 0.10, 0.115, 0.12)
-MUD, FOAM = _colour(0.075, 0.09, 0.10, 0.115), _colour(0.27, 0.27, 0.26, 0.23)
-ROCK, BARE = _colour(0.08, 0.09, 0.10, 0.145), _colour(0.085, 0.11, 0.13, 0.19)
-GRASS, SCRUB = _colour(0.042, 0.072, 0.052, 0.25), _colour(0.033, 0.055, 0.041, 0.2)
-CANOPY, REED = _colour(0.028, 0.05, 0.03, 0.26), _colour(0.062, 0.096, 0.074, 0.235)
-ICE, BLUE = _colour(0.37, 0.385, 0.375, 0.30), _colour(0.23, 0.275, 0.285, 0.2)
-SNOW, DEBRIS = _colour(0.46, 0.46, 0.455, 0.40), _colour(0.16, 0.165, 0.17, 0.17)
-
-
-@dataclass(frozen=True)
-class _Pixels:
-    """The n pixels that a layer paints; every field but the textures is (n,)."""
-
-    textures: dict[str, Field]
-    rows: Numbers
-    columns: Numbers
-    d: Field  # metres from the shoreline, positive inland
-    s: Field  # the same from the unfrayed shoreline
-    light: Field  # 1 where the shore faces the sun, -1 where it is turned away
-    tide: Field  # -1 low water, 1 high
-    green: Field  # 0 bare, 1 overgrown: the stretch's own
-    murk: Field  # 0 clear water, 1 turbid: the stretch's own
-    cold: Field  # 0 no ice about, 1 nothing else
-
-    def at(self, index: Numbers) -> "_Pixels":
-        """Those of the pixels."""
-        return _Pixels(self.textures, *(getattr(self, field.name)[index] for field in fields(self)[1:]))
-
-    def __getitem__(self, texture: str) -> Field:
-        """Texture by its name, followed by a digit to have it from elsewhere: "pebble3"."""
-        name, salt = (texture[:-1], int(texture[-1])) if texture[-1].isdigit() else (texture, 0)
-        return self.textures[name][(self.rows + 277 * salt) % PERIOD, (self.columns + 443 * salt) % PERIOD]
-
-
-Layer = Callable[[_Pixels], tuple[Field, Field, Field]]
-"""Paints a category: height above the water's edge as metres inland of it (n,), ground and sea (4, n)."""
-
-
-def _mix(a: Field, b: Field, share: Field) -> Field:
-    return a + (b - a) * share
-
-
-def _step(x: Field, low: float, high: float) -> Field:
-    """0 below `low`, 1 above `high`, smooth between."""
-    t = np.clip((x - low) / (high - low), 0, 1)
-    return np.asarray(t * t * (3 - 2 * t))
-
-
-def _near(x: Field, at: Field | float, width: float) -> Field:
-    """1 where `x` is at `at`, falling to 0 over `width`."""
-    return np.asarray(np.exp(-np.square((x - at) / width)))
-
-
-def _creek(texture: Field, width: Field | float) -> Field:
-    """1 within `width` of the texture's winding zero line."""
-    return 1 - _step(np.abs(texture) / width, 0.6, 1.4)
-
-
-def _sea(p: _Pixels, reach: float) -> Field:
-    """Water, clearing from the shore outwards over about `reach` metres."""
-    off = np.minimum(p.d * (1 + 0.4 * np.tanh(p["wide3"])) + 15 * p["mid2"], 0) / (reach * (0.6 + p.murk))
-    shallow = np.exp(off) * (0.35 + 0.65 * p.murk) + 0.015 * p["flow1"]
-    return _mix(DEEP, TURBID, np.clip(shallow, 0, 1)) * (1 + 0.035 * p["swell"])
-
-
-def _land(p: _Pixels) -> Field:
-    """The country behind most shores: bare to overgrown in soft patches."""
-    cover = np.clip(p.green + 0.16 * p["mid4"] + 0.1 * p["wide"] + 0.05 * p["grain2"] + 0.04 * p["pebble3"], 0, 1)
-    return _mix(BARE, _mix(GRASS, SCRUB, _step(p["mid2"], -1, 1)), cover)
-
-
-def _steep(p: _Pixels) -> tuple[Field, Field, Field]:
-    """Gullied hills to the water, a cliff that is lit or in shadow, deep water with a thin broken line of surf."""
-    edge = p.d - 6 * p.tide + 2 * p["pebble"]
-    ground = _land(p) * (0.9 + 0.25 * p["shade"])
-    face = ROCK * (1 + 0.55 * p.light) * (1 + 0.12 * p["pebble1"] + 0.12 * p["grain1"])
-    ground = _mix(ground, face, 1 - _step(p.d + 18 * p["blob"], 35, 75))
-    sea = _sea(p, 160) * (1 - 0.55 * np.maximum(-p.light, 0) * _step(p.d, -70, -20))
-    return edge, ground, _mix(sea, FOAM, 0.5 * _near(edge, -8, 9) * _step(p["blob2"] + p["mid3"], 0, 2))
-
-
-def _flat(p: _Pixels) -> tuple[Field, Field, Field]:
-    """A featureless wide gradient from shallows over wet flats to meadow."""
-    edge = p.d - 130 * p.tide - 60 + 25 * p["wide1"]
-    ground = _mix(MUD, _land(p), _step(p.d + 30 * p["wide2"], -80, 330)) * (1 + 0.05 * p["grain"])
-    ground = ground * (1 - 0.22 * _creek(p["creek4"], 0.05) * _step(-p.d, -120, 60))
-    sea = _mix(_sea(p, 300), MUD * 0.9, 0.5 * _step(edge, -260, 0))
-    return edge, ground, sea
-
-
-def _sandy(p: _Pixels) -> tuple[Field, Field, Field]:
-    """A smooth bright beach, dune ridges and surf lines along the shore."""
-    edge = p.d - 30 * p.tide
-    ridge = np.sin(2 * np.pi * (p.s + 10 * p["mid"] + 15 * p["wide2"]) / 58)
-    ridge = ridge * _step(p["mid6"] + 0.4 * p["blob"], -0.9, 0.7)
-    open_sand = (1 - _step(p.s + 60 * p["mid4"], 150, 520)) * (0.35 + 0.3 * ridge + 0.12 * p["blob1"])
-    back = _mix(_land(p), SAND * 0.85, np.clip(open_sand, 0, 1)) * (1 + 0.03 * p["grain"])
-    beach = _mix(WET, SAND, _step(edge, 5, 45))
-    ground = _mix(beach, back, _step(p.d + 15 * p["mid3"] + 5 * p["pebble"], 105, 155))
-    bars = p["mid5"] + 0.5 * p["blob"] + 0.3 * p["pebble2"]
-    surf = _near(edge, -14.0, 9) * 0.5 + _near(edge, -58 + 10 * p["mid1"], 10) * 0.7 * _step(bars, -0.8, 1.2)
-    surf = surf + _near(edge, -112 + 14 * p["mid1"], 11) * 0.6 * _step(bars, -0.2, 1.6)
-    return edge, ground, _mix(_sea(p, 220), FOAM, np.clip(surf, 0, 1))
-
-
-def _stony(p: _Pixels) -> tuple[Field, Field, Field]:
-    """Boulders in light and shadow on a ragged beach, rocks awash off it, outcrops behind."""
-    edge = p.d - 25 * p.tide + 12 * p["pebble"]
-    speckle = (0.16 * p["pebble1"] + 0.3 * p["grain"]) * (1 + 0.3 * p["blob2"])
-    stones = _mix(WET, SAND * 0.95, _step(edge, 0, 40)) * np.clip(1 + speckle, 0.3, 2)
-    outcrop = _step(0.6 * p["blob1"] + 0.8 * p["mid5"] + 0.4 * p["grain2"], 0.2, 1.1) * (1 - 0.6 * _step(p.s, 250, 650))
-    rock = SAND * 0.7 * np.clip(1 + 0.9 * speckle + 0.2 * p["shade3"], 0.3, 2)
-    back = _mix(_land(p) * (1 + 0.1 * p["grain3"]), rock, 0.85 * outcrop)
-    ground = _mix(stones, back, _step(p.d + 30 * p["blob3"] + 20 * p["mid6"], 80, 180))
-    height = 0.7 * p["pebble4"] + 0.5 * p["grain1"] + 0.7 * p["mid4"] + (p.d - 40 * p.tide) / 120
-    awash = _step(height, 0.5, 0.9) * (p.d > -260)
-    sea = _mix(_mix(_sea(p, 220), FOAM, 0.5 * _near(edge, -10, 14) * _step(p["blob2"], -0.3, 1)), WET * 0.9, awash)
-    return edge, ground, sea
-
-
-def _glacier(p: _Pixels) -> tuple[Field, Field, Field]:
-    """Crevasses about parallel to the front, dark medial moraines, a few growlers in milky water."""
-    front = p.s + 14 * p["mid"] + 25 * p["wide"]
-    crevasse = _step(np.sin(2 * np.pi * front / 56 + 0.8 * p["blob"]), 0.1, 0.9)
-    crevasse = crevasse * _step(p["mid6"] + 0.8 * p["blob3"], -0.8, 0.6) * (1 - 0.75 * _step(p.s, 450, 1000))
-    ice = _mix(ICE, BLUE * 0.9, 0.75 * crevasse) * (1 + 0.04 * p["grain"] + 0.03 * p["shade2"])
-    moraine = _near(p["flow"] + 0.05 * p["mid1"], 0, 0.09) * (0.7 + 0.15 * p["pebble1"]) * _step(p["wide5"], -0.8, 0.2)
-    ground = _mix(ice, DEBRIS, np.clip(moraine, 0, 1))
-    growler = _step(p["pebble3"] + p.d / 500, 1.9, 2.2)
-    return p.d, ground, _mix(_sea(p, 300), ICE * 0.8, growler)
-
-
-def _ice(p: _Pixels) -> tuple[Field, Field, Field]:
-    """A smooth shelf with a sharp edge, its shadow on the water, floes and brash before it."""
-    top = ICE * (0.93 + 0.025 * p["wide4"] + 0.015 * p["swell1"])
-    cliff = _near(p.d, 8, 14)
-    ground = _mix(top, np.where(p.light > 0, SNOW * 1.05, BLUE * 0.55), cliff * np.abs(p.light))
-    cover = 0.9 + p.d / 420 + 0.5 * p["wide1"]
-    floes = _step(0.9 * p["blob5"] + 0.35 * p["pebble"] + 0.5 * p["mid2"] + cover, 1.35, 1.5)
-    brash = _step(p["pebble2"] + cover, 1.5, 2.3) * 0.6
-    sea = _sea(p, 120) * (1 - 0.5 * np.maximum(-p.light, 0) * _step(p.d, -70, -20))
-    return p.d, ground, _mix(_mix(sea, BLUE, brash), ICE * 0.95, floes)
-
-
-def _mangrove(p: _Pixels) -> tuple[Field, Field, Field]:
-    """A dark lobed canopy with crowns as grain, a fringe of single trees, and tidal creeks that widen seawards."""
-    edge = p.d + 22 * p["blob"] + 8 * p["pebble"]
-    width = 0.035 + 0.09 * np.exp(-np.maximum(p.s, 0) / 350)
-    creek = _creek(p["creek1"], width) * (1 - _step(p.s, 700, 1100))
-    canopy = CANOPY * (1 + 0.16 * p["grain"] + 0.08 * p["mid3"]) * (0.85 + 0.3 * p.green)
-    ground = _mix(canopy, _mix(MUD, TURBID * 0.8, 0.7 * _step(p.tide, -0.8, 0.4)), creek)
-    shoal = _step(p.d - 60 * p.tide, -120, -20) * 0.5
-    trees = _step(p["pebble2"] + p.d / 90, 0.9, 1.2)
-    return edge, ground, _mix(_mix(_sea(p, 350), MUD, shoal), CANOPY, trees)
-
-
-def _marshy(p: _Pixels) -> tuple[Field, Field, Field]:
-    """Patches of reed and grass among a dense net of meandering creeks, with pools."""
-    edge = p.d - 35 * p.tide + 8 * p["blob"]
-    patch = _step(0.5 * p["blob1"] + 0.9 * p["mid1"] + 0.3 * p["pebble"], -1.1, 1.2)
-    plants = _mix(CANOPY * 0.9, REED, patch) * (0.8 + 0.3 * p.green) * (1 + 0.06 * p["grain"])
-    width = 0.06 + 0.14 * np.exp(-np.maximum(p.s, 0) / 220)
-    creek = np.maximum(_creek(p["creek3"], width), 0.8 * _creek(p["mid4"], 0.07 + width))
-    pools = _step(p["pebble3"] + 0.9 * p["mid2"], 1.5, 1.8)
-    wet = np.maximum(creek, pools) * (1 - 0.6 * _step(p.s, 700, 1100))
-    ground = _mix(plants, _mix(MUD, TURBID * 0.8, 0.7 * _step(p.tide, -0.8, 0.4)), wet)
-    return edge, ground, _mix(_sea(p, 350), MUD, _step(p.d - 90 * p.tide, -160, 0) * 0.5)
-
-
-@dataclass(frozen=True)
-class _Style:
-    """A category in the world."""
-
-    layer: Layer
-    frayed: tuple[tuple[str, float], ...]  # how its shoreline frays: texture and metres
-    climate: float  # 0 cold to 5 warm
-    green: float  # least share of overgrown ground
-    tinted: float = 1.0  # how much of the stretch's random tint it takes
-
-
-STYLES = {
-    1: _Style(_steep, (("creek", 32), ("pebble", 3)), 1.5, 0.45),
-    2: _Style(_flat, (("creek", 30), ("mid", 12)), 3.0, 0.4),
-    3: _Style(_sandy, (("creek", 15), ("mid", 5)), 3.5, 0.1),
-    4: _Style(_stony, (("creek", 30), ("blob", 13), ("pebble", 7)), 2.0, 0.15),
-    6: _Style(_glacier, (("creek", 35), ("mid", 15), ("pebble", 3)), 0.0, 0.2, 0.45),
-    7: _Style(_mangrove, (("creek", 32), ("blob", 18)), 5.0, 0.4),
-    8: _Style(_marshy, (("creek", 35), ("blob", 14)), 4.5, 0.4),
-    10: _Style(_ice, (("creek", 20), ("mid", 12), ("pebble", 3)), 0.5, 0.2, 0.45),
-}
-"""The table of categories, by CATCOA code."""
-
-
-def _backdrop(p: _Pixels) -> Field:
-    """What lies beyond the shore, (4, n): hills inland, snow on the cold ones, and the open sea."""
-    hills = _land(p) * (1 + 0.2 * p["shade1"])
-    snow = _step(p.cold + 0.1 * p["wide"] - 0.16 * np.abs(p["ridge1"]) + 0.02 * p["pebble"], 0.18, 0.42)
-    hills = _mix(hills, ICE * (1.06 + 0.12 * p["shade1"]), snow)
-    return _mix(_sea(p, 250), hills, _step(p.d, -8, 8))
-
-
 # --- The picture --------------------------------------------------------------------------------------------
 
 
@@ -538,11 +326,11 @@ def _paint(d: Field, coarse: dict[str, Field], weights: dict[int, Field], textur
         flat = {name: _fine(field, rows).ravel() for name, field in coarse.items()}
         index_rows, index_columns = (i.ravel() for i in np.mgrid[rows, 0:n])
         own = (flat[name] for name in ("s", "light", "tide", "green", "murk", "cold"))
-        every = _Pixels(textures, index_rows, index_columns, d[rows].ravel(), *own)
-        far = np.maximum(_step(every.s + 120 * every["mid"], 750, 1300), _step(-every.s, 900, 1500))
+        every = Pixels(textures, index_rows, index_columns, d[rows].ravel(), *own)
+        far = np.maximum(step(every.s + 120 * every["mid"], 750, 1300), step(-every.s, 900, 1500))
         total = 0.02 + 3 * far
         gain = np.stack([flat[name] for name in BANDS])
-        band = _backdrop(every) * total
+        band = backdrop(every) * total
         for salt, (code, style) in enumerate(STYLES.items()):
             weight = _fine(weights[code], rows).ravel()
             at = np.flatnonzero((weight > 0.03) & (far < 0.99))
@@ -551,7 +339,7 @@ def _paint(d: Field, coarse: dict[str, Field], weights: dict[int, Field], textur
             p = every.at(at)
             edge, ground, sea = style.layer(p)
             share = (1 - far[at]) * weight[at] ** 2 * np.exp(0.8 * p[f"blob{salt + 1}"])
-            band[:, at] += share * _mix(sea, ground * gain[:, at] ** style.tinted, _step(edge, -8, 8))
+            band[:, at] += share * mix(sea, ground * gain[:, at] ** style.tinted, step(edge, -8, 8))
             total[at] += share
         image[:, rows] = (band / total).reshape(4, -1, n)
     return image

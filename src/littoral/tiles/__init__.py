@@ -1,7 +1,8 @@
 """Rectangles and scenes to tiles: the one path from rectangle to array, Labeled_Tiles on disk, leak-free splits."""
 
 from littoral.tiles.cutting import CLASSIFIED, NODATA, OUTSIDE, Tile, TileSpec, cut_tiles
-from littoral.tiles.labeled import ExportSummary, TileSet, export_tiles, read_tile, read_tiles
+from littoral.tiles.exporting import ExportSummary, export_tiles
+from littoral.tiles.labeled import TileSet, read_tile, read_tiles
 from littoral.tiles.splits import Split, ground_pairs, split_tiles
 
 __all__ = [
