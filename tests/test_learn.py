@@ -50,6 +50,9 @@ def test_data_is_measured_on_the_training_part(tile_data: TileData) -> None:
     assert tile_data.preprocessing.std == pytest.approx(pixels.std(axis=1))
     assert tile_data.class_mapping == {7: "mangrove", 3: "sandy shore"}
     assert (tile_data.c, tile_data.chip_size) == (2, 32)
+    # What a notebook shows of them fits a line.
+    assert repr(tile_data) == "TileData(52 tiles of 2 classes: mangrove, sandy shore)"
+    assert repr(tile_data.tiles) == "TileSet(52 tiles of 32 px, bands B02, B03, B04, 2 classes)"
     footprints = tile_data.tiles.footprints
     split = tile_data.split
     assert ground_pairs(footprints[split.training], footprints[split.validation]).shape[1] == 0

@@ -131,6 +131,18 @@ def test_appending_continues_numbers_and_statistics(tmp_path: Path, scene_path: 
     assert read_tiles(tmp_path / "two").codes.tolist() == [3, 7, 3, 1]
 
 
+def test_the_same_export_again_adds_nothing(tmp_path: Path, scene_path: Path) -> None:
+    table = boxes([(80, 60), (40, 40)], [3, 7])
+    export_tiles(scene_path, table, tmp_path / "t", tile_size=32)
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    again = export_tiles(scene_path, table, tmp_path / "t", tile_size=32)
+    assert str(again) == "0 tiles (none); left out: 2 in the folder already"
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+    # Another class on the same window is another statement, another rectangle another tile.
+    more = export_tiles(scene_path, boxes([(80, 60), (99, 99)], [7, 3]), tmp_path / "t", tile_size=32)
+    assert more.written == 2
+
+
 def test_appending_other_kinds_is_refused(tmp_path: Path, scene_path: Path, write_scene: Writer) -> None:
     table = boxes([(80, 60)], [3])
     folder = tmp_path / "tiles"
@@ -161,9 +173,9 @@ def test_one_folder_per_category(tmp_path: Path, scene_path: Path) -> None:
 def test_a_full_disk_leaves_the_folder_as_it_was(
     tmp_path: Path, scene_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = boxes([(80, 60), (40, 40), (100, 100)], [3, 7, 3])
     folder = tmp_path / "tiles"
-    export_tiles(scene_path, table, folder, tile_size=32)
+    export_tiles(scene_path, boxes([(80, 60), (40, 40)], [3, 7]), folder, tile_size=32)
+    table = boxes([(81, 61), (41, 41), (101, 101)], [3, 7, 3])
     before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     written = Path.write_bytes
     calls = []

@@ -66,6 +66,10 @@ def charts(
     coast = read_charts(cells, track=bar)
     style = qgis_style("CATCOA", list(CATCOA.values()), text_values=False, geometry="line")
     write_vector(coast, output, overwrite=overwrite, style=style)
+    scales = sorted(coast["scale"].dropna().unique().tolist())
+    if len(scales) > 1:
+        told = ", ".join(f"1:{int(scale)}" for scale in scales)
+        print(f"charts of several scales ({told}): a coast that more than one of them covers is there more than once")
     km = line_lengths(coast) / 1000
     print(f"{output}: {len(coast)} lines of {coast['cell'].nunique()} cells, {km.sum():.1f} km")
     shares = km.groupby(coast["category"].fillna("no category")).sum().sort_values(ascending=False)
@@ -111,7 +115,10 @@ def tiles(
     rectangles: Annotated[Path, typer.Argument(help="Labelled rectangles: what rectangles wrote.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Labeled_Tiles folder; appended to if it exists.")],
     class_field: Annotated[str, typer.Option(help="Field with the class: whole numbers, or names.")] = "CATCOA",
-    tile_size: Annotated[int, typer.Option(help="Width and height of a tile, pixels.")] = 256,
+    tile_size: Annotated[
+        int,
+        typer.Option(help="Width and height of a tile, pixels of the scene."),
+    ] = 256,
     bands: Annotated[str | None, typer.Option(help="Names or numbers, e.g. B02,B03,B04.", show_default="all")] = None,
     min_valid: Annotated[float, typer.Option(help="Least valid share of a rectangle's own pixels.")] = 0.5,
     raw: Annotated[bool, typer.Option("--raw", help="Keep stored values where a Sentinel-2 offset is known.")] = False,
@@ -155,7 +162,8 @@ def train(
     ] = "hub",
     epochs: Annotated[int, typer.Option(help="Passes over the training tiles.")] = 20,
     lr: Annotated[
-        float | None, typer.Option(help="Highest learning rate.", show_default="found by a range test")
+        float | None,
+        typer.Option(help="Highest learning rate.", show_default="by a range test of 100 batches"),
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Tiles in a batch.")] = 32,
     val_share: Annotated[float, typer.Option(help="Share of the tiles to validate with.")] = 0.2,

@@ -82,6 +82,10 @@ class FeatureClassifier:
         if pretrained:
             self.freeze()
 
+    def __repr__(self) -> str:
+        names = ", ".join(category.name for category in self.manifest.categories)
+        return f"FeatureClassifier({self.manifest.backbone}, {names})"
+
     @classmethod
     def from_model(cls, path: str | Path, data: TileData | None = None) -> FeatureClassifier:
         """Load a package; nothing is downloaded, and nothing in it is executed.
@@ -188,6 +192,8 @@ class FeatureClassifier:
                 a masked array masks, and the training tiles' nodata value, counts as missing.
         """
         if isinstance(tile, str | Path):
+            if Path(tile).is_dir():
+                raise InputError(tile, "is a folder", "pass the path of one image in it")
             values, valid = read_tile(tile)
         else:
             values = np.ma.getdata(tile)

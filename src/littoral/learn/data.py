@@ -31,7 +31,7 @@ except ImportError as error:
 Batch = tuple[Tensor, Tensor]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TileData:
     """Labelled tiles, split and measured: what a classifier learns from."""
 
@@ -76,6 +76,9 @@ class TileData:
     def chip_size(self) -> int:
         """Side of the network's input in pixels."""
         return self.preprocessing.chip_px
+
+    def __repr__(self) -> str:
+        return f"TileData({len(self.tiles)} tiles of {self.c} classes: {', '.join(self.classes)})"
 
     def describe(self) -> str:
         """Class balance and split, for people."""

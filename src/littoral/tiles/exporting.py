@@ -27,7 +27,7 @@ from littoral.errors import InputError, WriteError
 from littoral.imagery import Band, Scene, Values, kept_as, open_scene, same_scaling, select_bands, stored_as
 from littoral.progress import Track, silent
 from littoral.tiles.cutting import CLASSIFIED, Tile, TileSpec, cut_tiles
-from littoral.tiles.labeled import ACCUMULATED, DEFINITION, MAP, STATS, read_json, read_text
+from littoral.tiles.labeled import ACCUMULATED, DEFINITION, MAP, STATS, read_json, read_origins, read_text
 from littoral.vectors import require_column
 
 
@@ -69,7 +69,8 @@ def export_tiles(
 ) -> ExportSummary:
     """Cut a tile for each labelled rectangle and write Labeled_Tiles; a folder that exists is appended to.
 
-    Nothing appears in the folder before all tiles are cut, so a failure leaves it as it was.
+    A tile that an earlier run left there (same scene, window and class) is not written again. Nothing appears in the
+    folder before all tiles are cut, so a failure leaves it as it was.
 
     Args:
         scene: A scene, or the path to one.
@@ -115,11 +116,12 @@ def export_tiles(
         identity = labelled["ID"].tolist() if "ID" in labelled else labelled.index.tolist()
         for tile in track(cut_tiles(scene, labelled, spec), len(labelled), "cutting tiles"):
             code = codes[tile.position]
-            if tile.status == CLASSIFIED:
-                folders[names[code]].add(tile, code, identity[tile.position])
+            if tile.status != CLASSIFIED:
+                skipped[tile.status] += 1
+            elif folders[names[code]].add(tile, code, identity[tile.position]):
                 done[categories.category(code).name] += 1
             else:
-                skipped[tile.status] += 1
+                skipped["in the folder already"] += 1
         for folder in folders.values():
             folder.commit()
     return ExportSummary(tuple(folders), dict(sorted(done.items())), dict(skipped))
@@ -146,6 +148,7 @@ class _FolderWriter:
             "Dtype": self.kept[1],
         }
         self.old = self._existing()
+        self.there = read_origins(folder) if self.old else set()
         self.lines: list[str] = []
         self.counts: Counter[int] = Counter()
         self.areas: dict[int, list[float]] = {}
@@ -169,9 +172,13 @@ class _FolderWriter:
         if isinstance(error, OSError):
             raise WriteError(self.folder, error) from error
 
-    def add(self, tile: Tile, code: int, identity: object) -> None:
+    def add(self, tile: Tile, code: int, identity: object) -> bool:
+        """Take a tile, unless an earlier run left the same window of the same scene with the same class here."""
+        if (self.scene.name, str(code), *tile.transform[:6]) in self.there:
+            return False
         stem = f"{self.next:09d}"
         tags = {
+            "CLASS": str(code),
             "RECTANGLE": str(identity),
             "VALID_SHARE": f"{tile.valid_share:.4f}",
             "SCENE": self.scene.name,
@@ -188,6 +195,7 @@ class _FolderWriter:
         self.counts[code] += 1
         self.stats.add(tile.values, tile.valid)
         self.next += 1
+        return True
 
     def commit(self) -> None:
         if not self.lines:

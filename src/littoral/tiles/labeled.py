@@ -16,7 +16,8 @@ from __future__ import annotations
 import json
 import warnings
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ from littoral.progress import Track, silent
 MAP, STATS, ACCUMULATED, DEFINITION = "map.txt", "stats.txt", "esri_accumulated_stats.json", "esri_model_definition.emd"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TileSet:
     """Labelled tiles on disk, of one or several folders."""
 
@@ -71,6 +72,10 @@ class TileSet:
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    def __repr__(self) -> str:
+        bands = ", ".join(self.bands)
+        return f"TileSet({len(self)} tiles of {self.size_px} px, bands {bands}, {len(self.categories)} classes)"
 
     @property
     def targets(self) -> NDArray[np.int64]:
@@ -174,18 +179,13 @@ def read_tile(path: str | Path) -> tuple[Values, NDArray[np.bool_]]:
     Raises:
         InputError: not a raster that can be read to its end.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path) as image:
-                values = image.read()
-                has_mask = any(flag.name == "per_dataset" for flag in image.mask_flag_enums[0])
-                valid = image.read_masks(1) > 0 if has_mask else np.ones(values.shape[1:], bool)
-                if not has_mask:
-                    for plane, nodata in zip(values, image.nodatavals, strict=True):
-                        valid &= valid_values(plane, nodata)
-    except RasterioError as error:
-        raise InputError(path, f"could not be read ({error})", "export it again or take it out of map.txt") from error
+    with _open_image(path) as image:
+        values = image.read()
+        has_mask = any(flag.name == "per_dataset" for flag in image.mask_flag_enums[0])
+        valid = image.read_masks(1) > 0 if has_mask else np.ones(values.shape[1:], bool)
+        if not has_mask:
+            for plane, nodata in zip(values, image.nodatavals, strict=True):
+                valid &= valid_values(plane, nodata)
     return values, valid
 
 
@@ -268,6 +268,35 @@ def _label_name(label: Path) -> str:
     return name.strip()
 
 
+def read_origins(folder: Path) -> set[tuple[object, ...]]:
+    """What littoral's tiles in a folder were cut from: scene, class, and the six numbers of the transform."""
+    origins: set[tuple[object, ...]] = set()
+    for line in read_text(folder / MAP).splitlines():
+        columns = line.replace("\\", "/").split()
+        if columns:
+            with _open_image(folder / columns[0]) as image:
+                tags = image.tags()
+                origins.add((tags.get("SCENE"), tags.get("CLASS"), *image.transform[:6]))
+    return origins
+
+
+@contextmanager
+def _open_image(path: str | Path) -> Iterator[Any]:
+    """A tile's file.
+
+    Raises:
+        InputError: not a raster that can be read.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Tiles of other programs may have none; the split says so.
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(path) as image:
+                yield image
+    except RasterioError as error:
+        raise InputError(path, f"could not be read ({error})", "export it again or take it out of map.txt") from error
+
+
 def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
@@ -298,22 +327,23 @@ class _Head:
     cell_size: tuple[float, float]
 
 
-def _read_head(image: Path) -> _Head:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(image) as file:
-                if file.width != file.height:
-                    raise InputError(image, f"is {file.width} x {file.height} pixels", "train on square tiles")
-                names = tuple(name or f"B{i}" for i, name in enumerate(file.descriptions, start=1))
-                crs = None if file.crs is None else _crs_of(file.crs.to_wkt())
-                size = file.width
-                corners = np.array([file.transform @ xy for xy in ((0, 0), (size, 0), (size, size), (0, size))])
-                cell = (abs(file.transform.a), abs(file.transform.e))
-                pixels = file.tags().get("PIXELS", AS_STORED)
-                return _Head(file.count, pixels, file.nodata, size, names, file.dtypes[0], crs, corners, cell)
-    except RasterioError as error:
-        raise InputError(image, f"could not be read ({error})", "export it again or take it out of map.txt") from error
+def _read_head(path: Path) -> _Head:
+    with _open_image(path) as image:
+        size = image.width
+        if size != image.height:
+            raise InputError(path, f"is {size} x {image.height} pixels", "train on square tiles")
+        corners = np.array([image.transform @ xy for xy in ((0, 0), (size, 0), (size, size), (0, size))])
+        return _Head(
+            image.count,
+            image.tags().get("PIXELS", AS_STORED),
+            image.nodata,
+            size,
+            tuple(name or f"B{i}" for i, name in enumerate(image.descriptions, start=1)),
+            image.dtypes[0],
+            None if image.crs is None else _crs_of(image.crs.to_wkt()),
+            corners,
+            (abs(image.transform.a), abs(image.transform.e)),
+        )
 
 
 _KNOWN_CRS: dict[str, CRS] = {}
