@@ -17,7 +17,8 @@ import numpy as np
 import shapely
 
 from littoral import export_tiles, open_scene, read_charts, read_tiles, rectangles_along_lines
-from littoral.shoreline import line_lengths, merge_lines
+from littoral.geodesy import line_lengths
+from littoral.shoreline import merge_lines
 
 CELLS = {
     "four 1:12 000 to 1:22 000 cells": ["US5MIACB", "US5MIACC", "US5MIABC", "US5MIABB"],

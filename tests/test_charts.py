@@ -10,7 +10,7 @@ from littoral import read_charts
 from littoral.charts import COLUMNS
 from littoral.demo.cell import ChartLine, write_cell, write_update
 from littoral.errors import InputError
-from littoral.shoreline import line_lengths
+from littoral.geodesy import line_lengths
 
 LINES = [
     ChartLine(np.array([[-80.0, 25.0], [-80.0, 25.01]]), 7),

@@ -13,8 +13,8 @@ from littoral import read_charts, read_tiles, read_vector
 from littoral.demo import TILE_PX, Demo, run_demo
 from littoral.demo.world import make_world
 from littoral.errors import ExistsError, InputError
+from littoral.geodesy import line_lengths
 from littoral.package import read_package
-from littoral.shoreline import line_lengths
 from littoral.tiles import ground_pairs, split_tiles
 
 

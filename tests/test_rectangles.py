@@ -12,8 +12,8 @@ from shapely.affinity import translate
 
 from littoral import rectangles_along_lines
 from littoral.errors import InputError
+from littoral.geodesy import line_lengths
 from littoral.rectangles import walk_line
-from littoral.shoreline import line_lengths
 
 GEOD = Geod(ellps="WGS84")
 

@@ -11,7 +11,7 @@ from shapely import LineString, MultiLineString, Point
 
 from littoral import merge_lines
 from littoral.errors import InputError
-from littoral.shoreline import line_lengths
+from littoral.geodesy import line_lengths
 
 
 def lines(*coordinates: list[tuple[float, float]], crs: object = 32617, **columns: object) -> gpd.GeoDataFrame:

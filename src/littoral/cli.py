@@ -60,7 +60,7 @@ def charts(
 ) -> None:
     """The result of charts is a coastline: one row per line, with CATCOA and where it comes from."""
     from littoral.charts import read_charts
-    from littoral.shoreline import line_lengths
+    from littoral.geodesy import line_lengths
 
     check_output(output, overwrite, DRIVERS)
     coast = read_charts(cells, track=bar)

@@ -33,9 +33,10 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
-from pyproj import CRS, Proj, Transformer
+from pyproj import CRS, Proj
 
 from littoral.errors import InputError
+from littoral.geodesy import east_and_north, from_geocentric, to_geocentric
 from littoral.progress import Track, silent
 from littoral.shoreline import GROUP, LENGTH, merge_lines
 from littoral.vectors import free_names
@@ -262,11 +263,7 @@ def _neighbours(
 
 def _geocentric(line: shapely.LineString) -> NDArray[np.float64]:
     """Longitude and latitude in degrees to geocentric metres (points, 3)."""
-    points = shapely.get_coordinates(shapely.segmentize(line, _LONGEST_SEGMENT_DEG))
-    return np.column_stack(_TO_GEOCENTRIC.transform(points[:, 0], points[:, 1], np.zeros(len(points))))
-
-
-_TO_GEOCENTRIC = Transformer.from_crs("EPSG:4979", "EPSG:4978", always_xy=True)
+    return to_geocentric(shapely.get_coordinates(shapely.segmentize(line, _LONGEST_SEGMENT_DEG)))
 
 
 def _boxes_in_plane(
@@ -284,19 +281,16 @@ def _boxes_on_ellipsoid(
     """Rectangles laid out east and north in the plane that touches the ellipsoid below the chord's middle."""
     centre = np.concatenate([walk.centres for walk in walks])
     axis = np.concatenate([walk.axes for walk in walks])
-    lon, lat, _ = _TO_GEOCENTRIC.transform(centre[:, 0], centre[:, 1], centre[:, 2], direction="INVERSE")
-    lam, phi = np.radians(lon), np.radians(lat)
-    zero = np.zeros_like(lam)
-    east = np.column_stack([-np.sin(lam), np.cos(lam), zero])
-    north = np.column_stack([-np.sin(phi) * np.cos(lam), -np.sin(phi) * np.sin(lam), np.cos(phi)])
+    foot = from_geocentric(centre)
+    east, north = east_and_north(foot)
     flat = np.column_stack([np.einsum("ij,ij->i", axis, east), np.einsum("ij,ij->i", axis, north)])
     flat /= np.linalg.norm(flat, axis=1, keepdims=True)
-    surface = np.column_stack(_TO_GEOCENTRIC.transform(lon, lat, zero))
+    surface = to_geocentric(foot)
     offset = _corners(flat, length_m, width_m)
     corners = surface[:, None] + offset[..., :1] * east[:, None] + offset[..., 1:] * north[:, None]
-    x, y, _ = _TO_GEOCENTRIC.transform(corners[..., 0], corners[..., 1], corners[..., 2], direction="INVERSE")
+    x, y = from_geocentric(corners.reshape(-1, 3)).reshape(-1, 4, 2).transpose(2, 0, 1)
     # Across the antimeridian the longitudes run on beyond 180 degrees, so that the polygon stays in one piece.
-    x = lon[:, None] + (x - lon[:, None] + 180) % 360 - 180
+    x = foot[:, :1] + (x - foot[:, :1] + 180) % 360 - 180
     return np.asarray(shapely.polygons(np.stack([x, y], axis=-1))), _azimuth(flat)
 
 

@@ -10,16 +10,15 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
-from pyproj import Geod
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from littoral.errors import InputError
+from littoral.geodesy import line_lengths
 from littoral.vectors import require_crs
 
 LENGTH, GROUP = "merged_m", "merged_group"
 """Columns that merging adds."""
-_ELLIPSOID = Geod(ellps="WGS84")
 
 
 def merge_lines(lines: gpd.GeoDataFrame, by: str | None = None) -> gpd.GeoDataFrame:
@@ -71,23 +70,6 @@ def merge_lines(lines: gpd.GeoDataFrame, by: str | None = None) -> gpd.GeoDataFr
     out[GROUP] = pd.Series(_connected_sets(parts, owner, value)[part]).groupby(chain).min()
     first = made_of.groupby("chain")["part"].min()
     return out.iloc[np.argsort(first.to_numpy())].reset_index(drop=True)
-
-
-def line_lengths(lines: gpd.GeoDataFrame) -> pd.Series[float]:
-    """Geodesic length of each line in metres on the WGS 84 ellipsoid; same index.
-
-    >>> from shapely import LineString
-    >>> line_lengths(gpd.GeoDataFrame(geometry=[LineString([(0, 0), (1, 0)])], crs=4326)).round(1).tolist()
-    [111319.5]
-    """
-    geometry = lines.geometry.to_crs("EPSG:4326").to_numpy()
-    parts, owner = shapely.get_parts(geometry, return_index=True)
-    points, part = shapely.get_coordinates(parts, return_index=True)
-    same = part[1:] == part[:-1]
-    start, end = points[:-1][same], points[1:][same]
-    distance = _ELLIPSOID.inv(start[:, 0], start[:, 1], end[:, 0], end[:, 1])[2]
-    total = np.bincount(owner[part[1:][same]], weights=distance, minlength=len(lines))
-    return pd.Series(total, index=lines.index, name="length_m")
 
 
 def _require_lines(lines: gpd.GeoDataFrame) -> None:
