@@ -48,8 +48,8 @@ def test_folders_at_any_depth_and_each_cell_once(cell: Path) -> None:
     deep = cell.parent / "ENC_ROOT" / "X"
     deep.mkdir(parents=True)
     write_cell(deep / "US5TEST0.000", LINES[:1], coverage=COVERAGE)
-    assert read_charts(cell.parent)["cell"].tolist() == ["US5TEST0", *["US5TEST1"] * 3]
-    assert len(read_charts([cell, cell.parent])) == 4
+    assert read_charts(cell.parent, keep_all_scales=True)["cell"].tolist() == ["US5TEST0", *["US5TEST1"] * 3]
+    assert len(read_charts([cell, cell.parent], keep_all_scales=True)) == 4
 
 
 def test_cell_without_coastline(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_bad_input(tmp_path: Path, cell: Path) -> None:
 
 
 def test_all_real_cells_against_ogr(data: Path) -> None:
-    coast = read_charts(data / "enc")
+    coast = read_charts(data / "enc", keep_all_scales=True)
     cells = sorted((data / "enc").rglob("*.000"))
     assert coast["cell"].nunique() == len(cells) == 13
     for path in cells:

@@ -72,7 +72,7 @@ def test_the_verbs_in_order(run: Run, inputs: Path, tiles_folder: Path, tmp_path
     boxes_found = read_vector(tmp_path / "rects.gpkg")
     assert code == 0
     assert set(boxes_found["CATCOA"].dropna()) == {7}
-    assert f"{len(boxes_found)} rectangles in 2 groups along 13.2 km" in out
+    assert f"{len(boxes_found)} rectangles in 1 groups along 13.2 km" in out
     code, out, _ = run("tiles", inputs / "scene.tif", inputs / "rects.gpkg", "--tile-size", 32, "--bands", "B04,1",
                        "-o", tmp_path / "tiles")  # fmt: skip
     assert code == 0

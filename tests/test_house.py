@@ -11,8 +11,8 @@ import littoral
 
 HOUSE = Path(littoral.__file__).parent
 ROOMS = [
-    "errors", "progress", "categories", "vectors", "geodesy", "figures", "charts", "imagery", "shoreline",
-    "rectangles", "tiles", "package", "learn", "classify", "report", "demo", "cli", "__main__",
+    "errors", "progress", "categories", "vectors", "geodesy", "figures", "charts", "imagery",
+    "shoreline", "rectangles", "tiles", "package", "learn", "classify", "report", "demo", "cli", "__main__",
 ]  # fmt: skip
 OWNERS = {
     "torch": {"learn"},
@@ -23,6 +23,7 @@ OWNERS = {
     "rasterio": {"imagery", "tiles", "demo"},
     "typer": {"cli"},
     "jinja2": {"report"},
+    "requests": {"downloads"},
 }
 
 

@@ -13,7 +13,7 @@ from shapely.affinity import translate
 from littoral import rectangles_along_lines
 from littoral.errors import InputError
 from littoral.geodesy import line_lengths
-from littoral.rectangles import walk_line
+from littoral.rectangles import Lines, walk_lines
 
 GEOD = Geod(ellps="WGS84")
 
@@ -39,6 +39,8 @@ def test_fields_of_a_straight_line() -> None:
         "Next",
         "Angle",
         "line_m",
+        "purity",
+        "share_7",
         "CATCOA",
         "name",
         "geometry",
@@ -67,6 +69,13 @@ def test_tail_rules() -> None:
     assert boxes["line_m"].tolist() == pytest.approx([1000, 1000, 60])
     assert boxes.geometry[2].bounds == pytest.approx((2000, -500, 3000, 500))
     assert len(rectangles_along_lines(coast([(0, 0), (2600, 0)]), min_tail=0.7)) == 2
+    back = rectangles_along_lines(coast([(0, 0), (2060, 0)]), tail="shift_back")
+    assert back["line_m"].tolist() == pytest.approx([1000, 1000, 60])
+    assert back.geometry[2].bounds == pytest.approx((1060, -500, 2060, 500))
+    dropped = rectangles_along_lines(coast([(0, 0), (2060, 0)]), tail="drop")
+    assert dropped["line_m"].tolist() == pytest.approx([1000, 1000])
+    with pytest.raises(InputError, match="no line as long as a rectangle"):
+        rectangles_along_lines(coast([(0, 0), (900, 0)]), tail="drop")
 
 
 def test_short_line_is_centred() -> None:
@@ -101,12 +110,92 @@ def test_groups_and_sequence() -> None:
         crs=32617,
     )
     boxes = rectangles_along_lines(table)
-    assert boxes["GroupId"].tolist() == [1, 1, 2, 2, 3, 3]
-    assert boxes["SeqId"].tolist() == [1, 2, 1, 2, 1, 2]
+    # A chain goes on where its category changes; two parts of one line are one group, but no neighbours.
+    assert boxes["GroupId"].tolist() == [1, 1, 1, 1, 3, 3]
+    assert boxes["SeqId"].tolist() == [1, 2, 3, 4, 1, 2]
     assert boxes["CATCOA"].tolist() == [3, 3, 7, 7, 3, 3]
-    # Two parts of one line are one group, but no neighbours.
-    assert boxes["Next"].isna().tolist() == [False, True, False, True, True, True]
-    assert len(rectangles_along_lines(table, by=None)["GroupId"].unique()) == 2
+    assert boxes["Previous"].fillna(0).tolist() == [0, 1, 2, 3, 0, 0]
+    assert boxes["Next"].fillna(0).tolist() == [2, 3, 4, 0, 0, 0]
+
+
+def test_a_line_left_out_is_a_gap() -> None:
+    table = coast([(0, 0), (2000, 0)], [(2000, 0), (2100, 0)], [(2100, 0), (4100, 0)], CATCOA=[3, 7, 3])
+    for boxes in (rectangles_along_lines(table, min_line_m=500), rectangles_along_lines(table, tail="drop")):
+        assert boxes["GroupId"].tolist() == [1, 1, 1, 1]
+        assert boxes["Next"].fillna(0).tolist() == [2, 0, 4, 0]
+    with pytest.raises(InputError, match="no line of at least 9000 m"):
+        rectangles_along_lines(table, min_line_m=9000)
+
+
+def test_ring_of_two_categories() -> None:
+    """It starts at the change of category nearest to the corner, counter-clockwise, and closes."""
+    table = coast([(0, 0), (4000, 0), (4000, 4000)], [(0, 0), (0, 4000), (4000, 4000)], CATCOA=[3, 7])
+    for rings in (table, table.set_geometry(table.geometry.reverse())):
+        boxes = rectangles_along_lines(rings, sort="UR")
+        assert boxes["CATCOA"].tolist() == [7] * 8 + [3] * 8
+        assert boxes["Angle"].tolist() == [-90] * 4 + [180] * 4 + [90] * 4 + [0] * 4
+        assert boxes["Previous"].tolist() == [16, *range(1, 16)]
+        assert boxes["Next"].tolist() == [*range(2, 17), 1]
+
+
+def test_overlap_and_spacing() -> None:
+    line = coast([(0, 0), (0, 3250)])
+    half = rectangles_along_lines(line, sort="LL", overlap=0.5)
+    starts = half.geometry.bounds["miny"].tolist()
+    assert starts == pytest.approx([0, 500, 1000, 1500, 2000, 2500])
+    assert half["line_m"].tolist() == pytest.approx([500] * 5 + [750])
+    assert half.geometry.geom_equals_exact(rectangles_along_lines(line, sort="LL", spacing_m=500).geometry, 0).all()
+    apart = rectangles_along_lines(line, sort="LL", spacing_m=1500)
+    assert apart.geometry.bounds["miny"].tolist() == pytest.approx([0, 1500, 3000])
+    assert apart["line_m"].sum() == pytest.approx(3250)
+    # The end of the line lies in a gap, or is covered already.
+    assert len(rectangles_along_lines(line, sort="LL", spacing_m=2000)) == 2
+    assert len(rectangles_along_lines(coast([(0, 0), (0, 3000)]), overlap=0.5)) == 5
+    for wrong, words in (
+        ({"overlap": 0.5, "spacing_m": 3.0}, "two words for one thing"),
+        ({"overlap": 1.0}, "overlap 1.0"),
+        ({"spacing_m": 0.0}, "spacing 0.0"),
+        ({"tail": "cut"}, "tail 'cut'"),
+        ({"min_tail": 2.0}, "shortest tail 2.0"),
+    ):
+        with pytest.raises(InputError, match=words):
+            rectangles_along_lines(line, **wrong)  # type: ignore[arg-type]
+
+
+def test_purity_and_shares_are_those_of_the_line_inside() -> None:
+    rng = np.random.default_rng(3)
+    lines = [np.column_stack([np.arange(60) * 120.0, 40 * rng.normal(0, 9, 60).cumsum() + y]) for y in (0, 300, 900)]
+    table = coast(*[list(map(tuple, line)) for line in lines], CATCOA=[3, 7, None])
+    for lengths in ((1000, 1000), (700, 300)):
+        boxes = rectangles_along_lines(table, *lengths)
+        inside = np.array([[box.intersection(line).length for line in table.geometry] for box in boxes.geometry])
+        share = inside / inside.sum(axis=1, keepdims=True)
+        assert boxes[["share_3", "share_7", "share_none"]].to_numpy() == pytest.approx(share, abs=1e-9)
+        own = share[np.arange(len(boxes)), boxes["CATCOA"].map({3: 0, 7: 1}).fillna(2).astype(int)]
+        assert boxes["purity"].to_numpy() == pytest.approx(own, abs=1e-9)
+        in_degrees = rectangles_along_lines(table.to_crs(4326), *lengths)
+        assert in_degrees["purity"].mean() == pytest.approx(own.mean(), abs=0.01)
+    assert "purity" not in rectangles_along_lines(table, by=None)
+    with pytest.raises(InputError, match="has 51 values"):
+        rectangles_along_lines(coast(*[[(0, y), (9, y)] for y in range(51)], name=[*range(51)]), by="name")
+
+
+def test_across_the_antimeridian_and_round_a_pole() -> None:
+    halves = coast([(179.9, 10.0), (180.0, 10.0)], [(-180.0, 10.0), (-179.9, 10.0)], CATCOA=[3, 3], crs=4326)
+    one = coast([(179.9, 10.0), (-179.9, 10.0)], CATCOA=[3], crs=4326)
+    for table in (halves, one):
+        boxes = rectangles_along_lines(table)
+        assert len(boxes) == 22
+        assert boxes["line_m"].sum() == pytest.approx(GEOD.inv(179.9, 10, -179.9, 10)[2], rel=1e-5)
+        assert boxes["Next"].fillna(0).tolist() == [*range(2, 23), 0]
+        assert (boxes["purity"] == 1).all()
+        assert boxes.geometry.bounds.eval("maxx - minx").max() < 0.02
+    antarctica = coast([(x, -77.0 + 0.01 * (x % 3)) for x in range(-180, 180, 4)] + [(180, -77.0)], crs=4326)
+    shelf = rectangles_along_lines(antarctica, 10_000, 10_000)
+    assert shelf["Previous"].iloc[0] == len(shelf)
+    assert all(sides(box)[0] == pytest.approx(10_000, rel=0.005) for box in shelf.geometry)
+    polar = rectangles_along_lines(antarctica.to_crs(3031), 10_000, 10_000)
+    assert abs(len(polar) - len(shelf)) <= 2
 
 
 def test_own_fields_that_collide_are_kept() -> None:
@@ -139,7 +228,7 @@ def test_across_zones_and_in_web_mercator() -> None:
 
 
 def test_feet_are_no_metres() -> None:
-    boxes = rectangles_along_lines(coast([(2_000_000, 600_000), (2_000_000, 610_000)], crs=2225))
+    boxes = rectangles_along_lines(coast([(6_500_000, 2_000_000), (6_500_000, 2_010_000)], crs=2225))
     assert boxes.geometry[0].length * 0.3048006 == pytest.approx(4000, rel=1e-4)
 
 
@@ -150,13 +239,28 @@ crooked = st.lists(st.tuples(metre, metre), min_size=2, max_size=30, unique=True
 @given(crooked)
 def test_line_is_accounted_for_and_chords_have_one_length(points: list[tuple[int, int]]) -> None:
     xy = np.array(points, float)
-    walk = walk_line(xy, 1000.0)
+    walk = walk_lines(Lines(xy, np.array([0, len(xy)])), 1000.0)
     assert walk.line_m.sum() == pytest.approx(LineString(xy).length)
     assert (walk.line_m >= -1e-6).all()
-    assert np.linalg.norm(walk.axes, axis=1) == pytest.approx(1)
+    chord = walk.end - walk.start
+    assert np.linalg.norm(chord, axis=1) == pytest.approx(1000)
     # Each chord starts where the one before it ended.
-    ends, starts = walk.centres + 500 * walk.axes, walk.centres - 500 * walk.axes
-    assert np.abs(ends[:-1] - starts[1:]).max(initial=0) < 1e-6
+    assert np.abs(walk.end[:-1] - walk.start[1:]).max(initial=0) < 1e-6
+
+
+@given(crooked, st.sampled_from([250.0, 1000.0, 1700.0]))
+def test_a_step_ends_at_the_first_point_that_far_away(points: list[tuple[int, int]], spacing: float) -> None:
+    xy = np.array(points, float)
+    walk = walk_lines(Lines(xy, np.array([0, len(xy)])), 1000.0, spacing, tail="drop")
+    arc = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(xy, axis=0), axis=1))])
+    at = np.concatenate([[0], np.cumsum(walk.line_m)])[: len(walk.start)]
+    on_line = shapely.get_coordinates(shapely.line_interpolate_point(LineString(points), at))
+    assert on_line == pytest.approx(walk.start, abs=1e-5)
+    assert np.linalg.norm(np.diff(walk.start, axis=0), axis=1) == pytest.approx(spacing)
+    # Along a segment the distance is convex: no vertex in between is farther away, so no point is.
+    for start, here, there in zip(walk.start, at, at[1:], strict=False):
+        between = xy[(arc > here) & (arc < there - 1e-6)]
+        assert np.linalg.norm(between - start, axis=1).max(initial=0) < spacing + 1e-6
 
 
 @given(crooked)
@@ -186,7 +290,7 @@ def test_bad_input() -> None:
 def test_real_cells_lengths_add_up(data: object) -> None:
     from littoral import read_charts
 
-    coast_lines = read_charts(f"{data}/enc")
+    coast_lines = read_charts(f"{data}/enc", keep_all_scales=True)
     boxes = rectangles_along_lines(coast_lines)
     by_cell = line_lengths(coast_lines)
     # The same line in two cells counts once: 0.5 km of the thirteen cells.

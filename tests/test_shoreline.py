@@ -4,6 +4,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import Geod
@@ -47,7 +48,66 @@ def test_groups_are_connected_sets() -> None:
     )
     merged = merge_lines(table)
     # A junction of three stays three lines of one group; the parts of one feature are one group.
-    assert merged["merged_group"].tolist() == [1, 2, 2, 1, 1]
+    assert merged["group"].tolist() == [1, 2, 2, 1, 1]
+    assert merged["chain"].tolist() == [1, 2, 3, 4, 5]
+
+
+def test_chainage_runs_on_across_categories() -> None:
+    table = lines([(0, 0), (300, 0)], [(900, 0), (400, 0)], [(300, 0), (400, 0)], crs=32631, CATCOA=[3, 7, 8])
+    merged = merge_lines(table, "CATCOA")
+    # A chain runs in the direction of its first given line.
+    assert merged["CATCOA"].tolist() == [3, 8, 7]
+    assert merged["chain"].tolist() == [1, 1, 1]
+    assert merged["from_m"].iloc[0] == 0
+    assert merged["from_m"].tolist()[1:] == merged["to_m"].tolist()[:-1]
+    assert merged["length_m"].tolist() == pytest.approx(line_lengths(merged).tolist())
+    assert merged["to_m"].iloc[-1] == pytest.approx(line_lengths(table).sum())
+    assert merged.geometry.to_wkt().iloc[2] == "LINESTRING (400 0, 900 0)"
+    kept = merge_lines(table, "CATCOA", min_length_m=200)
+    assert kept["CATCOA"].tolist() == [3, 7]
+    assert kept["from_m"].tolist() == merged["from_m"].tolist()[::2]
+
+
+def test_own_columns_that_collide_are_kept() -> None:
+    merged = merge_lines(lines([(0, 0), (1, 0)], chain=["anchor"], Length_M=[4]))
+    assert merged.attrs["renamed"] == {"chain": "chain_in", "Length_M": "Length_M_in"}
+    assert merged["chain_in"].tolist() == ["anchor"]
+
+
+def test_junctions() -> None:
+    """Two of one category go on; then two that are left go on as a change; else everything ends."""
+    star = [[(0, 0), (9, 0)], [(0, 0), (0, 9)], [(0, 0), (-9, 0)], [(0, 0), (0, -9)]]
+    for categories, chains in (
+        ([3, 3, 7, 8], [[3], [8, 7]]),
+        ([3, 3, 7, 7], [[3], [7]]),
+        ([3, 3, 3, 7], [[3], [3], [3], [7]]),
+        ([3, 7, 8, 9], [[3], [7], [8], [9]]),
+    ):
+        merged = merge_lines(lines(*star, CATCOA=categories), "CATCOA")
+        assert merged.groupby("chain")["CATCOA"].apply(list).tolist() == chains
+        assert set(merged["group"]) == {1}
+    lasso = merge_lines(lines([(0, 0), (9, 0), (9, 9), (0, 0)], [(0, 0), (-9, 0)], CATCOA=[3, 7]), "CATCOA")
+    assert shapely.is_closed(lasso.geometry).tolist() == [True, False]
+
+
+def test_rings() -> None:
+    ring = lines([(0, 0), (9, 0)], [(9, 9), (0, 0)], [(9, 0), (9, 9)], CATCOA=[3, 3, 3])
+    assert merge_lines(ring, "CATCOA").geometry.to_wkt().tolist() == ["LINESTRING (0 0, 9 0, 9 9, 0 0)"]
+    # A ring of two categories begins at a change, so that no stretch is cut in two.
+    merged = merge_lines(ring.assign(CATCOA=[3, 3, 7]), "CATCOA")
+    assert merged["CATCOA"].tolist() == [7, 3]
+    assert merged.geometry.to_wkt().tolist() == ["LINESTRING (9 0, 9 9)", "LINESTRING (9 9, 0 0, 9 0)"]
+
+
+def test_coast_goes_on_across_the_antimeridian() -> None:
+    table = lines([(179.0, 10.0), (180.0, 10.0)], [(-179.0, 10.0), (-180.0, 10.0)], crs=4326)
+    merged = merge_lines(table)
+    assert merged.geometry.to_wkt().tolist() == ["LINESTRING (179 10, 180 10, 181 10)"]
+    assert merged["length_m"].iloc[0] == pytest.approx(line_lengths(table).sum())
+    jump = merge_lines(lines([(179.0, 10.0), (-179.0, 10.0), (178.0, 10.0)], crs=4326))
+    assert jump.geometry.to_wkt().tolist() == ["LINESTRING (179 10, 181 10, 178 10)"]
+    pole = merge_lines(lines([(0.0, 80.0), (0.0, 90.0)], [(90.0, 90.0), (90.0, 80.0)], crs=4326))
+    assert len(pole) == 1
 
 
 def test_a_line_drawn_twice_counts_once() -> None:
@@ -58,6 +118,12 @@ def test_a_line_drawn_twice_counts_once() -> None:
 def test_bad_geometries() -> None:
     with pytest.raises(InputError, match="holds Point"):
         merge_lines(gpd.GeoDataFrame(geometry=[Point(0, 0)], crs=4326))
+    with np.errstate(invalid="ignore"):
+        broken = lines([(0, 0), (1, 0)], [(0, 0), (np.nan, 1)])
+    with pytest.raises(InputError, match="no number in row 1"):
+        merge_lines(broken)
+    with pytest.raises(InputError, match="outside EPSG:4326"):
+        merge_lines(lines([(0, 0), (1, 95)], crs=4326))
     with pytest.raises(InputError, match="no coordinate reference system"):
         merge_lines(lines([(0, 0), (1, 0)], crs=None))
     assert merge_lines(lines([(0, 0), (0, 0)])).empty
@@ -80,3 +146,7 @@ def test_merging_keeps_the_length_of_each_category(count: int, kinds: int, rando
     merged = merge_lines(table, "CATCOA")
     after = merged.length.groupby(merged["CATCOA"]).sum()
     pd.testing.assert_series_equal(before, after, check_names=False)
+    # However it was cut and shuffled, it is one chain, and each category's stretches are as long as can be.
+    assert set(merged["chain"]) == {1}
+    assert (merged["CATCOA"].diff()[1:] != 0).all()
+    assert merged["to_m"].max() == pytest.approx(line_lengths(table).sum())

@@ -159,6 +159,16 @@ def test_appending_other_kinds_is_refused(tmp_path: Path, scene_path: Path, writ
     assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
 
 
+def test_mixed_rectangles_can_be_left_out(scene_path: Path, tmp_path: Path) -> None:
+    table = boxes([(80, 60), (40, 40), (99, 99)], [3, 7, 7]).assign(purity=[0.7, 0.9, 1.0])
+    summary = export_tiles(scene_path, table, tmp_path / "t", tile_size=32, min_purity=0.9)
+    assert (summary.written, summary.skipped["of mixed classes"]) == (2, 1)
+    with pytest.raises(InputError, match="min_purity 2"):
+        export_tiles(scene_path, table, tmp_path / "t", min_purity=2)
+    with pytest.raises(InputError, match="purity"):
+        export_tiles(scene_path, table.drop(columns="purity"), tmp_path / "t", tile_size=32, min_purity=0.5)
+
+
 def test_one_folder_per_category(tmp_path: Path, scene_path: Path) -> None:
     table = boxes([(80, 60), (40, 40), (100, 100)], [3, 7, 3])
     summary = export_tiles(scene_path, table, tmp_path / "t", tile_size=32, per_category=True)

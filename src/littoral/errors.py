@@ -49,3 +49,7 @@ class MissingExtraError(LittoralError):
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(what, "needs a library that is not installed", f'run: pip install "littoral[{extra}]"')
+
+
+class LittoralWarning(UserWarning):
+    """Something was done otherwise than the input asked for, or left out; the sentence says what and why."""

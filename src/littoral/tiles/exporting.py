@@ -63,6 +63,7 @@ def export_tiles(
     bands: Iterable[str | int] | None = None,
     raw: bool = False,
     min_valid: float = 0.5,
+    min_purity: float = 0.0,
     per_category: bool = False,
     categories: Scheme = CATCOA,
     track: Track = silent,
@@ -81,6 +82,7 @@ def export_tiles(
         bands: Names or numbers from 1; None for all.
         raw: Keep stored values even where a Sentinel-2 offset is known.
         min_valid: Smallest share of a rectangle's own pixels that must be valid.
+        min_purity: Smallest ``purity`` of a rectangle, the share of its own class among the line inside it.
         per_category: One folder for each category.
         categories: Names and colours of the codes.
         track: Shows progress, a step per rectangle.
@@ -93,20 +95,25 @@ def export_tiles(
     out = Path(out)
     if tile_size < 8:
         raise InputError(f"tile size {tile_size}", "is too small", "pass a number of pixels, e.g. 256")
-    if not 0 <= min_valid <= 1:
-        raise InputError(f"min_valid {min_valid}", "is no share", "pass a number from 0 to 1")
+    for name, share in (("min_valid", min_valid), ("min_purity", min_purity)):
+        if not 0 <= share <= 1:
+            raise InputError(f"{name} {share}", "is no share", "pass a number from 0 to 1")
     column = require_column(rectangles, class_field, "the table of rectangles")
     labelled = rectangles[rectangles[column].notna()]
     if labelled.empty:
         raise InputError(
             f"field {column}", "is null in every row", "label the rectangles or choose another --class-field"
         )
+    skipped = Counter({f"without {column}": len(rectangles) - len(labelled)})
+    if min_purity > 0:
+        pure = labelled[require_column(rectangles, "purity", "the table of rectangles")] >= min_purity
+        skipped["of mixed classes"] = len(labelled) - int(pure.sum())
+        labelled = labelled[pure]
     codes = [categories.code_of(value) for value in labelled[column]]
     chosen = select_bands(scene, None if bands is None else list(bands))
     spec = TileSpec(tile_size, tuple(band.name for band in chosen), raw, min_valid)
 
     done: Counter[str] = Counter()
-    skipped = Counter({f"without {column}": len(rectangles) - len(labelled)})
     names = {code: out / f"Category_{code}" if per_category else out for code in sorted(set(codes))}
     with ExitStack() as stack:
         folders = {

@@ -1,0 +1,25 @@
+"""The command line: the verbs stand in the order of the line, each reads files and writes one."""
+
+from __future__ import annotations
+
+import sys
+
+from littoral.cli.door import app
+from littoral.errors import LittoralError
+
+# Each of these hangs its verbs on the application; help lists them in this order.
+# isort: off
+from littoral.cli import charting, shores, learning, classifying  # noqa: F401
+
+# isort: on
+
+__all__ = ["app", "main"]
+
+
+def main() -> None:
+    """Run the command line; what is wrong with the input is said in one sentence, with exit code 2."""
+    try:
+        app()
+    except LittoralError as error:
+        print(f"littoral: {error}", file=sys.stderr)
+        raise SystemExit(2) from None

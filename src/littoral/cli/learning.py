@@ -1,0 +1,174 @@
+"""From rectangles to tiles, from tiles to a model and its scores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from littoral.cli.door import (
+    BandNames,
+    CategoryTable,
+    Layer,
+    Overwrite,
+    SceneArgument,
+    SceneCrs,
+    app,
+    listed,
+    scheme,
+)
+from littoral.errors import InputError
+from littoral.progress import bar
+from littoral.vectors import check_output, read_vector, staged
+
+
+@app.command()
+def tiles(
+    scene: SceneArgument,
+    rectangles: Annotated[Path, typer.Argument(help="Labelled rectangles: what rectangles wrote.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Labeled_Tiles folder; appended to if it exists.")],
+    class_field: Annotated[str, typer.Option(help="Field with the class: whole numbers, or names.")] = "CATCOA",
+    tile_size: Annotated[
+        int,
+        typer.Option(help="Width and height of a tile, pixels of the scene."),
+    ] = 256,
+    bands: Annotated[str | None, typer.Option(help="Names or numbers, e.g. B02,B03,B04.", show_default="all")] = None,
+    min_valid: Annotated[float, typer.Option(help="Least valid share of a rectangle's own pixels.")] = 0.5,
+    min_purity: Annotated[
+        float, typer.Option(help="Least share of a rectangle's own class among the line inside it (its purity).")
+    ] = 0.0,
+    raw: Annotated[bool, typer.Option("--raw", help="Keep stored values where a Sentinel-2 offset is known.")] = False,
+    per_category: Annotated[
+        bool, typer.Option("--per-category", help="One folder Category_<code> for each category.")
+    ] = False,
+    categories: CategoryTable = None,
+    scene_crs: SceneCrs = None,
+    band_names: BandNames = None,
+    layer: Layer = None,
+) -> None:
+    """The result of tiles is a Labeled_Tiles folder: an image and a label for each labelled rectangle."""
+    from littoral.imagery import open_scene
+    from littoral.tiles import export_tiles
+
+    opened = open_scene(scene, crs=scene_crs, band_names=listed(band_names))
+    print(opened.describe())
+    summary = export_tiles(
+        opened,
+        read_vector(rectangles, layer),
+        output,
+        class_field=class_field,
+        tile_size=tile_size,
+        bands=listed(bands),
+        raw=raw,
+        min_valid=min_valid,
+        min_purity=min_purity,
+        per_category=per_category,
+        categories=scheme(categories),
+        track=bar,
+    )
+    print(f"{output}: {summary}")
+
+
+@app.command()
+def train(
+    tiles: Annotated[list[Path], typer.Argument(help="Labeled_Tiles folders.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Model to write (.dlpk).")],
+    backbone: Annotated[str, typer.Option(help="timm's name of a convolutional network.")] = "resnet34",
+    weights: Annotated[
+        str, typer.Option(help="hub (timm's, downloaded once), none, or a file of the backbone's weights.")
+    ] = "hub",
+    epochs: Annotated[int, typer.Option(help="Passes over the training tiles.")] = 20,
+    lr: Annotated[
+        float | None,
+        typer.Option(help="Highest learning rate.", show_default="by a range test of 100 batches"),
+    ] = None,
+    batch_size: Annotated[int, typer.Option(help="Tiles in a batch.")] = 32,
+    val_share: Annotated[float, typer.Option(help="Share of the tiles to validate with.")] = 0.2,
+    split: Annotated[
+        Literal["spatial", "random"], typer.Option(help="spatial (leaks nothing) or random (leaks, and says so).")
+    ] = "spatial",
+    chip_size: Annotated[
+        int | None, typer.Option(help="Side of the network's input, pixels.", show_default="the tile's")
+    ] = None,
+    oversample: Annotated[bool, typer.Option(help="Show every class equally often.")] = True,
+    unfreeze: Annotated[
+        bool, typer.Option("--unfreeze", help="Train the body of pretrained weights too, not only the head.")
+    ] = False,
+    drop_rare: Annotated[bool, typer.Option("--drop-rare", help="Leave out classes that have one tile.")] = False,
+    categories: CategoryTable = None,
+    seed: Annotated[int, typer.Option(help="Of everything random.", min=0)] = 42,
+    overwrite: Overwrite = False,
+) -> None:
+    """The result of train is a model: a .dlpk with weights, preprocessing, classes and scores of unseen ground."""
+    from littoral.learn import FeatureClassifier, prepare_data
+
+    must_be_package(output)
+    check_output(output, overwrite)
+    data = prepare_data(
+        tiles,
+        batch_size=batch_size,
+        val_split_pct=val_share,
+        split=split,
+        chip_size=chip_size,
+        drop_rare=drop_rare,
+        seed=seed,
+        categories=scheme(categories),
+        track=bar,
+    )
+    print(data.describe())
+    pretrained: bool | str = {"hub": True, "none": False}.get(weights, weights)
+    model = FeatureClassifier(data, backbone, pretrained, oversample=oversample)
+    if unfreeze:
+        model.unfreeze()
+    model.fit(epochs, lr, progress=True)
+    path = model.save(output, overwrite=overwrite)
+    print(told(model.record()))
+    print(f"{path}: {backbone}, {data.c} classes")
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="A .dlpk.")],
+    tiles: Annotated[list[Path], typer.Argument(help="Labeled_Tiles folders.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Scores to write (.json).")],
+    allow_seen: Annotated[
+        bool, typer.Option("--allow-seen", help="Score tiles on training ground too, which flatters.")
+    ] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """The result of evaluate is a record of scores, on tiles that share no ground with the training tiles."""
+    from littoral.learn import FeatureClassifier
+
+    check_output(output, overwrite)
+    record = FeatureClassifier.from_model(model).evaluate(tiles, allow_seen=allow_seen, track=bar)
+    write_json(record, output)
+    print(told(record))
+    print(output)
+
+
+def must_be_package(path: Path) -> None:
+    if path.suffix != ".dlpk":
+        raise InputError(path, "does not end in .dlpk", f"write e.g. -o {path.with_suffix('.dlpk')}")
+
+
+def write_json(record: dict[str, Any], path: Path) -> None:
+    with staged(path) as stage:
+        stage.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def told(record: Mapping[str, Any]) -> str:
+    """Scores as a small table."""
+    rows = {"this model": record["network"], **record["baselines"]}
+    lines = [f"{record['tiles']} tiles scored, {record['set_aside']} set aside because they share ground with training"]
+    if record["left_out"]:
+        lines.append(f"no tile of these classes here, so they are not in the scores: {', '.join(record['left_out'])}")
+    if record["other_classes"]:
+        lines.append(f"{record['other_classes']} tiles are of classes the model does not know")
+    lines.append(f"{'':<34}{'accuracy':>9}{'macro-F1':>10}")
+    lines += [f"{name:<34}{result['accuracy']:>9.3f}{result['macro_f1']:>10.3f}" for name, result in rows.items()]
+    if not record["beats_baselines"]:
+        lines.append("the network does NOT beat the better baseline in macro-F1")
+    return "\n".join(lines)

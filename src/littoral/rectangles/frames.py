@@ -1,0 +1,120 @@
+"""Where rectangles lie: metres in the lines' own plane, or around the Earth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from pyproj import CRS, Proj
+
+from littoral.geodesy import DEGREES, east_and_north, from_geocentric, to_geocentric
+from littoral.rectangles.walking import Points
+
+_LARGEST_STRETCH = 0.004
+"""Of a projection that is taken for a plane; leaves a thousandth of the 0.5 % by which a side may be off."""
+
+_LONGEST_SEGMENT_DEG = 0.05
+"""A chord across it sinks less than 0.7 m below the ellipsoid."""
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Centre and axes of rectangles; one entry per rectangle, 2 dimensions in a plane, 3 around the Earth."""
+
+    centre: Points
+    """(rectangles, dimensions), metres."""
+    along: Points
+    """(rectangles, dimensions), unit vectors along the line."""
+    across: Points
+    """(rectangles, dimensions), unit vectors to the left of it."""
+    azimuth: Points
+    """(rectangles,), direction of ``along`` in degrees above -180 up to 180, 0 north, 90 east."""
+
+    def corners(self, length_m: float, width_m: float) -> Points:
+        """(rectangles, 4, dimensions), counter-clockwise, metres."""
+        along, across = self.along * length_m / 2, self.across * width_m / 2
+        return self.centre[:, None] + np.stack([-along - across, along - across, along + across, across - along], 1)
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A projection that keeps lengths where the lines are."""
+
+    unit_m: float
+    """Metres per unit of its coordinates."""
+
+    def metres(self, lines: NDArray[np.object_]) -> tuple[Points, NDArray[np.int64]]:
+        """Vertices (points, 2) in metres, and the line of each."""
+        points, line = shapely.get_coordinates(lines, return_index=True)
+        return points * self.unit_m, line
+
+    def frames(self, start: Points, end: Points) -> Frames:
+        """Frames of the rectangles on chords; both (rectangles, 2)."""
+        along = _unit(end - start)
+        return Frames((start + end) / 2, along, np.column_stack([-along[:, 1], along[:, 0]]), _azimuth(along))
+
+    def polygons(self, frames: Frames, length_m: float, width_m: float) -> NDArray[np.object_]:
+        """The rectangles in the projection."""
+        return np.asarray(shapely.polygons(frames.corners(length_m, width_m) / self.unit_m))
+
+
+@dataclass(frozen=True)
+class Ellipsoid:
+    """WGS 84 in geocentric metres; lines and polygons are in longitude and latitude, degrees."""
+
+    def metres(self, lines: NDArray[np.object_]) -> tuple[Points, NDArray[np.int64]]:
+        """Vertices (points, 3) in metres, and the line of each."""
+        # Straight in degrees, as maps draw them: long segments bend with the Earth.
+        dense = shapely.segmentize(lines, _LONGEST_SEGMENT_DEG)
+        points, line = shapely.get_coordinates(dense, return_index=True)
+        return to_geocentric(points), line
+
+    def frames(self, start: Points, end: Points) -> Frames:
+        """Frames in the planes that touch the ellipsoid below the chords' middles; both (rectangles, 3)."""
+        foot = from_geocentric((start + end) / 2)
+        east, north = east_and_north(foot)
+        chord = end - start
+        flat = _unit(np.column_stack([np.einsum("ij,ij->i", chord, east), np.einsum("ij,ij->i", chord, north)]))
+        along = flat[:, :1] * east + flat[:, 1:] * north
+        across = -flat[:, 1:] * east + flat[:, :1] * north
+        return Frames(to_geocentric(foot), along, across, _azimuth(flat))
+
+    def polygons(self, frames: Frames, length_m: float, width_m: float) -> NDArray[np.object_]:
+        """The rectangles in degrees; across the antimeridian longitudes run on beyond 180, in one piece."""
+        corners = from_geocentric(frames.corners(length_m, width_m).reshape(-1, 3)).reshape(-1, 4, 2)
+        middle = from_geocentric(frames.centre)[:, None, 0]
+        corners[..., 0] = middle + (corners[..., 0] - middle + 180) % 360 - 180
+        return np.asarray(shapely.polygons(corners))
+
+
+Space = Plane | Ellipsoid
+
+
+def space_of(lines: gpd.GeoDataFrame) -> Space:
+    """The lines' own plane where its scale is within 0.4 % of true at their vertices, else the ellipsoid."""
+    crs = CRS(lines.crs)
+    if not crs.is_projected:
+        return Ellipsoid()
+    points = shapely.get_coordinates(lines.geometry.to_numpy())
+    # Scale changes slowly: the outermost vertices and some thousand between them tell.
+    outermost = np.concatenate([points.argmin(axis=0), points.argmax(axis=0)])
+    sample = points[np.concatenate([outermost, np.arange(0, len(points), max(len(points) // 4096, 1))])]
+    places = gpd.GeoSeries.from_xy(*sample.T, crs=crs).to_crs(DEGREES)
+    factors = Proj(crs).get_factors(places.x.to_numpy(), places.y.to_numpy())
+    scales = np.concatenate([np.atleast_1d(factors.meridional_scale), np.atleast_1d(factors.parallel_scale)])
+    if np.abs(scales - 1).max() <= _LARGEST_STRETCH:
+        return Plane(float(crs.axis_info[0].unit_conversion_factor))
+    return Ellipsoid()
+
+
+def _unit(vectors: Points) -> Points:
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+
+
+def _azimuth(flat: Points) -> Points:
+    """Degrees of (rectangles, 2) vectors to the east and north, rounded to a micro-degree."""
+    angle = np.asarray(np.degrees(np.arctan2(flat[:, 0], flat[:, 1])).round(6), np.float64)
+    return np.where(angle == -180, 180.0, angle)
