@@ -1,0 +1,42 @@
+"""A path to pixels: scenes, bands, offsets, masks.
+
+A :class:`Scene` says what there is; :func:`stored_as` decides how values are kept; :func:`read_windows` is the one
+function that moves bytes. Values come back as ``(bands, height, width)`` with a mask of ``(height, width)``.
+"""
+
+from littoral.imagery.opening import open_scene
+from littoral.imagery.reading import read_overview, read_windows
+from littoral.imagery.scene import (
+    AS_STORED,
+    REFLECTANCE,
+    Band,
+    Scene,
+    Stored,
+    Values,
+    Window,
+    dtype_of,
+    kept_as,
+    same_scaling,
+    select_bands,
+    stored_as,
+    valid_values,
+)
+
+__all__ = [
+    "AS_STORED",
+    "REFLECTANCE",
+    "Band",
+    "Scene",
+    "Stored",
+    "Values",
+    "Window",
+    "dtype_of",
+    "kept_as",
+    "open_scene",
+    "read_overview",
+    "read_windows",
+    "same_scaling",
+    "select_bands",
+    "stored_as",
+    "valid_values",
+]
