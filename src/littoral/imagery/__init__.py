@@ -21,6 +21,7 @@ from littoral.imagery.scene import (
     stored_as,
     valid_values,
 )
+from littoral.imagery.streaming import stream_windows
 
 __all__ = [
     "AS_STORED",
@@ -38,5 +39,6 @@ __all__ = [
     "same_scaling",
     "select_bands",
     "stored_as",
+    "stream_windows",
     "valid_values",
 ]

@@ -29,30 +29,78 @@ def read_windows(
     Raises:
         InputError: a file cannot be read.
     """
-    rules = [stored_as(band, raw) for band in bands]
-    dtype = dtype_of(bands, raw)
-    fill = np.array([rule.fill for rule in rules])[:, None, None]
     with ExitStack() as stack:
         datasets = {path: stack.enter_context(open_file(path)) for path in {band.path: None for band in bands}}
         for window in windows:
-            values = np.empty((len(bands), window.height, window.width), dtype)
-            values[:] = fill
-            valid = np.zeros((window.height, window.width), bool)
-            top, left = max(window.row, 0), max(window.column, 0)
-            bottom = min(window.row + window.height, scene.height)
-            right = min(window.column + window.width, scene.width)
-            if top < bottom and left < right:
-                inside = np.s_[top - window.row : bottom - window.row, left - window.column : right - window.column]
-                part = RasterioWindow(left, top, right - left, bottom - top)
-                seen = np.ones((bottom - top, right - left), bool)
-                for position, (band, rule) in enumerate(zip(bands, rules, strict=True)):
-                    stored, mask = _read_band(datasets[band.path], band, rule, part)
-                    values[position][inside] = _kept(stored, rule)
-                    seen &= mask
-                valid[inside] = seen
-                # One mask for all bands: where one is missing, none is kept.
-                values[:, ~valid] = fill[:, 0]
-            yield values, valid
+            canvas = Canvas(scene, window, bands, raw)
+            for path, dataset in datasets.items():
+                positions = [position for position, band in enumerate(bands) if band.path == path]
+                if canvas.part is not None:
+                    stored, valid = read_part(dataset, [bands[position] for position in positions], canvas.part)
+                    canvas.put(positions, canvas.part, stored, valid)
+            yield canvas.finished()
+
+
+def clip_window(window: Window, scene: Scene) -> Window | None:
+    """The part of a window that lies on the scene, if any.
+
+    >>> scene = Scene("x", (), None, None, height=100, width=100)
+    >>> clip_window(Window(-5, 90, 10, 20), scene)
+    Window(row=0, column=90, height=5, width=10)
+    """
+    top, left = max(window.row, 0), max(window.column, 0)
+    bottom = min(window.row + window.height, scene.height)
+    right = min(window.column + window.width, scene.width)
+    return Window(top, left, bottom - top, right - left) if top < bottom and left < right else None
+
+
+class Canvas:
+    """A window's values and mask, filled in from parts of the scene."""
+
+    def __init__(self, scene: Scene, window: Window, bands: Sequence[Band], raw: bool) -> None:
+        self.part = clip_window(window, scene)
+        self._window = window
+        self._rules = [stored_as(band, raw) for band in bands]
+        self._values = np.empty((len(bands), window.height, window.width), dtype_of(bands, raw))
+        self._valid = np.zeros((window.height, window.width), bool)
+        if self.part is not None:
+            self._valid[self._slices(self.part)] = True
+
+    def put(self, positions: Iterable[int], part: Window, stored: Sequence[Values], valid: NDArray[np.bool_]) -> None:
+        """Fill in some bands, by their positions, from a part of the scene that may be larger than the window."""
+        own = self.part
+        if own is None:
+            return
+        top, left = max(own.row, part.row), max(own.column, part.column)
+        bottom = min(own.row + own.height, part.row + part.height)
+        right = min(own.column + own.width, part.column + part.width)
+        common = np.s_[top - part.row : bottom - part.row, left - part.column : right - part.column]
+        inside = self._slices(Window(top, left, bottom - top, right - left))
+        for position, plane in zip(positions, stored, strict=True):
+            self._values[position][inside] = _kept(plane[common], self._rules[position])
+        self._valid[inside] &= valid[common]
+
+    def finished(self) -> tuple[Values, NDArray[np.bool_]]:
+        """Values and mask. One mask for all bands: where one is missing, none is kept."""
+        for plane, rule in zip(self._values, self._rules, strict=True):
+            plane[~self._valid] = rule.fill
+        return self._values, self._valid
+
+    def _slices(self, part: Window) -> tuple[slice, slice]:
+        row, column = part.row - self._window.row, part.column - self._window.column
+        return slice(row, row + part.height), slice(column, column + part.width)
+
+
+def read_part(dataset: Any, bands: Sequence[Band], part: Window) -> tuple[list[Values], NDArray[np.bool_]]:
+    """Stored values of bands of one file, and where all of them are valid."""
+    where = RasterioWindow(part.column, part.row, part.width, part.height)
+    valid = np.ones((part.height, part.width), bool)
+    planes = []
+    for band in bands:
+        stored, seen = _read_band(dataset, band, stored_as(band), where)
+        planes.append(stored)
+        valid &= seen
+    return planes, valid
 
 
 def read_overview(scene: Scene, bands: Sequence[Band], longest_px: int) -> tuple[Values, NDArray[np.bool_]]:
