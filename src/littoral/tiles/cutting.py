@@ -12,7 +12,7 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from littoral.errors import InputError
-from littoral.imagery import Scene, Values, Window, read_windows, select_bands
+from littoral.imagery import Scene, Values, Window, select_bands, stream_windows
 from littoral.vectors import require_crs
 
 CLASSIFIED = "classified"
@@ -58,7 +58,9 @@ class Tile:
 
 
 def cut_tiles(scene: Scene, rectangles: gpd.GeoDataFrame, spec: TileSpec) -> Iterator[Tile]:
-    """Cut one tile for each rectangle, in order: centred on it, on the scene's own pixels, nothing resampled.
+    """Cut one tile for each rectangle: centred on it, on the scene's own pixels, nothing resampled.
+
+    Tiles come in the order of the scene's blocks, each of which is decoded once; ``position`` says whose each is.
 
     The rectangle's own pixels decide whether the tile is used: at least ``spec.min_valid`` of them must lie on the
     scene and be valid. The tile around may reach beyond the scene; pixels that are missing there are marked so.
@@ -82,11 +84,11 @@ def cut_tiles(scene: Scene, rectangles: gpd.GeoDataFrame, spec: TileSpec) -> Ite
             "overlaps none of the rectangles",
             "check that both cover the same place and that both state the right CRS",
         )
-    read = read_windows(
-        scene, bands, (window for window, touched in zip(windows, on_scene, strict=True) if touched), raw=spec.raw
-    )
-    for position, (outline, window, touched) in enumerate(zip(outlines, windows, on_scene, strict=True)):
-        values, valid = next(read) if touched else (np.empty(0), np.zeros((spec.size_px, spec.size_px), bool))
+    # A rectangle beside the scene has a tile that may reach onto it, but is not read.
+    nowhere = Window(-spec.size_px, -spec.size_px, spec.size_px, spec.size_px)
+    asked = [window if touched else nowhere for window, touched in zip(windows, on_scene, strict=True)]
+    for position, values, valid in stream_windows(scene, bands, asked, raw=spec.raw):
+        outline, window = outlines[position], windows[position]
         own = _own_pixels(outline, window)
         status, valid_share = _judge(own, valid, _on_scene(window, scene), spec.min_valid)
         if status != CLASSIFIED:
