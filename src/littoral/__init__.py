@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from littoral.learn import FeatureClassifier, prepare_data
     from littoral.rectangles import rectangles_along_lines
     from littoral.report import write_report
-    from littoral.shoreline import merge_lines
+    from littoral.shoreline import extract_shoreline, merge_lines
     from littoral.tiles import export_tiles, read_tiles
     from littoral.vectors import read_vector, write_vector
 
@@ -31,6 +31,7 @@ _HOMES = {
     "Scheme": "categories",
     "classify_objects": "classify",
     "export_tiles": "tiles",
+    "extract_shoreline": "shoreline",
     "merge_lines": "shoreline",
     "open_scene": "imagery",
     "prepare_data": "learn",
@@ -52,6 +53,7 @@ __all__ = [
     "Scheme",
     "classify_objects",
     "export_tiles",
+    "extract_shoreline",
     "merge_lines",
     "open_scene",
     "prepare_data",

@@ -8,14 +8,50 @@ from typing import Annotated, Literal
 import typer
 
 from littoral.categories import CATCOA
-from littoral.cli.door import (
-    Layer,
-    Overwrite,
-    app,
-    tell_renamed,
-)
+from littoral.cli.door import BandNames, Layer, Overwrite, SceneArgument, SceneCrs, app, listed, tell_renamed
 from littoral.progress import bar
 from littoral.vectors import DRIVERS, check_output, qgis_style, read_vector, require_column, write_vector
+
+
+@app.command()
+def shoreline(
+    scene: SceneArgument,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Shoreline to write (.gpkg, .parquet, .fgb, …).")],
+    index: Annotated[
+        Literal["auto", "MNDWI", "NDWI", "ratios", "RGB"],
+        typer.Option(help="Water index; auto takes the first whose bands the scene has. RGB is a last resort."),
+    ] = "auto",
+    threshold: Annotated[
+        float | None, typer.Option(help="Of the index, the same everywhere.", show_default="Otsu's, refined locally")
+    ] = None,
+    min_area: Annotated[float, typer.Option(help="Leave out islands that are smaller, square metres.")] = 10_000.0,
+    min_length: Annotated[float, typer.Option(help="Leave out lines that are shorter, metres.")] = 0.0,
+    cloud_buffer: Annotated[float, typer.Option(help="No shore so near to cloud (band SCL), metres.")] = 100.0,
+    sea: Annotated[
+        Path | None, typer.Option(help="Polygons that lie in the sea.", show_default="the largest water")
+    ] = None,
+    date: Annotated[
+        str | None, typer.Option(help="When the image was taken, YYYY-MM-DD.", show_default="from tags or name")
+    ] = None,
+    scene_crs: SceneCrs = None,
+    band_names: BandNames = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """The result of shoreline is where the sea met the land in an image: lines with the land on their left."""
+    from littoral.imagery import open_scene
+    from littoral.shoreline import Rules, extract_shoreline
+
+    check_output(output, overwrite, DRIVERS)
+    opened = open_scene(scene, crs=scene_crs, band_names=listed(band_names))
+    waters = None if sea is None else read_vector(sea, None)
+    rules = Rules(index, threshold, min_area, min_length, cloud_buffer)
+    lines = extract_shoreline(opened, rules, sea=waters, taken=date, track=bar)
+    write_vector(lines, output, overwrite=overwrite)
+    name, level = lines["index"].iloc[0], lines["threshold"].iloc[0]
+    taken = lines["date"].iloc[0]
+    print(
+        f"{output}: {len(lines)} lines, {lines['length_m'].sum() / 1000:.1f} km, by {name} above {level:.3f}, {taken}"
+    )
 
 
 @app.command()

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 from numpy.typing import NDArray
 from pyproj import Transformer
@@ -23,6 +24,7 @@ from skimage.measure import find_contours
 
 from littoral.demo.cell import ChartLine, write_cell
 from littoral.demo.painting import PERIOD, STYLES, Field, Numbers, Pixels, backdrop, mix, step
+from littoral.vectors import write_vector
 
 Line = NDArray[np.float64]  # (points, 2) row, column in pixels
 
@@ -36,11 +38,16 @@ UNKNOWN_LENGTH, UNKNOWN_SHARE = 700.0, 0.3  # metres without category at the end
 
 @dataclass(frozen=True)
 class Coast:
-    """One coast: `chart` is an S-57 cell (.000), `scene` a GeoTIFF of reflectance x 10000 in the bands `BANDS`."""
+    """One coast: `chart` is an S-57 cell (.000), `scene` a GeoTIFF of reflectance x 10000 in the bands `BANDS`.
+
+    `waterline` (GeoPackage) is where the water truly stood when the scene was taken, unsimplified: the tide moves it
+    away from the chart's line.
+    """
 
     name: str
     chart: Path
     scene: Path
+    waterline: Path
 
 
 @dataclass(frozen=True)
@@ -318,10 +325,14 @@ def _stretch_maps(rng: np.random.Generator, nearest: Numbers, chosen: list[int],
     return {name: ndimage.gaussian_filter(value.astype(np.float32)[nearest], 5) for name, value in even.items()}
 
 
-def _paint(d: Field, coarse: dict[str, Field], weights: dict[int, Field], textures: dict[str, Field]) -> Field:
-    """The scene's ground reflectance, (4, n, n): each category where it has weight, interlocking at its bounds."""
+def _paint(
+    d: Field, coarse: dict[str, Field], weights: dict[int, Field], textures: dict[str, Field]
+) -> tuple[Field, Field]:
+    """The scene's ground reflectance, (4, n, n): each category where it has weight, interlocking at its bounds; and
+    how far inland of the water's edge each pixel is, (n, n) metres.
+    """
     n = d.shape[0]
-    image = np.empty((4, n, n), np.float32)
+    image, inland = np.empty((4, n, n), np.float32), np.empty((n, n), np.float32)
     for rows in _row_bands(n):
         flat = {name: _fine(field, rows).ravel() for name, field in coarse.items()}
         index_rows, index_columns = (i.ravel() for i in np.mgrid[rows, 0:n])
@@ -331,6 +342,7 @@ def _paint(d: Field, coarse: dict[str, Field], weights: dict[int, Field], textur
         total = 0.02 + 3 * far
         gain = np.stack([flat[name] for name in BANDS])
         band = backdrop(every) * total
+        height = every.d * total
         for salt, (code, style) in enumerate(STYLES.items()):
             weight = _fine(weights[code], rows).ravel()
             at = np.flatnonzero((weight > 0.03) & (far < 0.99))
@@ -340,9 +352,11 @@ def _paint(d: Field, coarse: dict[str, Field], weights: dict[int, Field], textur
             edge, ground, sea = style.layer(p)
             share = (1 - far[at]) * weight[at] ** 2 * np.exp(0.8 * p[f"blob{salt + 1}"])
             band[:, at] += share * mix(sea, ground * gain[:, at] ** style.tinted, step(edge, -8, 8))
+            height[at] += share * edge
             total[at] += share
         image[:, rows] = (band / total).reshape(4, -1, n)
-    return image
+        inland[rows] = (height / total).reshape(-1, n)
+    return image, inland
 
 
 def _expose(rng: np.random.Generator, image: Field, place: _Place) -> NDArray[np.uint16]:
@@ -381,8 +395,7 @@ def _write_chart(path: Path, pieces: list[tuple[Line, int | None]], n: int, plac
     degrees = Transformer.from_crs(place.epsg, 4326, always_xy=True)
 
     def located(rows: Line, columns: Line) -> Line:
-        east, north = place.west + (columns + 0.5) * PIXEL, place.north - (rows + 0.5) * PIXEL
-        return np.column_stack(degrees.transform(east, north))
+        return np.column_stack(degrees.transform(*_on_ground(rows, columns, place)))
 
     lines = []
     for line, code in pieces:
@@ -391,6 +404,18 @@ def _write_chart(path: Path, pieces: list[tuple[Line, int | None]], n: int, plac
     corners = located(np.array([-0.5, -0.5, n - 0.5, n - 0.5]), np.array([-0.5, n - 0.5, -0.5, n - 0.5]))
     (west, south), (east, north) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
     write_cell(path, lines, coverage=(west, south, east, north))
+
+
+def _write_waterline(path: Path, inland: Field, place: _Place) -> None:
+    """Write the zero line of the (n, n) distance from the water."""
+    lines = [_on_ground(line[:, 0], line[:, 1], place) for line in _zero_lines(inland)]
+    table = gpd.GeoDataFrame(geometry=[LineString(np.column_stack(line)) for line in lines], crs=place.epsg)
+    write_vector(table, path, overwrite=True)
+
+
+def _on_ground(rows: Line, columns: Line, place: _Place) -> tuple[Line, Line]:
+    """Eastings and northings of pixel centres."""
+    return place.west + (columns + 0.5) * PIXEL, place.north - (rows + 0.5) * PIXEL
 
 
 def _with_gaps(
@@ -421,11 +446,13 @@ def _make_coast(folder: Path, place: _Place, seed: int, n: int) -> Coast:
     coarse["light"] = ((south * np.cos(sun) - east * np.sin(sun)) / steepness).astype(np.float32)
     coarse["s"] = islands
     coarse["cold"] = ndimage.gaussian_filter(weights[6] + weights[10] + 0.3 * weights[1], 12)
-    image = _paint(ndimage.gaussian_filter(_signed_distance(level, PIXEL), 0.6), coarse, weights, textures)
+    image, inland = _paint(ndimage.gaussian_filter(_signed_distance(level, PIXEL), 0.6), coarse, weights, textures)
 
-    coast = Coast(place.name, folder / f"{place.name}.000", folder / f"{place.name}.tif")
+    waterline = folder / f"{place.name}-waterline.gpkg"
+    coast = Coast(place.name, folder / f"{place.name}.000", folder / f"{place.name}.tif", waterline)
     _write_scene(coast.scene, _expose(rng, image, place), place)
     _write_chart(coast.chart, _with_gaps(rng, pieces, chosen), n, place)
+    _write_waterline(waterline, _without_specks(inland, 220), place)
     return coast
 
 

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import shapely
+
+from conftest import ORIGIN
+from littoral import extract_shoreline, open_scene
+from littoral.demo.world import make_world
+from littoral.errors import InputError
+from littoral.geodesy import line_lengths
+from littoral.imagery import Window, read_windows
+from littoral.shoreline import Rules, extraction
+from littoral.shoreline.water import INDICES, choose_index
+
+Writer = Callable[..., Path]
+WATER, LAND, CLOUD = (800, 300), (700, 3000), (5000, 5200)
+"""Of B03 and B08."""
+
+
+def disc(size: int, row: float, column: float, radius: float) -> np.ndarray:
+    """Share of land (size, size) of an island, its edge a pixel wide."""
+    y, x = np.mgrid[0:size, 0:size]
+    return np.clip(radius - np.hypot(y - row, x - column) + 0.5, 0, 1)
+
+
+def painted(land: np.ndarray) -> np.ndarray:
+    """B03 and B08, (2, height, width)."""
+    return np.stack([w + (g - w) * land for w, g in zip(WATER, LAND, strict=True)]).astype("uint16")
+
+
+@pytest.fixture
+def scene_of(tmp_path: Path, write_scene: Writer) -> Callable[..., Path]:
+    def write(values: np.ndarray, name: str = "coast", names: tuple[str, ...] = ("B03", "B08"), **how: object) -> Path:
+        return write_scene(tmp_path / f"{name}.tif", values, names=names, **how)
+
+    return write
+
+
+def in_pixels(line: shapely.LineString) -> np.ndarray:
+    """Row and column of a line's points, pixel centres at whole numbers."""
+    x, y = shapely.get_coordinates(line).T
+    return np.column_stack([(ORIGIN[1] - y) / 10 - 0.5, (x - ORIGIN[0]) / 10 - 0.5])
+
+
+def test_circle_to_a_fraction_of_a_pixel(scene_of: Callable[..., Path]) -> None:
+    lines = extract_shoreline(scene_of(painted(disc(200, 99.3, 101.7, 60))))
+    assert len(lines) == 1
+    radius = np.hypot(*(in_pixels(lines.geometry[0]) - [99.3, 101.7]).T)
+    assert np.sqrt(np.mean((radius - 60) ** 2)) < 0.15
+    # The island, on the left, is gone round counter-clockwise.
+    assert shapely.is_ccw(shapely.LinearRing(lines.geometry[0].coords))
+    row = lines.iloc[0]
+    assert (row["index"], row["land_side"], row["scene"]) == ("NDWI", "left", "coast")
+    assert row["length_m"] == pytest.approx(line_lengths(lines)[0])
+    pond = extract_shoreline(scene_of(painted(1 - disc(200, 99.3, 101.7, 60)), "bay"))
+    assert not shapely.is_ccw(shapely.LinearRing(pond.geometry[0].coords))
+
+
+def test_strips_join_without_a_seam(scene_of: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    land = np.maximum(disc(300, 150, 150, 100), disc(300, 20, 290, 60))
+    path = scene_of(painted(land))
+    whole = extract_shoreline(path)
+    for rows in (16, 48, 112):
+        monkeypatch.setattr(extraction, "_STRIP_PX", rows)
+        strips = extract_shoreline(path)
+        assert len(strips) == len(whole)
+        assert strips.length.sum() == pytest.approx(whole.length.sum(), abs=1e-6)
+        assert shapely.equals(shapely.union_all(strips.geometry), shapely.union_all(whole.geometry))
+
+
+def test_islets_ponds_and_lakes(scene_of: Callable[..., Path]) -> None:
+    size = 260
+    land = np.zeros((size, size))
+    land[:, :150] = 1
+    land[100:160, 30:90] = 0  # a lake of 0.36 km2
+    land = np.maximum(land, disc(size, 60, 200, 4))  # an islet of 0.005 km2
+    land = np.maximum(land, disc(size, 180, 210, 20))  # an island of 0.13 km2
+    path = scene_of(painted(land))
+    lines = extract_shoreline(path)
+    assert len(lines) == 2
+    assert lines.geometry.apply(lambda line: line.is_ring).sum() == 1
+    assert len(extract_shoreline(path, Rules(min_area_m2=1000))) == 3
+    assert len(extract_shoreline(path, Rules(min_area_m2=200_000))) == 1
+    assert len(extract_shoreline(path, Rules(min_length_m=1500))) == 1
+    lake = shapely.Point(ORIGIN[0] + 600, ORIGIN[1] - 1300).buffer(50)
+    inland = extract_shoreline(path, sea=gpd.GeoDataFrame(geometry=[lake], crs=32617).to_crs(4326))
+    assert len(inland) == 1
+    assert shapely.Polygon(inland.geometry[0]).contains(lake)
+    with pytest.raises(InputError, match="touch no water"):
+        extract_shoreline(path, sea=gpd.GeoDataFrame(geometry=[shapely.Point(*ORIGIN).buffer(10)], crs=32617))
+
+
+def test_missing_pixels_and_cloud_are_no_shore(scene_of: Callable[..., Path]) -> None:
+    size = 200
+    land = np.zeros((size, size))
+    land[:, :100] = 1
+    values = np.concatenate([painted(land), np.full((1, size, size), 6, "uint16")])
+    values[2, 60:90, 90:150] = 9  # cloud over shore and sea, white in both bands
+    values[:2, 60:90, 90:150] = np.array(CLOUD)[:, None, None]
+    values[:2, 150:, 120:] = 0  # missing
+    path = scene_of(values, names=("B03", "B08", "SCL"), nodata=0)
+    lines = extract_shoreline(path, Rules(cloud_buffer_m=50))
+    points = np.concatenate([in_pixels(line) for line in lines.geometry])
+    # Between the last pixel of land and the first of water.
+    assert np.abs(points[:, 1] - 99.5).max() < 0.5
+    assert len(lines) == 2
+    rows = points[:, 0]
+    assert not ((rows > 54) & (rows < 95)).any()
+    assert lines.length.sum() / 10 == pytest.approx(199 - 42, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("bands", "auto"),
+    [
+        (["B02", "B03", "B04"], "RGB"),
+        (["B02", "B03", "B04", "B08"], "NDWI"),
+        (["B03", "B08", "B11"], "MNDWI"),
+        (["B03", "B11"], "MNDWI"),
+    ],
+)
+def test_choice_of_the_index(bands: list[str], auto: str) -> None:
+    assert choose_index("auto", bands).name == auto
+    for name, index in INDICES.items():
+        if set(index.bands) <= set(bands):
+            assert choose_index(name, bands) is index
+        else:
+            with pytest.raises(InputError, match=r"has the bands .*, not"):
+                choose_index(name, bands)
+
+
+def test_values_of_the_indices() -> None:
+    green, nir, swir = np.float32([[3, 1, 2]]), np.float32([[1, 3, 2]]), np.float32([[1, 1, 6]])
+    assert INDICES["NDWI"].of(green, nir).tolist() == [[0.5, -0.5, 0.0]]
+    assert INDICES["MNDWI"].of(green, swir).tolist() == [[0.5, 0.0, -0.5]]
+    ratios = INDICES["ratios"].of(green, nir, swir)
+    assert ((ratios > 0) == ((green / nir > 1) & (green / swir > 1))).all()
+
+
+def test_given_threshold_is_the_same_everywhere(scene_of: Callable[..., Path]) -> None:
+    land = disc(120, 60, 60, 30)
+    path = scene_of(painted(land))
+    line = extract_shoreline(path, Rules(threshold=0.2)).geometry[0]
+    values, _ = next(read_windows(scene := open_scene(path), scene.bands, [Window(0, 0, 120, 120)]))
+    index = INDICES["NDWI"].of(*values.astype(np.float32))
+    at = in_pixels(line)
+    low, part = np.floor(at).astype(int), at - np.floor(at)
+    corner = [index[low[:, 0] + i, low[:, 1] + j] for i in (0, 1) for j in (0, 1)]
+    weight = [abs(1 - i - part[:, 0]) * abs(1 - j - part[:, 1]) for i in (0, 1) for j in (0, 1)]
+    assert sum(w * c for w, c in zip(weight, corner, strict=True)) == pytest.approx(0.2, abs=2e-3)
+
+
+def test_date(scene_of: Callable[..., Path]) -> None:
+    values = painted(disc(60, 30, 30, 12))
+    assert extract_shoreline(scene_of(values, "S2A_20230613T1558"))["date"].tolist() == ["2023-06-13"]
+    assert extract_shoreline(scene_of(values, "tile_2023-06-13_10m"))["date"].tolist() == ["2023-06-13"]
+    assert extract_shoreline(scene_of(values, "x"), taken="2020-01-02")["date"].tolist() == ["2020-01-02"]
+    for name in ("x", "tile_20231399", "site_1999999"):
+        assert extract_shoreline(scene_of(values, name))["date"].isna().all()
+
+
+def test_bad_input(scene_of: Callable[..., Path]) -> None:
+    with pytest.raises(InputError, match="one value everywhere"):
+        extract_shoreline(scene_of(np.full((2, 50, 50), 900, "uint16"), "flat"))
+    with pytest.raises(InputError, match="no valid, cloudless pixel"):
+        extract_shoreline(scene_of(np.zeros((2, 50, 50), "uint16"), "void", nodata=0))
+    with pytest.raises(InputError, match="shows no shore"):
+        extract_shoreline(scene_of(painted(disc(50, 25, 25, 10)), "above"), Rules(threshold=0.9))
+    with pytest.raises(InputError, match="is in degrees"):
+        extract_shoreline(
+            scene_of(painted(disc(50, 25, 25, 10)), "degrees", crs="EPSG:4326", origin=(0, 10), pixel=1e-4)
+        )
+    with pytest.raises(InputError, match="index 'NWI'"):
+        extract_shoreline(scene_of(painted(disc(50, 25, 25, 10)), "index"), Rules(index="NWI"))
+    for wrong in ({"min_area_m2": -1.0}, {"threshold": 5.0}, {"cloud_buffer_m": float("nan")}):
+        with pytest.raises(InputError):
+            Rules(**wrong)  # type: ignore[arg-type]
+
+
+def test_synthetic_world_within_half_a_pixel(tmp_path: Path) -> None:
+    """Of the true waterline, for shores that have one line: rocks awash, creeks and floes have none."""
+    world = make_world(tmp_path, seed=3, size_px=1024, unseen_px=256)
+    truth = gpd.read_file(world.training.waterline)
+    lines = extract_shoreline(world.training.scene)
+    points = shapely.points(shapely.get_coordinates(shapely.segmentize(truth.geometry.to_numpy(), 10)))
+    away = shapely.distance(points, shapely.union_all(lines.geometry.to_numpy())) / 10
+    assert np.sqrt(np.mean(away[away < 1.5] ** 2)) < 0.5
+    assert np.median(away) < 0.4
+    assert (away < 3).mean() > 0.95
+    again = extract_shoreline(world.training.scene)
+    assert again.geometry.geom_equals_exact(lines.geometry, 0).all()
