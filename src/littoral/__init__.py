@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from littoral.learn import FeatureClassifier, prepare_data
     from littoral.rectangles import rectangles_along_lines
     from littoral.report import write_report
-    from littoral.shoreline import extract_shoreline, merge_lines
+    from littoral.shoreline import extract_shoreline, merge_lines, transfer_labels
     from littoral.tiles import export_tiles, read_tiles
     from littoral.vectors import read_vector, write_vector
 
@@ -40,6 +40,7 @@ _HOMES = {
     "read_tiles": "tiles",
     "read_vector": "vectors",
     "rectangles_along_lines": "rectangles",
+    "transfer_labels": "shoreline",
     "write_classified": "classify",
     "write_report": "report",
     "write_vector": "vectors",
@@ -62,6 +63,7 @@ __all__ = [
     "read_tiles",
     "read_vector",
     "rectangles_along_lines",
+    "transfer_labels",
     "write_classified",
     "write_report",
     "write_vector",

@@ -55,6 +55,39 @@ def shoreline(
 
 
 @app.command()
+def label(
+    line: Annotated[Path, typer.Argument(help="Line to label: what shoreline wrote, or any layer of lines.")],
+    coast: Annotated[Path, typer.Argument(help="Labelled lines: what charts wrote, or any with the class field.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Labelled line to write (.gpkg, .parquet, .fgb, …).")],
+    within: Annotated[float, typer.Option(help="Farthest that a charted line may be, metres.")] = 200.0,
+    ratio: Annotated[float, typer.Option(help="How many times farther a line of another label must be.")] = 1.5,
+    class_field: Annotated[str, typer.Option(help="Field of the labelled lines.")] = "CATCOA",
+    layer: Layer = None,
+    coast_layer: Annotated[str | None, typer.Option(help="Layer of the labelled lines.")] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """The result of label is the line, cut where its label changes; labels are those of the nearest charted line."""
+    from littoral.shoreline import transfer_labels
+
+    check_output(output, overwrite, DRIVERS)
+    pieces = transfer_labels(
+        read_vector(line, layer),
+        read_vector(coast, coast_layer),
+        within_m=within,
+        class_field=class_field,
+        ratio=ratio,
+        track=bar,
+    )
+    style = qgis_style("CATCOA", list(CATCOA.values()), text_values=False, geometry="line")
+    write_vector(pieces, output, overwrite=overwrite, style=style if "CATCOA" in pieces else None)
+    tell_renamed(pieces)
+    km = (pieces["to_m"] - pieces["from_m"]) / 1000
+    print(f"{output}: {len(pieces)} pieces, {km.sum():.1f} km")
+    for status, length in km.groupby(pieces["label_status"]).sum().items():
+        print(f"  {status:<22}{length:>10.1f} km {length / km.sum():>6.1%}")
+
+
+@app.command()
 def rectangles(
     lines: Annotated[Path, typer.Argument(help="Coastline: what charts wrote, or any layer of lines.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Rectangles to write (.gpkg, .parquet, .fgb, …).")],

@@ -2,5 +2,14 @@
 
 from littoral.shoreline.extraction import Rules, extract_shoreline
 from littoral.shoreline.merging import Stretches, merge_lines, merge_stretches, require_lines
+from littoral.shoreline.transfer import transfer_labels
 
-__all__ = ["Rules", "Stretches", "extract_shoreline", "merge_lines", "merge_stretches", "require_lines"]
+__all__ = [
+    "Rules",
+    "Stretches",
+    "extract_shoreline",
+    "merge_lines",
+    "merge_stretches",
+    "require_lines",
+    "transfer_labels",
+]
