@@ -31,7 +31,9 @@ def test_colours_can_be_told_apart(vision: str) -> None:
 
 
 def test_table_is_that_of_s57() -> None:
-    assert list(CATCOA) == list(range(1, 12))
+    assert list(CATCOA) == [*range(1, 12), 100]
+    assert CATCOA.code_of("categoryOfCoastline=7") == 7
+    assert CATCOA.code_of("ShorelineConstruction") == 100
     # GDAL's own table of expected values, which stops before Edition 3.1's value 11.
     assert [CATCOA[code].name for code in (1, 3, 7, 10)] == ["steep coast", "sandy shore", "mangrove", "ice coast"]
     moved = {code for code, category in CATCOA.items() if category.s101.startswith("natureOfSurface")}

@@ -73,17 +73,18 @@ class Scheme(Mapping[int, Category]):
         return self.get(code) or Category(code, f"category {code}", _SPARE_COLOURS[code % len(_SPARE_COLOURS)])
 
     def code_of(self, value: object) -> int:
-        """Code of a field's value, given as a whole number or as a name in any case.
+        """Code of a field's value: a whole number, a name in any case, or S-101's ``attribute=value``.
 
         Raises:
             InputError: a text that is no category's name, or a number that is not whole.
 
-        >>> CATCOA.code_of("Mangrove"), CATCOA.code_of(7.0), CATCOA.code_of("7")
-        (7, 7, 7)
+        >>> CATCOA.code_of("Mangrove"), CATCOA.code_of(7.0), CATCOA.code_of("7"), CATCOA.code_of("natureOfSurface = 4")
+        (7, 7, 7, 3)
         """
         text = str(value).strip()
+        given = text.casefold().replace(" ", "")
         for category in self.categories:
-            if category.name.casefold() == text.casefold():
+            if category.name.casefold() == text.casefold() or (category.s101 and category.s101.casefold() == given):
                 return category.code
         try:
             number = float(text)
@@ -99,6 +100,9 @@ class Scheme(Mapping[int, Category]):
         )
 
 
+CONSTRUCTED = 100
+"""Code for constructed shore: S-57 has an object class for it (SLCONS), S-101 a feature, neither a category."""
+
 CATCOA = Scheme(
     (
         Category(1, "steep coast", "#442205", "categoryOfCoastline=1"),
@@ -112,9 +116,10 @@ CATCOA = Scheme(
         Category(9, "coral reef", "#CD3B31", "natureOfSurface=14"),
         Category(10, "ice coast", "#186ADB", "categoryOfCoastline=10"),
         Category(11, "shelly shore", "#912175", "natureOfSurface=17"),
+        Category(CONSTRUCTED, "constructed shore", "#E1F8CA", "ShorelineConstruction"),
     )
 )
-"""S-57's category of coastline."""
+"""S-57's category of coastline, and one for shores that are constructed."""
 
 # For codes that no table knows; drawn from the same colours so that a map stays readable.
 _SPARE_COLOURS = ("#E07B00", "#5B8C85", "#D16BA5", "#3D4F9F", "#7A9E1F", "#B0413E", "#4FB0C6")

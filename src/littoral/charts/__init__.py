@@ -1,5 +1,7 @@
 """S-57 cells to a labelled coastline."""
 
-from littoral.charts.reading import COLUMNS, CRS, cut_to_largest_scale, find_cells, read_charts
+from littoral.charts.cells import Cell, find_cells
+from littoral.charts.reading import COLUMNS, CRS, read_charts
+from littoral.charts.scales import cut_to_largest_scale, summarise_coast
 
-__all__ = ["COLUMNS", "CRS", "cut_to_largest_scale", "find_cells", "read_charts"]
+__all__ = ["COLUMNS", "CRS", "Cell", "cut_to_largest_scale", "find_cells", "read_charts", "summarise_coast"]

@@ -1,11 +1,13 @@
-"""S-57 cells to a labelled coastline.
+"""Cells to a table of lines.
 
-What S-57 says is read through GDAL's S57 driver (in pyogrio's wheel): the base cell and, from the same folder, its
-updates .001, .002, …. Sources: IHO S-57 Edition 3.1; ENC Product Specification 2.0.
+What S-57 says is read through GDAL's S57 driver (in pyogrio's wheel). Sources: IHO S-57 Edition 3.1; ENC Product
+Specification 2.0.
 """
 
 from __future__ import annotations
 
+import tempfile
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,19 +17,21 @@ import numpy as np
 import pandas as pd
 import pyogrio
 import shapely
-from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError
 
-from littoral.categories import CATCOA
-from littoral.errors import InputError
+from littoral.categories import CATCOA, CONSTRUCTED
+from littoral.charts.cells import Cell, find_cells
+from littoral.charts.scales import cut_to_largest_scale
+from littoral.errors import InputError, LittoralWarning
 from littoral.geodesy import line_lengths
 from littoral.progress import Track, silent
 
 CRS = "EPSG:4326"
 """ENC cells are in WGS 84 degrees (ENC Product Specification, clause 4.1)."""
 
-# Attributes of COALNE that are kept, with the pandas type that holds their null.
+# Attributes of COALNE and SLCONS that are kept, with the pandas type that holds their null.
 _ATTRIBUTES = {"SORDAT": "string", "LNAM": "string", "CONVIS": "Int64", "CONRAD": "Int64", "VERDAT": "Int64"}
+_OF_CONSTRUCTIONS = {"CATSLC": "Int64", "WATLEV": "Int64"}
 
 # Columns of the cell's DSID record and what they are called here.
 _PROVENANCE: dict[str, tuple[str, Any]] = {
@@ -39,62 +43,54 @@ _PROVENANCE: dict[str, tuple[str, Any]] = {
     "DSID_ISDT": ("issue_date", "string"),
 }
 
-COLUMNS = ("CATCOA", "category", "cell", *(name for name, _ in _PROVENANCE.values()), *_ATTRIBUTES, "geometry")
+COLUMNS = (
+    "CATCOA", "category", "cell", *(name for name, _ in _PROVENANCE.values()), "updates", *_ATTRIBUTES, "geometry"
+)  # fmt: skip
 """Columns of the coastline table, in order."""
 
 
-def find_cells(paths: Iterable[str | Path]) -> list[Path]:
-    """Base cells (``.000``) among files and, at any depth, in folders; sorted by cell name, each file once.
-
-    Raises:
-        InputError: a path is not there, a file is no base cell, or a folder holds none.
-    """
-    cells: dict[Path, None] = {}
-    for path in map(Path, paths):
-        if path.is_dir():
-            found = [file for file in path.rglob("*") if file.suffix == ".000" and file.is_file()]
-            if not found:
-                raise InputError(path, "has no S-57 base cell (.000) in it", "pass a folder that holds .000 files")
-            cells.update(dict.fromkeys(file.resolve() for file in found))
-        elif not path.exists():
-            raise InputError(path, "does not exist", "check the path")
-        elif path.suffix != ".000":
-            raise InputError(
-                path, "is not an S-57 base cell", "pass the .000 file; its updates .001, .002, … are found beside it"
-            )
-        else:
-            cells[path.resolve()] = None
-    return sorted(cells, key=lambda cell: (cell.name, str(cell)))
-
-
 def read_charts(
-    paths: str | Path | Iterable[str | Path], *, keep_all_scales: bool = False, track: Track = silent
+    paths: str | Path | Iterable[str | Path],
+    *,
+    keep_all_scales: bool = False,
+    constructed: bool = False,
+    track: Track = silent,
 ) -> gpd.GeoDataFrame:
     """Read the coastlines (COALNE) of S-57 cells, updates applied; one place has one line.
 
+    A :class:`LittoralWarning` tells of a cell that is there twice, or was cancelled, or whose updates GDAL refuses, and
+    of categories that the table of categories does not know; these are kept, as ``category <code>``.
+
     Args:
-        paths: Base cells, folders of them, or one of either.
+        paths: Base cells, zips, folders of either (an exchange set's ENC_ROOT is one), or one of them.
         keep_all_scales: Keep what a cell of larger scale covers too, so that one place may have several lines.
+        constructed: Read shoreline constructions (SLCONS) that are lines as well, as category 100. Outlines of
+            those charted as areas are left out: they go round the structure, not along the shore.
         track: Shows progress, a step per cell.
 
     Returns:
         One row per line in EPSG:4326 (longitude, latitude), ordered by cell and record: ``CATCOA`` (integer, null
-        where the chart does not say), ``category`` (its name), ``cell``, ``producer`` (agency number), ``usage_band``
-        (1 overview to 6 berthing), ``scale`` (denominator), ``edition``, ``update`` (last one applied),
-        ``issue_date``, ``SORDAT`` (date of the source survey), ``LNAM`` (object identifier; pieces of a line that was
-        cut share it), ``CONVIS``, ``CONRAD``, ``VERDAT``. ``.attrs["replaced_km"]`` says how many km of each cell gave
-        way to a larger scale.
+        where the chart does not say; 100 for a construction), ``category`` (its name), ``cell``, ``producer`` (agency
+        number), ``usage_band`` (1 overview to 6 berthing), ``scale`` (denominator), ``edition``, ``update`` (last one
+        applied), ``issue_date``, ``updates`` (``applied``, ``none``, or ``ignored`` because GDAL refused them),
+        ``SORDAT`` (date of the source survey), ``LNAM`` (object identifier; pieces of a line that was cut share it),
+        ``CONVIS``, ``CONRAD``, ``VERDAT``; with ``constructed`` then ``object`` (COALNE or SLCONS), ``CATSLC``,
+        ``WATLEV``. ``.attrs["replaced_km"]`` says how many km of each cell gave way to a larger scale.
 
     Raises:
-        InputError: a path is not there or not S-57.
+        InputError: a path is not there or not S-57, a file is cut off, or an update is missing.
     """
     cells = find_cells([paths] if isinstance(paths, str | Path) else paths)
     if not cells:
         raise InputError("the list of cells", "is empty", "pass .000 files or folders that hold them")
-    read = [_read_cell(cell) for cell in track(cells, len(cells), "reading cells")]
+    read = [_read_cell(cell, constructed) for cell in track(cells, len(cells), "reading cells")]
     lines = gpd.GeoDataFrame(pd.concat([table for table, _ in read], ignore_index=True), geometry="geometry", crs=CRS)
+    unknown = sorted(set(lines["CATCOA"].dropna()) - set(CATCOA))
+    if unknown:
+        told = ", ".join(map(str, unknown))
+        _warn(f"CATCOA {told} is not in the table of categories: such lines are kept as 'category {unknown[0]}'.")
+    lines.attrs["replaced_km"] = {}
     if keep_all_scales:
-        lines.attrs["replaced_km"] = {}
         return lines
     coverage = gpd.GeoDataFrame(pd.concat([area for _, area in read], ignore_index=True), geometry="geometry", crs=CRS)
     kept, replaced = cut_to_largest_scale(lines, coverage)
@@ -103,75 +99,85 @@ def read_charts(
     return kept
 
 
-def cut_to_largest_scale(
-    lines: gpd.GeoDataFrame, coverage: gpd.GeoDataFrame
-) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
-    """Cut each cell's lines where a cell of larger scale covers the same place.
+def _read_cell(cell: Cell, constructed: bool) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    """The shore of one cell, and a row with the area where it has data."""
+    with tempfile.TemporaryDirectory() as place:
+        path = cell.lay_out(Path(place))
+        updates = "applied" if cell.updates else "none"
+        wanted = {"COALNE", "M_COVR", *(["SLCONS"] if constructed else [])}
+        try:
+            with warnings.catch_warnings(record=True) as said:
+                warnings.simplefilter("always")
+                layers = _layers(path, wanted)
+            # GDAL goes on where the update of a record fails: half an update is none.
+            failed = [str(warning.message) for warning in said if "An update to" in str(warning.message)]
+            if failed:
+                raise ValueError(failed[0].strip())
+        except (DataSourceError, DataLayerError, IndexError, ValueError) as refused:
+            for file in path.parent.iterdir():
+                if file != path:
+                    file.unlink()
+            try:
+                layers = _layers(path, wanted)
+            except (DataSourceError, DataLayerError, IndexError, ValueError) as error:
+                remedy = "pass the .000 file of an ENC as the office publishes it"
+                raise InputError(cell.base, "is not an S-57 cell that GDAL can read", remedy) from error
+            if not cell.updates:
+                raise InputError(cell.base, f"cannot be read ({refused})", "fetch it again") from refused
+            updates = "ignored"
+            _warn(f"{cell.name} was read without its updates, which do not fit it: {str(refused).splitlines()[0]}")
+    header = layers["DSID"].iloc[0]
+    # The driver says the last update by its number in the folder, and nothing of those a re-issue held already.
+    applied = cell.header.update + (len(cell.updates) if updates == "applied" else 0)
+    header = pd.concat([header.drop("DSID_UPDN"), pd.Series({"DSID_UPDN": str(applied)})])
+    about = {name: pd.array([header[source]], dtype=dtype) for source, (name, dtype) in _PROVENANCE.items()}
+    tables = [_table(layers.get("COALNE"), "COALNE")]
+    if constructed:
+        tables.append(_table(layers.get("SLCONS"), "SLCONS"))
+    table = pd.concat(tables, ignore_index=True)
+    table["cell"] = pd.Series(cell.name, index=table.index, dtype="string")
+    table["updates"] = pd.Series(updates, index=table.index, dtype="string")
+    for name, value in about.items():
+        table[name] = value.take(np.zeros(len(table), np.int64)) if len(table) else value[:0]
+    columns = [*COLUMNS[:-1], *(["object", *_OF_CONSTRUCTIONS] if constructed else []), "geometry"]
+    areas = layers.get("M_COVR")
+    covered: shapely.Geometry = shapely.Polygon()
+    if areas is not None:
+        covered = shapely.union_all(shapely.make_valid(areas.geometry[areas["CATCOV"] == 1].to_numpy()))
+    coverage = gpd.GeoDataFrame({"cell": [cell.name], **about}, geometry=[covered], crs=CRS)
+    return gpd.GeoDataFrame(table, geometry="geometry", crs=CRS)[columns], coverage
 
-    The rule is that of the ENC Product Specification 2.0, clause 2.2: data of one navigational purpose do not overlap,
-    those of different purposes do. Of two cells the one with the smaller scale denominator stays; where these are
-    equal (or missing), the higher usage band, then the later issue, then the first name.
 
-    Args:
-        lines: Coastline with the columns of :data:`COLUMNS`.
-        coverage: One row per cell: ``cell``, ``scale``, ``usage_band``, ``issue_date``, and the area where the cell has
-            data (M_COVR with CATCOV 1; may be empty).
-
-    Returns:
-        What stays and what was replaced, both like ``lines``, LineStrings in its order. No length is lost: of every
-        category, the two sum to what was given.
-    """
-    order = coverage.sort_values(
-        ["scale", "usage_band", "issue_date", "cell"], ascending=[True, False, False, True], na_position="last"
-    )
-    areas = order.geometry.to_numpy()
-    tree = shapely.STRtree(areas)
-    geometry = lines.geometry.to_numpy()
-    kept, replaced = geometry.copy(), np.full(len(lines), None, object)
-    for rank, cell in enumerate(order["cell"]):
-        own = np.flatnonzero(lines["cell"].to_numpy() == cell)
-        before = tree.query(areas[rank], predicate="intersects")
-        before = before[before < rank]
-        if len(own) and len(before):
-            mask = shapely.union_all(areas[before])
-            shapely.prepare(mask)
-            own = own[shapely.intersects(mask, geometry[own])]
-            kept[own] = shapely.difference(geometry[own], mask)
-            replaced[own] = shapely.intersection(geometry[own], mask)
-    return _lines_only(lines, kept), _lines_only(lines, replaced)
+def _layers(path: Path, wanted: set[str]) -> dict[str, gpd.GeoDataFrame]:
+    """The wanted layers that the cell has, and DSID."""
+    there = {str(name) for name, _ in pyogrio.list_layers(path)}
+    found = {"DSID": pyogrio.read_dataframe(path, layer="DSID", read_geometry=False)}
+    for name in there & wanted:
+        found[name] = pyogrio.read_dataframe(path, layer=name)
+    return found
 
 
-def _lines_only(lines: gpd.GeoDataFrame, geometry: NDArray[np.object_]) -> gpd.GeoDataFrame:
-    """One row per LineString; points, where a line only touches, are dropped."""
-    table = lines.set_geometry(gpd.GeoSeries(shapely.line_merge(geometry), index=lines.index, crs=lines.crs))
-    table = table.explode(ignore_index=True)
-    table = table[(table.geom_type == "LineString") & ~table.is_empty]
-    return table.explode(ignore_index=True)
-
-
-def _read_cell(path: Path) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
-    """The coastline of one cell, and a row with the area where it has data."""
-    try:
-        header = pyogrio.read_dataframe(path, layer="DSID", read_geometry=False, UPDATES="APPLY").iloc[0]
-        layers = {str(name) for name, _ in pyogrio.list_layers(path)}
-        lines = pyogrio.read_dataframe(path, layer="COALNE", UPDATES="APPLY") if "COALNE" in layers else None
-        areas = pyogrio.read_dataframe(path, layer="M_COVR", UPDATES="APPLY") if "M_COVR" in layers else None
-    except (DataSourceError, DataLayerError, IndexError, ValueError) as error:
-        raise InputError(
-            path, "is not an S-57 cell that GDAL can read", "pass the .000 file of an ENC as the office publishes it"
-        ) from error
+def _table(lines: gpd.GeoDataFrame | None, kind: str) -> gpd.GeoDataFrame:
+    """The lines of one object class with the columns that come from its attributes."""
+    if lines is not None:
+        lines = lines[lines.geom_type.isin(["LineString", "MultiLineString"])].reset_index(drop=True)
     count = 0 if lines is None else len(lines)
     table = pd.DataFrame(index=range(count))
-    codes = lines["CATCOA"].astype("Int64") if lines is not None else pd.Series(dtype="Int64")
+
+    def attribute(name: str, dtype: Any) -> pd.Series[Any]:
+        values: Any = pd.NA if lines is None or name not in lines else lines[name]
+        found: pd.Series[Any] = pd.Series(values, index=table.index, dtype=dtype)
+        return found
+
+    codes = attribute("CATCOA", "Int64") if kind == "COALNE" else pd.Series(CONSTRUCTED, table.index, dtype="Int64")
     table["CATCOA"] = codes
     table["category"] = codes.map(lambda code: CATCOA.category(int(code)).name, na_action="ignore").astype("string")
-    table["cell"] = pd.Series(path.stem, index=table.index, dtype="string")
-    for source, (name, dtype) in _PROVENANCE.items():
-        table[name] = pd.array([header[source]] * count, dtype=dtype)
-    for name, dtype in _ATTRIBUTES.items():
-        table[name] = lines[name].astype(dtype) if lines is not None else pd.Series(dtype=dtype)
+    for name, dtype in {**_ATTRIBUTES, **_OF_CONSTRUCTIONS}.items():
+        table[name] = attribute(name, dtype)
+    table["object"] = pd.Series(kind, index=table.index, dtype="string")
     geometry = lines.geometry.to_numpy() if lines is not None else shapely.from_wkt([])
-    covered = shapely.Polygon() if areas is None else areas.geometry[areas["CATCOV"] == 1].union_all()
-    about = {name: pd.array([header[source]], dtype=dtype) for source, (name, dtype) in _PROVENANCE.items()}
-    coverage = gpd.GeoDataFrame({"cell": [path.stem], **about}, geometry=[covered], crs=CRS)
-    return gpd.GeoDataFrame(table, geometry=geometry, crs=CRS)[list(COLUMNS)], coverage
+    return gpd.GeoDataFrame(table, geometry=geometry, crs=CRS)
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, LittoralWarning, stacklevel=3)

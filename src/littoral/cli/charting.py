@@ -3,43 +3,72 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from littoral.categories import CATCOA
-from littoral.cli.door import (
-    Overwrite,
-    app,
-)
+from littoral.cli.door import Overwrite, app
+from littoral.errors import InputError
 from littoral.progress import bar
 from littoral.vectors import DRIVERS, check_output, qgis_style, write_vector
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @app.command()
 def charts(
     cells: Annotated[
-        list[Path], typer.Argument(help="S-57 base cells (.000; updates beside them) or folders of them.")
+        list[Path], typer.Argument(help="S-57 base cells (.000; updates beside them), zips, or folders of them.")
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Coastline to write (.gpkg, .parquet, .fgb, …).")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Coastline to write (.gpkg, .parquet, .fgb, …).")
+    ] = None,
     keep_all_scales: Annotated[
         bool,
         typer.Option("--keep-all-scales", help="Keep lines that a cell of larger scale covers; one place, many lines."),
     ] = False,
+    constructed: Annotated[
+        bool, typer.Option("--constructed", help="Read shoreline constructions (SLCONS) too, as category 100.")
+    ] = False,
+    summary: Annotated[bool, typer.Option("--summary", help="Print km and share per category and per cell.")] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """The result of charts is a coastline: one row per line, with CATCOA and where it comes from."""
-    from littoral.charts import read_charts
-    from littoral.geodesy import line_lengths
+    from littoral.charts import read_charts, summarise_coast
 
-    check_output(output, overwrite, DRIVERS)
-    coast = read_charts(cells, keep_all_scales=keep_all_scales, track=bar)
-    style = qgis_style("CATCOA", list(CATCOA.values()), text_values=False, geometry="line")
-    write_vector(coast, output, overwrite=overwrite, style=style)
-    for cell, length in coast.attrs["replaced_km"].items():
+    if output is None and not summary:
+        raise InputError("charts", "has nothing to do", "pass -o coast.gpkg, --summary, or both")
+    if output is not None:
+        check_output(output, overwrite, DRIVERS)
+    coast = read_charts(cells, keep_all_scales=keep_all_scales, constructed=constructed, track=bar)
+    if output is not None:
+        style = qgis_style("CATCOA", list(CATCOA.values()), text_values=False, geometry="line")
+        write_vector(coast, output, overwrite=overwrite, style=style)
+    replaced = coast.attrs["replaced_km"]
+    for cell, length in replaced.items():
         print(f"{cell}: {length:.1f} km replaced by cells of larger scale")
-    km = line_lengths(coast) / 1000
-    print(f"{output}: {len(coast)} lines of {coast['cell'].nunique()} cells, {km.sum():.1f} km")
-    shares = km.groupby(coast["category"].fillna("no category")).sum().sort_values(ascending=False)
-    for name, length in shares.items():
-        print(f"  {name:<22}{length:>10.1f} km {length / max(km.sum(), 1e-9):>6.1%}")
+    if len(replaced) > 1:
+        print(f"{sum(replaced.values()):.1f} km replaced in all")
+    km = summarise_coast(coast)
+    total = km.loc["all"].sum()
+    print(f"{output or 'coastline'}: {len(coast)} lines of {coast['cell'].nunique()} cells, {total:.1f} km")
+    for name, length in km.loc["all"].items():
+        print(f"  {name:<22}{length:>10.1f} km {length / max(total, 1e-9):>6.1%}")
+    if summary:
+        print(_by_cell(km))
+
+
+def _by_cell(km: pd.DataFrame) -> str:
+    """A table of km and shares: a row per cell, a column per category."""
+    width = max(len("cell"), *(len(str(cell)) for cell in km.index))
+    sizes = [max(len(str(name)), 14) for name in km.columns]
+    head = "".join(f"  {name!s:>{size}}" for name, size in zip(km.columns, sizes, strict=True))
+    lines = [f"{'cell':<{width}}{'km':>10}{head}"]
+    for cell, row in zip(km.index, km.to_numpy(), strict=True):
+        whole = row.sum()
+        shares = (f"{part:.1f} {part / max(whole, 1e-9):>5.0%}" for part in row)
+        told = "".join(f"  {share:>{size}}" for share, size in zip(shares, sizes, strict=True))
+        lines.append(f"{cell!s:<{width}}{whole:>10.1f}{told}")
+    return "\n".join(lines)

@@ -1,7 +1,8 @@
 """Write a small electronic navigational chart: an S-57 cell, made up in content and genuine in form, and its updates.
 
-It holds the least a coastline needs, in chain-node topology: for each line one COALNE feature over one edge between
-two connected nodes, and one M_COVR feature for the area covered. The demonstration reads it as it would a real chart.
+It holds the least a coastline needs, in chain-node topology: for each line one COALNE or SLCONS feature over one edge
+between two connected nodes, and M_COVR features for the area covered. The demonstration reads it as it would a real
+chart.
 
 Written from the formats: ISO/IEC 8211 for the records, IHO S-57 Edition 3.1 Part 3 for fields and updates, S-57
 Appendix B.1 (ENC Product Specification) for what an ENC may hold.
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
 from struct import pack, unpack_from
@@ -25,8 +26,8 @@ UNIT, FIELD = b"\x1f", b"\x1e"  # terminators of ISO 8211 units (subfields of va
 REMOVED = "\x7f"  # the value by which an update takes an attribute away
 UNITS_PER_DEGREE = 10_000_000  # COMF
 
-COALNE, M_COVR = 30, 302  # OBJL, object classes
-CATCOA, CATCOV, SORDAT = 15, 18, 147  # ATTL, attributes
+COALNE, SLCONS, M_COVR = 30, 122, 302  # OBJL, object classes
+CATCOA, CATCOV, CATSLC, CONRAD, CONVIS, OBJNAM, SORDAT, VERDAT, WATLEV = 15, 18, 60, 82, 83, 116, 147, 185, 187  # ATTL
 FEATURE, CONNECTED_NODE, EDGE = 100, 120, 130  # RCNM, kinds of record
 LINE, AREA = 2, 3  # PRIM
 INSERT, DELETE, MODIFY = 1, 2, 3  # RUIN
@@ -56,47 +57,56 @@ FIELDS = (
 
 @dataclass(frozen=True)
 class ChartLine:
-    """One coastline feature.
+    """One feature along the shore.
 
     `coordinates` is (points, 2): longitude, latitude, in degrees of WGS 84; a ring repeats its first point last.
-    `catcoa` is the category of coastline (CATCOA code), None where the chart does not say.
+    `catcoa` is the category of coastline (CATCOA code), None where the chart does not say. `attributes` are further
+    ones, by their number (ATTL), `objl` the object class: COALNE or SLCONS.
     """
 
     coordinates: NDArray[np.float64]
-    catcoa: int | None
+    catcoa: int | None = None
+    attributes: Mapping[int, str] = field(default_factory=dict)
+    objl: int = COALNE
 
 
 def write_cell(
     path: Path,
     lines: Sequence[ChartLine],
     *,
-    coverage: tuple[float, float, float, float],
+    coverage: tuple[float, float, float, float] | Sequence[NDArray[np.float64]],
+    uncovered: Sequence[NDArray[np.float64]] = (),
     scale: int = 22_000,
     usage_band: int = 5,
     agency: int = 550,
     edition: int = 1,
+    update: int = 0,
+    units_per_degree: int = UNITS_PER_DEGREE,
     issue_date: str = "20260101",
     source_date: str = "20250101",
 ) -> Path:
     """Write the base cell `path`, named ``*.000``, and return its path; the same input gives the same bytes.
 
-    `coverage` is west, south, east, north in degrees; `scale` the denominator of the compilation scale; `usage_band`
-    the navigational purpose, 1 overview to 6 berthing; dates are YYYYMMDD. Lines that end in the same point share its
+    `coverage` is west, south, east, north in degrees, or rings (points, 2), each an area of its own; `uncovered` are
+    rings of areas said to hold no data (CATCOV 2). `scale` is the denominator of the compilation scale; `usage_band`
+    the navigational purpose, 1 overview to 6 berthing; `update` that of a re-issue: the last update it holds already;
+    `units_per_degree` the coordinate factor (COMF). Dates are YYYYMMDD. Lines that end in the same point share its
     node. Update files left beside `path` by an earlier cell stay, and would be applied to this one.
     """
     if path.suffix != ".000":
         raise ValueError(f"{path.name}: a base cell is named *.000")
-    west, south, east, north = coverage
-    frame = np.array([(west, south), (west, north), (east, north), (east, south), (west, south)])  # clockwise
-    chains = [_whole_units(coordinates) for coordinates in (*(line.coordinates for line in lines), frame)]
+    covered = _rings(coverage)
+    areas = [(ring, "1") for ring in covered] + [(ring, "2") for ring in uncovered]
+    shapes = (*(line.coordinates for line in lines), *(ring for ring, _ in areas))
+    chains = [_whole_units(coordinates, units_per_degree) for coordinates in shapes]
     ends = np.concatenate([chain[[0, -1]] for chain in chains])
     nodes, node_of = np.unique(ends, axis=0, return_inverse=True)
 
-    dimensions = pack("<BI3BI4B2I", 20, 1, 2, 16, 12, scale, 1, 1, 1, 1, UNITS_PER_DEGREE, 10)
+    dimensions = pack("<BI3BI4B2I", 20, 1, 2, 16, 12, scale, 1, 1, 1, 1, units_per_degree, 10)
     records: list[Record] = [
         {
-            "DSID": _identification(path.name, 1, usage_band, edition, 0, issue_date, issue_date, agency),
-            "DSSI": _counts(meta=1, geo=len(lines), nodes=len(nodes), edges=len(chains)),
+            "DSID": _identification(path.name, 1, usage_band, edition, update, issue_date, issue_date, agency),
+            "DSSI": _counts(meta=len(areas), geo=len(lines), nodes=len(nodes), edges=len(chains)),
         },
         {"DSPM": dimensions + UNIT},
     ]
@@ -106,18 +116,19 @@ def write_cell(
         pointers = [(CONNECTED_NODE, begin, NULL, NULL, 1, NULL), (CONNECTED_NODE, end, NULL, NULL, 2, NULL)]
         edge = {"VRID": _vector(EDGE, number), "VRPT": b"".join(pack("<BI4B", *pointer) for pointer in pointers)}
         records.append(edge | ({"SG2D": chain[1:-1].tobytes()} if len(chain) > 2 else {}))
-    records.append({
-        "FRID": _feature(len(chains), AREA, M_COVR),
-        "FOID": pack("<HIH", agency, len(chains), 1),
-        "ATTF": _attributes({CATCOV: "1"}),
-        "FSPT": pack("<BI3B", EDGE, len(chains), 1, 3, NULL),  # usage 3: an exterior boundary cut by the data limit
-    })  # fmt: skip
+    for number, (_, kind) in enumerate(areas, len(lines) + 1):
+        records.append({
+            "FRID": _feature(number, AREA, M_COVR),
+            "FOID": pack("<HIH", agency, number, 1),
+            "ATTF": _attributes({CATCOV: kind}),
+            "FSPT": pack("<BI3B", EDGE, number, 1, 3, NULL),  # usage 3: an exterior boundary cut by the data limit
+        })  # fmt: skip
     for number, line in enumerate(lines, 1):
         category = {} if line.catcoa is None else {CATCOA: str(line.catcoa)}
         records.append({
-            "FRID": _feature(number, LINE, COALNE),
+            "FRID": _feature(number, LINE, line.objl),
             "FOID": pack("<HIH", agency, number, 1),
-            "ATTF": _attributes(category | {SORDAT: source_date}),
+            "ATTF": _attributes({**category, SORDAT: source_date, **line.attributes}),
             "FSPT": pack("<BI3B", EDGE, number, 1, NULL, 2),
         })  # fmt: skip
     return _write(path, records)
@@ -130,32 +141,36 @@ def write_update(
     update: int,
     catcoa: Mapping[int, int | None],
     delete: Collection[int] = (),
+    edition: int | None = None,
     issue_date: str = "20260201",
 ) -> Path:
     """Write update number `update` (1 is named ``*.001``) to the cell `base` of `write_cell` and return its path.
 
     Features are named by their position in the cell's lines: `catcoa` gives new categories (None: the chart no longer
     says), `delete` the features that go, and their edges with them; nodes stay, since neighbours may need them.
-    Earlier updates must lie beside `base`: each change to a record counts its version on from the last.
+    Earlier updates must lie beside `base`: each change to a record counts its version on from the last. `edition` is
+    the cell's unless given; 0 cancels the cell.
     """
     if path.suffix != f".{update:03d}":
         raise ValueError(f"{path.name}: update {update} is named *.{update:03d}")
     if both := set(catcoa) & set(delete):
         raise ValueError(f"features both changed and deleted: {sorted(both)}")
     _, header, *cell = _read(base)
-    identifiers = {number: record["FOID"] for record in cell for number, _, _ in _lines_in(record)}
+    identifiers = {number: record["FOID"] for record in cell for number, *_ in _lines_in(record)}
+    classes = {number: objl for record in cell for number, objl, *_ in _lines_in(record)}
     versions = dict.fromkeys(identifiers, 1)
-    for earlier in range(1, update):
+    band, (base_edition, base_update) = header["DSID"][6], map(int, header["DSID"][7:].split(UNIT)[1:3])
+    for earlier in range(base_update + 1, update):
         for record in _read(base.with_suffix(f".{earlier:03d}")):
-            for number, version, instruction in _lines_in(record):
+            for number, _, version, instruction in _lines_in(record):
                 versions[number] = version
                 if instruction == DELETE:
                     del versions[number]
     if unknown := {position for position in (*catcoa, *delete) if position + 1 not in versions}:
         raise ValueError(f"{base.name} has no features {sorted(unknown)} any more, or never had")
 
-    band, edition = header["DSID"][6], int(header["DSID"][7:].split(UNIT)[1])
     agency = next(unpack_from("<H", record["FOID"])[0] for record in cell if "FOID" in record)
+    edition = base_edition if edition is None else edition
     records: list[Record] = [
         {
             "DSID": _identification(path.name, 2, band, edition, update, " " * 8, issue_date, agency),
@@ -165,23 +180,34 @@ def write_update(
     gone = sorted(position + 1 for position in delete)
     # No update modifies an edge, so that its deletion is always its second version.
     records += [{"VRID": _vector(EDGE, number, 2, DELETE)} for number in gone]
-    records += [{"FRID": _feature(number, LINE, COALNE, versions[number] + 1, DELETE)} for number in gone]
+    records += [{"FRID": _feature(number, LINE, classes[number], versions[number] + 1, DELETE)} for number in gone]
     for number, category in sorted((position + 1, category) for position, category in catcoa.items()):
         records.append({
-            "FRID": _feature(number, LINE, COALNE, versions[number] + 1, MODIFY),
+            "FRID": _feature(number, LINE, classes[number], versions[number] + 1, MODIFY),
             "FOID": identifiers[number],
             "ATTF": _attributes({CATCOA: REMOVED if category is None else str(category)}),
         })  # fmt: skip
     return _write(path, records)
 
 
-def _whole_units(coordinates: NDArray[np.float64]) -> NDArray[np.int32]:
-    """(points, 2) longitude, latitude in degrees to latitude, longitude in 1e-7 degrees, the order of SG2D."""
+def _rings(
+    coverage: tuple[float, float, float, float] | Sequence[NDArray[np.float64]],
+) -> list[NDArray[np.float64]]:
+    """Of bounds a clockwise ring (5, 2); rings as they are."""
+    rings = [np.asarray(part, np.float64) for part in coverage]
+    if rings[0].ndim:
+        return rings
+    west, south, east, north = rings
+    return [np.array([(west, south), (west, north), (east, north), (east, south), (west, south)])]
+
+
+def _whole_units(coordinates: NDArray[np.float64], units_per_degree: int) -> NDArray[np.int32]:
+    """(points, 2) longitude, latitude in degrees to whole units of latitude, longitude, the order of SG2D."""
     if coordinates.ndim != 2 or coordinates.shape[1] != 2 or len(coordinates) < 2:
         raise ValueError(f"a line is (2 or more points, 2), not {coordinates.shape}")
     if not (np.abs(coordinates) <= (180, 90)).all():
         raise ValueError("a line leaves longitude -180 to 180, latitude -90 to 90")
-    return np.rint(coordinates[:, ::-1] * UNITS_PER_DEGREE).astype("<i4")
+    return np.rint(coordinates[:, ::-1] * units_per_degree).astype("<i4")
 
 
 def _identification(
@@ -215,12 +241,12 @@ def _attributes(values: Mapping[int, str]) -> bytes:
     return b"".join(pack("<H", code) + value.encode("latin-1") + UNIT for code, value in values.items())
 
 
-def _lines_in(record: Record) -> Iterator[tuple[int, int, int]]:
-    """Number, version and update instruction of the COALNE feature that `record` is about, if it is."""
+def _lines_in(record: Record) -> Iterator[tuple[int, int, int, int]]:
+    """Number, class, version and update instruction of the line feature that `record` is about, if it is."""
     if "FRID" in record:
-        _, number, _, _, objl, version, instruction = unpack_from("<BI2B2HB", record["FRID"])
-        if objl == COALNE:
-            yield number, version, instruction
+        _, number, primitive, _, objl, version, instruction = unpack_from("<BI2B2HB", record["FRID"])
+        if primitive == LINE:
+            yield number, objl, version, instruction
 
 
 def _write(path: Path, records: Sequence[Record]) -> Path:

@@ -1,0 +1,204 @@
+"""Where cells are, which of their updates apply, and how they are laid out for GDAL.
+
+GDAL's driver finds updates beside the base cell, starts at .001 whatever the base says, and stops at a gap without a
+word. So each cell is copied to a folder of its own with the updates that apply, numbered from .001 on.
+Source: ENC Product Specification 2.0, clauses 5.6.3 and 5.7: updates of an edition are numbered without a gap; a
+re-issued base cell already holds those up to its own update number.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from littoral.charts.iso8211 import HEAD, Identification, check_whole, identify
+from littoral.errors import InputError, LittoralWarning
+
+_SUFFIX = re.compile(r"\.\d{3}")
+_LARGEST_BYTES = 64 * 2**20
+"""An ENC cell has 5 MB at most; a member of a zip that claims to be more than this is none."""
+
+
+@dataclass(frozen=True)
+class ChartFile:
+    """A base cell or an update, on the disk or in a zip."""
+
+    path: Path
+    member: str | None = None
+    """Name in the zip that ``path`` is, if it is one."""
+
+    def __str__(self) -> str:
+        return str(self.path) if self.member is None else f"{self.path}/{self.member}"
+
+    def read(self) -> bytes:
+        """The whole file.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        try:
+            if self.member is None:
+                return self.path.read_bytes()
+            with zipfile.ZipFile(self.path) as archive:
+                return archive.read(self.member)
+        except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
+            raise InputError(self, f"cannot be read ({error})", "fetch it again as the office publishes it") from error
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A base cell with the updates that apply to it."""
+
+    name: str
+    base: ChartFile
+    header: Identification
+    """Of the base cell."""
+    updates: tuple[ChartFile, ...]
+    """In order; their numbers follow that of the base."""
+
+    @property
+    def last(self) -> tuple[int, int]:
+        """Edition and last update: of two copies of a cell the one with more is the newer."""
+        return self.header.edition, self.header.update + len(self.updates)
+
+    def lay_out(self, folder: Path) -> Path:
+        """Copy the cell and its updates into an empty folder as GDAL wants them; returns the base cell there.
+
+        Raises:
+            InputError: a file cannot be read or is cut off.
+        """
+        for number, file in enumerate((self.base, *self.updates)):
+            data = file.read()
+            check_whole(data, file)
+            (folder / f"{self.name}.{number:03d}").write_bytes(data)
+        return folder / f"{self.name}.000"
+
+
+def find_cells(paths: Iterable[str | Path]) -> list[Cell]:
+    """Cells among files, zips and, at any depth, in folders, in the order of their names.
+
+    A cell that is there more than once, or that was cancelled, is told by a :class:`LittoralWarning`: of several the
+    newest is taken, of a cancelled one nothing.
+
+    Raises:
+        InputError: a path is not there or holds no cell, a file is not S-57, or an update is missing.
+    """
+    cells: dict[str, Cell] = {}
+    for siblings in _files_by_cell(paths):
+        cell = _cell(siblings)
+        if cell is None:
+            continue
+        known = cells.get(cell.name)
+        if known is not None:
+            newer, older = (cell, known) if cell.last > known.last else (known, cell)
+            _warn(f"{cell.name} is there twice: {newer.base} is taken, {older.base} is left out.")
+            cell = newer
+        cells[cell.name] = cell
+    return [cells[name] for name in sorted(cells)]
+
+
+def _files_by_cell(paths: Iterable[str | Path]) -> list[dict[int, ChartFile]]:
+    """Files of each cell by their suffix as a number, 0 the base; the same base is taken once."""
+    found: dict[tuple[Path, str | None], dict[int, ChartFile]] = {}
+    for path in map(Path, paths):
+        if not path.exists():
+            raise InputError(path, "does not exist", "check the path")
+        if path.is_dir():
+            files = [file for file in sorted(path.rglob("*")) if file.is_file()]
+            bases = [ChartFile(file) for file in files if file.suffix == ".000"]
+            zips = [file for file in files if file.suffix.lower() == ".zip"]
+            groups = [_beside(base) for base in bases] + [group for file in zips for group in _in_zip(file)]
+            if not groups:
+                raise InputError(
+                    path, "has no S-57 base cell (.000) in it", "pass a folder that holds .000 files or zips of them"
+                )
+        elif path.suffix.lower() == ".zip":
+            groups = _in_zip(path)
+            if not groups:
+                raise InputError(path, "has no S-57 base cell (.000) in it", "pass the zip of an ENC")
+        elif path.suffix == ".000":
+            groups = [_beside(ChartFile(path))]
+        else:
+            raise InputError(
+                path,
+                "is not an S-57 base cell",
+                "pass the .000 file (its updates .001, .002, … are found beside it), a folder or a zip",
+            )
+        for group in groups:
+            found.setdefault((group[0].path.resolve(), group[0].member), group)
+    return list(found.values())
+
+
+def _beside(base: ChartFile) -> dict[int, ChartFile]:
+    """A base cell on the disk and what lies beside it with its name."""
+    siblings = base.path.parent.glob(f"{glob_safe(base.path.stem)}.*")
+    return {int(file.suffix[1:]): ChartFile(file) for file in sorted(siblings) if _SUFFIX.fullmatch(file.suffix)}
+
+
+def glob_safe(name: str) -> str:
+    """A file name with the characters that ``glob`` would read otherwise made literal.
+
+    >>> glob_safe("US5[1]")
+    'US5[[]1]'
+    """
+    return re.sub(r"([*?[])", r"[\1]", name)
+
+
+def _in_zip(path: Path) -> list[dict[int, ChartFile]]:
+    """The cells of a zip; zips within it are left alone."""
+    groups: dict[PurePosixPath, dict[int, ChartFile]] = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for entry in archive.infolist():
+                name = PurePosixPath(entry.filename)
+                if not entry.is_dir() and _SUFFIX.fullmatch(name.suffix) and entry.file_size <= _LARGEST_BYTES:
+                    groups.setdefault(name.with_suffix(""), {})[int(name.suffix[1:])] = ChartFile(path, entry.filename)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise InputError(path, f"is not a whole zip ({error})", "fetch it again") from error
+    return [files for _, files in sorted(groups.items()) if 0 in files]
+
+
+def _cell(files: Mapping[int, ChartFile]) -> Cell | None:
+    """The cell of these files; None where it was cancelled."""
+    base = files[0]
+    name = PurePosixPath(base.member).stem if base.member is not None else base.path.stem
+    header = _header(base)
+    updates: dict[int, ChartFile] = {}
+    for _, file in sorted(files.items()):
+        if file is base:
+            continue
+        update = _header(file)
+        if update.edition == 0:
+            _warn(f"{name} was cancelled by {file}, and is left out.")
+            return None
+        if update.edition == header.edition and update.update > header.update:
+            updates[update.update] = file
+        elif update.edition > header.edition:
+            _warn(f"{file} announces edition {update.edition} of {name}, and {base} is edition {header.edition}.")
+    for number in range(header.update + 1, max(updates, default=header.update) + 1):
+        if number not in updates:
+            raise InputError(
+                base,
+                f"lacks update {number}, and there is update {max(updates)}",
+                f"fetch {name}.{number:03d}, or remove the later updates",
+            )
+    return Cell(name, base, header, tuple(updates[number] for number in sorted(updates)))
+
+
+def _header(file: ChartFile) -> Identification:
+    if file.member is None:
+        try:
+            with file.path.open("rb") as opened:
+                return identify(opened.read(HEAD), file)
+        except OSError as error:
+            raise InputError(file, f"cannot be read ({error})", "check your rights to it") from error
+    return identify(file.read()[:HEAD], file)
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, LittoralWarning, stacklevel=2)

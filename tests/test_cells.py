@@ -1,0 +1,186 @@
+"""Which cells are found, which updates apply, and what is said of broken ones."""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from littoral import read_charts
+from littoral.charts import find_cells
+from littoral.demo.cell import CATSLC, SLCONS, WATLEV, ChartLine, write_cell, write_update
+from littoral.errors import InputError, LittoralWarning
+
+LINES = [
+    ChartLine(np.array([[-80.0, 25.0], [-80.0, 25.01]]), 7),
+    ChartLine(np.array([[-80.0, 25.01], [-80.01, 25.02]])),
+    ChartLine(np.array([[-80.01, 25.02], [-80.02, 25.02]]), 3),
+]
+COVERAGE = (-80.1, 24.9, -79.9, 25.1)
+
+
+def cell_in(folder: Path, name: str = "US5TEST1", **how: object) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return write_cell(folder / f"{name}.000", LINES, coverage=COVERAGE, **how)  # type: ignore[arg-type]
+
+
+def zipped(folder: Path, path: Path, root: str = "ENC_ROOT/") -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in sorted(folder.rglob("*.*")):
+            archive.write(file, f"{root}{file.relative_to(folder)}")
+    return path
+
+
+def codes(path: Path) -> list[int | None]:
+    return [None if code != code else int(code) for code in read_charts(path)["CATCOA"].astype(float)]
+
+
+def test_zip_with_updates_and_nested_zips(tmp_path: Path) -> None:
+    base = cell_in(tmp_path / "a" / "US5TEST1")
+    write_update(base.with_suffix(".001"), base, update=1, catcoa={1: 8})
+    other = cell_in(tmp_path / "a" / "US5TEST2", "US5TEST2")
+    plain = read_charts([base, other], keep_all_scales=True)
+    archive = zipped(tmp_path / "a", tmp_path / "published.zip")
+    assert read_charts(archive, keep_all_scales=True).equals(plain)
+    assert plain["updates"].tolist() == ["applied"] * 3 + ["none"] * 3
+    (tmp_path / "b").mkdir()
+    shutil.copy(archive, tmp_path / "b" / "US5TEST1.zip")
+    assert read_charts(tmp_path / "b", keep_all_scales=True).equals(plain)
+
+
+def test_zip_without_a_cell_or_broken(tmp_path: Path) -> None:
+    (tmp_path / "t").mkdir()
+    (tmp_path / "t" / "README.TXT").write_text("x")
+    with pytest.raises(InputError, match=r"none\.zip has no S-57 base cell"):
+        read_charts(zipped(tmp_path / "t", tmp_path / "none.zip"))
+    cell_in(tmp_path / "c")
+    whole = zipped(tmp_path / "c", tmp_path / "whole.zip").read_bytes()
+    (tmp_path / "cut.zip").write_bytes(whole[:-30])
+    with pytest.raises(InputError, match="not a whole zip"):
+        read_charts(tmp_path / "cut.zip")
+    spoilt = bytearray(whole)
+    spoilt[80:90] = b"0123456789"
+    (tmp_path / "spoilt.zip").write_bytes(spoilt)
+    with pytest.raises(InputError, match=r"spoilt\.zip/ENC_ROOT/US5TEST1\.000 cannot be read"):
+        read_charts(tmp_path / "spoilt.zip")
+
+
+def test_the_newest_of_two_copies(tmp_path: Path) -> None:
+    old, new = cell_in(tmp_path / "old", edition=3), cell_in(tmp_path / "new", edition=4)
+    write_update(old.with_suffix(".001"), old, update=1, catcoa={0: 1})
+    for order in ([old, new], [new, old]):
+        with pytest.warns(LittoralWarning, match="US5TEST1 is there twice"):
+            (cell,) = find_cells(order)
+        assert cell.base.path == new
+    write_update(new.with_suffix(".001"), new, update=1, catcoa={0: 1})
+    again = cell_in(tmp_path / "again", edition=4)
+    with pytest.warns(LittoralWarning, match="twice"):
+        assert find_cells([again, new])[0].base.path == new
+    link = tmp_path / "link.000"
+    link.symlink_to(again)
+    assert len(find_cells([again, again, again.parent])) == 1
+
+
+def test_truncated_anywhere(tmp_path: Path) -> None:
+    base = cell_in(tmp_path)
+    write_update(base.with_suffix(".001"), base, update=1, catcoa={0: 1})
+    for path in (base, base.with_suffix(".001")):
+        whole = path.read_bytes()
+        for size in (10, 100, len(whole) // 2, len(whole) - 5):
+            path.write_bytes(whole[:size])
+            with pytest.raises(InputError, match=r"US5TEST1\.00[01] (ends at byte|is not an S-57)"):
+                read_charts(base)
+        path.write_bytes(whole)
+    assert codes(base) == [1, None, 3]
+
+
+def test_missing_update(tmp_path: Path) -> None:
+    base = cell_in(tmp_path)
+    for number in (1, 2, 3):
+        write_update(base.with_suffix(f".00{number}"), base, update=number, catcoa={0: number})
+    base.with_suffix(".002").unlink()
+    with pytest.raises(InputError, match="lacks update 2, and there is update 3"):
+        read_charts(base)
+
+
+def test_reissued_cell_takes_the_updates_that_follow(tmp_path: Path) -> None:
+    """The driver itself starts at .001 and would ignore .003 or refuse a stale .001."""
+    base = cell_in(tmp_path, update=2)
+    write_update(base.with_suffix(".003"), base, update=3, catcoa={0: 8})
+    write_update(base.with_suffix(".004"), base, update=4, catcoa={1: 1})
+    old = cell_in(tmp_path / "old")
+    for number in (1, 2):
+        write_update(old.with_suffix(f".00{number}"), old, update=number, catcoa={0: 9})
+        shutil.copy(old.with_suffix(f".00{number}"), base.with_suffix(f".00{number}"))
+    coast = read_charts(base)
+    assert coast["CATCOA"].tolist() == [8, 1, 3]
+    assert set(coast["update"]) == {"4"}
+    assert set(coast["updates"]) == {"applied"}
+    for number in (3, 4):
+        base.with_suffix(f".00{number}").unlink()
+    alone = read_charts(base)
+    assert (set(alone["update"]), set(alone["updates"])) == ({"2"}, {"none"})
+
+
+def test_updates_that_do_not_fit_are_left_out_and_said(tmp_path: Path) -> None:
+    base = cell_in(tmp_path)
+    write_update(base.with_suffix(".001"), base, update=1, catcoa={0: 8})
+    write_update(base.with_suffix(".002"), base, update=2, catcoa={0: 9})
+    # The second counts on a version of the feature that the first no longer makes.
+    write_update(base.with_suffix(".001"), base, update=1, catcoa={1: 8})
+    with pytest.warns(LittoralWarning, match="US5TEST1 was read without its updates"):
+        coast = read_charts(base)
+    assert coast["CATCOA"].astype(float).tolist()[0] == 7
+    assert set(coast["updates"]) == {"ignored"}
+    assert set(coast["update"]) == {"0"}
+
+
+def test_other_editions_and_cancelled_cells(tmp_path: Path) -> None:
+    base = cell_in(tmp_path, edition=3)
+    write_update(base.with_suffix(".001"), base, update=1, catcoa={0: 8}, edition=2)
+    assert codes(base) == [7, None, 3]
+    write_update(base.with_suffix(".001"), base, update=1, catcoa={0: 8}, edition=4)
+    with pytest.warns(LittoralWarning, match="announces edition 4"):
+        assert codes(base) == [7, None, 3]
+    write_update(base.with_suffix(".001"), base, update=1, catcoa={}, edition=0)
+    with pytest.warns(LittoralWarning, match="was cancelled"), pytest.raises(InputError, match="is empty"):
+        read_charts(base)
+
+
+def test_other_producers(tmp_path: Path) -> None:
+    base = cell_in(tmp_path, "GB5X0001", agency=540, units_per_degree=1_000_000, usage_band=5)
+    coast = read_charts(base)
+    assert set(coast["producer"]) == {540}
+    assert coast.geometry[0].coords[1] == pytest.approx((-80.0, 25.01))
+
+
+def test_values_that_the_table_does_not_know(tmp_path: Path) -> None:
+    lines = [ChartLine(LINES[0].coordinates, 70), ChartLine(LINES[1].coordinates, 11)]
+    base = write_cell(tmp_path / "US5TEST1.000", lines, coverage=COVERAGE)
+    with pytest.warns(LittoralWarning, match="CATCOA 70 is not in the table"):
+        coast = read_charts(base)
+    assert coast["category"].tolist() == ["category 70", "shelly shore"]
+
+
+def test_constructed_shore(tmp_path: Path) -> None:
+    wall = ChartLine(np.array([[-80.02, 25.02], [-80.03, 25.02]]), None, {CATSLC: "10", WATLEV: "2"}, SLCONS)
+    base = write_cell(tmp_path / "US5TEST1.000", [*LINES, wall], coverage=COVERAGE)
+    assert len(read_charts(base)) == 3
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        coast = read_charts(base, constructed=True)
+    assert coast["object"].tolist() == ["COALNE"] * 3 + ["SLCONS"]
+    row = coast.iloc[3]
+    assert (row["CATCOA"], row["category"], row["CATSLC"], row["WATLEV"]) == (100, "constructed shore", 10, 2)
+    assert coast["CATSLC"].isna().tolist() == [True, True, True, False]
+
+
+def test_every_real_cell_from_a_zip(data: Path, tmp_path: Path) -> None:
+    plain = read_charts(data / "enc", constructed=True)
+    archive = zipped(data / "enc", tmp_path / "all.zip")
+    assert read_charts(archive, constructed=True).equals(plain)
+    assert (plain["object"] == "SLCONS").sum() > 3000
