@@ -172,3 +172,43 @@ def read_categories(path: Path) -> Scheme:
     if not names:
         raise InputError(path, "has no categories", "write one line each, under the heading code,name,colour")
     return user_scheme(names, colours)
+
+
+def read_mapping(path: Path, scheme: Scheme = CATCOA) -> dict[str, int | None]:
+    """Read what a user's own values mean: CSV with the columns ``value`` and ``category``.
+
+    A category is a code or a name of the scheme, or empty for none; the value ``*`` stands for all that are not listed.
+
+    Returns:
+        Code by value, as text; whole numbers without a point.
+
+    Raises:
+        InputError: not such a table, a value twice, or a category that the scheme does not know.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(path, f"cannot be read ({error})", "pass a CSV with the columns value, category") from error
+    mapping: dict[str, int | None] = {}
+    for number, row in enumerate(rows, start=2):
+        value, category = row.get("value"), (row.get("category") or "").strip()
+        if value is None or not value.strip() or value_text(value) in mapping:
+            raise InputError(path, f"line {number} has value {value!r}", "give each line a value of its own")
+        try:
+            mapping[value_text(value)] = scheme.code_of(category) if category else None
+        except InputError as error:
+            raise InputError(f"{path}, line {number}: {error.subject}", error.what, error.remedy) from error
+    if not mapping:
+        raise InputError(path, "has no values", "write one line each, under the heading value,category")
+    return mapping
+
+
+def value_text(value: object) -> str:
+    """A value as a mapping has it: without blanks around it, whole numbers without a point.
+
+    >>> value_text(7.0), value_text(" 7 "), value_text("7.0"), value_text("rock")
+    ('7', '7', '7', 'rock')
+    """
+    text = str(value).strip()
+    return text[:-2] if re.fullmatch(r"-?\d+\.0", text) else text

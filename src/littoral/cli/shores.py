@@ -7,8 +7,19 @@ from typing import Annotated, Literal
 
 import typer
 
-from littoral.categories import CATCOA
-from littoral.cli.door import BandNames, Layer, Overwrite, SceneArgument, SceneCrs, app, listed, tell_renamed
+from littoral.categories import CATCOA, read_mapping
+from littoral.cli.door import (
+    BandNames,
+    CategoryTable,
+    Layer,
+    Overwrite,
+    SceneArgument,
+    SceneCrs,
+    app,
+    listed,
+    scheme,
+    tell_renamed,
+)
 from littoral.progress import bar
 from littoral.vectors import DRIVERS, check_output, qgis_style, read_vector, require_column, write_vector
 
@@ -85,6 +96,39 @@ def label(
     print(f"{output}: {len(pieces)} pieces, {km.sum():.1f} km")
     for status, length in km.groupby(pieces["label_status"]).sum().items():
         print(f"  {status:<22}{length:>10.1f} km {length / km.sum():>6.1%}")
+
+
+@app.command()
+def lines(
+    file: Annotated[Path, typer.Argument(help="Lines of your own, or what charts or label wrote.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Line to write (.gpkg, .parquet, .fgb, …).")],
+    class_field: Annotated[
+        str, typer.Option(help="Field with the class: codes, names, or whatever the mapping lists.")
+    ] = "CATCOA",
+    mapping: Annotated[
+        Path | None, typer.Option(help="CSV with columns value,category: what your values mean; * for all others.")
+    ] = None,
+    min_length: Annotated[float, typer.Option(help="Leave out merged lines that are shorter, metres.")] = 0.0,
+    categories: CategoryTable = None,
+    layer: Layer = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """The result of lines is one clean line: merged where lines meet, cut where the category changes, measured."""
+    from littoral.shoreline import map_categories, merge_lines
+
+    check_output(output, overwrite, DRIVERS)
+    table = read_vector(file, layer)
+    known = scheme(categories)
+    table = map_categories(table, class_field, None if mapping is None else read_mapping(mapping, known), known)
+    tell_renamed(table)
+    merged = merge_lines(table, "CATCOA", min_length_m=min_length)
+    style = qgis_style("CATCOA", list(known.values()), text_values=False, geometry="line")
+    write_vector(merged, output, overwrite=overwrite, style=style)
+    tell_renamed(merged)
+    km = merged["length_m"] / 1000
+    print(f"{output}: {len(merged)} lines in {merged['chain'].nunique()} chains, {km.sum():.1f} km")
+    for name, length in km.groupby(merged["category"].fillna("no category")).sum().sort_values(ascending=False).items():
+        print(f"  {name:<22}{length:>10.1f} km {length / km.sum():>6.1%}")
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """Imagery or raw lines to one clean line, merged, measured and labelled."""
 
 from littoral.shoreline.extraction import Rules, extract_shoreline
+from littoral.shoreline.mapping import map_categories
 from littoral.shoreline.merging import Stretches, merge_lines, merge_stretches, require_lines
 from littoral.shoreline.transfer import transfer_labels
 
@@ -8,6 +9,7 @@ __all__ = [
     "Rules",
     "Stretches",
     "extract_shoreline",
+    "map_categories",
     "merge_lines",
     "merge_stretches",
     "require_lines",
