@@ -14,7 +14,7 @@ from littoral.demo.world import make_world
 from littoral.errors import InputError
 from littoral.geodesy import line_lengths
 from littoral.imagery import Window, read_windows
-from littoral.shoreline import Rules, extraction
+from littoral.shoreline import Rules, threshold
 from littoral.shoreline.water import INDICES, choose_index
 
 Writer = Callable[..., Path]
@@ -66,7 +66,7 @@ def test_strips_join_without_a_seam(scene_of: Callable[..., Path], monkeypatch: 
     path = scene_of(painted(land))
     whole = extract_shoreline(path)
     for rows in (16, 48, 112):
-        monkeypatch.setattr(extraction, "_STRIP_PX", rows)
+        monkeypatch.setattr(threshold, "STRIP_PX", rows)
         strips = extract_shoreline(path)
         assert len(strips) == len(whole)
         assert strips.length.sum() == pytest.approx(whole.length.sum(), abs=1e-6)
