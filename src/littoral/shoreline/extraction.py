@@ -27,7 +27,7 @@ from littoral.geodesy import line_lengths
 from littoral.imagery import Scene, Window, open_scene, read_windows, select_bands
 from littoral.progress import Track, silent
 from littoral.shoreline.merging import merge_stretches
-from littoral.shoreline.threshold import LEVELS, Mask, find_threshold, refine, row_strips
+from littoral.shoreline.threshold import LEVELS, Mask, find_threshold, grown, refine, row_strips
 from littoral.shoreline.water import WaterIndex, choose_index
 from littoral.vectors import require_crs
 
@@ -159,7 +159,7 @@ def _measure(scene: Scene, index: WaterIndex, rules: Rules, field: NDArray[np.in
     clear = ~_cloud(scene, windows, strips, valid)
     if rules.cloud_buffer_m and not clear.all():
         reach = round(rules.cloud_buffer_m / scene.cell_size[0])
-        clear = ndimage.distance_transform_cdt(clear, "chessboard") > reach
+        clear = ~grown(~clear, reach)
     valid &= clear
     if not valid.any():
         raise InputError(scene.name, "has no valid, cloudless pixel", "choose another scene")
@@ -180,14 +180,13 @@ def _sea(water: Mask, valid: Mask, scene: Scene, polygons: gpd.GeoDataFrame | No
     label, count = ndimage.label(water, _WATER)
     if not count:
         return water
-    size = np.bincount(label.ravel(), minlength=count + 1)
-    size[0] = 0
+    size = _sizes(label, count)
     chosen = np.zeros(count + 1, bool)
     if polygons is not None:
         require_crs(polygons, "the sea polygons")
         for polygon in polygons.geometry.to_crs(scene.crs):
-            rows, columns, inside = _inside(polygon, scene)
-            chosen[np.unique(label[rows, columns][inside])] = True
+            for rows, columns, inside in _inside(polygon, scene):
+                chosen[np.unique(label[rows, columns][inside])] = True
         chosen[0] = False
         if not chosen.any():
             raise InputError("the sea polygons", f"touch no water of {scene.name}", "draw them in its sea")
@@ -197,29 +196,40 @@ def _sea(water: Mask, valid: Mask, scene: Scene, polygons: gpd.GeoDataFrame | No
         for edge in (label[0], label[-1], label[:, 0], label[:, -1]):
             off[edge] = True
         # Beside missing pixels a body runs off the image, too.
-        off[label[ndimage.binary_dilation(beyond, _WATER)]] = True
+        off[label[grown(beyond, 1)]] = True
         chosen = off & (size >= _LESSER_SEA * size.max())
         chosen[size.argmax()] = True
         chosen[0] = False
     return np.asarray(chosen[label])
 
 
-def _inside(polygon: shapely.Polygon, scene: Scene) -> tuple[slice, slice, Mask]:
-    """Rows and columns that a polygon spans, and which of their pixel centres lie in it."""
+def _sizes(label: NDArray[np.int32], count: int) -> NDArray[np.int64]:
+    """Pixels of each body by its number; of what is none (0), none."""
+    size = np.zeros(count + 1, np.int64)
+    for rows in row_strips(len(label)):
+        size += np.bincount(label[rows].ravel(), minlength=count + 1)
+    size[0] = 0
+    return size
+
+
+def _inside(polygon: shapely.Polygon, scene: Scene) -> Iterator[tuple[slice, slice, Mask]]:
+    """Rows and columns that a polygon spans, a strip at a time, and which of their pixel centres lie in it."""
     to_pixels = ~scene.transform
     outline = shapely.transform(polygon, lambda xy: np.column_stack(to_pixels @ (xy[:, 0], xy[:, 1])))
     left, upper, right, lower = outline.bounds
-    rows = slice(max(int(upper), 0), max(min(int(lower) + 1, scene.height), 0))
     columns = slice(max(int(left), 0), max(min(int(right) + 1, scene.width), 0))
-    y, x = np.mgrid[rows, columns]
     shapely.prepare(outline)
-    return rows, columns, np.asarray(shapely.contains_xy(outline, x + 0.5, y + 0.5))
+    for strip in row_strips(scene.height):
+        rows = slice(max(int(upper), strip.start), min(int(lower) + 1, strip.stop))
+        if rows.start < rows.stop:
+            y, x = np.mgrid[rows, columns]
+            yield rows, columns, np.asarray(shapely.contains_xy(outline, x + 0.5, y + 0.5))
 
 
 def _without_islets(sea: Mask, valid: Mask, least_px: float) -> Mask:
     """The sea with islands drowned that are smaller."""
     label, count = ndimage.label(~sea & valid)
-    small = np.bincount(label.ravel(), minlength=count + 1) < least_px
+    small = _sizes(label, count) < least_px
     small[0] = False
     return np.asarray(sea | small[label])
 

@@ -33,6 +33,15 @@ def row_strips(height: int, overlap: int = 0) -> list[slice]:
     return [slice(row, min(row + STRIP_PX + overlap, height)) for row in range(0, height, STRIP_PX)]
 
 
+def grown(mask: Mask, reach_px: int) -> Mask:
+    """Where a pixel of the mask is at most so many rows and columns away.
+
+    >>> grown(np.array([[True, False, False, False]]), 2).tolist()
+    [[True, True, True, False]]
+    """
+    return np.asarray(ndimage.maximum_filter(mask.view(np.uint8), 2 * reach_px + 1, mode="constant").view(bool))
+
+
 def find_threshold(field: NDArray[np.int16], valid: Mask, name: str) -> float:
     """Otsu's threshold of all pixels, and then of those near the water's edge that it gives."""
     edges = np.linspace(-LEVELS, LEVELS, 1025)
@@ -40,12 +49,9 @@ def find_threshold(field: NDArray[np.int16], valid: Mask, name: str) -> float:
     if first is None:
         raise InputError(name, "has one value everywhere", "check its bands")
     water = (field > first) & valid
-    near = ndimage.distance_transform_cdt(water, "chessboard") if water.any() else np.zeros(water.shape, np.int32)
-    edge = (near > 0) & (near <= _NEAR_PX)
     land = valid & ~water
-    near = ndimage.distance_transform_cdt(land, "chessboard") if land.any() else near
-    edge |= (near > 0) & (near <= _NEAR_PX)
-    second = otsu(_histogram(field, edge & valid, edges), edges)
+    edge = (water & grown(land, _NEAR_PX)) | (land & grown(water, _NEAR_PX))
+    second = otsu(_histogram(field, edge, edges), edges)
     return (first if second is None else second) / LEVELS
 
 
@@ -68,7 +74,8 @@ def refine(
     if "B08" in {band.name for band in scene.bands}:
         # Ice and surf pass for water in a ratio of bands, but not in the near infrared.
         water &= _dark(scene, water, valid)
-    zones = [_zone(water, valid & ~water), _zone(valid & ~water, water)]
+    land = valid & ~water
+    zones = [water & grown(land, _PURE_PX), land & grown(water, _PURE_PX)]
     bands = select_bands(scene, index.bands, exact=True)
     cells = (-(-scene.height // _CELL_PX), -(-scene.width // _CELL_PX))
     sums = np.zeros((2, len(bands) + 1, *cells))
@@ -86,14 +93,6 @@ def refine(
     for rows in strips:
         shift = _fine(half, rows, scene.width) - threshold
         field[rows] = np.clip(field[rows] - np.round(shift * LEVELS), -32_000, 32_000)
-
-
-def _zone(own: Mask, other: Mask) -> Mask:
-    """Pixels of one side that are next to the other."""
-    if not other.any():
-        return np.zeros(own.shape, bool)
-    away = ndimage.distance_transform_cdt(~other, "chessboard")
-    return np.asarray(own & (away <= _PURE_PX))
 
 
 def _dark(scene: Scene, water: Mask, valid: Mask) -> Mask:
