@@ -11,7 +11,7 @@ import littoral
 
 HOUSE = Path(littoral.__file__).parent
 ROOMS = [
-    "errors", "progress", "categories", "vectors", "geodesy", "figures", "charts", "imagery",
+    "errors", "progress", "categories", "vectors", "geodesy", "downloads", "figures", "charts", "imagery",
     "shoreline", "rectangles", "tiles", "package", "learn", "classify", "report", "demo", "cli", "__main__",
 ]  # fmt: skip
 OWNERS = {

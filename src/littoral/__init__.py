@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from littoral.categories import CATCOA, Category, Scheme, read_categories
-    from littoral.charts import read_charts
+    from littoral.charts import fetch_charts, read_charts
     from littoral.classify import classify_objects, write_classified
     from littoral.errors import LittoralError
     from littoral.imagery import open_scene
@@ -32,6 +32,7 @@ _HOMES = {
     "classify_objects": "classify",
     "export_tiles": "tiles",
     "extract_shoreline": "shoreline",
+    "fetch_charts": "charts",
     "merge_lines": "shoreline",
     "open_scene": "imagery",
     "prepare_data": "learn",
@@ -55,6 +56,7 @@ __all__ = [
     "classify_objects",
     "export_tiles",
     "extract_shoreline",
+    "fetch_charts",
     "merge_lines",
     "open_scene",
     "prepare_data",

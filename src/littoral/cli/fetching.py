@@ -1,0 +1,73 @@
+"""From an office's server to a folder of charts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from littoral.cli.door import app
+from littoral.progress import bar
+
+fetch = typer.Typer(
+    help="The result of fetch is a folder of files as an office publishes them.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.add_typer(fetch, name="fetch")
+
+
+@fetch.callback()
+def kinds() -> None:
+    """The result of fetch is a folder of files as an office publishes them."""
+
+
+@fetch.command("charts")
+def fetch_charts_verb(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to make or to bring up to date.")],
+    cell: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Name of a cell; may be given again. Always taken.")
+    ] = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CODE", help="Cells of a state, e.g. FL; may be given again: any of them."),
+    ] = None,
+    bbox: Annotated[
+        tuple[float, float, float, float] | None,
+        typer.Option(
+            metavar="W S E N",
+            help="Cells in a box, degrees; W greater than E across the antimeridian. With --state: only cells in both.",
+        ),
+    ] = None,
+    band: Annotated[
+        list[int] | None,
+        typer.Option(
+            metavar="1-6",
+            min=1,
+            max=6,
+            help="Of these, only usage band 1 (overview) to 6 (berthing); may be given again.",
+        ),
+    ] = None,
+    base_url: Annotated[
+        str, typer.Option(help="Where catalogue and zips are; NOAA's addresses in a catalogue are looked for here.")
+    ] = "https://charts.noaa.gov/ENCs/",
+    catalogue: Annotated[
+        str, typer.Option(help="Its file name there, or an address: NOAA's plain form, or ISO 19115.")
+    ] = "ENCProdCat.xml",
+) -> None:
+    """The result of fetch charts is a folder of S-57 cells; run again, it fetches what changed since."""
+    from littoral.charts import fetch_charts
+
+    summary = fetch_charts(
+        output,
+        cells=cell or (),
+        states=state or (),
+        bbox=bbox,
+        bands=band or (),
+        base_url=base_url,
+        catalogue=catalogue,
+        track=bar,
+        say=print,
+    )
+    print(f"{output}: {summary}")
