@@ -74,7 +74,8 @@ def test_lengths_add_up(rows: list[tuple[str, int | None, list[tuple[float, floa
         assert km(kept) + km(replaced) == pytest.approx(km(given_lines), rel=1e-6)
     hidden = {"a": shapely.union(WEST, EAST), "b": shapely.Polygon(), "c": WEST}
     for row in kept.itertuples():
-        assert shapely.length(shapely.intersection(row.geometry, hidden[row.cell])) < 1e-9
+        # What lies on the border alone is drawn by one of the neighbours only, and stays.
+        assert shapely.length(shapely.intersection(row.geometry, shapely.buffer(hidden[row.cell], -1e-6))) < 1e-9
 
 
 def test_real_cells(data: Path) -> None:

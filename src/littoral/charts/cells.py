@@ -109,7 +109,12 @@ def _files_by_cell(paths: Iterable[str | Path]) -> list[dict[int, ChartFile]]:
         if not path.exists():
             raise InputError(path, "does not exist", "check the path")
         if path.is_dir():
-            files = [file for file in sorted(path.rglob("*")) if file.is_file()]
+            # Hidden folders hold what a fetch that was killed had begun.
+            files = [
+                file
+                for file in sorted(path.rglob("*"))
+                if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
+            ]
             bases = [ChartFile(file) for file in files if file.suffix == ".000"]
             zips = [file for file in files if file.suffix.lower() == ".zip"]
             groups = [_beside(base) for base in bases] + [group for file in zips for group in _in_zip(file)]

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from littoral.geodesy import line_lengths
 
+ON_BORDER_DEG = 1e-7
+"""What is nearer to a border than this lies on it: the unit of coordinates of most cells (COMF 10 000 000), 1 cm."""
+
 
 def cut_to_largest_scale(
     lines: gpd.GeoDataFrame, coverage: gpd.GeoDataFrame
@@ -18,47 +21,106 @@ def cut_to_largest_scale(
 
     The rule is that of the ENC Product Specification 2.0, clause 2.2: data of one navigational purpose do not overlap,
     those of different purposes do. Of two cells the one with the smaller scale denominator stays; where these are
-    equal (or missing), the higher usage band, then the later issue, then the first name.
+    equal (or missing), the higher usage band, then the later issue, then the first name. What lies on the border of
+    the cell that stays is drawn by one of the neighbours only: it gives way only where that cell has the line as well.
 
     Args:
         lines: Coastline with the columns of :data:`COLUMNS`.
         coverage: One row per cell: ``cell``, ``scale``, ``usage_band``, ``issue_date``, and the area where the cell has
-            data (M_COVR with CATCOV 1; may be empty).
+            data (M_COVR with CATCOV 1; may be empty: such a cell cuts no other, and is cut like any).
 
     Returns:
-        What stays and what was replaced, both like ``lines``, LineStrings in its order. No length is lost: of every
-        category, the two sum to what was given.
+        What stays and what was replaced, both like ``lines``, LineStrings in its order and of its direction; vertices
+        are as given, new ones come only where a border is crossed. No length is lost: of every category, the two sum
+        to what was given.
     """
     order = coverage.sort_values(
         ["scale", "usage_band", "issue_date", "cell"], ascending=[True, False, False, True], na_position="last"
     )
     areas = order.geometry.to_numpy()
     tree = shapely.STRtree(areas)
-    geometry = lines.geometry.to_numpy()
-    kept, replaced = geometry.copy(), np.full(len(lines), None, object)
-    rows = pd.Series(np.arange(len(lines))).groupby(lines["cell"].to_numpy()).indices
+    whole, row = shapely.get_parts(lines.geometry.to_numpy(), return_index=True)
+    of_cell = pd.Series(np.arange(len(whole))).groupby(lines["cell"].to_numpy()[row]).indices
+    none = np.empty(0, np.int64)
+    untouched = np.ones(len(whole), bool)
+    pieces, origin, gone = [none.astype(object)], [none], [none.astype(bool)]
     for rank, cell in enumerate(order["cell"]):
-        own = rows.get(cell, np.empty(0, np.int64))
-        before = tree.query(areas[rank], predicate="intersects")
+        own = np.asarray(of_cell.get(cell, none), np.int64)
+        before = np.unique(tree.query(whole[own], predicate="intersects")[1])
         before = before[before < rank]
-        if len(own) and len(before):
-            mask = shapely.union_all(areas[before])
-            shapely.prepare(mask)
-            own = own[shapely.intersects(mask, geometry[own])]
-            kept[own] = shapely.difference(geometry[own], mask)
-            replaced[own] = shapely.intersection(geometry[own], mask)
-    return _lines_only(lines, kept), _lines_only(lines, replaced)
+        if not len(before):
+            continue
+        mask = shapely.union_all(areas[before])
+        shapely.prepare(mask)
+        own = own[shapely.intersects(mask, whole[own])]
+        theirs = np.concatenate([of_cell.get(other, none) for other in order["cell"].iloc[before]])
+        cut, line, inside = _cut(whole[own], mask, whole[theirs])
+        untouched[own] = False
+        pieces.append(cut)
+        origin.append(own[line])
+        gone.append(inside)
+    stays = np.flatnonzero(untouched)
+    parts, part_of, replaced = (
+        np.concatenate([*pieces, whole[stays]]), np.concatenate([*origin, stays]),
+        np.concatenate([*gone, np.zeros(len(stays), bool)]),
+    )  # fmt: skip
+    sequence = np.argsort(part_of, kind="stable")
+    tables = []
+    for chosen in (sequence[~replaced[sequence]], sequence[replaced[sequence]]):
+        table = lines.iloc[row[part_of[chosen]]].reset_index(drop=True)
+        tables.append(table.set_geometry(parts[chosen], crs=lines.crs))
+    return tables[0], tables[1]
 
 
-def _lines_only(lines: gpd.GeoDataFrame, geometry: NDArray[np.object_]) -> gpd.GeoDataFrame:
-    """One row per LineString; points, where a line only touches, are dropped."""
-    parts, row = shapely.get_parts(shapely.line_merge(geometry), return_index=True)
-    # What was cut may be a collection of points and lines.
-    parts, inner = shapely.get_parts(parts, return_index=True)
-    row = row[inner]
-    lineal = (shapely.get_dimensions(parts) == 1) & ~shapely.is_empty(parts)
-    table = lines.iloc[row[lineal]].reset_index(drop=True)
-    return table.set_geometry(parts[lineal], crs=lines.crs)
+def _cut(
+    lines: NDArray[np.object_], mask: shapely.Geometry, theirs: NDArray[np.object_]
+) -> tuple[NDArray[np.object_], NDArray[np.int64], NDArray[np.bool_]]:
+    """Cut LineStrings where they cross the border of ``mask``, an area that holds the lines ``theirs``.
+
+    Returns:
+        Pieces in order along the lines, the line of each, and whether ``mask`` replaces it.
+    """
+    points, line = shapely.get_coordinates(lines, return_index=True)
+    first = np.flatnonzero(line[1:] == line[:-1])
+    border = shapely.boundary(mask)
+    shapely.prepare(border)
+    segments = shapely.linestrings(np.stack([points[first], points[first + 1]], axis=1))
+    crossed = first[shapely.intersects(border, segments)]
+    # Every vertex, and between them the crossings, as a place along the line: vertex before, distance from it.
+    new, which = _crossings(points[crossed], points[crossed + 1], border)
+    vertex = np.concatenate([np.arange(len(points)), crossed[which]])
+    every = np.concatenate([points, new])
+    along = np.hypot(*(every - points[vertex]).T)
+    place = np.lexsort((along, vertex))
+    every, line, vertex = every[place], line[vertex[place]], vertex[place]
+
+    step = np.flatnonzero(line[1:] == line[:-1])
+    middle = (every[step] + every[step + 1]) / 2
+    inside = shapely.contains_xy(mask, middle)
+    spots = shapely.points(middle)
+    edge = np.flatnonzero(np.isin(vertex[step], crossed))
+    edge = edge[shapely.dwithin(spots[edge], border, ON_BORDER_DEG)]
+    inside[edge] = False
+    inside[edge[shapely.STRtree(theirs).query(spots[edge], "dwithin", ON_BORDER_DEG)[0]]] = True
+
+    starts = np.ones(len(step), bool)
+    starts[1:] = (line[step[1:]] != line[step[:-1]]) | (inside[1:] != inside[:-1])
+    piece = np.cumsum(starts) - 1
+    ends = np.append(np.flatnonzero(starts)[1:], len(step)) - 1
+    at, owner = np.concatenate([step, step[ends] + 1]), np.concatenate([piece, piece[ends]])
+    sequence = np.lexsort((at, owner))
+    cut = shapely.linestrings(every[at[sequence]], indices=owner[sequence])
+    return np.asarray(cut, object), line[step[starts]], inside[starts]
+
+
+def _crossings(
+    start: NDArray[np.float64], end: NDArray[np.float64], border: shapely.Geometry
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Where segments meet a border, their own ends left out: points (n, 2) and the segment of each."""
+    met = shapely.intersection(shapely.linestrings(np.stack([start, end], axis=1)), border)
+    points, segment = shapely.get_coordinates(met, return_index=True)
+    new = (points != start[segment]).any(axis=1) & (points != end[segment]).any(axis=1)
+    return points[new], segment[new]
 
 
 def summarise_coast(coast: gpd.GeoDataFrame) -> pd.DataFrame:
