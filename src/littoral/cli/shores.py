@@ -37,9 +37,12 @@ def shoreline(
     ] = None,
     min_area: Annotated[float, typer.Option(help="Leave out islands that are smaller, square metres.")] = 10_000.0,
     min_length: Annotated[float, typer.Option(help="Leave out lines that are shorter, metres.")] = 0.0,
-    cloud_buffer: Annotated[float, typer.Option(help="No shore so near to cloud (band SCL), metres.")] = 100.0,
+    cloud_buffer: Annotated[float, typer.Option(help="No shore so near to cloud, metres.")] = 100.0,
+    cloud_mask: Annotated[
+        Path | None, typer.Option(help="Image on the scene's grid that is not 0 where cloud is, or an SCL.")
+    ] = None,
     sea: Annotated[
-        Path | None, typer.Option(help="Polygons that lie in the sea.", show_default="the largest water")
+        Path | None, typer.Option(help="Polygons or points that lie in the sea.", show_default="the largest water")
     ] = None,
     date: Annotated[
         str | None, typer.Option(help="When the image was taken, YYYY-MM-DD.", show_default="from tags or name")
@@ -56,13 +59,12 @@ def shoreline(
     opened = open_scene(scene, crs=scene_crs, band_names=listed(band_names))
     waters = None if sea is None else read_vector(sea, None)
     rules = Rules(index, threshold, min_area, min_length, cloud_buffer)
-    lines = extract_shoreline(opened, rules, sea=waters, taken=date, track=bar)
+    lines = extract_shoreline(opened, rules, sea=waters, cloud=cloud_mask, taken=date, track=bar)
     write_vector(lines, output, overwrite=overwrite)
     name, level = lines["index"].iloc[0], lines["threshold"].iloc[0]
-    taken = lines["date"].iloc[0]
-    print(
-        f"{output}: {len(lines)} lines, {lines['length_m'].sum() / 1000:.1f} km, by {name} above {level:.3f}, {taken}"
-    )
+    taken = f" on {lines['date'].iloc[0]}" if lines["date"].notna().all() else ", date not known"
+    length = lines["length_m"].sum() / 1000
+    print(f"{output}: {len(lines)} lines, {length:.1f} km, where {name} is {level:.3f}{taken}")
 
 
 @app.command()

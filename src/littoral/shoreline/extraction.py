@@ -1,44 +1,42 @@
 """An image to a shoreline: the water's edge at sub-pixel accuracy.
 
-The index (:mod:`littoral.shoreline.water`) is contoured at its threshold between pixel centres (marching squares,
-Lorensen and Cline 1987, as scikit-image has it). Pixels that touch at a corner are one water, but not one land, in
-finding bodies as in contouring.
+The index (:mod:`littoral.shoreline.water`) is contoured at its threshold (:mod:`littoral.shoreline.threshold`) between
+pixel centres: marching squares, Lorensen and Cline 1987, as scikit-image has it. Pixels that touch at a corner are one
+water, but not one land, in finding bodies (:mod:`littoral.shoreline.bodies`) as in contouring.
 """
 
 from __future__ import annotations
 
 import re
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
-from scipy import ndimage
 from skimage.measure import find_contours
 
 from littoral.errors import InputError
-from littoral.geodesy import line_lengths
-from littoral.imagery import Scene, Window, open_scene, read_windows, select_bands
+from littoral.geodesy import DEGREES, line_lengths, segment_lengths
+from littoral.imagery import Band, Scene, Window, open_scene, read_windows, select_bands
 from littoral.progress import Track, silent
+from littoral.shoreline.bodies import drown_islets, mark_sea, marks_of
+from littoral.shoreline.field import BESIDE_CLOUD, CLEAR, CLOUDY, LEVELS, SEA, Field, spread
 from littoral.shoreline.merging import merge_stretches
-from littoral.shoreline.threshold import LEVELS, Mask, find_threshold, grown, refine, row_strips
+from littoral.shoreline.threshold import find_threshold, refine
 from littoral.shoreline.water import WaterIndex, choose_index
 from littoral.vectors import require_crs
 
-_LESSER_SEA = 0.02
-"""Of the largest body of water: so large must another be that runs off the image, to be sea as well."""
-_WATER = np.ones((3, 3), bool)
-"""Neighbours of a pixel of water; those of land share a side (scipy's default)."""
+SCL_HIDDEN = (0, 1, 3, 8, 9, 10)
+"""Values of Sentinel-2's scene classification where the ground is not seen: no data, defective, cloud shadow, cloud of
+medium and of high probability, cirrus."""
 
-CLOUDY: Mapping[str, tuple[float, ...]] = {"SCL": (0, 1, 3, 8, 9, 10)}
-"""Values of a band that say that the ground is not to be seen: Sentinel-2's scene classification."""
+_FINEST = 2.0**24
+"""Parts of a pixel to which a line's points are rounded: whichever strip of rows they are found in, they are equal."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Rules:
     threshold: float | None = None
     """Of the index; None: the index's own, or Otsu's."""
     min_area_m2: float = 10_000.0
-    """Smaller islands, and waters within the land, are left out."""
+    """Smaller islands are left out."""
     min_length_m: float = 0.0
     """Shorter lines are left out."""
     cloud_buffer_m: float = 100.0
@@ -69,6 +67,7 @@ def extract_shoreline(
     rules: Rules | None = None,
     *,
     sea: gpd.GeoDataFrame | None = None,
+    cloud: Scene | str | Path | None = None,
     taken: str | None = None,
     track: Track = silent,
 ) -> gpd.GeoDataFrame:
@@ -79,64 +78,75 @@ def extract_shoreline(
     pixels, and the image's own edge, never become shore: lines end there.
 
     Args:
-        scene: A scene, or the path to one, with a projected CRS. Its bands are named as Sentinel-2's. An index
-            is a ratio: an offset that the file does not declare falsifies it.
+        scene: A scene, or the path to one. Its bands are named as Sentinel-2's. An index is a ratio: an offset that
+            the file does not declare falsifies it. A band named SCL tells where cloud is.
         rules: What is taken for shore.
-        sea: Polygons that lie in the sea, in any CRS.
+        sea: Polygons or points that lie in the sea, in any CRS.
+        cloud: An image on the scene's grid: Sentinel-2's SCL, or any band that is not 0 where cloud is.
         taken: Date of the image, ``YYYY-MM-DD``; from the file's tags or name where None.
-        track: Shows progress, a step per strip of 512 rows, twice.
+        track: Shows progress, a step per strip of 256 rows.
 
     Returns:
-        One row per line in the scene's CRS, land on its left: ``length_m`` (geodesic), ``scene``, ``date`` (null where
-        not known), ``index``, ``threshold``, ``land_side``.
+        One row per line in the scene's CRS, land on its left, from north to south by where they begin; a ring begins
+        at its northernmost point. Fields: ``length_m`` (geodesic), ``scene``, ``date`` (null where not known),
+        ``index``, ``threshold`` (of the whole scene; Otsu's is then refined from place to place), ``land_side``.
 
     Raises:
-        InputError: bands that the index needs are missing, a CRS in degrees, nothing valid, no water's edge.
+        InputError: bands that the index needs are missing, nothing valid, no water's edge, or what is given besides
+            does not fit.
 
-    Memory: 14 bytes for each pixel of the scene (1.7 GB for 10980 × 10980), and 20 MB for each band of a strip.
+    Memory: 3 bytes for each pixel of the scene, 60 for each of a strip, and 200 for each point of the lines: 0.6 GB
+    for 10980 × 10980 pixels, besides what GDAL keeps of the files (GDAL_CACHEMAX, a twentieth of the machine's memory
+    unless set).
     """
     scene = scene if isinstance(scene, Scene) else open_scene(scene)
     rules = rules or Rules()
-    if not scene.crs.is_projected:
-        raise InputError(scene.name, f"is in degrees ({scene.crs.to_string()})", "reproject it, e.g. to its UTM zone")
+    day = date_of(scene) if taken is None else _checked(taken)
     index = choose_index(rules.index, [band.name for band in scene.bands])
-    given = rules.threshold if rules.threshold is not None else index.threshold
-    with tempfile.TemporaryFile() as file:
-        field = np.memmap(file, np.int16, "w+", shape=(scene.height, scene.width))
-        valid = _measure(scene, index, rules, field, track)
-        threshold = find_threshold(field, valid, scene.name) if given is None else given
-        field -= np.int16(round(threshold * LEVELS))
-        if given is None:
-            refine(scene, index, field, valid, threshold, track)
-        body = _sea((field > 0) & valid, valid, scene, sea)
-        body = _without_islets(body, valid, rules.min_area_m2 / scene.cell_size[0] / scene.cell_size[1])
-        lines = list(_contours(field, body, valid, track))
-    table = gpd.GeoDataFrame(geometry=_placed(lines, scene.transform), crs=scene.crs)
-    table = merge_stretches(table).table
+    hidden = _cloud_bands(scene, cloud)
+    if sea is not None:
+        require_crs(sea, "the sea mask")
+    across_m, down_m = _pixel_size(scene)
+
+    field = _measure(scene, index, track)
+    for source, band in hidden:
+        _hide(field, source, band)
+    if hidden:
+        _keep_away(field, round(rules.cloud_buffer_m / down_m), round(rules.cloud_buffer_m / across_m))
+    if not any(field.clear(rows).any() for rows in field.strips()):
+        raise InputError(scene.name, "has no valid, cloudless pixel", "choose another scene")
+    given = index.threshold if rules.threshold is None else rules.threshold
+    threshold = find_threshold(field, scene.name) if given is None else given
+    np.subtract(field.index, np.int16(round(threshold * LEVELS)), out=field.index)
+    if given is None:
+        refine(scene, index, field, threshold, track)
+    mark_sea(field, scene.transform, None if sea is None else marks_of(sea, scene.crs))
+    drown_islets(field, rules.min_area_m2 / (across_m * down_m))
+
+    lines = _placed(_contours(field, track), scene.transform)
+    table = merge_stretches(gpd.GeoDataFrame(geometry=lines, crs=scene.crs)).table
+    table = gpd.GeoDataFrame(geometry=_in_order(table.geometry.to_numpy()), crs=scene.crs)
     table["length_m"] = line_lengths(table)
     table = table[table["length_m"] >= rules.min_length_m].reset_index(drop=True)
     if table.empty:
+        share = sum(int(np.count_nonzero(field.state[rows] == SEA)) for rows in field.strips()) / field.state.size
         raise InputError(
             scene.name,
-            f"shows no shore: {body.mean():.0%} of it is sea at {index.name} above {threshold:.3f}",
+            f"shows no shore: {share:.0%} of it is sea at {index.name} above {threshold:.3f}",
             "give another --index or --threshold, or a smaller --min-area or --min-length",
         )
-    return table.assign(
-        scene=scene.name,
-        date=taken or date_of(scene),
-        index=index.name,
-        threshold=float(threshold),
-        land_side="left",
-    )[["length_m", "scene", "date", "index", "threshold", "land_side", "geometry"]].astype({"date": "string"})
+    told = {"scene": scene.name, "date": day, "index": index.name, "threshold": float(threshold), "land_side": "left"}
+    return table.assign(**told)[["length_m", *told, "geometry"]].astype({"date": "string"})
 
 
 def date_of(scene: Scene) -> str | None:
-    """When the image was taken, ``YYYY-MM-DD``, by the scene's tags or its name.
+    """When the image was taken, ``YYYY-MM-DD``, by the scene's tags, its name or its files' names.
 
     >>> date_of(Scene("S2B_MSIL2A_20230613T155819_N0509_R097_T17RNJ", (), None, None, 1, 1))
     '2023-06-13'
     """
-    for text in (*(scene.tags.get(tag, "") for tag in ("DATE", "ACQUISITIONDATETIME", "TIFFTAG_DATETIME")), scene.name):
+    tags = [scene.tags.get(tag, "") for tag in ("DATE", "ACQUISITIONDATETIME", "TIFFTAG_DATETIME")]
+    for text in (*tags, scene.name, *(band.path.stem for band in scene.bands)):
         found = re.search(r"(?<!\d)((?:19|20)\d\d)[-:/]?([01]\d)[-:/]?([0-3]\d)(?!\d)", text)
         if found:
             try:
@@ -146,109 +156,90 @@ def date_of(scene: Scene) -> str | None:
     return None
 
 
-def _measure(scene: Scene, index: WaterIndex, rules: Rules, field: NDArray[np.int16], track: Track) -> Mask:
-    """Fill in the index, times 16000; returns which pixels count."""
-    bands = select_bands(scene, index.bands, exact=True)
-    strips = row_strips(scene.height)
-    windows = [Window(rows.start, 0, rows.stop - rows.start, scene.width) for rows in strips]
-    valid = np.zeros(field.shape, bool)
-    read = zip(strips, read_windows(scene, bands, windows), strict=True)
-    for rows, (values, seen) in track(read, len(strips), "measuring water"):
-        plane = index.of(*np.maximum(values, 0).astype(np.float32))
-        field[rows] = np.round(plane * LEVELS)
-        valid[rows] = seen
-    clear = ~_cloud(scene, windows, strips, valid)
-    if rules.cloud_buffer_m and not clear.all():
-        reach = round(rules.cloud_buffer_m / scene.cell_size[0])
-        clear = ~grown(~clear, reach)
-    valid &= clear
-    if not valid.any():
-        raise InputError(scene.name, "has no valid, cloudless pixel", "choose another scene")
-    return valid
+def _checked(taken: str) -> str:
+    try:
+        return date.fromisoformat(taken).isoformat()
+    except ValueError as error:
+        raise InputError(f"the date {taken!r}", "is none", "write it like 2023-06-13") from error
 
 
-def _cloud(scene: Scene, windows: list[Window], strips: list[slice], valid: Mask) -> Mask:
-    cloud = np.zeros(valid.shape, bool)
-    for band in scene.bands:
-        if band.name.upper() in CLOUDY:
-            for rows, (values, seen) in zip(strips, read_windows(scene, [band], windows, raw=True), strict=True):
-                cloud[rows] |= seen & np.isin(values[0], CLOUDY[band.name.upper()])
-    return cloud
+def _cloud_bands(scene: Scene, cloud: Scene | str | Path | None) -> list[tuple[Scene, Band]]:
+    """Bands that say where cloud is: the scene's own SCL, and that of the mask."""
+    found = [(scene, band) for band in scene.bands if _is_scl(band)]
+    if cloud is not None:
+        mask = cloud if isinstance(cloud, Scene) else open_scene(cloud)
+        if (mask.crs, mask.transform, mask.height, mask.width) != (
+            scene.crs,
+            scene.transform,
+            scene.height,
+            scene.width,
+        ):
+            raise InputError(mask.name, f"lies on another grid than {scene.name}", "warp it there, e.g. with gdalwarp")
+        found.append((mask, next(filter(_is_scl, mask.bands), mask.bands[0])))
+    return found
 
 
-def _sea(water: Mask, valid: Mask, scene: Scene, polygons: gpd.GeoDataFrame | None) -> Mask:
-    """The bodies of water that are sea."""
-    label, count = ndimage.label(water, _WATER)
-    if not count:
-        return water
-    size = _sizes(label, count)
-    chosen = np.zeros(count + 1, bool)
-    if polygons is not None:
-        require_crs(polygons, "the sea polygons")
-        for polygon in polygons.geometry.to_crs(scene.crs):
-            for rows, columns, inside in _inside(polygon, scene):
-                chosen[np.unique(label[rows, columns][inside])] = True
-        chosen[0] = False
-        if not chosen.any():
-            raise InputError("the sea polygons", f"touch no water of {scene.name}", "draw them in its sea")
-    else:
-        beyond = ~valid
-        off = np.zeros(count + 1, bool)
-        for edge in (label[0], label[-1], label[:, 0], label[:, -1]):
-            off[edge] = True
-        # Beside missing pixels a body runs off the image, too.
-        off[label[grown(beyond, 1)]] = True
-        chosen = off & (size >= _LESSER_SEA * size.max())
-        chosen[size.argmax()] = True
-        chosen[0] = False
-    return np.asarray(chosen[label])
+def _is_scl(band: Band) -> bool:
+    return re.search(r"(^|_)SCL(_|$)", band.name if band.described else band.path.stem, re.IGNORECASE) is not None
 
 
-def _sizes(label: NDArray[Any], count: int) -> NDArray[np.int64]:
-    """Pixels of each body by its number; of what is none (0), none."""
-    size = np.zeros(count + 1, np.int64)
-    for rows in row_strips(len(label)):
-        size += np.bincount(label[rows].ravel(), minlength=count + 1)
-    size[0] = 0
-    return size
+def _pixel_size(scene: Scene) -> tuple[float, float]:
+    """Width and height in metres on the ground of the pixel in the middle; a CRS may be in degrees, or stretch."""
+    column, row = scene.width / 2, scene.height / 2
+    corners = [scene.transform @ at for at in ((column, row), (column + 1, row), (column, row), (column, row + 1))]
+    places = gpd.GeoSeries.from_xy(*np.transpose(corners), crs=scene.crs).to_crs(DEGREES)
+    across, _, down = segment_lengths(shapely.get_coordinates(places.to_numpy()))
+    return float(across), float(down)
 
 
-def _inside(polygon: shapely.Polygon, scene: Scene) -> Iterator[tuple[slice, slice, Mask]]:
-    """Rows and columns that a polygon spans, a strip at a time, and which of their pixel centres lie in it."""
-    to_pixels = ~scene.transform
-    outline = shapely.transform(polygon, lambda xy: np.column_stack(to_pixels @ (xy[:, 0], xy[:, 1])))
-    left, upper, right, lower = outline.bounds
-    columns = slice(max(int(left), 0), max(min(int(right) + 1, scene.width), 0))
-    shapely.prepare(outline)
-    for strip in row_strips(scene.height):
-        rows = slice(max(int(upper), strip.start), min(int(lower) + 1, strip.stop))
-        if rows.start < rows.stop:
-            y, x = np.mgrid[rows, columns]
-            yield rows, columns, np.asarray(shapely.contains_xy(outline, x + 0.5, y + 0.5))
+def _windows(field: Field) -> list[Window]:
+    return [Window(rows.start, 0, rows.stop - rows.start, field.index.shape[1]) for rows in field.strips()]
 
 
-def _without_islets(sea: Mask, valid: Mask, least_px: float) -> Mask:
-    """The sea with islands drowned that are smaller."""
-    label, count = ndimage.label(~sea & valid)
-    small = _sizes(label, count) < least_px
-    small[0] = False
-    return np.asarray(sea | small[label])
+def _measure(scene: Scene, index: WaterIndex, track: Track) -> Field:
+    """The index of each pixel, and which are there."""
+    field = Field.empty(scene.height, scene.width)
+    read = read_windows(scene, select_bands(scene, index.bands, exact=True), _windows(field))
+    strips = field.strips()
+    for rows, (values, seen) in track(zip(strips, read, strict=True), len(strips), "measuring water"):
+        field.index[rows] = np.round(index.of(*np.maximum(values, 0).astype(np.float32)) * LEVELS)
+        field.state[rows][seen] = CLEAR
+    return field
 
 
-def _contours(field: NDArray[np.int16], sea: Mask, valid: Mask, track: Track) -> Iterator[NDArray[np.float64]]:
+def _hide(field: Field, source: Scene, band: Band) -> None:
+    """Set the state of pixels that are cloudy."""
+    read = read_windows(source, [band], _windows(field), raw=True)
+    for rows, (values, seen) in zip(field.strips(), read, strict=True):
+        cloud = (~seen | np.isin(values[0], SCL_HIDDEN)) if _is_scl(band) else (seen & (values[0] != 0))
+        field.state[rows][cloud & field.clear(rows)] = CLOUDY
+
+
+def _keep_away(field: Field, down: int, across: int) -> None:
+    """Set the state of pixels that have cloud within so many rows and columns."""
+    for rows in field.strips():
+        wide, own = field.around(rows, down)
+        near = spread(field.state[wide] == CLOUDY, down, across)[own]
+        field.state[rows][near & field.clear(rows)] = BESIDE_CLOUD
+
+
+def _contours(field: Field, track: Track) -> Iterator[NDArray[np.float64]]:
     """Lines (points, 2) of row and column between pixel centres, sea on their right; a strip of rows at a time."""
-    strips = row_strips(len(field), overlap=1)
+    strips = field.strips()
     for rows in track(strips, len(strips), "following the water's edge"):
-        above = field[rows].astype(np.float64)
+        # The first row of the next strip is the last of this one, so that lines meet there.
+        wide = slice(rows.start, min(rows.stop + 1, len(field.index)))
+        away = np.maximum(np.abs(field.index[wide].astype(np.float64)), 0.5)
         # What is not what its index says, a pond or an islet, is as far on the other side.
-        height = np.where(sea[rows], 1, -1) * np.maximum(np.abs(above), 0.5)
-        found = find_contours(height, 0.0, fully_connected="high", mask=valid[rows])  # type: ignore[no-untyped-call]
+        height = np.where(field.state[wide] == SEA, away, -away)
+        if min(height.shape) < 2:
+            continue
+        found = find_contours(height, 0.0, fully_connected="high", mask=field.clear(wide))  # type: ignore[no-untyped-call]
         for line in found:
-            line[:, 0] += rows.start
-            yield line
+            yield np.round((line + (rows.start, 0)) * _FINEST) / _FINEST
 
 
-def _placed(lines: list[NDArray[np.float64]], transform: Affine) -> NDArray[np.object_]:
+def _placed(lines: Iterator[NDArray[np.float64]], transform: Affine) -> NDArray[np.object_]:
     """Lines in the CRS."""
     a, b, c, d, e, f = transform[:6]
     out = []
@@ -256,3 +247,19 @@ def _placed(lines: list[NDArray[np.float64]], transform: Affine) -> NDArray[np.o
         row, column = line.T + 0.5
         out.append(shapely.LineString(np.column_stack([a * column + b * row + c, d * column + e * row + f])))
     return np.array(out, object)
+
+
+def _in_order(lines: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Rings begin at their northernmost point, the western one of several; lines are in the order of where they begin.
+
+    >>> ring, line = shapely.from_wkt(["LINESTRING (0 0, 1 0, 0 1, 0 0)", "LINESTRING (5 9, 6 9)"])
+    >>> [line.wkt for line in _in_order(np.array([ring, line]))]
+    ['LINESTRING (5 9, 6 9)', 'LINESTRING (0 1, 0 0, 1 0, 0 1)']
+    """
+    out = np.array(lines, object)
+    for number in np.flatnonzero(shapely.is_closed(lines)):
+        points = shapely.get_coordinates(lines[number])[:-1]
+        points = np.roll(points, -np.lexsort((points[:, 0], -points[:, 1]))[0], axis=0)
+        out[number] = shapely.LineString(np.concatenate([points, points[:1]]))
+    x, y = shapely.get_coordinates(shapely.get_point(out, 0)).T
+    return np.asarray(out[np.lexsort((x, -y))])

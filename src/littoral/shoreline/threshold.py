@@ -1,123 +1,116 @@
-"""Where water begins: a threshold of the index for the whole image, then for each place."""
+"""Where between water and land the line runs: a threshold for the scene, and then one for each of its places."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from littoral.errors import InputError
-from littoral.imagery import Scene, Window, read_windows, select_bands
+from littoral.imagery import Band, Scene, Window, read_windows, select_bands
 from littoral.progress import Track
+from littoral.shoreline.field import CELL_PX, LEVELS, Field, spread
 from littoral.shoreline.water import WaterIndex, otsu
 
-Mask = NDArray[np.bool_]
+Numbers = NDArray[np.float64]
 
-LEVELS = 16_000
-"""The index, less its threshold, is kept in 16 bits: a step moves a line by a thousandth of a pixel or so."""
-STRIP_PX = 512
-"""Rows that are worked on together."""
-_NEAR_PX = 10
+_NEAR_PX = 20
 """Pixels on either side of the water's edge from which Otsu's threshold is taken."""
 _PURE_PX = 2
 """Pixels from the water's edge that tell the local water and land; farther ones are another ground, as dry sand is."""
-_CELL_PX = 16
-"""Side of the cells in which local land and water are averaged."""
 _AROUND_CELLS = 2.0
 """Standard deviation, in cells, of the neighbourhood that counts as local: 320 m at 10 m pixels."""
 _AS_BRIGHT = 0.75
 """Of the land's median in the near infrared: what passes for water and is so bright is ice or surf."""
+_HIGHEST = 32_000
+"""Of the field, in 16 bits."""
 
 
-def row_strips(height: int, overlap: int = 0) -> list[slice]:
-    return [slice(row, min(row + STRIP_PX + overlap, height)) for row in range(0, height, STRIP_PX)]
+def find_threshold(field: Field, name: str) -> float:
+    """Otsu's threshold of all pixels of a scene, and then of those near the water's edge that it gives.
 
-
-def grown(mask: Mask, reach_px: int) -> Mask:
-    """Where a pixel of the mask is at most so many rows and columns away.
-
-    >>> grown(np.array([[True, False, False, False]]), 2).tolist()
-    [[True, True, True, False]]
+    Raises:
+        InputError: the index has one value everywhere.
     """
-    return np.asarray(ndimage.maximum_filter(mask.view(np.uint8), 2 * reach_px + 1, mode="constant").view(bool))
-
-
-def find_threshold(field: NDArray[np.int16], valid: Mask, name: str) -> float:
-    """Otsu's threshold of all pixels, and then of those near the water's edge that it gives."""
     edges = np.linspace(-LEVELS, LEVELS, 1025)
-    first = otsu(_histogram(field, valid, edges), edges)
+    every = sum(np.histogram(field.index[rows][field.clear(rows)], edges)[0] for rows in field.strips())
+    first = otsu(np.asarray(every), edges)
     if first is None:
         raise InputError(name, "has one value everywhere", "check its bands")
-    water = (field > first) & valid
-    land = valid & ~water
-    edge = (water & grown(land, _NEAR_PX)) | (land & grown(water, _NEAR_PX))
-    second = otsu(_histogram(field, edge, edges), edges)
+    near = sum(np.histogram(field.index[rows][edge], edges)[0] for rows, edge in field.shore(_NEAR_PX, int(first)))
+    second = otsu(np.asarray(near), edges)
     return (first if second is None else second) / LEVELS
 
 
-def _histogram(field: NDArray[np.int16], where: Mask, edges: NDArray[np.float64]) -> NDArray[np.int64]:
-    total = np.zeros(len(edges) - 1, np.int64)
-    for rows in row_strips(len(field)):
-        total += np.histogram(field[rows][where[rows]], edges)[0]
-    return total
-
-
-def refine(
-    scene: Scene, index: WaterIndex, field: NDArray[np.int16], valid: Mask, threshold: float, track: Track
-) -> None:
+def refine(scene: Scene, index: WaterIndex, field: Field, threshold: float, track: Track) -> None:
     """Move the zero of the field, in place, to where a pixel is half the water and half the land of its surroundings.
 
     An index is no linear measure of the share of water: half canopy and half sea has another NDWI than half sand and
     half sea. The local threshold is the index of the mean of the two, each averaged next to the edge.
     """
-    water = (field > 0) & valid
-    if "B08" in {band.name for band in scene.bands}:
-        # Ice and surf pass for water in a ratio of bands, but not in the near infrared.
-        water &= _dark(scene, water, valid)
-    land = valid & ~water
-    zones = [water & grown(land, _PURE_PX), land & grown(water, _PURE_PX)]
     bands = select_bands(scene, index.bands, exact=True)
-    cells = (-(-scene.height // _CELL_PX), -(-scene.width // _CELL_PX))
+    infrared = tuple(band for band in scene.bands if band.name == "B08")
+    # Ice and surf pass for water in a ratio of bands, but not in the near infrared.
+    bound = _brightest_water(scene, infrared, field) if infrared else np.inf
+    cells = (-(-field.index.shape[0] // CELL_PX), -(-field.index.shape[1] // CELL_PX))
     sums = np.zeros((2, len(bands) + 1, *cells))
-    strips = row_strips(scene.height)
-    read = read_windows(scene, bands, [Window(rows.start, 0, rows.stop - rows.start, scene.width) for rows in strips])
-    for rows, (values, _) in track(zip(strips, read, strict=True), len(strips), "measuring the shore"):
-        for zone, total in zip(zones, sums, strict=True):
-            inside = zone[rows]
-            for plane, out in zip((*np.maximum(values, 0), np.ones(inside.shape)), total, strict=True):
-                out[rows.start // _CELL_PX : -(-rows.stop // _CELL_PX)] += _in_cells(plane * inside)
-    if not (sums[:, -1].any(axis=(1, 2))).all():
+    strips = field.strips()
+    around = [field.around(rows, _PURE_PX) for rows in strips]
+    read = _read(scene, (*dict.fromkeys((*bands, *infrared)),), [wide for wide, _ in around])
+    for rows, (wide, own), values in track(zip(strips, around, read, strict=True), len(strips), "measuring the shore"):
+        water = field.water(wide)
+        if infrared:
+            water &= values[infrared[0]] < bound
+        land = field.clear(wide) & ~water
+        places = slice(rows.start // CELL_PX, -(-rows.stop // CELL_PX))
+        for total, pure, other in zip(sums, (water, land), (land, water), strict=True):
+            zone = (pure & spread(other, _PURE_PX))[own]
+            for out, band in zip(total, bands, strict=False):
+                out[places] = _in_cells(np.where(zone, values[band][own], 0))
+            total[-1][places] = _in_cells(zone)
+    if not sums[:, -1].any(axis=(1, 2)).all():
         return
     wet, dry = (_local_means(total) for total in sums)
-    half = index.of(*((wet + dry) / 2).astype(np.float32)).astype(np.float64)
+    shift = index.of(*((wet + dry) / 2).astype(np.float32)).astype(np.float64) - threshold
     for rows in strips:
-        shift = _fine(half, rows, scene.width) - threshold
-        field[rows] = np.clip(field[rows] - np.round(shift * LEVELS), -32_000, 32_000)
+        moved = field.index[rows] - np.round(_fine(shift, rows, scene.width) * LEVELS)
+        field.index[rows] = np.clip(moved, -_HIGHEST, _HIGHEST)
 
 
-def _dark(scene: Scene, water: Mask, valid: Mask) -> Mask:
-    """Pixels that are not as bright in the near infrared as land is, if some of the water is (Otsu's method)."""
-    bands = select_bands(scene, ["B08"], exact=True)
-    strips = row_strips(scene.height)
-    plane = np.zeros(water.shape, np.uint16)
-    read = read_windows(scene, bands, [Window(rows.start, 0, rows.stop - rows.start, scene.width) for rows in strips])
-    for rows, (values, _) in zip(strips, read, strict=True):
-        plane[rows] = np.clip(values[0], 0, 65_535)
-    land, wet = plane[valid & ~water], plane[water]
-    edges = np.linspace(0, float(plane.max()) + 1, 1025)
-    bound = otsu(np.histogram(wet, edges)[0], edges) if len(wet) and len(land) else None
-    if bound is None or wet[wet > bound].mean() < _AS_BRIGHT * np.median(land):
-        return np.ones(water.shape, bool)
-    return np.asarray(plane < bound)
+def _read(scene: Scene, bands: Sequence[Band], strips: Sequence[slice]) -> Iterator[dict[Band, NDArray[np.float32]]]:
+    """Bands of strips of rows, not negative."""
+    windows = [Window(rows.start, 0, rows.stop - rows.start, scene.width) for rows in strips]
+    for values, _ in read_windows(scene, bands, windows):
+        yield dict(zip(bands, np.maximum(values, 0).astype(np.float32), strict=True))
 
 
-def _in_cells(plane: NDArray[np.float64]) -> NDArray[np.float64]:
+def _brightest_water(scene: Scene, infrared: tuple[Band, ...], field: Field) -> float:
+    """Otsu's threshold of the water in the near infrared, if what is above it is about as bright as land; or none."""
+    # In steps of half a per cent, whether values are reflectances or ten thousand times that.
+    edges = np.append(0, np.geomspace(1e-4, 1e5, 4096))
+    wet, dry = np.zeros((2, len(edges) - 1), np.int64)
+    for rows, values in zip(field.strips(), _read(scene, infrared, field.strips()), strict=True):
+        water = field.water(rows)
+        wet += np.histogram(values[infrared[0]][water], edges)[0]
+        dry += np.histogram(values[infrared[0]][field.clear(rows) & ~water], edges)[0]
+    bound = otsu(wet, edges) if dry.any() else None
+    if bound is None:
+        return np.inf
+    centres = (edges[:-1] + edges[1:]) / 2
+    above = np.where(centres > bound, wet, 0)
+    usual_land = centres[np.searchsorted(np.cumsum(dry), dry.sum() / 2)]
+    return bound if centres @ above >= _AS_BRIGHT * usual_land * above.sum() else np.inf
+
+
+def _in_cells(plane: NDArray[np.generic]) -> Numbers:
     """Sums over cells of 16 x 16 pixels."""
-    rows = np.add.reduceat(plane, np.arange(0, plane.shape[0], _CELL_PX), axis=0)
-    return np.asarray(np.add.reduceat(rows, np.arange(0, plane.shape[1], _CELL_PX), axis=1))
+    rows = np.add.reduceat(plane, np.arange(0, plane.shape[0], CELL_PX), axis=0, dtype=np.float64)
+    return np.asarray(np.add.reduceat(rows, np.arange(0, plane.shape[1], CELL_PX), axis=1))
 
 
-def _local_means(total: NDArray[np.float64]) -> NDArray[np.float64]:
+def _local_means(total: Numbers) -> Numbers:
     """Means (bands, rows, columns) around each cell, of the nearest cell that has any where there are none around."""
     smooth = np.stack([ndimage.gaussian_filter(plane, _AROUND_CELLS, truncate=4) for plane in total])
     none = smooth[-1] <= 1e-3
@@ -126,19 +119,16 @@ def _local_means(total: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(means[:, nearest[0], nearest[1]])
 
 
-def _fine(cells: NDArray[np.float64], rows: slice, width: int) -> NDArray[np.float64]:
+def _fine(cells: Numbers, rows: slice, width: int) -> Numbers:
     """Rows of pixels from values at the middles of cells, bilinear."""
-    y = (np.arange(rows.start, rows.stop) + 0.5) / _CELL_PX - 0.5
-    x = (np.arange(width) + 0.5) / _CELL_PX - 0.5
-
-    def weights(
-        at: NDArray[np.float64], count: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-        at = np.clip(at, 0, count - 1)
-        low = np.floor(at).astype(np.int64)
-        return low, np.minimum(low + 1, count - 1), at - low
-
-    low, high, part = weights(y, cells.shape[0])
+    low, high, part = _weights(np.arange(rows.start, rows.stop), cells.shape[0])
     strip = cells[low] * (1 - part)[:, None] + cells[high] * part[:, None]
-    low, high, part = weights(x, cells.shape[1])
+    low, high, part = _weights(np.arange(width), cells.shape[1])
     return np.asarray(strip[:, low] * (1 - part) + strip[:, high] * part)
+
+
+def _weights(pixel: NDArray[np.int64], cells: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Numbers]:
+    """The cells on either side of each pixel, and the share of the second."""
+    at = np.clip((pixel + 0.5) / CELL_PX - 0.5, 0, cells - 1)
+    low = np.floor(at).astype(np.int64)
+    return low, np.minimum(low + 1, cells - 1), at - low
