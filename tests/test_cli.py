@@ -155,3 +155,35 @@ def test_rectangles_in_another_crs_and_layer(run: Run, inputs: Path, model: Path
     out = gpd.read_parquet(tmp_path / "c.parquet")
     assert out.crs.to_epsg() == 4326
     assert shapely.equals_exact(out.geometry.to_numpy(), table.geometry.to_numpy(), 1e-12).all()
+
+
+def test_from_an_image_to_a_labelled_line(run: Run, tmp_path: Path, write_scene: Writer) -> None:
+    land = np.zeros((120, 120))
+    land[:, :60] = 1
+    values = np.stack([800 - 100 * land, 300 + 2700 * land]).astype("uint16")
+    scene = write_scene(tmp_path / "S2A_20230613T1558.tif", values, names=("B03", "B08"))
+    code, out, _ = run("shoreline", scene, "-o", tmp_path / "shore.gpkg")
+    assert code == 0
+    assert "1 lines, 1.2 km" in out
+    assert "2023-06-13" in out
+    line = read_vector(tmp_path / "shore.gpkg")
+    write_vector(line.translate(30, 0).to_frame("geometry").assign(CATCOA=[3]), tmp_path / "chart.gpkg")
+    code, out, _ = run("label", tmp_path / "shore.gpkg", tmp_path / "chart.gpkg", "-o", tmp_path / "labelled.gpkg")
+    assert code == 0
+    assert "labelled" in out
+    labelled = read_vector(tmp_path / "labelled.gpkg")
+    assert labelled["CATCOA"].tolist() == [3]
+    code, out, _ = run("rectangles", tmp_path / "labelled.gpkg", "--overlap", "0.5", "-o", tmp_path / "rects.gpkg")
+    assert (code, "1 groups along 1.2 km" in out) == (0, True)
+    code, _, err = run(
+        "rectangles", tmp_path / "labelled.gpkg", "--overlap", "0.5", "--spacing", "9", "-o", tmp_path / "x.gpkg"
+    )
+    assert (code, "two words for one thing" in err) == (2, True)
+
+
+def test_summary_of_charts(run: Run, inputs: Path) -> None:
+    code, out, _ = run("charts", inputs / "US5TEST1.000", "--summary")
+    assert code == 0
+    assert "US5TEST1" in out.splitlines()[-2]
+    code, _, err = run("charts", inputs / "US5TEST1.000")
+    assert (code, "charts has nothing to do" in err) == (2, True)
