@@ -85,6 +85,35 @@ def test_the_newest_of_two_copies(tmp_path: Path) -> None:
     assert find_cells([again.parent])[0].base.path == again
 
 
+def test_updates_in_folders_of_their_own(tmp_path: Path) -> None:
+    """As exchange sets of some offices are laid out: cell / edition / update / file."""
+    first = cell_in(tmp_path / "GB5TEST1" / "1" / "0", "GB5TEST1", agency=540)
+    update = write_update(first.with_suffix(".001"), first, update=1, catcoa={0: 2})
+    second = cell_in(tmp_path / "GB5TEST1" / "2" / "0", "GB5TEST1", agency=540, edition=2)
+    newer = write_update(second.with_suffix(".001"), second, update=1, catcoa={0: 8})
+    for file, edition in ((update, "1"), (newer, "2")):
+        place = tmp_path / "GB5TEST1" / edition / "1"
+        place.mkdir()
+        file.rename(place / file.name)
+    for source in (tmp_path / "GB5TEST1", zipped(tmp_path / "GB5TEST1", tmp_path / "set.zip")):
+        with pytest.warns(LittoralWarning) as said:
+            coast = read_charts(source)
+        assert any("GB5TEST1 is there twice" in str(warning.message) for warning in said)
+        assert coast["CATCOA"].astype(float).fillna(0).tolist() == [8, 0, 3]
+        assert set(coast["edition"] + "/" + coast["update"] + coast["updates"]) == {"2/1applied"}
+
+
+def test_damaged_behind_the_header(tmp_path: Path) -> None:
+    base = cell_in(tmp_path)
+    whole = base.read_bytes()
+    base.write_bytes(whole + b"^" * 50)  # padding, as some producers write it
+    assert codes(base) == [7, None, 3]
+    for tail in (b"garbage that is longer than a leader", b"00000 D     00000   0000" + b"a" * 50):
+        base.write_bytes(whole + tail)
+        with pytest.raises(InputError, match=r"US5TEST1\.000 is damaged"):
+            read_charts(base)
+
+
 def test_truncated_anywhere(tmp_path: Path) -> None:
     base = cell_in(tmp_path)
     write_update(base.with_suffix(".001"), base, update=1, catcoa={0: 1})

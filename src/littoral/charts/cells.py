@@ -12,9 +12,9 @@ import re
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 from littoral.charts.iso8211 import HEAD, Identification, check_whole, identify
 from littoral.errors import InputError, LittoralWarning
@@ -35,6 +35,11 @@ class ChartFile:
     def __str__(self) -> str:
         return str(self.path) if self.member is None else f"{self.path}/{self.member}"
 
+    @property
+    def name(self) -> PurePath:
+        """Its path on the disk or in the zip."""
+        return self.path if self.member is None else PurePosixPath(self.member)
+
     def read(self) -> bytes:
         """The whole file.
 
@@ -48,6 +53,10 @@ class ChartFile:
                 return archive.read(self.member)
         except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
             raise InputError(self, f"cannot be read ({error})", "fetch it again as the office publishes it") from error
+
+
+Found = tuple[ChartFile, list[ChartFile]]
+"""A base cell, and the files that may be its updates, nearest first."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +91,8 @@ class Cell:
 def find_cells(paths: Iterable[str | Path]) -> list[Cell]:
     """Cells among files, zips and, at any depth, in folders, in the order of their names.
 
+    Updates lie beside the base cell or, as in the exchange sets of some offices, elsewhere in the same folder or zip.
+
     A cell that is there more than once, or that was cancelled, is told by a :class:`LittoralWarning`: of several the
     newest is taken, of a cancelled one nothing.
 
@@ -89,8 +100,8 @@ def find_cells(paths: Iterable[str | Path]) -> list[Cell]:
         InputError: a path is not there or holds no cell, a file is not S-57, or an update is missing.
     """
     cells: dict[str, Cell] = {}
-    for siblings in _files_by_cell(paths):
-        cell = _cell(siblings)
+    for base, others in _bases(paths):
+        cell = _cell(base, others)
         if cell is None:
             continue
         known = cells.get(cell.name)
@@ -102,9 +113,9 @@ def find_cells(paths: Iterable[str | Path]) -> list[Cell]:
     return [cells[name] for name in sorted(cells)]
 
 
-def _files_by_cell(paths: Iterable[str | Path]) -> list[dict[int, ChartFile]]:
-    """Files of each cell by their suffix as a number, 0 the base; the same base is taken once."""
-    found: dict[tuple[Path, str | None], dict[int, ChartFile]] = {}
+def _bases(paths: Iterable[str | Path]) -> list[Found]:
+    """Base cells, each once, with the files that may be their updates."""
+    found: dict[tuple[Path, str | None], Found] = {}
     for path in map(Path, paths):
         if not path.exists():
             raise InputError(path, "does not exist", "check the path")
@@ -115,34 +126,44 @@ def _files_by_cell(paths: Iterable[str | Path]) -> list[dict[int, ChartFile]]:
                 for file in sorted(path.rglob("*"))
                 if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path).parts)
             ]
-            bases = [ChartFile(file) for file in files if file.suffix == ".000"]
             zips = [file for file in files if file.suffix.lower() == ".zip"]
-            groups = [_beside(base) for base in bases] + [group for file in zips for group in _in_zip(file)]
-            if not groups:
+            here = _with_updates([ChartFile(file) for file in files])
+            here += [each for file in zips for each in _in_zip(file)]
+            if not here:
                 raise InputError(
                     path, "has no S-57 base cell (.000) in it", "pass a folder that holds .000 files or zips of them"
                 )
         elif path.suffix.lower() == ".zip":
-            groups = _in_zip(path)
-            if not groups:
+            here = _in_zip(path)
+            if not here:
                 raise InputError(path, "has no S-57 base cell (.000) in it", "pass the zip of an ENC")
         elif path.suffix == ".000":
-            groups = [_beside(ChartFile(path))]
+            here = _with_updates([ChartFile(file) for file in sorted(path.parent.glob(f"{glob_safe(path.stem)}.*"))])
         else:
             raise InputError(
                 path,
                 "is not an S-57 base cell",
                 "pass the .000 file (its updates .001, .002, … are found beside it), a folder or a zip",
             )
-        for group in groups:
-            found.setdefault((group[0].path.resolve(), group[0].member), group)
+        for base, others in here:
+            found.setdefault((base.path.resolve(), base.member), (base, others))
     return list(found.values())
 
 
-def _beside(base: ChartFile) -> dict[int, ChartFile]:
-    """A base cell on the disk and what lies beside it with its name."""
-    siblings = base.path.parent.glob(f"{glob_safe(base.path.stem)}.*")
-    return {int(file.suffix[1:]): ChartFile(file) for file in sorted(siblings) if _SUFFIX.fullmatch(file.suffix)}
+def _with_updates(files: Iterable[ChartFile]) -> list[Found]:
+    """The base cells among files; each with its namesakes beside it, then with those that have no base beside them."""
+    places: dict[PurePath, list[ChartFile]] = {}
+    for file in files:
+        if _SUFFIX.fullmatch(file.name.suffix):
+            places.setdefault(file.name.with_suffix(""), []).append(file)
+    bases = {place: file for place, beside in places.items() for file in beside if file.name.suffix == ".000"}
+    astray: dict[str, list[ChartFile]] = {}
+    for place in places.keys() - bases.keys():
+        astray.setdefault(place.name, []).extend(places[place])
+    return [
+        (base, [file for file in places[place] if file is not base] + sorted(astray.get(place.name, []), key=str))
+        for place, base in sorted(bases.items(), key=lambda item: str(item[1]))
+    ]
 
 
 def glob_safe(name: str) -> str:
@@ -154,35 +175,28 @@ def glob_safe(name: str) -> str:
     return re.sub(r"([*?[])", r"[\1]", name)
 
 
-def _in_zip(path: Path) -> list[dict[int, ChartFile]]:
-    """The cells of a zip; zips within it are left alone."""
-    groups: dict[PurePosixPath, dict[int, ChartFile]] = {}
+def _in_zip(path: Path) -> list[Found]:
+    """The base cells of a zip; zips within it are left alone."""
     try:
         with zipfile.ZipFile(path) as archive:
-            for entry in archive.infolist():
-                name = PurePosixPath(entry.filename)
-                if not entry.is_dir() and _SUFFIX.fullmatch(name.suffix) and entry.file_size <= _LARGEST_BYTES:
-                    groups.setdefault(name.with_suffix(""), {})[int(name.suffix[1:])] = ChartFile(path, entry.filename)
+            entries = [entry for entry in archive.infolist() if entry.file_size <= _LARGEST_BYTES]
     except (OSError, zipfile.BadZipFile) as error:
         raise InputError(path, f"is not a whole zip ({error})", "fetch it again") from error
-    return [files for _, files in sorted(groups.items()) if 0 in files]
+    return _with_updates([ChartFile(path, entry.filename) for entry in entries if not entry.is_dir()])
 
 
-def _cell(files: Mapping[int, ChartFile]) -> Cell | None:
-    """The cell of these files; None where it was cancelled."""
-    base = files[0]
-    name = PurePosixPath(base.member).stem if base.member is not None else base.path.stem
+def _cell(base: ChartFile, others: Iterable[ChartFile]) -> Cell | None:
+    """The cell of a base and of those of the other files that are its updates; None where it was cancelled."""
+    name = base.name.stem
     header = _header(base)
     updates: dict[int, ChartFile] = {}
-    for _, file in sorted(files.items()):
-        if file is base:
-            continue
+    for file in others:
         update = _header(file)
         if update.edition == 0:
             _warn(f"{name} was cancelled by {file}, and is left out.")
             return None
         if update.edition == header.edition and update.update > header.update:
-            updates[update.update] = file
+            updates.setdefault(update.update, file)
         elif update.edition > header.edition:
             _warn(f"{file} announces edition {update.edition} of {name}, and {base} is edition {header.edition}.")
     for number in range(header.update + 1, max(updates, default=header.update) + 1):

@@ -65,8 +65,12 @@ def check_whole(data: bytes, subject: object) -> None:
         InputError: not S-57, or the file ends within a record.
     """
     announced = identify(data, subject).records
-    # Each record's first field is its number, its second says what it is.
-    found = sum(data[at + _LEADER + entry :][:4] in (b"FRID", b"VRID") for at, entry in _records(data, subject))
+    try:
+        # Each record's first field is its number, the second says what it is.
+        seconds = (at + _LEADER + entry for at, entry in _records(data, subject))
+        found = sum(data[at : at + 4] in (b"FRID", b"VRID") for at in seconds)
+    except ValueError as error:
+        raise InputError(subject, f"is damaged ({error})", _REMEDY) from error
     if found < announced:
         warnings.warn(
             f"{subject} holds {found} records where its header announces {announced}: it may be cut off; {_REMEDY}.",
@@ -80,15 +84,13 @@ def _records(data: bytes, subject: object) -> Iterator[tuple[int, int]]:
 
     Raises:
         InputError: the file ends within a record.
-        ValueError: this is not ISO 8211.
+        ValueError: what follows is not ISO 8211.
     """
     at = 0
-    while data[at:].strip(_FILL) if len(data) - at < _LEADER else data[at : at + _LEADER].strip(_FILL):
-        leader = data[at : at + _LEADER]
-        if not leader[:5].isdigit():
+    while (leader := data[at : at + _LEADER]).strip(_FILL):
+        size = _size(data, at) if len(leader) == _LEADER else _LEADER
+        if not leader[:5].isdigit() or size < _LEADER:
             raise ValueError(f"no record at byte {at}")
-        whole = len(leader) == _LEADER
-        size = _size(data, at) if whole else _LEADER
         if at + size > len(data):
             what = f"ends at byte {len(data)}, within the record that begins at byte {at}"
             raise InputError(subject, what, _REMEDY)
