@@ -88,7 +88,7 @@ def read_charts(
     unknown = sorted(set(lines["CATCOA"].dropna()) - set(CATCOA))
     if unknown:
         told = ", ".join(map(str, unknown))
-        _warn(f"CATCOA {told} is not in the table of categories: such lines are kept as 'category {unknown[0]}'.")
+        _warn(f"CATCOA {told} is not in the table of categories: such lines are kept, named 'category {unknown[0]}' and so on.")
     lines.attrs["replaced_km"] = {}
     if keep_all_scales:
         return lines
