@@ -88,7 +88,8 @@ def read_charts(
     unknown = sorted(set(lines["CATCOA"].dropna()) - set(CATCOA))
     if unknown:
         told = ", ".join(map(str, unknown))
-        _warn(f"CATCOA {told} is not in the table of categories: such lines are kept, named 'category {unknown[0]}' and so on.")
+        named = f"named 'category {unknown[0]}' and so on"
+        _warn(f"CATCOA {told} is not in the table of categories: such lines are kept, {named}.")
     lines.attrs["replaced_km"] = {}
     if keep_all_scales:
         return lines
