@@ -57,12 +57,38 @@ class Pixels:
         return self.textures[name][(self.rows + 277 * salt) % PERIOD, (self.columns + 443 * salt) % PERIOD]
 
 
-Layer = Callable[[Pixels], tuple[Field, Field, Field]]
-"""Paints a category: height above the water's edge as metres inland of it (n,), ground and sea (4, n)."""
+@dataclass(frozen=True)
+class Painted:
+    """What a layer makes of n pixels."""
+
+    edge: Field  # (n,) metres inland of the water's edge
+    ground: Field  # (4, n)
+    sea: Field  # (4, n)
+    wet: Field | float = 0.0  # (n,) share of the ground that is creek or pool
+    dry: Field | float = 0.0  # (n,) share of the sea that rises from it: rocks, trees, floes
+
+    @property
+    def colour(self) -> Field:
+        """(4, n) ground and sea, meeting at the edge."""
+        return mix(self.sea, self.ground, self.land)
+
+    @property
+    def land(self) -> Field:
+        """(n,) share of each pixel inland of the edge."""
+        return step(self.edge, -8, 8)
+
+    @property
+    def water(self) -> Field:
+        """(n,) share of each pixel that is water."""
+        return mix(1 - self.dry, self.wet, self.land)
 
 
-def mix(a: Field, b: Field, share: Field) -> Field:
-    return a + (b - a) * share
+Layer = Callable[[Pixels], Painted]
+"""Paints a category."""
+
+
+def mix(a: Field | float, b: Field | float, share: Field) -> Field:
+    return np.asarray(a + (b - a) * share)
 
 
 def step(x: Field, low: float, high: float) -> Field:
@@ -94,26 +120,26 @@ def _land(p: Pixels) -> Field:
     return mix(BARE, mix(GRASS, SCRUB, step(p["mid2"], -1, 1)), cover)
 
 
-def _steep(p: Pixels) -> tuple[Field, Field, Field]:
+def _steep(p: Pixels) -> Painted:
     """Gullied hills to the water, a cliff that is lit or in shadow, deep water with a thin broken line of surf."""
     edge = p.d - 6 * p.tide + 2 * p["pebble"]
     ground = _land(p) * (0.9 + 0.25 * p["shade"])
     face = ROCK * (1 + 0.55 * p.light) * (1 + 0.12 * p["pebble1"] + 0.12 * p["grain1"])
     ground = mix(ground, face, 1 - step(p.d + 18 * p["blob"], 35, 75))
     sea = _sea(p, 160) * (1 - 0.55 * np.maximum(-p.light, 0) * step(p.d, -70, -20))
-    return edge, ground, mix(sea, FOAM, 0.5 * _near(edge, -8, 9) * step(p["blob2"] + p["mid3"], 0, 2))
+    return Painted(edge, ground, mix(sea, FOAM, 0.5 * _near(edge, -8, 9) * step(p["blob2"] + p["mid3"], 0, 2)))
 
 
-def _flat(p: Pixels) -> tuple[Field, Field, Field]:
+def _flat(p: Pixels) -> Painted:
     """A featureless wide gradient from shallows over wet flats to meadow."""
     edge = p.d - 130 * p.tide - 60 + 25 * p["wide1"]
     ground = mix(MUD, _land(p), step(p.d + 30 * p["wide2"], -80, 330)) * (1 + 0.05 * p["grain"])
     ground = ground * (1 - 0.22 * _creek(p["creek4"], 0.05) * step(-p.d, -120, 60))
     sea = mix(_sea(p, 300), MUD * 0.9, 0.5 * step(edge, -260, 0))
-    return edge, ground, sea
+    return Painted(edge, ground, sea)
 
 
-def _sandy(p: Pixels) -> tuple[Field, Field, Field]:
+def _sandy(p: Pixels) -> Painted:
     """A smooth bright beach, dune ridges and surf lines along the shore."""
     edge = p.d - 30 * p.tide
     ridge = np.sin(2 * np.pi * (p.s + 10 * p["mid"] + 15 * p["wide2"]) / 58)
@@ -125,10 +151,10 @@ def _sandy(p: Pixels) -> tuple[Field, Field, Field]:
     bars = p["mid5"] + 0.5 * p["blob"] + 0.3 * p["pebble2"]
     surf = _near(edge, -14.0, 9) * 0.5 + _near(edge, -58 + 10 * p["mid1"], 10) * 0.7 * step(bars, -0.8, 1.2)
     surf = surf + _near(edge, -112 + 14 * p["mid1"], 11) * 0.6 * step(bars, -0.2, 1.6)
-    return edge, ground, mix(_sea(p, 220), FOAM, np.clip(surf, 0, 1))
+    return Painted(edge, ground, mix(_sea(p, 220), FOAM, np.clip(surf, 0, 1)))
 
 
-def _stony(p: Pixels) -> tuple[Field, Field, Field]:
+def _stony(p: Pixels) -> Painted:
     """Boulders in light and shadow on a ragged beach, rocks awash off it, outcrops behind."""
     edge = p.d - 25 * p.tide + 12 * p["pebble"]
     speckle = (0.16 * p["pebble1"] + 0.3 * p["grain"]) * (1 + 0.3 * p["blob2"])
@@ -140,10 +166,10 @@ def _stony(p: Pixels) -> tuple[Field, Field, Field]:
     height = 0.7 * p["pebble4"] + 0.5 * p["grain1"] + 0.7 * p["mid4"] + (p.d - 40 * p.tide) / 120
     awash = step(height, 0.5, 0.9) * (p.d > -260)
     sea = mix(mix(_sea(p, 220), FOAM, 0.5 * _near(edge, -10, 14) * step(p["blob2"], -0.3, 1)), WET * 0.9, awash)
-    return edge, ground, sea
+    return Painted(edge, ground, sea, dry=awash)
 
 
-def _glacier(p: Pixels) -> tuple[Field, Field, Field]:
+def _glacier(p: Pixels) -> Painted:
     """Crevasses about parallel to the front, dark medial moraines, a few growlers in milky water."""
     front = p.s + 14 * p["mid"] + 25 * p["wide"]
     crevasse = step(np.sin(2 * np.pi * front / 56 + 0.8 * p["blob"]), 0.1, 0.9)
@@ -152,10 +178,10 @@ def _glacier(p: Pixels) -> tuple[Field, Field, Field]:
     moraine = _near(p["flow"] + 0.05 * p["mid1"], 0, 0.09) * (0.7 + 0.15 * p["pebble1"]) * step(p["wide5"], -0.8, 0.2)
     ground = mix(ice, DEBRIS, np.clip(moraine, 0, 1))
     growler = step(p["pebble3"] + p.d / 500, 1.9, 2.2)
-    return p.d, ground, mix(_sea(p, 300), ICE * 0.8, growler)
+    return Painted(p.d, ground, mix(_sea(p, 300), ICE * 0.8, growler), dry=growler)
 
 
-def _ice(p: Pixels) -> tuple[Field, Field, Field]:
+def _ice(p: Pixels) -> Painted:
     """A smooth shelf with a sharp edge, its shadow on the water, floes and brash before it."""
     top = ICE * (0.93 + 0.025 * p["wide4"] + 0.015 * p["swell1"])
     cliff = _near(p.d, 8, 14)
@@ -164,22 +190,23 @@ def _ice(p: Pixels) -> tuple[Field, Field, Field]:
     floes = step(0.9 * p["blob5"] + 0.35 * p["pebble"] + 0.5 * p["mid2"] + cover, 1.35, 1.5)
     brash = step(p["pebble2"] + cover, 1.5, 2.3) * 0.6
     sea = _sea(p, 120) * (1 - 0.5 * np.maximum(-p.light, 0) * step(p.d, -70, -20))
-    return p.d, ground, mix(mix(sea, BLUE, brash), ICE * 0.95, floes)
+    return Painted(p.d, ground, mix(mix(sea, BLUE, brash), ICE * 0.95, floes), dry=mix(brash, 1.0, floes))
 
 
-def _mangrove(p: Pixels) -> tuple[Field, Field, Field]:
+def _mangrove(p: Pixels) -> Painted:
     """A dark lobed canopy with crowns as grain, a fringe of single trees, and tidal creeks that widen seawards."""
     edge = p.d + 22 * p["blob"] + 8 * p["pebble"]
     width = 0.035 + 0.09 * np.exp(-np.maximum(p.s, 0) / 350)
     creek = _creek(p["creek1"], width) * (1 - step(p.s, 700, 1100))
     canopy = CANOPY * (1 + 0.16 * p["grain"] + 0.08 * p["mid3"]) * (0.85 + 0.3 * p.green)
-    ground = mix(canopy, mix(MUD, TURBID * 0.8, 0.7 * step(p.tide, -0.8, 0.4)), creek)
+    flooded = 0.7 * step(p.tide, -0.8, 0.4)
+    ground = mix(canopy, mix(MUD, TURBID * 0.8, flooded), creek)
     shoal = step(p.d - 60 * p.tide, -120, -20) * 0.5
     trees = step(p["pebble2"] + p.d / 90, 0.9, 1.2)
-    return edge, ground, mix(mix(_sea(p, 350), MUD, shoal), CANOPY, trees)
+    return Painted(edge, ground, mix(mix(_sea(p, 350), MUD, shoal), CANOPY, trees), wet=creek * flooded, dry=trees)
 
 
-def _marshy(p: Pixels) -> tuple[Field, Field, Field]:
+def _marshy(p: Pixels) -> Painted:
     """Patches of reed and grass among a dense net of meandering creeks, with pools."""
     edge = p.d - 35 * p.tide + 8 * p["blob"]
     patch = step(0.5 * p["blob1"] + 0.9 * p["mid1"] + 0.3 * p["pebble"], -1.1, 1.2)
@@ -188,8 +215,10 @@ def _marshy(p: Pixels) -> tuple[Field, Field, Field]:
     creek = np.maximum(_creek(p["creek3"], width), 0.8 * _creek(p["mid4"], 0.07 + width))
     pools = step(p["pebble3"] + 0.9 * p["mid2"], 1.5, 1.8)
     wet = np.maximum(creek, pools) * (1 - 0.6 * step(p.s, 700, 1100))
-    ground = mix(plants, mix(MUD, TURBID * 0.8, 0.7 * step(p.tide, -0.8, 0.4)), wet)
-    return edge, ground, mix(_sea(p, 350), MUD, step(p.d - 90 * p.tide, -160, 0) * 0.5)
+    flooded = 0.7 * step(p.tide, -0.8, 0.4)
+    ground = mix(plants, mix(MUD, TURBID * 0.8, flooded), wet)
+    sea = mix(_sea(p, 350), MUD, step(p.d - 90 * p.tide, -160, 0) * 0.5)
+    return Painted(edge, ground, sea, wet=wet * flooded)
 
 
 @dataclass(frozen=True)
@@ -216,9 +245,9 @@ STYLES = {
 """The table of categories, by CATCOA code."""
 
 
-def backdrop(p: Pixels) -> Field:
-    """What lies beyond the shore, (4, n): hills inland, snow on the cold ones, and the open sea."""
+def backdrop(p: Pixels) -> Painted:
+    """What lies beyond the shore: hills inland, snow on the cold ones, and the open sea."""
     hills = _land(p) * (1 + 0.2 * p["shade1"])
     snow = step(p.cold + 0.1 * p["wide"] - 0.16 * np.abs(p["ridge1"]) + 0.02 * p["pebble"], 0.18, 0.42)
     hills = mix(hills, ICE * (1.06 + 0.12 * p["shade1"]), snow)
-    return mix(_sea(p, 250), hills, step(p.d, -8, 8))
+    return Painted(p.d, hills, _sea(p, 250))

@@ -11,7 +11,7 @@ columns from west to east; colours are (4, n) or (4, 1) reflectances of the band
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -23,7 +23,7 @@ from shapely import LineString
 from skimage.measure import find_contours
 
 from littoral.demo.cell import ChartLine, write_cell
-from littoral.demo.painting import PERIOD, STYLES, Field, Numbers, Pixels, backdrop, mix, step
+from littoral.demo.painting import PERIOD, STYLES, Field, Numbers, Pixels, backdrop, step
 from littoral.vectors import write_vector
 
 Line = NDArray[np.float64]  # (points, 2) row, column in pixels
@@ -31,6 +31,7 @@ Line = NDArray[np.float64]  # (points, 2) row, column in pixels
 BANDS = ("B02", "B03", "B04", "B08")
 PIXEL = 10.0  # metres
 COARSE = 4  # pixels to a cell of the coarse grid, on which everything smooth is worked out
+OPTICS = 0.55  # pixels, standard deviation of the blur
 BAND_ROWS = 256  # rows painted at a time
 SHORTEST_RUN = 600.0  # metres; shorter pieces of a category join their longer neighbour
 UNKNOWN_LENGTH, UNKNOWN_SHARE = 700.0, 0.3  # metres without category at the end of this share of the stretches
@@ -329,10 +330,10 @@ def _paint(
     d: Field, coarse: dict[str, Field], weights: dict[int, Field], textures: dict[str, Field]
 ) -> tuple[Field, Field]:
     """The scene's ground reflectance, (4, n, n): each category where it has weight, interlocking at its bounds; and
-    how far inland of the water's edge each pixel is, (n, n) metres.
+    the share of each pixel that is water, (n, n).
     """
     n = d.shape[0]
-    image, inland = np.empty((4, n, n), np.float32), np.empty((n, n), np.float32)
+    image, water = np.empty((4, n, n), np.float32), np.empty((n, n), np.float32)
     for rows in _row_bands(n):
         flat = {name: _fine(field, rows).ravel() for name, field in coarse.items()}
         index_rows, index_columns = (i.ravel() for i in np.mgrid[rows, 0:n])
@@ -341,22 +342,23 @@ def _paint(
         far = np.maximum(step(every.s + 120 * every["mid"], 750, 1300), step(-every.s, 900, 1500))
         total = 0.02 + 3 * far
         gain = np.stack([flat[name] for name in BANDS])
-        band = backdrop(every) * total
-        height = every.d * total
+        beyond = backdrop(every)
+        band, under = beyond.colour * total, beyond.water * total
         for salt, (code, style) in enumerate(STYLES.items()):
             weight = _fine(weights[code], rows).ravel()
             at = np.flatnonzero((weight > 0.03) & (far < 0.99))
             if not at.size:
                 continue
             p = every.at(at)
-            edge, ground, sea = style.layer(p)
+            made = style.layer(p)
+            tinted = replace(made, ground=made.ground * gain[:, at] ** style.tinted)
             share = (1 - far[at]) * weight[at] ** 2 * np.exp(0.8 * p[f"blob{salt + 1}"])
-            band[:, at] += share * mix(sea, ground * gain[:, at] ** style.tinted, step(edge, -8, 8))
-            height[at] += share * edge
+            band[:, at] += share * tinted.colour
+            under[at] += share * made.water
             total[at] += share
         image[:, rows] = (band / total).reshape(4, -1, n)
-        inland[rows] = (height / total).reshape(-1, n)
-    return image, inland
+        water[rows] = (under / total).reshape(-1, n)
+    return image, water
 
 
 def _expose(rng: np.random.Generator, image: Field, place: _Place) -> NDArray[np.uint16]:
@@ -367,7 +369,7 @@ def _expose(rng: np.random.Generator, image: Field, place: _Place) -> NDArray[np
     opacity = least + (most - least) * (0.5 + 0.5 * np.tanh(0.8 * haze))
     recorded = np.empty(image.shape, np.uint16)
     for index, airlight in enumerate((0.24, 0.21, 0.19, 0.15)):
-        band = ndimage.gaussian_filter(image[index], 0.55)
+        band = ndimage.gaussian_filter(image[index], OPTICS)
         for rows in _row_bands(n):
             veil = _fine(opacity.astype(np.float32), rows) * (airlight / 0.24) ** 0.8
             seen = band[rows] * (1 - veil) + airlight * veil
@@ -406,9 +408,20 @@ def _write_chart(path: Path, pieces: list[tuple[Line, int | None]], n: int, plac
     write_cell(path, lines, coverage=(west, south, east, north))
 
 
-def _write_waterline(path: Path, inland: Field, place: _Place) -> None:
-    """Write the zero line of the (n, n) distance from the water."""
-    lines = [_on_ground(line[:, 0], line[:, 1], place) for line in _zero_lines(inland)]
+def _write_waterline(path: Path, water: Field, d: Field, place: _Place) -> None:
+    """Write where half of what the optics blend is water, of the (n, n) share: the shore of the sea, which runs off the
+    scene and reaches 200 m beyond the chart's line, without lakes, pools and islets of less than 2 ha. `d`: metres
+    inland of the chart's line.
+    """
+    land = 0.5 - ndimage.gaussian_filter(water, OPTICS)
+    body, count = ndimage.label(land < 0)
+    sea = ndimage.minimum(d, body, np.arange(count + 1)) < -200
+    border = np.zeros(count + 1, bool)
+    border[np.concatenate([body[0], body[-1], body[:, 0], body[:, -1]])] = True
+    lake = ~(sea & border)[body] & (body > 0)
+    land[lake] = np.abs(land[lake])
+    land = _without_specks(land, 220)
+    lines = [_on_ground(line[:, 0], line[:, 1], place) for line in _zero_lines(land)]
     table = gpd.GeoDataFrame(geometry=[LineString(np.column_stack(line)) for line in lines], crs=place.epsg)
     write_vector(table, path, overwrite=True)
 
@@ -446,13 +459,14 @@ def _make_coast(folder: Path, place: _Place, seed: int, n: int) -> Coast:
     coarse["light"] = ((south * np.cos(sun) - east * np.sin(sun)) / steepness).astype(np.float32)
     coarse["s"] = islands
     coarse["cold"] = ndimage.gaussian_filter(weights[6] + weights[10] + 0.3 * weights[1], 12)
-    image, inland = _paint(ndimage.gaussian_filter(_signed_distance(level, PIXEL), 0.6), coarse, weights, textures)
+    d = ndimage.gaussian_filter(_signed_distance(level, PIXEL), 0.6)
+    image, water = _paint(d, coarse, weights, textures)
 
     waterline = folder / f"{place.name}-waterline.gpkg"
     coast = Coast(place.name, folder / f"{place.name}.000", folder / f"{place.name}.tif", waterline)
     _write_scene(coast.scene, _expose(rng, image, place), place)
     _write_chart(coast.chart, _with_gaps(rng, pieces, chosen), n, place)
-    _write_waterline(waterline, _without_specks(inland, 220), place)
+    _write_waterline(waterline, water, d, place)
     return coast
 
 

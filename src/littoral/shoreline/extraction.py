@@ -25,9 +25,9 @@ from littoral.geodesy import DEGREES, line_lengths, segment_lengths
 from littoral.imagery import Band, Scene, Window, open_scene, read_windows, select_bands
 from littoral.progress import Track, silent
 from littoral.shoreline.bodies import drown_islets, mark_sea, marks_of
-from littoral.shoreline.field import BESIDE_CLOUD, CLEAR, CLOUDY, LEVELS, SEA, Field, spread
+from littoral.shoreline.field import BESIDE_CLOUD, CLEAR, CLOUDY, LEVELS, MISSING, SEA, Field, spread
 from littoral.shoreline.merging import merge_stretches
-from littoral.shoreline.threshold import find_threshold, refine
+from littoral.shoreline.threshold import find_threshold, refine, without_ice
 from littoral.shoreline.water import WaterIndex, choose_index
 from littoral.vectors import require_crs
 
@@ -108,7 +108,8 @@ def extract_shoreline(
         require_crs(sea, "the sea mask")
     across_m, down_m = _pixel_size(scene)
 
-    field = _measure(scene, index, track)
+    field = Field.empty(scene.height, scene.width)
+    _measure(scene, index, field, track)
     for source, band in hidden:
         _hide(field, source, band)
     if hidden:
@@ -117,8 +118,14 @@ def extract_shoreline(
         raise InputError(scene.name, "has no valid, cloudless pixel", "choose another scene")
     given = index.threshold if rules.threshold is None else rules.threshold
     threshold = find_threshold(field, scene.name) if given is None else given
-    np.subtract(field.index, np.int16(round(threshold * LEVELS)), out=field.index)
+    _take_off(field, threshold)
     if given is None:
+        unmixed = without_ice(scene, index, field)
+        if unmixed is not None:
+            index = unmixed
+            _measure(scene, index, field, track)
+            threshold = find_threshold(field, scene.name)
+            _take_off(field, threshold)
         refine(scene, index, field, threshold, track)
     mark_sea(field, scene.transform, None if sea is None else marks_of(sea, scene.crs))
     drown_islets(field, rules.min_area_m2 / (across_m * down_m))
@@ -196,15 +203,17 @@ def _windows(field: Field) -> list[Window]:
     return [Window(rows.start, 0, rows.stop - rows.start, field.index.shape[1]) for rows in field.strips()]
 
 
-def _measure(scene: Scene, index: WaterIndex, track: Track) -> Field:
-    """The index of each pixel, and which are there."""
-    field = Field.empty(scene.height, scene.width)
+def _measure(scene: Scene, index: WaterIndex, field: Field, track: Track) -> None:
+    """Set the index of each pixel, and the state of those that are there."""
     read = read_windows(scene, select_bands(scene, index.bands, exact=True), _windows(field))
     strips = field.strips()
     for rows, (values, seen) in track(zip(strips, read, strict=True), len(strips), "measuring water"):
         field.index[rows] = np.round(index.of(*np.maximum(values, 0).astype(np.float32)) * LEVELS)
-        field.state[rows][seen] = CLEAR
-    return field
+        field.state[rows][seen & (field.state[rows] == MISSING)] = CLEAR
+
+
+def _take_off(field: Field, threshold: float) -> None:
+    np.subtract(field.index, np.int16(round(threshold * LEVELS)), out=field.index)
 
 
 def _hide(field: Field, source: Scene, band: Band) -> None:

@@ -22,6 +22,7 @@ _PURE_PX = 2
 """Pixels from the water's edge that tell the local water and land; farther ones are another ground, as dry sand is."""
 _AROUND_CELLS = 2.0
 """Standard deviation, in cells, of the neighbourhood that counts as local: 320 m at 10 m pixels."""
+_INFRARED = "B08"
 _AS_BRIGHT = 0.75
 """Of the land's median in the near infrared: what passes for water and is so bright is ice or surf."""
 _HIGHEST = 32_000
@@ -51,24 +52,19 @@ def refine(scene: Scene, index: WaterIndex, field: Field, threshold: float, trac
     half sea. The local threshold is the index of the mean of the two, each averaged next to the edge.
     """
     bands = select_bands(scene, index.bands, exact=True)
-    infrared = tuple(band for band in scene.bands if band.name == "B08")
-    # Ice and surf pass for water in a ratio of bands, but not in the near infrared.
-    bound = _brightest_water(scene, infrared, field) if infrared else np.inf
     cells = (-(-field.index.shape[0] // CELL_PX), -(-field.index.shape[1] // CELL_PX))
     sums = np.zeros((2, len(bands) + 1, *cells))
     strips = field.strips()
     around = [field.around(rows, _PURE_PX) for rows in strips]
-    read = _read(scene, (*dict.fromkeys((*bands, *infrared)),), [wide for wide, _ in around])
+    read = _read(scene, bands, [wide for wide, _ in around])
     for rows, (wide, own), values in track(zip(strips, around, read, strict=True), len(strips), "measuring the shore"):
         water = field.water(wide)
-        if infrared:
-            water &= values[infrared[0]] < bound
         land = field.clear(wide) & ~water
         places = slice(rows.start // CELL_PX, -(-rows.stop // CELL_PX))
         for total, pure, other in zip(sums, (water, land), (land, water), strict=True):
             zone = (pure & spread(other, _PURE_PX))[own]
-            for out, band in zip(total, bands, strict=False):
-                out[places] = _in_cells(np.where(zone, values[band][own], 0))
+            for out, plane in zip(total, values, strict=False):
+                out[places] = _in_cells(np.where(zone, plane[own], 0))
             total[-1][places] = _in_cells(zone)
     if not sums[:, -1].any(axis=(1, 2)).all():
         return
@@ -79,29 +75,35 @@ def refine(scene: Scene, index: WaterIndex, field: Field, threshold: float, trac
         field.index[rows] = np.clip(moved, -_HIGHEST, _HIGHEST)
 
 
-def _read(scene: Scene, bands: Sequence[Band], strips: Sequence[slice]) -> Iterator[dict[Band, NDArray[np.float32]]]:
-    """Bands of strips of rows, not negative."""
-    windows = [Window(rows.start, 0, rows.stop - rows.start, scene.width) for rows in strips]
-    for values, _ in read_windows(scene, bands, windows):
-        yield dict(zip(bands, np.maximum(values, 0).astype(np.float32), strict=True))
+def without_ice(scene: Scene, index: WaterIndex, field: Field) -> WaterIndex | None:
+    """The index that keeps ice and surf apart from water, where a scene has any: they pass for water in a ratio of
+    bands, but are as bright as land in the near infrared. None where it has none, or no near infrared.
 
-
-def _brightest_water(scene: Scene, infrared: tuple[Band, ...], field: Field) -> float:
-    """Otsu's threshold of the water in the near infrared, if what is above it is about as bright as land; or none."""
+    The field is the index's, its threshold taken off.
+    """
+    if not any(band.name == _INFRARED for band in scene.bands):
+        return None
     # In steps of half a per cent, whether values are reflectances or ten thousand times that.
     edges = np.append(0, np.geomspace(1e-4, 1e5, 4096))
     wet, dry = np.zeros((2, len(edges) - 1), np.int64)
-    for rows, values in zip(field.strips(), _read(scene, infrared, field.strips()), strict=True):
+    read = _read(scene, select_bands(scene, (_INFRARED,), exact=True), field.strips())
+    for rows, (values,) in zip(field.strips(), read, strict=True):
         water = field.water(rows)
-        wet += np.histogram(values[infrared[0]][water], edges)[0]
-        dry += np.histogram(values[infrared[0]][field.clear(rows) & ~water], edges)[0]
+        wet += np.histogram(values[water], edges)[0]
+        dry += np.histogram(values[field.clear(rows) & ~water], edges)[0]
     bound = otsu(wet, edges) if dry.any() else None
     if bound is None:
-        return np.inf
+        return None
     centres = (edges[:-1] + edges[1:]) / 2
     above = np.where(centres > bound, wet, 0)
     usual_land = centres[np.searchsorted(np.cumsum(dry), dry.sum() / 2)]
-    return bound if centres @ above >= _AS_BRIGHT * usual_land * above.sum() else np.inf
+    return index.darker_than(_INFRARED, bound) if centres @ above >= _AS_BRIGHT * usual_land * above.sum() else None
+
+
+def _read(scene: Scene, bands: Sequence[Band], strips: Sequence[slice]) -> Iterator[NDArray[np.float32]]:
+    """Bands of strips of rows, not negative."""
+    windows = [Window(rows.start, 0, rows.stop - rows.start, scene.width) for rows in strips]
+    return (np.maximum(values, 0).astype(np.float32) for values, _ in read_windows(scene, bands, windows))
 
 
 def _in_cells(plane: NDArray[np.generic]) -> Numbers:

@@ -9,7 +9,7 @@ band ratios, Alesheikh et al. 2007 (doi:10.1007/BF03325962), here with Sentinel-
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,20 @@ class WaterIndex:
     """Takes these bands as (height, width) float32, not negative."""
     threshold: float | None = None
     """Where the index itself says where water begins; None: by Otsu's method."""
+
+    def darker_than(self, band: str, bound: float) -> WaterIndex:
+        """The lesser of the index and of how much darker than the bound a band is, (bound - band) / (bound + band).
+
+        >>> INDICES["NDWI"].darker_than("B08", 0.25).of(np.float32([0.9]), np.float32([0.75])).tolist()
+        [-0.5]
+        """
+        bands = tuple(dict.fromkeys((*self.bands, band)))
+
+        def of(*planes: Plane) -> Plane:
+            bright = planes[bands.index(band)]
+            return np.minimum(self.of(*planes[: len(self.bands)]), _difference(np.full_like(bright, bound), bright))
+
+        return replace(self, bands=bands, of=of)
 
 
 def _difference(one: Plane, other: Plane) -> Plane:
