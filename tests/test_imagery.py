@@ -27,7 +27,7 @@ RAMP = np.arange(3 * 40 * 50, dtype="uint16").reshape(3, 40, 50)
 
 
 def band(dtype: str, nodata: float | None, scale: float, offset: float) -> Band:
-    return Band("B02", True, Path("x.tif"), 1, dtype, nodata, scale, offset)
+    return Band("B02", True, "x.tif", 1, dtype, nodata, scale, offset)
 
 
 @pytest.mark.parametrize(

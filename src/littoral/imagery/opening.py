@@ -40,7 +40,7 @@ def open_scene(
     """
     files, names = _files(source)
     name = Path(files[0]).stem if len(files) == 1 else Path(files[0]).parent.name
-    opened = [open_file(file) for file in files]
+    opened = [open_file(str(file)) for file in files]
     with ExitStack() as stack:
         datasets = [stack.enter_context(dataset) for dataset in opened]
         first = datasets[0]
@@ -93,14 +93,14 @@ def _files(source: str | Path | Sequence[str | Path] | Mapping[str, str | Path])
     return [path], None
 
 
-def open_file(path: Path) -> Any:
+def open_file(href: str) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            return rasterio.open(path)
+            return rasterio.open(href)
     except (RasterioIOError, RasterioError) as error:
         raise InputError(
-            path, f"is not a raster that can be read ({reason(error)})", "pass a GeoTIFF, COG, VRT or JPEG 2000"
+            href, f"is not a raster that can be read ({reason(error)})", "pass a GeoTIFF, COG, VRT or JPEG 2000"
         ) from error
 
 
@@ -147,7 +147,7 @@ def _band(dataset: Any, index: int, given: str | None, single: bool) -> Band:
     return Band(
         name,
         described,
-        Path(dataset.name),
+        dataset.name,
         index,
         dataset.dtypes[position],
         None if nodata is None else float(nodata),

@@ -30,11 +30,11 @@ def read_windows(
         InputError: a file cannot be read.
     """
     with ExitStack() as stack:
-        datasets = {path: stack.enter_context(open_file(path)) for path in {band.path: None for band in bands}}
+        datasets = {href: stack.enter_context(open_file(href)) for href in {band.href: None for band in bands}}
         for window in windows:
             canvas = Canvas(scene, window, bands, raw)
-            for path, dataset in datasets.items():
-                positions = [position for position, band in enumerate(bands) if band.path == path]
+            for href, dataset in datasets.items():
+                positions = [position for position, band in enumerate(bands) if band.href == href]
                 if canvas.part is not None:
                     stored, valid = read_part(dataset, [bands[position] for position in positions], canvas.part)
                     canvas.put(positions, canvas.part, stored, valid)
@@ -110,7 +110,7 @@ def read_overview(scene: Scene, bands: Sequence[Band], longest_px: int) -> tuple
     planes, valid = [], np.ones(shape, bool)
     whole = RasterioWindow(0, 0, scene.width, scene.height)
     for band in bands:
-        with open_file(band.path) as dataset:
+        with open_file(band.href) as dataset:
             plane, mask = _read_band(dataset, band, stored_as(band), whole, shape)
         planes.append(plane)
         valid &= mask
@@ -138,5 +138,5 @@ def _read_band(
         if MaskFlags.per_dataset in flags or MaskFlags.alpha in flags:
             valid &= dataset.read_masks(band.index, **how) > 0
     except RasterioError as error:
-        raise InputError(band.path, f"could not be read ({reason(error)})", "check that the file is whole") from error
+        raise InputError(band.href, f"could not be read ({reason(error)})", "check that the file is whole") from error
     return stored, valid

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+from typing import Any, Literal
 
 import numpy as np
 from affine import Affine
@@ -25,6 +25,22 @@ _HUGE = 1e30
 """Floats beyond it are some program's nodata (often ±3.4e38), whatever the file says."""
 
 
+Role = Literal["measured", "scene classes", "cloud probability", "cloud"]
+"""What a band's values are: measurements; classes as in Sentinel-2's SCL; percent of cloud; or cloud where not 0."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Pixels on the ground: where they lie and how many there are."""
+
+    transform: Affine
+    """Pixel (column, row) to CRS (x, y); (0, 0) is the outer corner of the upper left pixel."""
+    height: int
+    """Rows."""
+    width: int
+    """Columns."""
+
+
 @dataclass(frozen=True)
 class Band:
     """One band of a scene."""
@@ -33,8 +49,8 @@ class Band:
     """As the file describes it (its first word, where that is a Sentinel-2 name), else B1, B2, … by position."""
     described: bool
     """Whether the name comes from the file or the user; a counted B2 must not pass for Sentinel-2's B02."""
-    path: Path
-    """File that holds it."""
+    href: str
+    """File that holds it: a path, a name of GDAL's (``/vsizip/…``), or a web address without key or signature."""
     index: int
     """Position in that file, from 1."""
     dtype: str
@@ -45,6 +61,17 @@ class Band:
     """Reflectance (or whatever the unit is) = stored x scale + offset; 1 where the file says nothing."""
     offset: float
     """See ``scale``; 0 where the file says nothing."""
+    grid: Grid | None = None
+    """Its file's own pixels, where they are not those of the scene; in the scene's CRS, its axes parallel."""
+    role: Role = "measured"
+    """What its values are; all but measurements are classes of a kind, and never averaged."""
+    access: str = ""
+    """Name of the source that signs its address, "" where anyone may read it."""
+
+    @property
+    def stem(self) -> str:
+        """Name of its file without folder and suffix."""
+        return PurePosixPath(self.href.replace("\\", "/")).stem
 
 
 @dataclass(frozen=True)
@@ -79,6 +106,17 @@ class Scene:
     """Columns."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """What the file says about itself (DATE, SENSOR, …)."""
+    masks: tuple[Band, ...] = ()
+    """Bands that say where clouds are, of a role other than ``measured``."""
+    absent: Mapping[str, str] = field(default_factory=dict)
+    """Bands that the product lists and whose files are not there: name to file. Asking for one is an error."""
+    acquired: str = ""
+    """Date of the image, ``YYYY-MM-DD``; empty where nothing says it."""
+
+    @property
+    def grid(self) -> Grid:
+        """Its pixels."""
+        return Grid(self.transform, self.height, self.width)
 
     @property
     def cell_size(self) -> tuple[float, float]:
@@ -123,7 +161,7 @@ def stored_as(band: Band, raw: bool = False) -> Stored:
     as in the product (beyond 32767, a reflectance of 3.28, they are cut); and DN 0 is nodata, as the product says
     (Special_Values). All else keeps its type and its values.
 
-    >>> band = Band("B02", True, Path("x.tif"), 1, "uint16", None, 1e-4, -0.1)
+    >>> band = Band("B02", True, "x.tif", 1, "uint16", None, 1e-4, -0.1)
     >>> stored_as(band)
     Stored(meaning='reflectance x 10000', add=-1000, dtype='int16', fill=-32768, masked=0)
     >>> stored_as(band, raw=True).add
@@ -208,7 +246,7 @@ def select_bands(scene: Scene, wanted: Sequence[str | int] | None, *, exact: boo
 
 
 def renamed(band: Band, name: str) -> Band:
-    return Band(name, True, band.path, band.index, band.dtype, band.nodata, band.scale, band.offset)
+    return replace(band, name=name, described=True)
 
 
 def _select(scene: Scene, wanted: str, exact: bool) -> Band:

@@ -14,7 +14,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,7 +36,7 @@ _GDAL_CACHE_BYTES = 64 * 2**20
 class _Source:
     """Bands that are read together: those of one file."""
 
-    path: Path
+    href: str
     positions: tuple[int, ...]
     """Of its bands, among the bands asked for."""
     height: int
@@ -163,13 +162,13 @@ def most_held_bytes(scene: Scene, bands: Sequence[Band], height: int, width: int
 
 def _sources(scene: Scene, bands: Sequence[Band]) -> list[_Source]:
     out = []
-    for path in dict.fromkeys(band.path for band in bands):
-        positions = tuple(position for position, band in enumerate(bands) if band.path == path)
-        with open_file(path) as dataset:
+    for href in dict.fromkeys(band.href for band in bands):
+        positions = tuple(position for position, band in enumerate(bands) if band.href == href)
+        with open_file(href) as dataset:
             height, width = dataset.block_shapes[bands[positions[0]].index - 1]
         if width >= scene.width:
             height *= max(1, _LEAST_BLOCK // (height * width))
-        out.append(_Source(path, positions, height, width))
+        out.append(_Source(href, positions, height, width))
     return out
 
 
@@ -218,11 +217,11 @@ def _decoded(blocks: Iterator[_Block], bands: Sequence[Band], workers: int) -> I
             # GDAL's datasets belong to one thread each.
             datasets = own.__dict__.setdefault("datasets", {})
             with rasterio.Env(GDAL_CACHEMAX=_GDAL_CACHE_BYTES):
-                if block.source.path not in datasets:
-                    datasets[block.source.path] = open_file(block.source.path)
-                    opened.append(datasets[block.source.path])
+                if block.source.href not in datasets:
+                    datasets[block.source.href] = open_file(block.source.href)
+                    opened.append(datasets[block.source.href])
                 chosen = [bands[position] for position in block.source.positions]
-                return _Piece(block.source, block.part, *read_part(datasets[block.source.path], chosen, block.part))
+                return _Piece(block.source, block.part, *read_part(datasets[block.source.href], chosen, block.part))
 
         ahead: deque[tuple[_Block, Future[_Piece]]] = deque()
         try:

@@ -153,7 +153,7 @@ def date_of(scene: Scene) -> str | None:
     '2023-06-13'
     """
     tags = [scene.tags.get(tag, "") for tag in ("DATE", "ACQUISITIONDATETIME", "TIFFTAG_DATETIME")]
-    for text in (*tags, scene.name, *(band.path.stem for band in scene.bands)):
+    for text in (*tags, scene.name, *(band.stem for band in scene.bands)):
         found = re.search(r"(?<!\d)((?:19|20)\d\d)[-:/]?([01]\d)[-:/]?([0-3]\d)(?!\d)", text)
         if found:
             try:
@@ -187,7 +187,7 @@ def _cloud_bands(scene: Scene, cloud: Scene | str | Path | None) -> list[tuple[S
 
 
 def _is_scl(band: Band) -> bool:
-    return re.search(r"(^|_)SCL(_|$)", band.name if band.described else band.path.stem, re.IGNORECASE) is not None
+    return re.search(r"(^|_)SCL(_|$)", band.name if band.described else band.stem, re.IGNORECASE) is not None
 
 
 def _pixel_size(scene: Scene) -> tuple[float, float]:
