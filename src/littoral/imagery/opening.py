@@ -38,6 +38,10 @@ def open_scene(
     Raises:
         InputError: nothing there, not a raster, no georeference, bands on different grids, names that do not fit.
     """
+    from littoral.imagery.safe import as_product_says, is_safe, open_safe  # it opens files as this module does
+
+    if isinstance(source, str | Path) and is_safe(source):
+        return open_safe(source)
     files, names = _files(source)
     name = Path(files[0]).stem if len(files) == 1 else Path(files[0]).parent.name
     opened = [open_file(str(file)) for file in files]
@@ -72,6 +76,7 @@ def open_scene(
                     "name each band once, in order",
                 )
             bands = [renamed(band, new) for band, new in zip(bands, band_names, strict=True)]
+        bands = as_product_says(bands)
         return Scene(name, tuple(bands), found_crs, first.transform, first.height, first.width, dict(first.tags()))
 
 
