@@ -189,6 +189,10 @@ def _product_xml(
         + "".join(f'<{one} band_id="{number}">{value:g}</{one}>\n' for number, value in by_id.items())
         + f"</{around}>"
     )
+    options = '<Query_Options completeSingleTile="true"><PRODUCT_FORMAT>SAFE_COMPACT</PRODUCT_FORMAT></Query_Options>'
+    if old:
+        bands = "".join(f"<BAND_NAME>{name.replace('B0', 'B')}</BAND_NAME>" for name in NATIVE_M)
+        options = f"<Query_Options><Band_List>{bands}</Band_List></Query_Options>"
     word = {"L1C": "Level-1C", "L2A": "Level-2A"}[level]
     return f"""<?xml version="1.0" encoding="UTF-8" standalone="no"?>
 <n1:{word}_User_Product xmlns:n1="https://psd-14.sentinel2.eo.esa.int/PSD/User_Product_{word}.xsd">
@@ -204,6 +208,7 @@ def _product_xml(
 <DATATAKE_SENSING_START>{acquired}T11:54:11.024Z</DATATAKE_SENSING_START>
 <SENSING_ORBIT_NUMBER>23</SENSING_ORBIT_NUMBER>
 </Datatake>
+{options}
 <Product_Organisation>
 {lists}
 </Product_Organisation>

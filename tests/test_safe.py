@@ -273,6 +273,38 @@ def test_other_scenes_are_no_products(products: dict[str, Path], tmp_path: Path)
         open_safe(tmp_path / "nothing.SAFE")
 
 
+# Another reader
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+@pytest.mark.parametrize("kind", ["L1C", "L2A", "old"])
+@pytest.mark.parametrize("metres", [10, 20, 60])
+def test_gdal_reads_the_same(products: dict[str, Path], kind: str, metres: int) -> None:
+    (metadata,) = products[kind].glob("*MTD*.xml")
+    with rasterio.open(metadata) as product:
+        (name,) = (name for name in product.subdatasets if f":{metres}m:" in name)
+    path = products[kind] if kind != "old" else min(products[kind].glob("GRANULE/*"))
+    scene = open_safe(path, cell_size=metres)
+    bands = {band.name: band for band in scene.bands}
+    values = stored(scene)
+    compared = set()
+    with rasterio.open(name) as image:
+        assert (image.transform, image.height) == (scene.transform, scene.height)
+        for index, description in zip(image.indexes, image.descriptions, strict=True):
+            word = description.split(",")[0]
+            ours = word if word in ("SCL", "B8A") else f"B{int(word[1:]):02d}" if word[1:].isdigit() else None
+            theirs = image.read(index)[:, : scene.width]
+            if ours in scene.absent:
+                assert not theirs.any()  # the trap: a file that is not there reads as zeros
+            elif ours is not None and (ours != "SCL" or metres == 20):
+                assert (theirs == values[ours]).all()
+                compared.add(ours)
+            if ours in bands and kind != "old":
+                said = image.tags(index)["RADIO_ADD_OFFSET" if kind == "L1C" else "BOA_ADD_OFFSET"]
+                assert float(said) == round(bands[ours].offset / bands[ours].scale)
+    assert compared >= {name for name in NATIVE_M if NATIVE_M[name] == metres} - {*scene.absent, "B10"}
+
+
 # Naming before December 2016
 
 
