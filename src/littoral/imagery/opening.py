@@ -159,18 +159,21 @@ def _crs(dataset: Any, given: str | None) -> CRS:
 def _band(dataset: Any, index: int, given: str | None, single: bool, finest: Grid) -> Band:
     position = index - 1
     description = (dataset.descriptions[position] or "").strip()
-    in_file_name = SENTINEL_NAME.findall(Path(dataset.name).stem)
+    stem = Path(dataset.name).stem
+    in_file_name = SENTINEL_NAME.findall(stem)
+    mask = next((mask for mask in _ROLES if _in_name(mask, stem)), None)
     if given is not None:
         name, described = given, True
     elif description:
         first = description.split()[0]
         name, described = (first if SENTINEL_NAME.fullmatch(first) else description), True
+    elif mask is not None and dataset.count == 1:
+        name, described = mask, True
     elif single and in_file_name:
         number, letter = in_file_name[-1]
         name, described = (f"B{int(number)}A" if letter else f"B{int(number):02d}"), True
     elif single:
-        stem = Path(dataset.name).stem
-        name, described = next((mask for mask in _ROLES if _in_name(mask, stem)), stem), True
+        name, described = stem, True
     else:
         name, described = f"B{index}", False
     nodata = dataset.nodatavals[position]
