@@ -17,7 +17,7 @@ from rasterio.windows import Window as RasterioWindow
 
 from littoral import open_scene
 from littoral.errors import InputError
-from littoral.imagery import REFLECTANCE, Scene, Window, read_windows, stored_as
+from littoral.imagery import REFLECTANCE, Scene, Window, open_scenes, read_windows, stored_as
 from littoral.imagery.safe import as_product_says, is_safe, open_safe
 from littoral.imagery.safe.metadata import read_product, read_tile, scale_and_offset, take_resolution
 from safe_recipe import NATIVE_M, ORIGIN, write_safe, zip_safe
@@ -127,6 +127,11 @@ def test_quantification_of_2015(tmp_path: Path) -> None:
         write_safe(tmp_path, level="L1C", baseline="01.03", offsets=None, quantification=1000, side_m=120)
     )
     assert {(band.scale, band.offset) for band in scene.bands} == {(1e-3, 0.0)}
+    (band,) = (band for band in scene.bands if band.name == "B02")
+    ((values, valid),) = read_windows(scene, [band], [Window(0, 0, 12, 12)])
+    plain = stored(scene)["B02"].astype(int)
+    assert (valid == (plain != 0)).all()
+    assert (values[0][valid] == np.minimum(plain * 10, 32767)[valid]).all()
 
 
 def test_offsets_are_those_of_the_band(tmp_path: Path) -> None:
@@ -151,6 +156,25 @@ def test_zero_is_masked_before_the_offset(products: dict[str, Path]) -> None:
     assert (values[0][valid] == np.minimum(plain - 1000, 32767)[valid]).all()
     assert plain[-1, -1] == 65535
     assert valid[-1, -1]  # saturated is a value
+
+
+def test_bands_under_one_grid(products: dict[str, Path]) -> None:
+    """At 20 m: a pixel of 20 m as it is, that of 60 m under its nine cells."""
+    scene = open_safe(products["L1C"], cell_size=20)
+    names = ["B02", "B05", "B01"]
+    bands = [band for name in names for band in scene.bands if band.name == name]
+    ((values, valid),) = read_windows(scene, bands, [Window(0, 0, 60, 60)])
+    plain = {name: stored(scene)[name].astype(int) for name in names}
+    there = (
+        (plain["B02"].reshape(60, 2, 60, 2) != 0).all(axis=(1, 3))
+        & (plain["B05"] != 0)
+        & (np.kron(plain["B01"], np.ones((3, 3))) != 0)
+    )
+    assert (valid == there).all()
+    assert (values[1][there] == np.minimum(plain["B05"] - 1000, 32767)[there]).all()
+    assert (values[2][there] == np.minimum(np.kron(plain["B01"], np.ones((3, 3))) - 1000, 32767)[there]).all()
+    kept = np.minimum(plain["B02"] - 1000, 32767)
+    assert (values[0][there] == np.floor(kept.reshape(60, 2, 60, 2).mean(axis=(1, 3)) + 0.5)[there]).all()
 
 
 # What is in a product
@@ -212,7 +236,7 @@ def test_cell_sizes(products: dict[str, Path], cell_size: float | None, metres: 
 
 @pytest.mark.parametrize("cell_size", [0, -10, float("nan"), float("inf"), 1201])
 def test_no_cell_sizes(products: dict[str, Path], cell_size: float) -> None:
-    with pytest.raises(InputError, match=r"the cell size .* pass metres"):
+    with pytest.raises(InputError, match=r"the cell size .* (is no size|is larger than the scene)"):
         open_safe(products["L2A"], cell_size=cell_size)
 
 
@@ -267,6 +291,10 @@ def test_other_scenes_are_no_products(products: dict[str, Path], tmp_path: Path)
     picture = next(images(products["L1C"]).glob("*B02.jp2"))
     assert not is_safe(picture)
     assert not is_safe(picture.parent)
+    stray = tmp_path / "stray"
+    (stray / "landsat").mkdir(parents=True)
+    shutil.copyfile(products["L2A"] / "MTD_MSIL2A.xml", stray / "MTD_MSIL2A.xml")
+    assert not is_safe(stray / "landsat")
     assert not is_safe(tmp_path)
     assert not is_safe(tmp_path / "nothing.tif")
     with pytest.raises(InputError, match="does not exist"):
@@ -401,21 +429,20 @@ def test_files_of_another_size_are_refused(broken: Callable[[str], Path]) -> Non
         open_safe(zip_safe(product, product.parent / "p.zip"))
 
 
-def test_files_of_another_place_are_refused(products: dict[str, Path], broken: Callable[[str], Path]) -> None:
-    product, folder = broken("L1C"), products["L1C"].parent
+def test_files_of_another_place_are_refused(broken: Callable[[str], Path]) -> None:
+    product = broken("L1C")
     elsewhere = write_safe(product.parent, level="L1C", tiles=("29UPU",), origin=(ORIGIN[0] + 600, ORIGIN[1]))
     (file,) = images(product).glob("*B03.jp2")
     shutil.copyfile(next(images(elsewhere).glob("*B03.jp2")), file)
     with pytest.raises(InputError, match=r"B03.jp2 has 120 x 120 pixels from 500580, 5900040, and .* 499980"):
         open_safe(product)
-    assert folder.is_dir()
 
 
 def test_file_that_is_no_image(broken: Callable[[str], Path]) -> None:
     product = broken("L2A")
     (file,) = images(product).glob("R20m/*B11*.jp2")
     file.write_bytes(file.read_bytes()[:20])
-    with pytest.raises(InputError, match=r"B11_20m.jp2 is no image that can be read .*: fetch the product again"):
+    with pytest.raises(InputError, match=r"B11_20m.jp2 is not a raster that can be read .*: fetch the product again"):
         open_safe(product)
 
 
@@ -439,13 +466,22 @@ def test_zips_that_do_not_serve(products: dict[str, Path], tmp_path: Path) -> No
     assert open_scene(two / products["L2A"].name).name == products["L2A"].name.removesuffix(".SAFE")
 
 
-def test_folders_too_high_or_too_low(products: dict[str, Path]) -> None:
+def test_folders_too_high_or_too_low(products: dict[str, Path], tmp_path: Path) -> None:
     product = products["L2A"]
     with pytest.raises(InputError, match=r"is the folder above 3 products .*: pass the product itself, "):
-        open_scene(product.parent)
+        open_safe(product.parent)
     for inside in (product / "GRANULE", images(product)):
         with pytest.raises(InputError, match=r"is a folder inside .*\.SAFE: pass the product itself"):
             open_scene(inside)
+    shutil.copytree(product, tmp_path / product.name)
+    assert open_scene(tmp_path).name == product.name.removesuffix(".SAFE")
+    zip_safe(products["L1C"], tmp_path / "a.zip")
+    assert [(scene.tags["LEVEL"], scene.cell_size) for scene in open_scenes(tmp_path, cell_size=20)] == [
+        ("L2A", (20, 20)),
+        ("L1C", (20, 20)),
+    ]
+    with pytest.raises(InputError, match=r"holds 2 scenes \(S2A_MSIL2A_.*, S2A_MSIL1C_.*\): pass one of them"):
+        open_scene(tmp_path)
 
 
 def test_folders_of_other_satellites(tmp_path: Path) -> None:

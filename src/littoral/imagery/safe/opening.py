@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
 import numpy as np
-import rasterio
-from affine import Affine
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from littoral.errors import InputError
-from littoral.imagery.opening import reason
+from littoral.imagery.grids import at_cell_size
+from littoral.imagery.opening import open_file
 from littoral.imagery.safe.metadata import (
     NATIVE_M,
     Granule,
@@ -26,14 +23,20 @@ from littoral.imagery.safe.metadata import (
     scale_and_offset,
     take_resolution,
 )
-from littoral.imagery.safe.places import TILE_XML, Place, belongs_to_product, find_product, is_remote, product_above
+from littoral.imagery.safe.places import (
+    IMAGES,
+    TILE_XML,
+    Place,
+    belongs_to_product,
+    find_product,
+    is_remote,
+    product_above,
+)
 from littoral.imagery.scene import Band, Grid, Role, Scene
 
 _CELL_M = 10.0
-_SUFFIXES = (".jp2", ".tif", ".tiff")
-"""Of images, the product's own first; Sen2Cor also writes GeoTIFF."""
 _NODATA = 0
-"""Of bands. The product's Special_Values say so too, but those of 2015 are wrong; 65535, saturated, is a value."""
+"""Of bands, whatever Special_Values say (some of 2015 name 1, which is a value); saturated pixels, 65535, count."""
 _CLASSI_M = 60
 _CLASSI = {"CLASSI_OPAQUE": 1, "CLASSI_CIRRUS": 2}
 """Layers of MSK_CLASSI that say cloud; the third is snow."""
@@ -43,7 +46,7 @@ def is_safe(path: str | Path) -> bool:
     """Whether a path is for :func:`open_safe`: to be opened, or to be told what to pass instead.
 
     So is a ``.SAFE`` folder under any name, its metadata (MTD_MSIL1C.xml, manifest.safe), a zip or a path that leads
-    into one, and a folder without band files that lies above or inside a product.
+    into one, and a folder without band files that lies inside a product.
     """
     return not is_remote(str(path)) and belongs_to_product(Path(path))
 
@@ -70,15 +73,11 @@ def open_safe(path: str | Path, *, cell_size: float | None = None) -> Scene:
     Memory: a few megabytes of metadata, 100 MB of the largest that are let in.
     """
     metres = _CELL_M if cell_size is None else float(cell_size)
-    if not (np.isfinite(metres) and metres > 0):
-        raise InputError(f"the cell size {cell_size}", "is no size", "pass metres, e.g. 10")
     place, asked = find_product(Path(path))
     product = _product(place)
     granule = _granule(place, product, asked)
     files = place.in_granule(granule.name)
     tile = _tile(place, granule, files)
-    grid = _scene_grid(tile, metres, place)
-
     bands, absent = _bands(place, product, granule, tile, files, metres)
     masks, absent_masks = _masks(place, product, granule, tile, files)
     name = (product.uri or Path(place.root).name).removesuffix(".SAFE")
@@ -91,18 +90,21 @@ def open_safe(path: str | Path, *, cell_size: float | None = None) -> Scene:
         "ORBIT": product.orbit,
         "DATE": product.acquired,
     }
-    return Scene(
+    finest = tile.grids[min(tile.grids)]
+    scene = Scene(
         name if len(product.granules) == 1 else f"{name}_T{granule.tile}",
-        _without_grid(bands, grid),
+        tuple(bands),
         tile.crs,
-        grid.transform,
-        grid.height,
-        grid.width,
+        finest.transform,
+        finest.height,
+        finest.width,
         {tag: value for tag, value in tags.items() if value},
-        _without_grid(masks, grid),
+        tuple(masks),
         {**absent, **absent_masks},
         product.acquired,
     )
+    scene = at_cell_size(scene, metres)
+    return replace(scene, bands=_without_grid(scene.bands, scene.grid), masks=_without_grid(scene.masks, scene.grid))
 
 
 def as_product_says(bands: Sequence[Band]) -> list[Band]:
@@ -152,18 +154,6 @@ def _tile(place: Place, granule: Granule, files: Iterable[PurePosixPath]) -> Til
         folder = place.says(f"GRANULE/{granule.name}")
         raise InputError(folder, "has no metadata of the granule (MTD_TL.xml)", "fetch the product again")
     return read_tile(place.read(str(names[0])), place.says(str(names[0])))
-
-
-def _scene_grid(tile: Tile, metres: float, place: Place) -> Grid:
-    """Cells from the upper left corner on that cover the tile."""
-    finest = tile.grids[min(tile.grids)]
-    pixel = finest.transform
-    across, down = finest.width * pixel.a, finest.height * -pixel.e
-    if metres > max(across, down):
-        raise InputError(f"the cell size {metres:g}", f"is larger than {place.root}", "pass metres, e.g. 10")
-    # The last digits of a division must not add a row.
-    width, height = (int(np.ceil(side / metres - 1e-6)) for side in (across, down))
-    return Grid(Affine(metres, 0, pixel.c, 0, -metres, pixel.f), height, width)
 
 
 def _bands(
@@ -245,7 +235,7 @@ def _listed(granule: Granule) -> dict[str, dict[int, str]]:
 
 def _file(listed: str, files: Sequence[PurePosixPath]) -> PurePosixPath | None:
     """The file of a listed image, by its path; by its name in products before December 2016, which list no path."""
-    names = [listed] if listed.endswith(_SUFFIXES) else [listed + suffix for suffix in _SUFFIXES]
+    names = [listed] if listed.endswith(IMAGES) else [listed + suffix for suffix in IMAGES]
     for name in names:
         for file in files:
             if name in (str(file), file.name):
@@ -261,22 +251,19 @@ def _opened(
     if grid is None:
         raise InputError(path, f"has pixels of {metres} m, and the metadata name none of that size", "fetch it again")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            image = rasterio.open(place.href(str(file)))
-        with image:
+        with open_file(place.href(str(file))) as image:
             size, origin, dtypes = image.shape, image.transform, image.dtypes
-    except RasterioError as error:
-        raise InputError(path, f"is no image that can be read ({reason(error)})", "fetch the product again") from error
+    except InputError as error:
+        raise InputError(path, error.what, "fetch the product again") from error
     corner = np.hypot(origin.c - grid.transform.c, origin.f - grid.transform.f)
     if size != (grid.height, grid.width) or (not origin.is_identity and corner > metres):
-        images = PurePosixPath(*file.parts[: file.parts.index("IMG_DATA") + 1]) if "IMG_DATA" in file.parts else None
+        images = file.parent if "IMG_DATA" in file.parts else PurePosixPath(*file.parts[:2], "IMG_DATA")
         unpack = "" if place.archive is None else "unpack it and "
         raise InputError(
             path,
             f"has {size[1]} x {size[0]} pixels from {origin.c:.0f}, {origin.f:.0f}, and the metadata say "
             f"{grid.width} x {grid.height} from {grid.transform.c:.0f}, {grid.transform.f:.0f}",
-            f"if it was cropped, {unpack}pass the folder of its band files, {place.says(str(images or 'GRANULE'))}",
+            f"if it was cropped, {unpack}pass the folder of its band files, {place.says(str(images))}",
         )
     if max(layers.values()) > len(dtypes):
         raise InputError(path, f"has {len(dtypes)} layers, not {max(layers.values())}", "fetch the product again")

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from littoral.errors import InputError
-from littoral.imagery.opening import SUFFIXES
 
 PRODUCT_XML = re.compile(r"MTD_MSIL\d\w\.xml|S2\w_\w{4}_MTD_SAFL\d\w(_.+)?\.xml", re.IGNORECASE)
 """Name of a product's metadata: since December 2016, and before."""
 TILE_XML = re.compile(r"MTD_TL\.xml|S2\w_\w{4}_MTD_L\d\w_.+\.xml", re.IGNORECASE)
 """Name of a granule's metadata, likewise."""
+IMAGES = (".jp2", ".tif", ".tiff")
+"""Suffixes of images, the product's own first; Sen2Cor also writes GeoTIFF."""
 _MOST_XML_BYTES = 8 * 2**20
 """Of a metadata file; the largest of a real product have a megabyte."""
 _DEEPEST = 4
@@ -78,16 +79,21 @@ _DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
 
 
 def belongs_to_product(path: Path) -> bool:
-    """Whether :func:`find_product` is to find the product, or to say what to pass instead."""
+    """Whether :func:`find_product` is to find the product, or to say what to pass instead.
+
+    Folders of band files are not, wherever they lie.
+    """
     if path.is_file():
         return _is_zip(path) or path.name.casefold() == "manifest.safe" or _is_metadata(path.name)
     if not path.is_dir():
         return _zip_above(path) is not None
-    if _metadata_in(path) is not None or path.suffix.casefold() in (".safe", ".sen3"):
+    if _metadata_in(path) is not None:
         return True
-    if any(file.suffix.casefold() in SUFFIXES for file in path.iterdir()):
+    if any(file.suffix.casefold() in IMAGES for file in path.iterdir()):
         return False
-    return product_above(path) is not None or bool(_products_below(path))
+    above = product_above(path)
+    inside = above is not None and path.absolute().relative_to(above.root).parts[0] == "GRANULE"
+    return inside or path.suffix.casefold() in (".safe", ".sen3")
 
 
 def is_remote(path: str) -> bool:
