@@ -57,7 +57,7 @@ def open_safe(path: str | Path, *, cell_size: float | None = None) -> Scene:
     Of a band that the product lists in several resolutions, the coarsest that is not coarser than the cells is taken,
     else its finest; each keeps its own pixels (:attr:`Band.grid`). Scale and offset are those that the metadata list
     for each band, and 0 is nodata. Bands whose file is missing are in :attr:`Scene.absent`. Only headers are read, and
-    a zip is not unpacked.
+    a zip is not unpacked; where it deflates images, reading their blocks later takes several times as long.
 
     Masks are the finest that are there: of Level-2A the scene classes (SCL) and the probability of cloud, of Level-1C
     opaque cloud and cirrus (MSK_CLASSI, from baseline 04.00 on; the polygons in GML before it are not read).
