@@ -4,6 +4,8 @@ A :class:`Scene` says what there is; :func:`stored_as` decides how values are ke
 function that moves bytes. Values come back as ``(bands, height, width)`` with a mask of ``(height, width)``.
 """
 
+from littoral.imagery.catalogues.items import open_item, open_items
+from littoral.imagery.catalogues.signing import gdal_environment, gdal_name, gdal_options, without_secrets
 from littoral.imagery.grids import at_cell_size
 from littoral.imagery.opening import date_of
 from littoral.imagery.reading import read_overview, read_windows
@@ -41,7 +43,12 @@ __all__ = [
     "cloudy",
     "date_of",
     "dtype_of",
+    "gdal_environment",
+    "gdal_name",
+    "gdal_options",
     "kept_as",
+    "open_item",
+    "open_items",
     "open_scene",
     "open_scenes",
     "read_overview",
@@ -51,4 +58,5 @@ __all__ = [
     "stored_as",
     "stream_windows",
     "valid_values",
+    "without_secrets",
 ]
