@@ -4,7 +4,9 @@ A :class:`Scene` says what there is; :func:`stored_as` decides how values are ke
 function that moves bytes. Values come back as ``(bands, height, width)`` with a mask of ``(height, width)``.
 """
 
+from littoral.imagery.catalogues.fetching import FetchedScenes, fetch_scenes
 from littoral.imagery.catalogues.items import open_item, open_items
+from littoral.imagery.catalogues.searching import search_scenes, write_items
 from littoral.imagery.catalogues.signing import gdal_environment, gdal_name, gdal_options, without_secrets
 from littoral.imagery.grids import at_cell_size
 from littoral.imagery.opening import date_of
@@ -33,6 +35,7 @@ __all__ = [
     "AS_STORED",
     "REFLECTANCE",
     "Band",
+    "FetchedScenes",
     "Grid",
     "Scene",
     "Source",
@@ -43,6 +46,7 @@ __all__ = [
     "cloudy",
     "date_of",
     "dtype_of",
+    "fetch_scenes",
     "gdal_environment",
     "gdal_name",
     "gdal_options",
@@ -54,9 +58,11 @@ __all__ = [
     "read_overview",
     "read_windows",
     "same_scaling",
+    "search_scenes",
     "select_bands",
     "stored_as",
     "stream_windows",
     "valid_values",
     "without_secrets",
+    "write_items",
 ]

@@ -14,6 +14,8 @@ from littoral.errors import InputError
 from littoral.imagery.catalogues.known import KNOWN
 from littoral.imagery.catalogues.signing import without_signature
 
+ITEM = "item.json"
+"""In the folder of a fetched scene: its item, whose files are those beside it."""
 Item = dict[str, Any]
 """A STAC item, its assets' addresses absolute and without signatures."""
 Items = str | Path | Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -37,10 +39,25 @@ def read_items(source: Items, *, patience: Patience = PATIENT) -> list[Item]:
         with open_session() as session:
             document = read_json(session, base, patience=patience)
     else:
-        path = Path(source)
+        path = Path(source) / ITEM if Path(source).is_dir() else Path(source)
         base, named = str(path.absolute()), str(path)
         document = _read_file(path)
     return [located(item, base, named) for item in _items(document, named)]
+
+
+def is_item(source: str) -> bool:
+    """Whether a path or address is that of items, or of a folder that :func:`fetch_scenes` made for one.
+
+    >>> is_item("https://example.org/collections/sentinel-2-l2a/items/S2B_T17RNJ"), is_item("scenes.json")
+    (True, True)
+    >>> is_item("https://example.org/B02.tif")
+    False
+    """
+    if is_web(source):
+        path = urlsplit(source).path
+        return path.endswith((".json", ".geojson")) or path.rstrip("/").rpartition("/")[0].endswith("/items")
+    path = source.lower()
+    return path.endswith((".json", ".geojson")) or (Path(source) / ITEM).is_file()
 
 
 def located(item: Mapping[str, Any], base: str, named: str) -> Item:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -81,7 +80,7 @@ def open_items(items: Items, *, cell_size: float | None = None, patience: Patien
 
 def _scene(item: Item, cell_size: float | None) -> Scene:
     name = str(item["id"])
-    chosen = _in_resolution(item, bands_of(item), cell_size)
+    chosen = assets_for(item, cell_size)
     absent = {asset.name: file for asset in chosen if (file := _missing(item["assets"][asset.key]["href"]))}
     there = [asset for asset in chosen if asset.name not in absent]
     if not any(asset.role == "measured" for asset in there):
@@ -116,10 +115,11 @@ def _scene(item: Item, cell_size: float | None) -> Scene:
     return scene if cell_size is None else at_cell_size(scene, cell_size)
 
 
-def _in_resolution(item: Item, found: Sequence[Asset], cell_size: float | None) -> list[Asset]:
-    """Of each name one asset: as for products, the coarsest that is not coarser than the cells, else the finest."""
+def assets_for(item: Item, cell_size: float | None = None) -> list[Asset]:
+    """The bands and masks of an item, each from one asset: as with products, from the coarsest that is not coarser than
+    the cells, else from the finest."""
     by_name: dict[str, dict[int, Asset]] = {}
-    for asset in found:
+    for asset in bands_of(item):
         by_name.setdefault(asset.name, {}).setdefault(round(asset.metres), asset)
     metres = cell_size or (_CELL_M if kind_of(item) == "sentinel-2" else 0.0)
     return [listed[take_resolution(listed, metres)] for listed in by_name.values()]

@@ -6,7 +6,10 @@ is taken off and put back only when the file is opened.
 
 Environment variables:
     ``CDSE_S3_ACCESS_KEY``, ``CDSE_S3_SECRET_KEY``: S3 keys of the Copernicus Data Space Ecosystem, made at
-    https://eodata-s3keysmanager.dataspace.copernicus.eu. Planetary Computer and Earth Search need none.
+    https://eodata-s3keysmanager.dataspace.copernicus.eu.
+    ``CDSE_TOKEN``: an access token of CDSE, for fetching whole files without keys.
+
+Planetary Computer and Earth Search need none.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ from littoral.imagery.catalogues.known import KNOWN, PUBLIC_BUCKETS
 
 CDSE_ENDPOINT = "https://eodata.dataspace.copernicus.eu"
 _CDSE_REGION = "default"
+_CDSE_KEYS = ("CDSE_S3_ACCESS_KEY", "CDSE_S3_SECRET_KEY")
 _REFRESH = timedelta(minutes=5)
 """Before it expires, a token is replaced: a file that is opened now is read for a while."""
 _REMOTE = re.compile(r"(https?|s3)://|/vsi(curl|s3|gs|az|adls|oss|swift)/")
@@ -133,26 +137,37 @@ def gdal_environment(href: str, access: str = "", *, patience: Patience = PATIEN
     return environment
 
 
-def signed_address(href: str, access: str = "", *, patience: Patience = PATIENT) -> str:
-    """A web address at which a whole file can be fetched now; it may be a secret.
+def signed_address(
+    href: str, access: str = "", *, alternate: str = "", patience: Patience = PATIENT
+) -> tuple[str, dict[str, str]]:
+    """Where a whole file can be fetched now, and the headers to send; both may be secrets.
+
+    Args:
+        href: Of the file.
+        access: Name of the catalogue that signs it.
+        alternate: Its web address, where ``href`` is one of S3.
+        patience: With the service that hands out tokens.
 
     Raises:
-        InputError: keys are needed and not there, or it is not on the web.
+        InputError: keys are needed and not there, or it is in a bucket that is not public.
         DownloadError: no token is handed out.
     """
-    if href.startswith("s3://"):
-        if access == "cdse":
-            return _presigned(href, *_cdse_keys())
-        public = _public(href)
-        if not public:
-            bucket = urlsplit(href).netloc
-            raise InputError(
-                href, "is in a bucket that wants an account", f"copy it with the tools of the bucket {bucket}'s owner"
-            )
-        return public
+    if access == "cdse":
+        bearer = os.environ.get("CDSE_TOKEN")
+        if bearer and alternate and not all(map(os.environ.get, _CDSE_KEYS)):
+            return alternate, {"Authorization": f"Bearer {bearer}"}
+        parts, endpoint = urlsplit(href), urlsplit(CDSE_ENDPOINT)
+        url = f"{endpoint.scheme}://{endpoint.netloc}{quote(f'/{parts.netloc}{parts.path}')}"
+        return presign(url, *_cdse_keys(), _CDSE_REGION, datetime.now(UTC)), {}
     if access and KNOWN[access].tokens:
-        return f"{href}?{_token(href, access, patience)}"
-    return f"{href}{_taken_off.get(href, '')}"
+        return f"{href}?{_token(href, access, patience)}", {}
+    if not href.startswith("s3://"):
+        return f"{href}{_taken_off.get(href, '')}", {}
+    public = _public(href)
+    if not public:
+        remedy = f"copy it with the tools of who owns {urlsplit(href).netloc}, and pass an item that names the copy"
+        raise InputError(href, "is in a bucket that wants an account of yours", remedy)
+    return public, {}
 
 
 def without_signature(href: str) -> str:
@@ -201,16 +216,15 @@ def _public(href: str) -> str:
 
 
 def _cdse_keys() -> tuple[str, str]:
-    names = ("CDSE_S3_ACCESS_KEY", "CDSE_S3_SECRET_KEY")
-    missing = [name for name in names if not os.environ.get(name)]
+    missing = [name for name in _CDSE_KEYS if not os.environ.get(name)]
     if missing:
         raise InputError(
             "The store of the Copernicus Data Space Ecosystem",
             f"wants S3 keys, and {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set",
             "make keys at https://eodata-s3keysmanager.dataspace.copernicus.eu and set the environment variables "
-            f"{names[0]} and {names[1]}",
+            f"{' and '.join(_CDSE_KEYS)}",
         )
-    return os.environ[names[0]], os.environ[names[1]]
+    return os.environ[_CDSE_KEYS[0]], os.environ[_CDSE_KEYS[1]]
 
 
 def _token(href: str, access: str, patience: Patience) -> str:
@@ -238,21 +252,11 @@ def _ask_for_token(source: str, access: str, patience: Patience) -> _Token:
         raise DownloadError(source, "did not hand out a token", f"see whether {access} is at work") from error
 
 
-def _presigned(href: str, access_key: str, secret_key: str, *, now: datetime | None = None) -> str:
-    """An address that hands out an object of S3 for a day, signed with AWS Signature Version 4.
+def presign(url: str, access_key: str, secret_key: str, region: str, now: datetime, *, valid_s: int = 86_400) -> str:
+    """An address of S3 that hands out its object for ``valid_s`` seconds: AWS Signature Version 4.
 
     Source: Amazon S3 API Reference, Authenticating Requests: Using Query Parameters.
     """
-    parts = urlsplit(href)
-    endpoint = urlsplit(CDSE_ENDPOINT)
-    path = quote(f"/{parts.netloc}{parts.path}")
-    return presign(
-        f"{endpoint.scheme}://{endpoint.netloc}{path}", access_key, secret_key, _CDSE_REGION, now or datetime.now(UTC)
-    )
-
-
-def presign(url: str, access_key: str, secret_key: str, region: str, now: datetime, *, valid_s: int = 86_400) -> str:
-    """``url`` with a signature that lets anyone GET it for ``valid_s`` seconds (AWS Signature Version 4, for S3)."""
     parts = urlsplit(url)
     stamp, day = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
     scope = f"{day}/{region}/s3/aws4_request"
