@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,6 +12,8 @@ from littoral.categories import CATCOA, Scheme, read_categories
 
 if TYPE_CHECKING:
     import geopandas as gpd
+
+    from littoral.imagery import Scene
 
 app = typer.Typer(
     help="Says what kind of shore each stretch of coast is, from sea charts and Sentinel-2.",
@@ -31,6 +33,17 @@ SceneArgument = Annotated[
         help="GeoTIFF, COG, VRT or JPEG 2000, by path or web address; a folder with one file per band; a Sentinel-2 "
         "product (.SAFE or .zip); a Landsat product's folder.",
     ),
+]
+AlsoScenes = Annotated[
+    list[str] | None,
+    typer.Option("--also", metavar="SCENE", help="Another scene; may be given again. The SCENE may also hold several."),
+]
+Combining = Annotated[
+    Literal["best", "median"],
+    typer.Option("--combine", help="Of several scenes: the clearest for each rectangle, or the median of all."),
+]
+Near = Annotated[
+    str | None, typer.Option(metavar="DATE", help="Of scenes equally clear the one nearest to it, YYYY-MM-DD.")
 ]
 SceneCrs = Annotated[str | None, typer.Option(help="CRS of a scene that does not say it, e.g. EPSG:32617.")]
 BandNames = Annotated[
@@ -60,3 +73,11 @@ def listed(text: str | None) -> list[str] | None:
 
 def scheme(path: Path | None) -> Scheme:
     return CATCOA if path is None else read_categories(path)
+
+
+def opened_scenes(scene: str, also: list[str] | None, crs: str | None, band_names: str | None) -> list[Scene]:
+    """All the scenes that were given, in that order."""
+    from littoral.imagery import open_scenes
+
+    names = listed(band_names)
+    return [one for source in (scene, *(also or ())) for one in open_scenes(source, crs=crs, band_names=names)]
