@@ -20,7 +20,7 @@ from littoral.errors import InputError
 from littoral.imagery import Scene, Values, same_scaling
 from littoral.tiles.cutting import Tile
 from littoral.tiles.exporting.images import ImageFormat
-from littoral.tiles.labeled import ACCUMULATED, DEFINITION, MAP, STATS, read_json, read_text
+from littoral.tiles.labeled import ACCUMULATED, DEFINITION, MAP, STATS, open_image, read_json, read_text
 from littoral.tiles.specs import TileSpec
 
 MetadataFormat = Literal["Labeled_Tiles", "Imagenet"]
@@ -88,6 +88,12 @@ class Contents:
         """Number of the next tile."""
         self.class_folders = {int(code): str(name) for code, name in made.get("ClassFolders", {}).items()}
         """Imagenet's folder of each class."""
+
+    def images(self) -> list[Path]:
+        """Of the tiles that are there."""
+        lines = read_text(self.folder / MAP).replace("\\", "/").splitlines() if self.old else []
+        labelled = self.kind.metadata_format == "Labeled_Tiles"
+        return [self.folder / (line.split()[0] if labelled else line.strip()) for line in lines if line.strip()]
 
     def image_folder(self, code: int | None) -> str:
         """Where images of a class lie, below the folder.
@@ -215,6 +221,17 @@ class Contents:
             ],
             "Littoral": record,
         }
+
+
+def origin_of(image: Path) -> tuple[object, ...]:
+    """What a tile was cut from: its scene, its class, and the six numbers of its transform.
+
+    Raises:
+        InputError: no image that can be read.
+    """
+    with open_image(image) as opened:
+        tags = opened.tags()
+        return tags.get("SCENE"), tags.get("CLASS"), *opened.transform[:6]
 
 
 def label_xml(image: str, tile: Tile, code: int | None) -> str:

@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -21,11 +21,11 @@ from littoral.imagery import Scene, kept_as, open_scene, select_bands
 from littoral.progress import Track, silent
 from littoral.tiles.combining import Merging, cut_planned, plan_scenes
 from littoral.tiles.cutting import CLASSIFIED, Tile
-from littoral.tiles.exporting.contents import Contents, Kind, MetadataFormat, label_xml, measured
+from littoral.tiles.exporting.contents import Contents, Kind, MetadataFormat, label_xml, measured, origin_of
 from littoral.tiles.exporting.images import Encoder, ImageFormat
 from littoral.tiles.exporting.inputs import Extent, Labelled, extent_of, labelled_rows, mask_of
 from littoral.tiles.exporting.staging import Stage, locked
-from littoral.tiles.labeled import MAP, read_origins
+from littoral.tiles.labeled import MAP
 from littoral.tiles.planning import Placed, Plan
 from littoral.tiles.specs import Combine, Crop, Layout, Space, TileSpec
 
@@ -156,8 +156,12 @@ def export_tiles(
     _must_be_folder(out, per_category)
     listed = [scenes] if isinstance(scenes, Scene | str | Path) else list(scenes)
     opened = [scene if isinstance(scene, Scene) else open_scene(scene) for scene in listed]
-    if placement not in get_args(WherePlaced):
-        raise InputError(f"placement {placement!r}", "is not known", f"choose {', '.join(get_args(WherePlaced))}")
+    for name, word, known in (
+        ("placement", placement, get_args(WherePlaced)),
+        ("metadata format", metadata_format, get_args(MetadataFormat)),
+    ):
+        if word not in known:
+            raise InputError(f"{name} {word!r}", "is not known", f"choose {', '.join(known)}")
     if start_index < 0:
         raise InputError(f"start index {start_index}", "is negative", "pass 0 or more")
     width, height = _pair(tile_size)
@@ -179,7 +183,7 @@ def export_tiles(
     rows = labelled_rows(rectangles, class_field, categories, min_purity=min_purity, buffer_radius=buffer_radius)
     layouts = [
         Layout(
-            steps if placement == "grid" else None,
+            steps,
             rotation_angle,
             only_with_features,
             min_overlap,
@@ -188,6 +192,8 @@ def export_tiles(
         )
         for scene in opened
     ]
+    if placement != "grid":
+        layouts = [replace(layout, stride_px=None) for layout in layouts]
     if not only_with_features and (metadata_format == "Imagenet" or per_category):
         raise InputError(
             "tiles without features",
@@ -261,7 +267,7 @@ class _Export:
 
     def _not_there(self, folders: Mapping[str, Contents]) -> list[int]:
         """Numbers of the planned tiles that no earlier export left in their folder."""
-        there = {name: read_origins(one.folder) if one.old else set() for name, one in folders.items()}
+        there = {name: {origin_of(image) for image in one.images()} for name, one in folders.items()}
         if not any(there.values()):
             return list(range(len(self.plan.tiles)))
         return [
@@ -286,14 +292,17 @@ class _Export:
                 following[note["folder"]] += 1
         ahead: deque[Future[dict[str, Any]]] = deque()
         with ThreadPoolExecutor(_WRITERS) as pool:
-            for tile in track(cut_planned(self.plan, numbers), len(numbers), "cutting tiles"):
-                name = self._folder(self._code(tile.number))
-                ahead.append(pool.submit(self._write, stage.tiles, name, folders[name], following[name], tile))
-                following[name] += tile.status == CLASSIFIED
-                if len(ahead) > _AHEAD:
-                    stage.note(ahead.popleft().result())
-            while ahead:
-                stage.note(ahead.popleft().result())
+            try:
+                for tile in track(cut_planned(self.plan, numbers), len(numbers), "cutting tiles"):
+                    name = self._folder(self._code(tile.number))
+                    ahead.append(pool.submit(self._write, stage.tiles, name, folders[name], following[name], tile))
+                    following[name] += tile.status == CLASSIFIED
+                    if len(ahead) > _AHEAD:
+                        _note_next(stage, ahead)
+            finally:
+                # If cutting was broken off, what had been cut is not lost.
+                while ahead:
+                    _note_next(stage, ahead)
 
     def _write(self, place: Path, name: str, contents: Contents, index: int, tile: Tile) -> dict[str, Any]:
         """Write the files of a tile; returns what to note of it."""
@@ -365,6 +374,15 @@ class _Export:
             "image format": [self.kind.image_format, self.encoder.world_file],
             "folders": {name: contents.start for name, contents in folders.items()},
         }
+
+
+def _note_next(stage: Stage, ahead: deque[Future[dict[str, Any]]]) -> None:
+    """Note the tile that is next; if it could not be written, none after it is noted either."""
+    try:
+        stage.note(ahead.popleft().result())
+    except BaseException:
+        ahead.clear()
+        raise
 
 
 def _files(scene: Scene) -> Iterator[tuple[str, int, int]]:
