@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from littoral.errors import InputError
 from littoral.imagery.grids import at_cell_size
 from littoral.imagery.landsat import is_landsat, open_landsat
 from littoral.imagery.opening import open_file, open_files
+from littoral.imagery.safe import as_product_says, is_safe, open_safe
 from littoral.imagery.scene import Scene
 
 Source = str | Path | Sequence[str | Path] | Mapping[str, str | Path]
@@ -27,7 +29,8 @@ def open_scene(
 
     Args:
         source: A GeoTIFF, COG, VRT or JPEG 2000, by path or web address; a folder with one file per band; a Landsat
-            product's folder; a list of files; or a mapping from band names to files. Bands may differ in pixel size.
+            product's folder; a Sentinel-2 product (:func:`littoral.imagery.safe.open_safe`); a list of files; or a
+            mapping from band names to files. Bands may differ in pixel size.
         crs: Coordinate reference system (``EPSG:32617``) of a scene that does not say it.
         band_names: Names for the bands in order, where the file has none or other ones.
         cell_size: Side of the scene's cells in units of its CRS; None: that of the finest band. A cell's value is the
@@ -62,25 +65,29 @@ def open_scenes(
     elif not isinstance(source, str | Path):
         scenes = [open_files([str(path) for path in source], crs=crs, band_names=band_names)]
     else:
-        scenes = _open_path(str(source), crs, band_names)
+        scenes = _open_path(str(source), crs, band_names, cell_size)
+    scenes = [replace(scene, bands=tuple(as_product_says(scene.bands))) for scene in scenes]
     return scenes if cell_size is None else [at_cell_size(scene, cell_size) for scene in scenes]
 
 
-def _open_path(source: str, crs: str | None, band_names: Sequence[str] | None) -> list[Scene]:
+def _open_path(source: str, crs: str | None, band_names: Sequence[str] | None, cell_size: float | None) -> list[Scene]:
     path = Path(source)
     if "://" in source or source.startswith("/vsi"):
         return [open_files([source], crs=crs, band_names=band_names)]
+    if is_safe(path) or is_landsat(path):
+        for option, given in (("--scene-crs", crs), ("--band-names", band_names)):
+            if given is not None:
+                raise InputError(path, f"is a product, which says itself what {option} would", f"leave {option} away")
+        return [open_safe(path, cell_size=cell_size) if is_safe(path) else open_landsat(path)]
     if not path.exists():
         raise InputError(path, "does not exist", "check the path to the scene")
-    if is_landsat(path):
-        return [open_landsat(path)]
     if not path.is_dir():
         return [open_files([source], crs=crs, band_names=band_names)]
     files = sorted(str(file) for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
     if not files:
-        inside = [scene for folder in sorted(path.iterdir()) if is_landsat(folder) for scene in [open_landsat(folder)]]
+        inside = [folder for folder in sorted(path.iterdir()) if is_landsat(folder) or is_safe(folder)]
         if inside:
-            return inside
+            return [scene for folder in inside for scene in _open_path(str(folder), crs, band_names, cell_size)]
         raise InputError(path, f"has no band files ({', '.join(SUFFIXES)}) in it", "pass the folder that holds them")
     if _one_place(files):
         return [open_files(files, crs=crs, band_names=band_names)]
