@@ -45,7 +45,7 @@ def classify(
     from littoral.package import read_package
     from littoral.tiles import Merging
 
-    check_output(output, overwrite, DRIVERS)
+    check_output(output, overwrite, DRIVERS, inputs=(rectangles, model))
     package = read_package(model)
     opened = opened_scenes(scene, also, scene_crs, band_names)
     table = classify_objects(
@@ -83,6 +83,7 @@ def report(
     from littoral.imagery import open_scene
     from littoral.report import write_report
 
+    check_output(output, overwrite, inputs=(classified, model))
     opened = None if scene is None else open_scene(scene, crs=scene_crs, band_names=listed(band_names))
     write_report(
         classified,

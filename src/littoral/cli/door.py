@@ -12,6 +12,7 @@ from littoral.categories import CATCOA, Scheme, read_categories
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    import pandas as pd
 
     from littoral.imagery import Scene
 
@@ -63,8 +64,33 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
 
 def tell_renamed(table: gpd.GeoDataFrame) -> None:
-    for old, new in table.attrs["renamed"].items():
-        print(f"the input's field {old} is kept as {new}")
+    renamed = table.attrs["renamed"]
+    if renamed:
+        word, verb = ("field", "is") if len(renamed) == 1 else ("fields", "are")
+        print(f"the input's {word} {', '.join(renamed)} {verb} kept as {', '.join(renamed.values())}")
+
+
+def tell_kilometres(km: pd.Series[float]) -> None:
+    """A line for each, with its share of all."""
+    total = max(km.sum(), 1e-9)
+    for name, length in km.items():
+        print(f"  {name!s:<22}{length:>10.1f} km {share_of(length / total):>6}")
+
+
+def share_of(part: float) -> str:
+    """
+    >>> share_of(0.5), share_of(0.0001), share_of(0.0)
+    ('50.0%', '<0.1%', '0.0%')
+    """
+    return "<0.1%" if 0 < part < 0.0005 else f"{part:.1%}"
+
+
+def counted(number: int, word: str) -> str:
+    """
+    >>> counted(1, "line"), counted(2, "line")
+    ('1 line', '2 lines')
+    """
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def listed(text: str | None) -> list[str] | None:
