@@ -204,7 +204,7 @@ def test_choice_of_the_index(bands: list[str], auto: str) -> None:
     assert choose_index("auto", bands).name == auto
     for name, index in INDICES.items():
         if set(index.bands) <= set(bands):
-            assert choose_index(name, bands) is index
+            assert choose_index(name, bands) == index
         else:
             with pytest.raises(InputError, match=r"has the bands .*, not"):
                 choose_index(name, bands)

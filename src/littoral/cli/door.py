@@ -25,7 +25,12 @@ app = typer.Typer(
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
 Layer = Annotated[str | None, typer.Option(help="Layer of the vector file; needed where it has several.")]
 SceneArgument = Annotated[
-    Path, typer.Argument(help="GeoTIFF, COG, VRT or JPEG 2000 with all bands, or a folder with one file per band.")
+    str,
+    typer.Argument(
+        metavar="SCENE",
+        help="GeoTIFF, COG, VRT or JPEG 2000, by path or web address; a folder with one file per band; a Sentinel-2 "
+        "product (.SAFE or .zip); a Landsat product's folder.",
+    ),
 ]
 SceneCrs = Annotated[str | None, typer.Option(help="CRS of a scene that does not say it, e.g. EPSG:32617.")]
 BandNames = Annotated[

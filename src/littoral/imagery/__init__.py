@@ -4,7 +4,8 @@ A :class:`Scene` says what there is; :func:`stored_as` decides how values are ke
 function that moves bytes. Values come back as ``(bands, height, width)`` with a mask of ``(height, width)``.
 """
 
-from littoral.imagery.opening import open_scene
+from littoral.imagery.grids import at_cell_size
+from littoral.imagery.opening import date_of
 from littoral.imagery.reading import read_overview, read_windows
 from littoral.imagery.scene import (
     AS_STORED,
@@ -15,6 +16,7 @@ from littoral.imagery.scene import (
     Stored,
     Values,
     Window,
+    cloudy,
     dtype_of,
     kept_as,
     same_scaling,
@@ -22,6 +24,7 @@ from littoral.imagery.scene import (
     stored_as,
     valid_values,
 )
+from littoral.imagery.sources import Source, open_scene, open_scenes
 from littoral.imagery.streaming import stream_windows
 
 __all__ = [
@@ -30,12 +33,17 @@ __all__ = [
     "Band",
     "Grid",
     "Scene",
+    "Source",
     "Stored",
     "Values",
     "Window",
+    "at_cell_size",
+    "cloudy",
+    "date_of",
     "dtype_of",
     "kept_as",
     "open_scene",
+    "open_scenes",
     "read_overview",
     "read_windows",
     "same_scaling",

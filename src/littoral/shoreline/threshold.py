@@ -12,7 +12,7 @@ from littoral.errors import InputError
 from littoral.imagery import Band, Scene, Window, read_windows, select_bands
 from littoral.progress import Track
 from littoral.shoreline.field import CELL_PX, LEVELS, Field, spread
-from littoral.shoreline.water import WaterIndex, otsu
+from littoral.shoreline.water import WaterIndex, near_infrared, otsu
 
 Numbers = NDArray[np.float64]
 
@@ -22,7 +22,6 @@ _PURE_PX = 2
 """Pixels from the water's edge that tell the local water and land; farther ones are another ground, as dry sand is."""
 _AROUND_CELLS = 2.0
 """Standard deviation, in cells, of the neighbourhood that counts as local: 320 m at 10 m pixels."""
-_INFRARED = "B08"
 _AS_BRIGHT = 0.75
 """Of the land's median in the near infrared: what passes for water and is so bright is ice or surf."""
 _HIGHEST = 32_000
@@ -81,12 +80,13 @@ def without_ice(scene: Scene, index: WaterIndex, field: Field) -> WaterIndex | N
 
     The field is the index's, its threshold taken off.
     """
-    if not any(band.name == _INFRARED for band in scene.bands):
+    infrared = near_infrared([band.name for band in scene.bands])
+    if infrared is None:
         return None
     # In steps of half a per cent, whether values are reflectances or ten thousand times that.
     edges = np.append(0, np.geomspace(1e-4, 1e5, 4096))
     wet, dry = np.zeros((2, len(edges) - 1), np.int64)
-    read = _read(scene, select_bands(scene, (_INFRARED,), exact=True), field.strips())
+    read = _read(scene, select_bands(scene, (infrared,), exact=True), field.strips())
     for rows, (values,) in zip(field.strips(), read, strict=True):
         water = field.water(rows)
         wet += np.histogram(values[water], edges)[0]
@@ -97,7 +97,7 @@ def without_ice(scene: Scene, index: WaterIndex, field: Field) -> WaterIndex | N
     centres = (edges[:-1] + edges[1:]) / 2
     above = np.where(centres > bound, wet, 0)
     usual_land = centres[np.searchsorted(np.cumsum(dry), dry.sum() / 2)]
-    return index.darker_than(_INFRARED, bound) if centres @ above >= _AS_BRIGHT * usual_land * above.sum() else None
+    return index.darker_than(infrared, bound) if centres @ above >= _AS_BRIGHT * usual_land * above.sum() else None
 
 
 def _read(scene: Scene, bands: Sequence[Band], strips: Sequence[slice]) -> Iterator[NDArray[np.float32]]:
