@@ -1,4 +1,4 @@
-"""From rectangles to tiles, from tiles to a model and its scores."""
+"""From tiles to a model and its scores."""
 
 from __future__ import annotations
 
@@ -9,67 +9,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from littoral.cli.door import (
-    BandNames,
-    CategoryTable,
-    Layer,
-    Overwrite,
-    SceneArgument,
-    SceneCrs,
-    app,
-    listed,
-    scheme,
-)
+from littoral.cli.door import CategoryTable, Overwrite, app, scheme
 from littoral.errors import InputError
 from littoral.progress import bar
-from littoral.vectors import check_output, read_vector, staged
-
-
-@app.command()
-def tiles(
-    scene: SceneArgument,
-    rectangles: Annotated[Path, typer.Argument(help="Labelled rectangles: what rectangles wrote.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Labeled_Tiles folder; appended to if it exists.")],
-    class_field: Annotated[str, typer.Option(help="Field with the class: whole numbers, or names.")] = "CATCOA",
-    tile_size: Annotated[
-        int,
-        typer.Option(help="Width and height of a tile, pixels of the scene."),
-    ] = 256,
-    bands: Annotated[str | None, typer.Option(help="Names or numbers, e.g. B02,B03,B04.", show_default="all")] = None,
-    min_valid: Annotated[float, typer.Option(help="Least valid share of a rectangle's own pixels.")] = 0.5,
-    min_purity: Annotated[
-        float, typer.Option(help="Least share of a rectangle's own class among the line inside it (its purity).")
-    ] = 0.0,
-    raw: Annotated[bool, typer.Option("--raw", help="Keep stored values where a Sentinel-2 offset is known.")] = False,
-    per_category: Annotated[
-        bool, typer.Option("--per-category", help="One folder Category_<code> for each category.")
-    ] = False,
-    categories: CategoryTable = None,
-    scene_crs: SceneCrs = None,
-    band_names: BandNames = None,
-    layer: Layer = None,
-) -> None:
-    """The result of tiles is a Labeled_Tiles folder: an image and a label for each labelled rectangle."""
-    from littoral.imagery import open_scene
-    from littoral.tiles import export_tiles
-
-    opened = open_scene(scene, crs=scene_crs, band_names=listed(band_names))
-    print(opened.describe())
-    summary = export_tiles(
-        opened,
-        read_vector(rectangles, layer),
-        output,
-        class_field=class_field,
-        tile_size=tile_size,
-        bands=listed(bands),
-        raw=raw,
-        min_valid=min_valid,
-        min_purity=min_purity,
-        per_category=per_category,
-        categories=scheme(categories),
-        track=bar,
-    )
-    print(f"{output}: {summary}")
+from littoral.vectors import check_output, staged
 
 
 @app.command()

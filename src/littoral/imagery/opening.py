@@ -180,7 +180,7 @@ def _band(dataset: Any, index: int, given: str | None, single: bool, finest: Gri
         name, described = (first if SENTINEL_NAME.fullmatch(first) else description), True
     elif mask is not None and dataset.count == 1:
         name, described = mask, True
-    elif single and in_file_name:
+    elif dataset.count == 1 and in_file_name:
         number, letter = in_file_name[-1]
         name, described = (f"B{int(number)}A" if letter else f"B{int(number):02d}"), True
     elif single:

@@ -79,12 +79,13 @@ def _open_path(source: str, crs: str | None, band_names: Sequence[str] | None, c
         return open_items(source, cell_size=cell_size)
     if "://" in source or source.startswith("/vsi"):
         return [open_files([source], crs=crs, band_names=band_names)]
-    if is_safe(path):
-        return [open_safe(path, cell_size=cell_size)]
+    if is_safe(path) or is_landsat(path):
+        for option, given in (("--scene-crs", crs), ("--band-names", band_names)):
+            if given is not None:
+                raise InputError(path, f"is a product, which says itself what {option} would", f"leave {option} away")
+        return [open_safe(path, cell_size=cell_size) if is_safe(path) else open_landsat(path)]
     if not path.exists():
         raise InputError(path, "does not exist", "check the path to the scene")
-    if is_landsat(path):
-        return [open_landsat(path)]
     if not path.is_dir():
         return [open_files([source], crs=crs, band_names=band_names)]
     files = sorted(str(file) for file in path.iterdir() if file.suffix.lower() in SUFFIXES)

@@ -187,9 +187,10 @@ def prepare_data(
             "the training part", f"of {len(parts.training)} tiles shows fewer than two classes", "add tiles"
         )
     means, mean, std = _measure(tiles, parts.training, track)
-    spec = TileSpec(
-        tiles.size_px, tiles.bands, bool(tiles.origin.get("Raw", False)), float(tiles.origin.get("MinValid", 0.5))
-    )
+    raw, min_valid = tiles.origin.get("Raw", False), tiles.origin.get("MinValid", 0.5)
+    told = {"size_px": tiles.size_px, "bands": tiles.bands, "raw": raw, "min_valid": min_valid}
+    # A model cuts as its tiles were cut.
+    spec = TileSpec.from_json({**told, **tiles.origin.get("Tile", {})})
     preprocessing = Preprocessing(spec, chip_size or tiles.size_px, mean, std, tiles.dtype, tiles.pixels, tiles.nodata)
     return TileData(tiles, parts, preprocessing, means, batch_size, seed, dropped, paths[0].absolute().parent)
 

@@ -179,7 +179,7 @@ def read_tile(path: str | Path) -> tuple[Values, NDArray[np.bool_]]:
     Raises:
         InputError: not a raster that can be read to its end.
     """
-    with _open_image(path) as image:
+    with open_image(path) as image:
         values = image.read()
         has_mask = any(flag.name == "per_dataset" for flag in image.mask_flag_enums[0])
         valid = image.read_masks(1) > 0 if has_mask else np.ones(values.shape[1:], bool)
@@ -268,20 +268,8 @@ def _label_name(label: Path) -> str:
     return name.strip()
 
 
-def read_origins(folder: Path) -> set[tuple[object, ...]]:
-    """What littoral's tiles in a folder were cut from: scene, class, and the six numbers of the transform."""
-    origins: set[tuple[object, ...]] = set()
-    for line in read_text(folder / MAP).splitlines():
-        columns = line.replace("\\", "/").split()
-        if columns:
-            with _open_image(folder / columns[0]) as image:
-                tags = image.tags()
-                origins.add((tags.get("SCENE"), tags.get("CLASS"), *image.transform[:6]))
-    return origins
-
-
 @contextmanager
-def _open_image(path: str | Path) -> Iterator[Any]:
+def open_image(path: str | Path) -> Iterator[Any]:
     """A tile's file.
 
     Raises:
@@ -328,7 +316,7 @@ class _Head:
 
 
 def _read_head(path: Path) -> _Head:
-    with _open_image(path) as image:
+    with open_image(path) as image:
         size = image.width
         if size != image.height:
             raise InputError(path, f"is {size} x {image.height} pixels", "train on square tiles")
