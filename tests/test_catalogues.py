@@ -43,8 +43,9 @@ from littoral.imagery import (
     write_items,
 )
 from littoral.imagery.catalogues import known, signing
+from littoral.imagery.catalogues.extents import enclosing_box, time_range
 from littoral.imagery.catalogues.scaling import Told, baseline_of, reflectance_scaling
-from littoral.imagery.catalogues.searching import latest_versions, time_range
+from littoral.imagery.catalogues.searching import latest_versions
 from stac_server import ORIGIN, SIDE_M, Portal, cog, serving
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.0.0.1"])]
@@ -62,8 +63,13 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {**made, "SCL": cog(folder / "SCL.tif", 9, 20, classes=True)}
 
 
+@pytest.fixture(scope="session")
+def contents(images: dict[str, Path]) -> dict[str, bytes]:
+    return {name: file.read_bytes() for name, file in images.items()}
+
+
 @pytest.fixture
-def portal(monkeypatch: pytest.MonkeyPatch, images: dict[str, Path]) -> Iterator[Portal]:
+def portal(monkeypatch: pytest.MonkeyPatch, contents: dict[str, bytes]) -> Iterator[Portal]:
     """A server that plays all three catalogues, its files in a public, a guarded and a keyed container."""
     with serving() as portal:
         for name, changes in {
@@ -76,7 +82,7 @@ def portal(monkeypatch: pytest.MonkeyPatch, images: dict[str, Path]) -> Iterator
         monkeypatch.setattr(signing, "_tokens", {})
         portal.guarded, portal.keyed = {"closed"}, {"eodata"}
         for container in ("open", "closed", "eodata"):
-            portal.files |= {f"/{container}/{name}.tif": file.read_bytes() for name, file in images.items()}
+            portal.files |= {f"/{container}/{name}.tif": content for name, content in contents.items()}
         yield portal
 
 
@@ -703,6 +709,17 @@ def test_across_the_antimeridian_each_scene_once(portal: Portal) -> None:
     portal.items = [west, east, far, both]
     found = search_scenes((179.5, -17, -179.5, -16), source="planetary-computer")
     assert days_of(found) == ["2024-06-01", "2024-06-02", "2024-06-04"]
+
+
+@given(st.lists(st.tuples(st.floats(-180, 180), st.floats(-90, 90)), min_size=1, max_size=8))
+def test_a_box_holds_its_points(places: list[tuple[float, float]]) -> None:
+    points = np.array(places)
+    west, south, east, north = enclosing_box(points)
+    across = (points[:, 0] - west) % 360
+    width = (east - west) % 360
+    assert (across <= width + 1e-9).all() or np.isclose(across.max(), 360)
+    assert width <= np.ptp(points[:, 0]) + 1e-9
+    assert (south, north) == (points[:, 1].min(), points[:, 1].max())
 
 
 def test_around_rectangles(portal: Portal) -> None:
