@@ -1,6 +1,6 @@
 """Rectangles and scenes to tiles: the one path from rectangle to array, Labeled_Tiles on disk, leak-free splits."""
 
-from littoral.tiles.cutting import CLASSIFIED, NODATA, OUTSIDE, Tile, cut_planned, cut_tiles
+from littoral.tiles.cutting import CLASSIFIED, NODATA, OUTSIDE, Tile, cloud_shares, cut_planned, cut_tiles
 from littoral.tiles.exporting import ExportSummary, export_tiles
 from littoral.tiles.labeled import TileSet, read_tile, read_tiles
 from littoral.tiles.planning import Placed, Plan, plan_tiles
@@ -19,6 +19,7 @@ __all__ = [
     "Tile",
     "TileSet",
     "TileSpec",
+    "cloud_shares",
     "cut_planned",
     "cut_tiles",
     "export_tiles",

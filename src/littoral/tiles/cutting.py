@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import geopandas as gpd
 import numpy as np
@@ -12,7 +12,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from littoral.imagery import Band, Scene, Values, Window, select_bands, stored_as, stream_windows
+from littoral.imagery import Band, Scene, Values, Window, cloudy, select_bands, stored_as, stream_windows
 from littoral.tiles.lattice import moved
 from littoral.tiles.planning import Placed, Plan, plan_tiles
 from littoral.tiles.specs import TileSpec
@@ -101,8 +101,32 @@ def cut_planned(plan: Plan, numbers: Sequence[int] | None = None) -> Iterator[Ti
         else:
             windows.append(placed.window)
             read.append(number)
+    clouds = cloud_shares(plan, read)
     for at, values, valid in stream_windows(plan.scene, bands, windows, raw=plan.spec.raw):
-        yield _cut(plan, read[at], bands, values, valid)
+        yield replace(_cut(plan, read[at], bands, values, valid), cloud_share=clouds.get(read[at]))
+
+
+def cloud_shares(plan: Plan, numbers: Iterable[int]) -> dict[int, float]:
+    """Share of the own pixels of planned tiles that any of the scene's masks calls cloud, 0 to 1, by number.
+
+    Only the masks are read, each of their blocks once. Without masks, and of tiles that are not read, nothing is said.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    masks = plan.scene.masks
+    read = [number for number in numbers if masks and plan.tiles[number].window is not None]
+    windows = [window for number in read if (window := plan.tiles[number].window) is not None]
+    shares: dict[int, float] = {}
+    for at, values, _ in stream_windows(plan.scene, masks, windows) if read else ():
+        placed = plan.tiles[read[at]]
+        cloud = np.any([cloudy(plane, mask.role) for plane, mask in zip(values, masks, strict=True)], axis=0)
+        if placed.resampled:
+            cloud = cloud.ravel()[_below(placed)]
+        own = _own_pixels(placed)
+        if own.any():
+            shares[read[at]] = float(cloud[own].mean())
+    return shares
 
 
 def _cut(plan: Plan, number: int, bands: Sequence[Band], values: Values, valid: NDArray[np.bool_]) -> Tile:
@@ -194,8 +218,7 @@ def _resampled(
     x, y = _centres(placed)
     # Arithmetic leaves a hair, which must not mix pixels that a quarter turn only moves.
     x, y = (x - placed.window.column).round(9), (y - placed.window.row).round(9)
-    below = np.clip(np.floor(y), 0, height - 1).astype(np.int64) * width
-    below += np.clip(np.floor(x), 0, width - 1).astype(np.int64)
+    below = _below(placed)
     seen = valid.ravel()[below]
     column, row = np.floor(x - 0.5), np.floor(y - 0.5)
     right, lower = x - 0.5 - column, y - 0.5 - row
@@ -218,6 +241,14 @@ def _resampled(
             made[...] = flat[below]
         made[~seen] = stored_as(band, raw).fill
     return out, seen
+
+
+def _below(placed: Placed) -> NDArray[np.int64]:
+    """(height, width): position of the pixel of the window, counted along its rows, that each centre lies in."""
+    assert placed.window is not None
+    x, y = _centres(placed)
+    columns = np.floor((x - placed.window.column).round(9)).astype(np.int64)
+    return np.floor((y - placed.window.row).round(9)).astype(np.int64) * placed.window.width + columns
 
 
 def _box_px(outline: BaseGeometry, placed: Placed) -> tuple[float, float, float, float]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from littoral.errors import InputError
-from littoral.imagery import Scene, Window
+from littoral.imagery import Scene, Window, at_cell_size
 from littoral.tiles.lattice import Lattice, Outlines, moved, need_square_pixels
 from littoral.tiles.overlaps import greatest_overlaps, shares_inside
 from littoral.tiles.specs import Layout, TileSpec
@@ -93,7 +93,7 @@ def plan_tiles(
     """
     layout = layout or Layout()
     _check(rectangles, spec, layout)
-    scene = _at_cell(scene, spec.cell_size)
+    scene = scene if spec.cell_size is None else at_cell_size(scene, spec.cell_size)
     lattice = Lattice.of(scene, spec.space)
     outlines = lattice.outlines(rectangles.geometry)
     on_scene = shapely.intersects(outlines, lattice.area)
@@ -150,16 +150,6 @@ def _check(rectangles: gpd.GeoDataFrame, spec: TileSpec, layout: Layout) -> None
             "are asked for, but each tile is placed on a rectangle",
             "choose --placement grid, or leave --all-tiles away",
         )
-
-
-def _at_cell(scene: Scene, cell_size: float | None) -> Scene:
-    """The scene on cells of that size; itself where it has it."""
-    if cell_size is None or np.allclose(scene.cell_size, cell_size, rtol=1e-6, atol=0):
-        return scene
-    from littoral.imagery import at_cell_size  # type: ignore[attr-defined]
-
-    brought: Scene = at_cell_size(scene, cell_size)
-    return brought
 
 
 def _on_lattice(lattice: Lattice, shape: BaseGeometry | None) -> BaseGeometry | None:
