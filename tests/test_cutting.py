@@ -23,6 +23,7 @@ from littoral.errors import InputError
 from littoral.imagery import Scene
 from littoral.tiles import (
     CLASSIFIED,
+    CLOUD,
     NODATA,
     OUTSIDE,
     Layout,
@@ -262,25 +263,21 @@ def test_tiles_of_another_cell_size(scene: Scene) -> None:
 
 @pytest.mark.parametrize("placement", ["centred", "oriented"])
 def test_what_masks_call_cloud(place: Path, scene: Scene, write_scene: Writer, placement: str) -> None:
-    """Two masks of coarser pixels, of which any may say so."""
+    """A mask of coarser pixels: it says what is hidden, and hides nothing itself."""
     classes = np.full((1, SIZE // 2, SIZE // 2), 4, "uint8")
     classes[0, :, SIZE // 4 :] = 9
-    chance = np.zeros((1, SIZE // 2, SIZE // 2), "uint8")
-    chance[0, : SIZE // 4] = 100
-    masks = []
-    for values, role in ((classes, "scene classes"), (chance, "cloud probability")):
-        opened = open_scene(write_scene(place / f"mask_{len(masks)}.tif", values, names=("m",), pixel=20))
-        masks.append(replace(opened.bands[0], grid=opened.grid, role=role))
+    opened = open_scene(write_scene(place / "mask.tif", classes, names=("m",), pixel=20))
+    masked = replace(scene, masks=(replace(opened.bands[0], grid=opened.grid, role="scene classes"),))
     spec = replace(SPEC, placement=placement)  # type: ignore[arg-type]
-    table = boxes([(80, 80), (120, 120), (40, 120), (40, 30)], [3] * 4).assign(Angle=90.0)
+    table = boxes([(80, 80), (120, 120), (40, 120)], [3] * 3).assign(Angle=90.0)
     clear = {tile.position: tile for tile in cut_tiles(scene, table, spec)}
-    told = {tile.position: tile for tile in cut_tiles(replace(scene, masks=tuple(masks)), table, spec)}
-    assert [told[position].cloud_share for position in range(4)] == [0.75, 1.0, 0.0, 1.0]
-    # They say what is hidden, and hide nothing themselves.
+    told = {tile.position: tile for tile in cut_tiles(masked, table, spec)}
+    assert [told[position].cloud_share for position in range(3)] == [0.5, 1.0, 0.0]
     for position, tile in clear.items():
         assert tile.cloud_share is None
         assert (tile.values == told[position].values).all()
         assert tile.valid.all()
-    turned = table.assign(Angle=45.0)
-    (tile, *_) = sorted(cut_tiles(replace(scene, masks=tuple(masks)), turned, spec), key=lambda tile: tile.position)
-    assert tile.cloud_share == pytest.approx(0.75, abs=0.03)
+    (tile, *_) = sorted(cut_tiles(masked, table.assign(Angle=45.0), spec), key=lambda tile: tile.position)
+    assert tile.cloud_share == pytest.approx(0.5, abs=0.03)
+    (clouded,) = cut_tiles(masked, table.iloc[1:2], replace(spec, max_cloud=0.9))
+    assert clouded.status == CLOUD

@@ -8,7 +8,20 @@ from typing import Annotated, Literal
 
 import typer
 
-from littoral.cli.door import BandNames, CategoryTable, Layer, SceneArgument, SceneCrs, app, listed, scheme
+from littoral.cli.door import (
+    AlsoScenes,
+    BandNames,
+    CategoryTable,
+    Combining,
+    Layer,
+    Near,
+    SceneArgument,
+    SceneCrs,
+    app,
+    listed,
+    opened_scenes,
+    scheme,
+)
 from littoral.errors import InputError
 from littoral.progress import bar
 from littoral.vectors import read_vector
@@ -80,17 +93,23 @@ def tiles(
     restart: Annotated[
         bool, typer.Option("--restart", help="Drop what an interrupted run left, instead of going on with it.")
     ] = False,
+    max_cloud: Annotated[
+        float, typer.Option(help="Largest share of its own pixels that may be cloud, where the scene has masks.")
+    ] = 1.0,
+    also: AlsoScenes = None,
+    combine: Combining = "best",
+    near: Near = None,
     categories: CategoryTable = None,
     scene_crs: SceneCrs = None,
     band_names: BandNames = None,
     layer: Layer = None,
 ) -> None:
     """The result of tiles is a folder of images with one class each; interrupted and run again, it goes on."""
-    from littoral.imagery import open_scene
     from littoral.tiles import export_tiles
 
-    opened = open_scene(scene, crs=scene_crs, band_names=listed(band_names))
-    print(opened.describe())
+    opened = opened_scenes(scene, also, scene_crs, band_names)
+    for one in opened:
+        print(one.describe())
     summary = export_tiles(
         opened,
         read_vector(rectangles, layer),
@@ -113,6 +132,9 @@ def tiles(
         bands=listed(bands),
         raw=raw,
         min_valid=min_valid,
+        max_cloud=max_cloud,
+        combine=combine,
+        near=near,
         min_purity=min_purity,
         metadata_format=metadata_format,
         image_format=image_format,

@@ -4,6 +4,10 @@ A :class:`Scene` says what there is; :func:`stored_as` decides how values are ke
 function that moves bytes. Values come back as ``(bands, height, width)`` with a mask of ``(height, width)``.
 """
 
+from littoral.imagery.catalogues.fetching import FetchedScenes, fetch_scenes
+from littoral.imagery.catalogues.items import open_item, open_items
+from littoral.imagery.catalogues.searching import search_scenes, write_items
+from littoral.imagery.catalogues.signing import gdal_environment, gdal_name, gdal_options, without_secrets
 from littoral.imagery.grids import at_cell_size
 from littoral.imagery.opening import date_of
 from littoral.imagery.reading import read_overview, read_windows
@@ -31,6 +35,7 @@ __all__ = [
     "AS_STORED",
     "REFLECTANCE",
     "Band",
+    "FetchedScenes",
     "Grid",
     "Scene",
     "Source",
@@ -41,14 +46,23 @@ __all__ = [
     "cloudy",
     "date_of",
     "dtype_of",
+    "fetch_scenes",
+    "gdal_environment",
+    "gdal_name",
+    "gdal_options",
     "kept_as",
+    "open_item",
+    "open_items",
     "open_scene",
     "open_scenes",
     "read_overview",
     "read_windows",
     "same_scaling",
+    "search_scenes",
     "select_bands",
     "stored_as",
     "stream_windows",
     "valid_values",
+    "without_secrets",
+    "write_items",
 ]

@@ -17,7 +17,9 @@ from pyproj.exceptions import CRSError
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 
+from littoral.downloads import shown_address
 from littoral.errors import InputError
+from littoral.imagery.catalogues.signing import gdal_environment, gdal_name, without_secrets
 from littoral.imagery.grids import fit_grid
 from littoral.imagery.scene import SENTINEL_NAME, Band, Grid, Role, Scene, renamed
 
@@ -122,15 +124,24 @@ def date_of(scene: Scene) -> str | None:
     return None
 
 
-def open_file(href: str) -> Any:
+def open_file(href: str, access: str = "") -> Any:
+    """A file by its path or address; ``access`` names the catalogue that signs it (:attr:`Band.access`).
+
+    Raises:
+        InputError: not a raster, nothing there, or keys that are not set.
+        DownloadError: no token is handed out for it.
+    """
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), gdal_environment(href, access):
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            return rasterio.open(href)
+            return rasterio.open(gdal_name(href, access))
     except (RasterioIOError, RasterioError) as error:
-        raise InputError(
-            href, f"is not a raster that can be read ({reason(error)})", "pass a GeoTIFF, COG, VRT or JPEG 2000"
-        ) from error
+        if "://" in href:
+            named, what, remedy = shown_address(href), "cannot be read", "check the address and your rights there"
+        else:
+            named, what, remedy = href, "is not a raster that can be read", "pass a GeoTIFF, COG, VRT or JPEG 2000"
+        # Not from the error: its text may hold what was taken out here.
+        raise InputError(named, f"{what} ({reason(error)})", remedy) from None
 
 
 def _crs(dataset: Any, given: str | None) -> CRS:
@@ -204,4 +215,4 @@ def _distinct(bands: Iterable[Band]) -> list[Band]:
 
 def reason(error: Exception) -> str:
     cause = error.__cause__ or error
-    return str(cause).splitlines()[0] if str(cause) else type(cause).__name__
+    return without_secrets(str(cause).splitlines()[0]) if str(cause) else type(cause).__name__

@@ -32,7 +32,7 @@ def read_windows(
     """
     layout = Layout(scene, bands, raw)
     with ExitStack() as stack:
-        datasets = [stack.enter_context(open_file(source[0].href)) for source in layout.sources]
+        datasets = [stack.enter_context(open_file(source[0].href, source[0].access)) for source in layout.sources]
         for window in windows:
             canvas = Canvas(layout, window)
             for number, dataset in enumerate(datasets):
@@ -187,7 +187,7 @@ def read_overview(scene: Scene, bands: Sequence[Band], longest_px: int) -> tuple
             columns = _thinned(part.column - area.column, part.width, width / area.width)
             shape = (rows.stop - rows.start, columns.stop - columns.start)
             where = RasterioWindow(part.column, part.row, part.width, part.height)
-            with open_file(band.href) as dataset:
+            with open_file(band.href, band.access) as dataset:
                 plane[rows, columns], mask[rows, columns] = _read_band(dataset, band, stored_as(band), where, shape)
         planes.append(plane)
         valid &= mask

@@ -286,15 +286,24 @@ def renamed(band: Band, name: str) -> Band:
     return replace(band, name=name, described=True)
 
 
+def same_band(one: str, other: str) -> bool:
+    """Whether two names are those of one band: B2 and b02 are.
+
+    >>> same_band("B2", "b02"), same_band("B8", "B8A")
+    (True, False)
+    """
+    return _padded(one) == _padded(other)
+
+
 def _select(scene: Scene, wanted: str, exact: bool) -> Band:
     for band in (*scene.bands, *scene.masks):
         if band.name.casefold() == wanted.casefold():
             return band
     for name in scene.absent:
-        if _padded(name) == _padded(wanted):
+        if same_band(name, wanted):
             _refuse_absent(scene, name)
     for band in scene.bands:
-        if not exact and band.described and _padded(band.name) == _padded(wanted):
+        if not exact and band.described and same_band(band.name, wanted):
             return band
     if not exact and wanted.isdigit() and 1 <= int(wanted) <= len(scene.bands):
         return scene.bands[int(wanted) - 1]
@@ -315,6 +324,5 @@ def _refuse_absent(scene: Scene, name: str) -> NoReturn:
 
 
 def _padded(name: str) -> str:
-    """B2 and b02 are the same Sentinel-2 band."""
     match = SENTINEL_NAME.fullmatch(name)
     return f"B{int(match[1]):02d}{match[2].upper()}" if match else name.casefold()

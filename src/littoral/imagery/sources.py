@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from littoral.errors import InputError
+from littoral.imagery.catalogues.documents import is_item
+from littoral.imagery.catalogues.items import open_items
 from littoral.imagery.grids import at_cell_size
 from littoral.imagery.landsat import is_landsat, open_landsat
 from littoral.imagery.opening import open_file, open_files
@@ -29,8 +31,9 @@ def open_scene(
 
     Args:
         source: A GeoTIFF, COG, VRT or JPEG 2000, by path or web address; a folder with one file per band; a Landsat
-            product's folder; a Sentinel-2 product (:func:`littoral.imagery.safe.open_safe`); a list of files; or a
-            mapping from band names to files. Bands may differ in pixel size.
+            product's folder; a Sentinel-2 product (:func:`littoral.imagery.safe.open_safe`); an item of a STAC
+            catalogue or a file of several (:func:`open_item`); a list of files; or a mapping from band names to files.
+            Bands may differ in pixel size.
         crs: Coordinate reference system (``EPSG:32617``) of a scene that does not say it.
         band_names: Names for the bands in order, where the file has none or other ones.
         cell_size: Side of the scene's cells in units of its CRS; None: that of the finest band. A cell's value is the
@@ -72,6 +75,8 @@ def open_scenes(
 
 def _open_path(source: str, crs: str | None, band_names: Sequence[str] | None, cell_size: float | None) -> list[Scene]:
     path = Path(source)
+    if is_item(source):
+        return open_items(source, cell_size=cell_size)
     if "://" in source or source.startswith("/vsi"):
         return [open_files([source], crs=crs, band_names=band_names)]
     if is_safe(path) or is_landsat(path):
@@ -85,7 +90,9 @@ def _open_path(source: str, crs: str | None, band_names: Sequence[str] | None, c
         return [open_files([source], crs=crs, band_names=band_names)]
     files = sorted(str(file) for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
     if not files:
-        inside = [folder for folder in sorted(path.iterdir()) if is_landsat(folder) or is_safe(folder)]
+        inside = [
+            folder for folder in sorted(path.iterdir()) if is_landsat(folder) or is_safe(folder) or is_item(str(folder))
+        ]
         if inside:
             return [scene for folder in inside for scene in _open_path(str(folder), crs, band_names, cell_size)]
         raise InputError(path, f"has no band files ({', '.join(SUFFIXES)}) in it", "pass the folder that holds them")

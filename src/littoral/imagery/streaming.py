@@ -176,7 +176,7 @@ def most_held_bytes(scene: Scene, bands: Sequence[Band], height: int, width: int
 def _sources(layout: Layout) -> list[_Source]:
     out = []
     for number, (bands, grid, fit) in enumerate(zip(layout.sources, layout.grids, layout.fits, strict=True)):
-        with open_file(bands[0].href) as dataset:
+        with open_file(bands[0].href, bands[0].access) as dataset:
             height, width = dataset.block_shapes[bands[0].index - 1]
         if width >= grid.width:
             height *= max(1, _LEAST_BLOCK // (height * width))
@@ -241,7 +241,7 @@ def _decoded(blocks: Iterator[_Block], layout: Layout, workers: int) -> Iterator
                 number = block.source.number
                 bands = layout.sources[number]
                 if number not in datasets:
-                    datasets[number] = open_file(bands[0].href)
+                    datasets[number] = open_file(bands[0].href, bands[0].access)
                     opened.append(datasets[number])
                 return _Piece(block.source, block.part, *read_part(datasets[number], bands, block.part))
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from skimage.measure import find_contours
 
 from littoral.errors import InputError
-from littoral.geodesy import DEGREES, line_lengths, segment_lengths
+from littoral.geodesy import DEGREES, line_lengths, require_metres, segment_lengths
 from littoral.imagery import Band, Scene, Window, cloudy, open_scene, read_windows, select_bands
 from littoral.progress import Track, silent
 from littoral.shoreline.bodies import drown_islets, mark_sea, marks_of
@@ -53,9 +53,10 @@ class Rules:
     """No shore so near to cloud or its shadow."""
 
     def __post_init__(self) -> None:
-        for name in ("min_area_m2", "min_length_m", "cloud_buffer_m"):
-            if not (np.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise InputError(f"{name} {getattr(self, name)}", "is no size", "pass 0 or more")
+        require_metres("shortest line", self.min_length_m)
+        require_metres("distance from cloud", self.cloud_buffer_m)
+        if not (np.isfinite(self.min_area_m2) and self.min_area_m2 >= 0):
+            raise InputError(f"the least area {self.min_area_m2:g}", "is no number of square metres", "pass 0 or more")
         if self.threshold is not None and not -1 < self.threshold < 1:
             raise InputError(f"the threshold {self.threshold}", "is out of reach of an index", "pass -1 to 1")
 

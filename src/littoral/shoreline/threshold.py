@@ -22,6 +22,8 @@ _PURE_PX = 2
 """Pixels from the water's edge that tell the local water and land; farther ones are another ground, as dry sand is."""
 _AROUND_CELLS = 2.0
 """Standard deviation, in cells, of the neighbourhood that counts as local: 320 m at 10 m pixels."""
+_SURE_SHARE = 0.75
+"""Of water, from which a pixel is water for sure: one that is half water has such a neighbour, one of mud has none."""
 _AS_BRIGHT = 0.75
 """Of the land's median in the near infrared: what passes for water and is so bright is ice or surf."""
 _HIGHEST = 32_000
@@ -48,7 +50,8 @@ def refine(scene: Scene, index: WaterIndex, field: Field, threshold: float, trac
     """Move the zero of the field, in place, to where a pixel is half the water and half the land of its surroundings.
 
     An index is no linear measure of the share of water: half canopy and half sea has another NDWI than half sand and
-    half sea. The local threshold is the index of the mean of the two, each averaged next to the edge.
+    half sea. The local threshold is the index of the mean of the two, each averaged next to the edge. What passes it
+    without a neighbour that is three quarters water is another ground, such as the mud of a creek, and becomes land.
     """
     bands = select_bands(scene, index.bands, exact=True)
     cells = (-(-field.index.shape[0] // CELL_PX), -(-field.index.shape[1] // CELL_PX))
@@ -68,10 +71,22 @@ def refine(scene: Scene, index: WaterIndex, field: Field, threshold: float, trac
     if not sums[:, -1].any(axis=(1, 2)).all():
         return
     wet, dry = (_local_means(total) for total in sums)
-    shift = index.of(*((wet + dry) / 2).astype(np.float32)).astype(np.float64) - threshold
+
+    def level(share: float) -> Numbers:
+        mixed = wet * share + dry * (1 - share)
+        return index.of(*mixed.astype(np.float32)).astype(np.float64) - threshold
+
+    half = level(0.5)
+    beyond = level(_SURE_SHARE) - half
     for rows in strips:
-        moved = field.index[rows] - np.round(_fine(shift, rows, scene.width) * LEVELS)
+        moved = field.index[rows] - np.round(_fine(half, rows, scene.width) * LEVELS)
         field.index[rows] = np.clip(moved, -_HIGHEST, _HIGHEST)
+    for rows in strips:
+        wide, own = field.around(rows, 1)
+        sure = field.clear(wide) & (field.index[wide] > _fine(beyond, wide, scene.width) * LEVELS)
+        # Only what is not sure is turned: the next strip finds its neighbours' sureness as it was.
+        lone = (field.index[rows] > 0) & ~spread(sure, 1)[own]
+        field.index[rows][lone] *= -1
 
 
 def without_ice(scene: Scene, index: WaterIndex, field: Field) -> WaterIndex | None:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-import geopandas as gpd
 import numpy as np
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
+from pyproj import CRS
 from shapely.geometry.base import BaseGeometry
 
-from littoral.imagery import Band, Scene, Values, Window, cloudy, select_bands, stored_as, stream_windows
+from littoral.imagery import (
+    Band,
+    Scene,
+    Values,
+    Window,
+    cloudy,
+    dtype_of,
+    select_bands,
+    stored_as,
+    stream_windows,
+)
 from littoral.tiles.lattice import moved
-from littoral.tiles.planning import Placed, Plan, plan_tiles
-from littoral.tiles.specs import TileSpec
+from littoral.tiles.planning import Placed, Plan
 
 CLASSIFIED = "classified"
 """Status of a rectangle whose tile can be used."""
@@ -23,6 +32,8 @@ OUTSIDE = "outside imagery"
 """Status of a rectangle too little of which lies on the scene."""
 NODATA = "nodata"
 """Status of a rectangle on the scene, too few pixels of which are valid."""
+CLOUD = "cloud"
+"""Status of a rectangle too much of which is cloud or its shadow."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +45,7 @@ class Tile:
     position: int
     """Row of the rectangle in its table, from 0; -1 where the tile shows none."""
     status: str
-    """:data:`CLASSIFIED`, :data:`OUTSIDE` or :data:`NODATA`."""
+    """:data:`CLASSIFIED`, :data:`OUTSIDE`, :data:`NODATA` or :data:`CLOUD`."""
     valid_share: float
     """Share of the rectangle's own pixels (those of a tile without one: all) that are valid, 0 to 1."""
     values: Values
@@ -45,33 +56,23 @@ class Tile:
     """Tile (column, row) to scene CRS (x, y)."""
     box_px: tuple[float, float, float, float]
     """Bounds of the rectangle in the tile: left, upper, right, lower, pixels from its upper left corner."""
-    turn_deg: float = 0.0
+    turn_deg: float
     """Turn of a tile that is cut at several."""
-    scene: str = ""
-    """Name of the scene it was cut from."""
-    acquired: str = ""
-    """Date of that scene, ``YYYY-MM-DD``; empty where nothing says it."""
-    cloud_share: float | None = None
-    """Share of the rectangle's own pixels that the scene's masks call cloud, 0 to 1; None without masks."""
+    crs: CRS
+    """Of the scene."""
+    scene: str
+    """Name of the scene it was cut from, or of those it was combined of."""
+    acquired: str
+    """Date of that scene, ``YYYY-MM-DD``, or of the first and the last; empty where nothing says it."""
+    cloud_share: float | None
+    """Share of the rectangle's own pixels that the scene's masks call cloud or its shadow, 0 to 1; None without
+    masks."""
+    cloud: NDArray[np.bool_] | None
+    """``(height, width)``, True where they do; None without masks, or without values."""
 
 
-def cut_tiles(scene: Scene, rectangles: gpd.GeoDataFrame, spec: TileSpec) -> Iterator[Tile]:
-    """Cut one tile for each rectangle, as ``spec`` says.
-
-    Tiles come in the order of the scene's blocks, each of which is decoded once; ``position`` says whose each is.
-
-    The rectangle's own pixels decide whether the tile is used: at least ``spec.min_valid`` of them must lie on the
-    scene and be valid. The tile around may reach beyond the scene; pixels that are missing there are marked so.
-
-    Raises:
-        InputError: as :func:`~littoral.tiles.planning.plan_tiles` says; a band the scene lacks, a file that cannot be
-            read.
-    """
-    yield from cut_planned(plan_tiles(scene, rectangles, spec))
-
-
-def cut_planned(plan: Plan, numbers: Sequence[int] | None = None) -> Iterator[Tile]:
-    """Cut planned tiles.
+def cut_best(plan: Plan, numbers: Sequence[int] | None = None) -> Iterator[Tile]:
+    """Cut planned tiles, each from its own scene.
 
     Upright tiles are the scene's own pixels. A turned one takes each value from the four pixels around the middle of
     its own, by their distance (bilinear, of those that are valid); classes of a kind it takes from the pixel below,
@@ -82,67 +83,75 @@ def cut_planned(plan: Plan, numbers: Sequence[int] | None = None) -> Iterator[Ti
         numbers: Positions of the tiles to cut; None: all.
 
     Yields:
-        First the tiles of rectangles beside the scene, then the others in the order of its blocks. Taking tiles away
-        from ``numbers`` does not change the order of the rest.
+        Of one scene after the other, first the tiles of rectangles beside the scene, then the others in the order of
+        its blocks. Taking tiles away from ``numbers`` does not change the order of the rest.
 
     Raises:
         InputError: a band the scene lacks, a file that cannot be read.
 
     Memory: that of :func:`~littoral.imagery.stream_windows`; one tile is held, a turned one with its window.
     """
-    bands = select_bands(plan.scene, plan.spec.bands, exact=True)
-    asked = list(range(len(plan.tiles)) if numbers is None else numbers)
+    by_scene: dict[int, list[int]] = {id(scene): [] for scene in plan.scenes}
+    for number in range(len(plan.tiles)) if numbers is None else numbers:
+        by_scene[id(plan.tiles[number].scene)].append(number)
+    for scene in plan.scenes:
+        yield from _cut_scene(plan, scene, by_scene[id(scene)])
+
+
+def _cut_scene(plan: Plan, scene: Scene, numbers: Sequence[int]) -> Iterator[Tile]:
+    bands = select_bands(scene, plan.spec.bands, exact=True)
+    # Masks of one role say the same; the first is the one that the product is best at.
+    masks = [mask for mask in scene.masks if mask.role == scene.masks[0].role]
     windows: list[Window] = []
     read: list[int] = []
-    for number in asked:
+    for number in numbers:
         placed = plan.tiles[number]
         if placed.window is None:
-            yield _tile(plan, number, OUTSIDE, 0.0, np.empty((len(bands), 0, 0)), np.empty((0, 0), bool))
+            yield finished(placed, number, OUTSIDE, 0.0, None if not masks else 0.0, *nothing(len(bands)))
         else:
             windows.append(placed.window)
             read.append(number)
-    clouds = cloud_shares(plan, read)
-    for at, values, valid in stream_windows(plan.scene, bands, windows, raw=plan.spec.raw):
-        yield replace(_cut(plan, read[at], bands, values, valid), cloud_share=clouds.get(read[at]))
-
-
-def cloud_shares(plan: Plan, numbers: Iterable[int]) -> dict[int, float]:
-    """Share of the own pixels of planned tiles that any of the scene's masks calls cloud, 0 to 1, by number.
-
-    Only the masks are read, each of their blocks once. Without masks, and of tiles that are not read, nothing is said.
-
-    Raises:
-        InputError: a file cannot be read.
-    """
-    masks = plan.scene.masks
-    read = [number for number in numbers if masks and plan.tiles[number].window is not None]
-    windows = [window for number in read if (window := plan.tiles[number].window) is not None]
-    shares: dict[int, float] = {}
-    for at, values, _ in stream_windows(plan.scene, masks, windows) if read else ():
+    both = [*bands, *masks]
+    for at, values, valid in stream_windows(scene, both, windows, raw=plan.spec.raw):
         placed = plan.tiles[read[at]]
-        cloud = np.any([cloudy(plane, mask.role) for plane, mask in zip(values, masks, strict=True)], axis=0)
         if placed.resampled:
-            cloud = cloud.ravel()[_below(placed)]
-        own = _own_pixels(placed)
-        if own.any():
-            shares[read[at]] = float(cloud[own].mean())
-    return shares
+            values, valid = _resampled(placed, both, values, valid, plan.spec.raw)
+        cloud = None
+        if masks:
+            cloud = np.logical_or.reduce(
+                [cloudy(plane, mask.role) for plane, mask in zip(values[len(bands) :], masks, strict=True)]
+            )
+            values = values[: len(bands)].astype(dtype_of(bands, plan.spec.raw), copy=False)
+        yield judged(plan, read[at], bands, values, valid, cloud)
 
 
-def _cut(plan: Plan, number: int, bands: Sequence[Band], values: Values, valid: NDArray[np.bool_]) -> Tile:
-    """Finish a tile whose window has been read."""
+def judged(
+    plan: Plan,
+    number: int,
+    bands: Sequence[Band],
+    values: Values,
+    valid: NDArray[np.bool_],
+    cloud: NDArray[np.bool_] | None,
+) -> Tile:
+    """The tile of pixels that have been read, or without them where the rectangle's own are of no use."""
     placed, spec = plan.tiles[number], plan.spec
-    if placed.resampled:
-        values, valid = _resampled(placed, bands, values, valid, spec.raw)
     own = _own_pixels(placed)
-    status, share = _judge(own, valid, _on_scene(placed, plan.scene), spec.min_valid)
+    status, share = _judge(own, valid, _on_scene(placed), spec.min_valid)
+    cloud_share = None if cloud is None else float(cloud[own].mean()) if own.any() else 0.0
+    if status == CLASSIFIED and cloud_share is not None and cloud_share > spec.max_cloud:
+        status = CLOUD
     if status != CLASSIFIED:
-        return _tile(plan, number, status, share, np.empty((len(bands), 0, 0)), np.empty((0, 0), bool))
+        return finished(placed, number, status, share, cloud_share, *nothing(len(bands)))
     if spec.blacken:
         valid = valid & own
         for plane, band in zip(values, bands, strict=True):
             plane[~valid] = stored_as(band, spec.raw).fill
-    return _tile(plan, number, CLASSIFIED, share, values, valid)
+    return finished(placed, number, CLASSIFIED, share, cloud_share, values, valid, cloud)
+
+
+def nothing(bands: int) -> tuple[Values, NDArray[np.bool_], None]:
+    """Values, mask and cloud of a tile that is not used."""
+    return np.empty((bands, 0, 0)), np.empty((0, 0), bool), None
 
 
 def _judge(
@@ -161,10 +170,20 @@ def _judge(
     return (NODATA if own.any() and on_scene[own].mean() >= max(min_valid, 1e-9) else OUTSIDE), share
 
 
-def _tile(plan: Plan, number: int, status: str, share: float, values: Values, valid: NDArray[np.bool_]) -> Tile:
-    placed, scene = plan.tiles[number], plan.scene
-    where = placed.position, status, share, values, valid, plan.transform(placed), _box_px(_in_tile(placed), placed)
-    return Tile(number, *where, placed.turn_deg, scene.name, scene.acquired)
+def finished(
+    placed: Placed,
+    number: int,
+    status: str,
+    share: float,
+    cloud_share: float | None,
+    values: Values,
+    valid: NDArray[np.bool_],
+    cloud: NDArray[np.bool_] | None,
+) -> Tile:
+    """A tile with all that is known of where it lies."""
+    box = _box_px(_in_tile(placed), placed)
+    place = placed.transform, box, placed.turn_deg, placed.scene.crs, placed.scene.name, placed.scene.acquired
+    return Tile(number, placed.position, status, share, values, valid, *place, cloud_share, cloud)
 
 
 def _in_tile(placed: Placed) -> BaseGeometry:
@@ -192,8 +211,9 @@ def _own_pixels(placed: Placed) -> NDArray[np.bool_]:
     return inside
 
 
-def _on_scene(placed: Placed, scene: Scene) -> NDArray[np.bool_]:
+def _on_scene(placed: Placed) -> NDArray[np.bool_]:
     """(height, width), True where the pixel's centre lies on the scene."""
+    scene = placed.scene
     if placed.resampled:
         x, y = _centres(placed)
         return np.asarray((x >= 0) & (x < scene.width) & (y >= 0) & (y < scene.height))
@@ -218,7 +238,8 @@ def _resampled(
     x, y = _centres(placed)
     # Arithmetic leaves a hair, which must not mix pixels that a quarter turn only moves.
     x, y = (x - placed.window.column).round(9), (y - placed.window.row).round(9)
-    below = _below(placed)
+    below = np.clip(np.floor(y), 0, height - 1).astype(np.int64) * width
+    below += np.clip(np.floor(x), 0, width - 1).astype(np.int64)
     seen = valid.ravel()[below]
     column, row = np.floor(x - 0.5), np.floor(y - 0.5)
     right, lower = x - 0.5 - column, y - 0.5 - row
@@ -241,14 +262,6 @@ def _resampled(
             made[...] = flat[below]
         made[~seen] = stored_as(band, raw).fill
     return out, seen
-
-
-def _below(placed: Placed) -> NDArray[np.int64]:
-    """(height, width): position of the pixel of the window, counted along its rows, that each centre lies in."""
-    assert placed.window is not None
-    x, y = _centres(placed)
-    columns = np.floor((x - placed.window.column).round(9)).astype(np.int64)
-    return np.floor((y - placed.window.row).round(9)).astype(np.int64) * placed.window.width + columns
 
 
 def _box_px(outline: BaseGeometry, placed: Placed) -> tuple[float, float, float, float]:

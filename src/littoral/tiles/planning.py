@@ -17,7 +17,7 @@ from littoral.errors import InputError
 from littoral.imagery import Scene, Window, at_cell_size
 from littoral.tiles.lattice import Lattice, Outlines, moved, need_square_pixels
 from littoral.tiles.overlaps import greatest_overlaps, shares_inside
-from littoral.tiles.specs import Layout, TileSpec
+from littoral.tiles.specs import Combine, Layout, TileSpec
 from littoral.vectors import require_crs
 
 _HAIR_PX = 1e-6
@@ -30,6 +30,8 @@ class Placed:
 
     position: int
     """Row of its rectangle, from 0; -1 where it shows none."""
+    scene: Scene
+    """The scene it is cut from, at the cell size of the spec."""
     outline: BaseGeometry
     """That rectangle in the scene's (column, row); empty where there is none, or the scene's CRS cannot show it."""
     frame: Affine
@@ -44,6 +46,11 @@ class Placed:
     """Pixels of the scene it needs; None where its rectangle lies beside the scene, and nothing is read."""
 
     @property
+    def transform(self) -> Affine:
+        """Tile (column, row) to the scene's CRS (x, y)."""
+        return self.scene.transform @ self.frame
+
+    @property
     def resampled(self) -> bool:
         """Whether its pixels are other than the scene's."""
         return (self.frame.a, self.frame.b, self.frame.d, self.frame.e) != (1, 0, 0, 1)
@@ -51,20 +58,20 @@ class Placed:
 
 @dataclass(frozen=True)
 class Plan:
-    """Tiles to cut from a scene; 1 KB for each."""
+    """Tiles to cut from one scene or several; 1 KB for each."""
 
-    scene: Scene
-    """At the cell size of ``spec``."""
+    scenes: tuple[Scene, ...]
+    """At the cell size of ``spec``; the very objects that tiles name."""
     spec: TileSpec
     """How each is cut."""
     tiles: tuple[Placed, ...]
-    """In the order of the rectangles, or along the rows of a grid; then the same at each further turn."""
+    """In the order of the rectangles, or along the rows of a grid; then the same at each further turn. Of several
+    scenes one after the other."""
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Tiles left out by reason; those of a grid that show no rectangle are not counted."""
-
-    def transform(self, tile: Placed) -> Affine:
-        """Tile (column, row) to the scene's CRS (x, y)."""
-        return self.scene.transform @ tile.frame
+    combine: Combine = "best"
+    """What becomes of several scenes: each tile is cut from its own, or is the median of all on the pixels of its
+    own."""
 
 
 def plan_tiles(
@@ -93,7 +100,7 @@ def plan_tiles(
     """
     layout = layout or Layout()
     _check(rectangles, spec, layout)
-    scene = scene if spec.cell_size is None else at_cell_size(scene, spec.cell_size)
+    scene = on_cells(scene, spec.cell_size)
     lattice = Lattice.of(scene, spec.space)
     outlines = lattice.outlines(rectangles.geometry)
     on_scene = shapely.intersects(outlines, lattice.area)
@@ -124,7 +131,7 @@ def plan_tiles(
         frames = replace(upright, angle=upright.angle + turn)
         frames = _chosen(frames, lattice, outlines, layout, classes, left_out)
         tiles += _placed(frames, turn, lattice, outlines, on_scene)
-    return Plan(scene, spec, tuple(tiles), {reason: count for reason, count in left_out.items() if count})
+    return Plan((scene,), spec, tuple(tiles), {reason: count for reason, count in left_out.items() if count})
 
 
 def _check(rectangles: gpd.GeoDataFrame, spec: TileSpec, layout: Layout) -> None:
@@ -150,6 +157,13 @@ def _check(rectangles: gpd.GeoDataFrame, spec: TileSpec, layout: Layout) -> None
             "are asked for, but each tile is placed on a rectangle",
             "choose --placement grid, or leave --all-tiles away",
         )
+
+
+def on_cells(scene: Scene, cell_size: float | None) -> Scene:
+    """The scene on cells of that size; itself where it has it."""
+    if cell_size is None or np.allclose(scene.cell_size, cell_size, rtol=1e-6, atol=0):
+        return scene
+    return at_cell_size(scene, cell_size)
 
 
 def _on_lattice(lattice: Lattice, shape: BaseGeometry | None) -> BaseGeometry | None:
@@ -274,11 +288,11 @@ def _placed(
     ):
         there = to_scene @ frame
         outline = shown[position] if position >= 0 else nothing
-        tile = Placed(position, outline, there, width, height, turn, None)
-        yield replace(tile, window=_window(tile)) if touched else tile
+        tile = Placed(position, lattice.scene, outline, there, width, height, turn, None)
+        yield replace(tile, window=window_of(tile)) if touched else tile
 
 
-def _window(tile: Placed) -> Window:
+def window_of(tile: Placed) -> Window:
     """Pixels under a tile; around a resampled one those that its edge is mixed from too."""
     if not tile.resampled:
         return Window(int(tile.frame.f), int(tile.frame.c), tile.height, tile.width)

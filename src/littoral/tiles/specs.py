@@ -18,6 +18,8 @@ Crop = Literal["fixed", "bounding-box"]
 """Whether all tiles have one size, or each is as large as the bounds of its rectangle."""
 Space = Literal["map", "pixel"]
 """Whether tiles lie along the map's axes or the scene's; one thing, unless the scene is turned."""
+Combine = Literal["best", "median"]
+"""What becomes of several scenes of a place: the best of them, or the median of all, pixel by pixel."""
 
 _SMALLEST_PX, _LARGEST_PX = 8, 16_384
 
@@ -50,6 +52,8 @@ class TileSpec:
     """``map``: north is up in tiles of a turned scene too, which resamples them; ``pixel``: the scene's own pixels."""
     cell_size: float | None = None
     """Cell size the scene is brought to, in units of its CRS; None: its own."""
+    max_cloud: float = 1.0
+    """Largest share of the rectangle's own pixels that may be cloud or its shadow, where the scene has masks."""
 
     def __post_init__(self) -> None:
         for name, words in (("placement", Placement), ("crop", Crop), ("space", Space)):
@@ -61,8 +65,9 @@ class TileSpec:
             if not _SMALLEST_PX <= size <= _LARGEST_PX:
                 what = "is too small" if size < _SMALLEST_PX else "is too large"
                 raise InputError(f"tile size {size}", what, f"pass {_SMALLEST_PX} to {_LARGEST_PX} pixels, e.g. 256")
-        if not 0 <= self.min_valid <= 1:
-            raise InputError(f"min_valid {self.min_valid}", "is no share", "pass a number from 0 to 1")
+        for name in ("min_valid", "max_cloud"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name} {getattr(self, name)}", "is no share", "pass a number from 0 to 1")
         if self.cell_size is not None and not (np.isfinite(self.cell_size) and self.cell_size > 0):
             raise InputError(f"cell size {self.cell_size}", "is not a positive number", "pass e.g. 10")
 
@@ -99,6 +104,7 @@ class TileSpec:
             bool(record.get("blacken", False)),
             record.get("space", "map"),
             None if cell is None else float(cell),
+            float(record.get("max_cloud", 1.0)),
         )
 
 

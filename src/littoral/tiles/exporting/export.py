@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
@@ -19,14 +19,15 @@ from littoral.categories import CATCOA, Scheme
 from littoral.errors import InputError, WriteError
 from littoral.imagery import Scene, kept_as, open_scene, select_bands
 from littoral.progress import Track, silent
-from littoral.tiles.cutting import CLASSIFIED, Tile, cut_planned
+from littoral.tiles.combining import Merging, cut_planned, plan_scenes
+from littoral.tiles.cutting import CLASSIFIED, Tile
 from littoral.tiles.exporting.contents import Contents, Kind, MetadataFormat, label_xml, measured, origin_of
 from littoral.tiles.exporting.images import Encoder, ImageFormat
 from littoral.tiles.exporting.inputs import Extent, Labelled, extent_of, labelled_rows, mask_of
 from littoral.tiles.exporting.staging import Stage, locked
 from littoral.tiles.labeled import MAP
-from littoral.tiles.planning import Placed, Plan, plan_tiles
-from littoral.tiles.specs import Crop, Layout, Space, TileSpec
+from littoral.tiles.planning import Placed, Plan
+from littoral.tiles.specs import Combine, Crop, Layout, Space, TileSpec
 
 Size = int | tuple[int, int]
 """Pixels: of both sides, or (x, y)."""
@@ -64,7 +65,7 @@ class ExportSummary:
 
 
 def export_tiles(
-    scene: Scene | str | Path,
+    scenes: Scene | str | Path | Sequence[Scene | str | Path],
     rectangles: gpd.GeoDataFrame,
     out: str | Path,
     *,
@@ -86,6 +87,9 @@ def export_tiles(
     bands: Iterable[str | int] | None = None,
     raw: bool = False,
     min_valid: float = 0.5,
+    max_cloud: float = 1.0,
+    combine: Combine = "best",
+    near: str | None = None,
     min_purity: float = 0.0,
     metadata_format: MetadataFormat = "Labeled_Tiles",
     image_format: ImageFormat = "tiff",
@@ -105,7 +109,7 @@ def export_tiles(
     stopped when the same export is asked for again, and ends in the same bytes.
 
     Args:
-        scene: A scene, or the path to one.
+        scenes: A scene, or the path to one; or several, in any CRS.
         rectangles: Polygons with the class field (points and lines with ``buffer_radius``); rows where it is null are
             left out and counted.
         out: The folder; with ``per_category`` the folder of folders ``Category_<code>``.
@@ -128,6 +132,9 @@ def export_tiles(
         bands: Names or numbers from 1; None for all.
         raw: Keep stored values even where a Sentinel-2 offset is known.
         min_valid: Smallest share of a rectangle's own pixels that must be valid.
+        max_cloud: Largest share of them that may be cloud or its shadow, where the scene has masks.
+        combine: Of several scenes the ``best`` for each rectangle, or the ``median`` of all, clouds left out.
+        near: Date, ``YYYY-MM-DD``, of which the nearest is taken among scenes that are equally clear.
         min_purity: Smallest ``purity`` of a rectangle, the share of its own class among the line inside it.
         metadata_format: ``Labeled_Tiles``, a label beside each image; ``Imagenet``, a folder for each class.
         image_format: ``tiff`` takes all; ``png`` 1 or 3 bands of 8 or 16 bits; ``jpeg`` of 8 bits, and loses some.
@@ -147,7 +154,8 @@ def export_tiles(
     """
     out = Path(out)
     _must_be_folder(out, per_category)
-    scene = scene if isinstance(scene, Scene) else open_scene(scene)
+    listed = [scenes] if isinstance(scenes, Scene | str | Path) else list(scenes)
+    opened = [scene if isinstance(scene, Scene) else open_scene(scene) for scene in listed]
     for name, word, known in (
         ("placement", placement, get_args(WherePlaced)),
         ("metadata format", metadata_format, get_args(MetadataFormat)),
@@ -157,7 +165,7 @@ def export_tiles(
     if start_index < 0:
         raise InputError(f"start index {start_index}", "is negative", "pass 0 or more")
     width, height = _pair(tile_size)
-    chosen = select_bands(scene, None if bands is None else list(bands))
+    chosen = select_bands(opened[0], None if bands is None else list(bands))
     spec = TileSpec(
         width,
         tuple(band.name for band in chosen),
@@ -169,30 +177,35 @@ def export_tiles(
         blacken_around_feature,
         reference_system,
         cell_size,
+        max_cloud,
     )
     steps = _pair((max(width // 2, 1), max(height // 2, 1)) if stride is None else stride)
     rows = labelled_rows(rectangles, class_field, categories, min_purity=min_purity, buffer_radius=buffer_radius)
-    layout = Layout(
-        steps,
-        rotation_angle,
-        only_with_features,
-        min_overlap,
-        extent_of(extent, extent_crs, scene, rows.table),
-        mask_of(mask, scene),
-    )
+    layouts = [
+        Layout(
+            steps,
+            rotation_angle,
+            only_with_features,
+            min_overlap,
+            extent_of(extent, extent_crs, scene, rows.table),
+            mask_of(mask, scene),
+        )
+        for scene in opened
+    ]
     if placement != "grid":
-        layout = replace(layout, stride_px=None)
+        layouts = [replace(layout, stride_px=None) for layout in layouts]
     if not only_with_features and (metadata_format == "Imagenet" or per_category):
         raise InputError(
             "tiles without features",
             "have no class, and so no folder of a class",
             "choose Labeled_Tiles and one folder for all, or leave --all-tiles away",
         )
-    encoder = Encoder.of(scene, chosen, raw, image_format, world_file)
-    plan = plan_tiles(scene, rows.table, spec, layout, rows.codes)
+    encoder = Encoder.of(chosen, raw, image_format, world_file)
+    merging = Merging(combine, near)
+    plan = plan_scenes(opened, rows.table, spec, layouts, rows.codes, merging=merging, track=track)
     kept = kept_as(chosen, raw)
-    kind = Kind(plan.scene, spec, placement, metadata_format, image_format, kept, rows.field, categories)
-    export = _Export(plan, layout, kind, encoder, rows, out, per_category)
+    kind = Kind(plan.scenes[0], spec, placement, metadata_format, image_format, kept, rows.field, categories)
+    export = _Export(plan, layouts, kind, encoder, rows, out, per_category)
     try:
         with locked(out):
             return export.run(start_index, restart, track)
@@ -205,7 +218,7 @@ class _Export:
     """One export, all of it known but the pixels."""
 
     plan: Plan
-    layout: Layout
+    layouts: Sequence[Layout]
     kind: Kind
     encoder: Encoder
     rows: Labelled
@@ -265,7 +278,11 @@ class _Export:
 
     def _origin(self, number: int, placed: Placed) -> tuple[object, ...]:
         code = self._code(number)
-        return self.plan.scene.name, None if code is None else str(code), *self.plan.transform(placed)[:6]
+        return self._scene(placed), None if code is None else str(code), *placed.transform[:6]
+
+    def _scene(self, placed: Placed) -> str:
+        """What the pixels are of."""
+        return placed.scene.name if self.plan.combine == "best" else f"median on {placed.scene.name}"
 
     def _write_all(self, stage: Stage, folders: Mapping[str, Contents], numbers: list[int], track: Track) -> None:
         """Cut tiles, and note each in this order when its files are written."""
@@ -305,7 +322,7 @@ class _Export:
             # By Python, not by GDAL, so that a full disk is an error at once.
             path.write_bytes(content)
         left, upper, right, lower = tile.box_px
-        x, y = self.plan.scene.cell_size
+        x, y = self.plan.tiles[tile.number].scene.cell_size
         return {
             "number": tile.number,
             "status": tile.status,
@@ -324,7 +341,8 @@ class _Export:
             "CLASS": "" if code is None else str(code),
             "RECTANGLE": self.rows.names[tile.position] if tile.position >= 0 else "",
             "VALID_SHARE": f"{tile.valid_share:.4f}",
-            "SCENE": tile.scene,
+            "SCENE": self._scene(self.plan.tiles[tile.number]),
+            "COMBINED": tile.scene if self.plan.combine == "median" else "",
             "ACQUIRED": tile.acquired,
             "CLOUD_SHARE": "" if tile.cloud_share is None else f"{tile.cloud_share:.4f}",
             "TURN_DEG": f"{tile.turn_deg:g}" if tile.turn_deg else "",
@@ -342,12 +360,13 @@ class _Export:
         scheme = {str(code): self.kind.scheme.category(code).name for code in sorted(set(self.rows.codes))}
         return {
             "version of littoral": __version__,
-            "scene": [self.plan.scene.name, self.plan.scene.crs.to_wkt(), *_files(self.plan.scene)],
+            "scenes": [[scene.name, scene.crs.to_wkt(), *_files(scene)] for scene in self.plan.scenes],
+            "combine": self.plan.combine,
             **self.kind.spec.to_json(),
             "placement": self.kind.placement,
-            "rotation angle": self.layout.turn_deg,
-            "stride": self.layout.stride_px,
-            "extent or mask": [_wkb(self.layout.extent), _wkb(self.layout.mask)],
+            "rotation angle": self.layouts[0].turn_deg,
+            "stride": self.layouts[0].stride_px,
+            "extent or mask": [[_wkb(one.extent), _wkb(one.mask)] for one in self.layouts],
             "rectangles": digest.hexdigest(),
             "class field": self.kind.class_field,
             "categories": scheme,

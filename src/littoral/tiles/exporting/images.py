@@ -13,7 +13,7 @@ from affine import Affine
 from rasterio.io import MemoryFile
 
 from littoral.errors import InputError
-from littoral.imagery import Band, Scene, Values, kept_as, stored_as
+from littoral.imagery import Band, Values, kept_as, stored_as
 from littoral.tiles.cutting import Tile
 
 ImageFormat = Literal["tiff", "png", "jpeg"]
@@ -26,7 +26,7 @@ _JPEG_QUALITY = 95
 
 @dataclass(frozen=True)
 class Encoder:
-    """Writes tiles of one scene in one format."""
+    """Writes tiles of one kind in one format."""
 
     format: ImageFormat
     """Of the images."""
@@ -36,13 +36,11 @@ class Encoder:
     """NumPy type of the values."""
     nodata: float | None
     """Value at missing pixels; None where the bands have several, or none."""
-    wkt: str
-    """Of the scene's CRS."""
     world_file: bool
     """Whether a GeoTIFF gets a world file too; the other formats have one always."""
 
     @classmethod
-    def of(cls, scene: Scene, bands: Sequence[Band], raw: bool, image_format: ImageFormat, world_file: bool) -> Encoder:
+    def of(cls, bands: Sequence[Band], raw: bool, image_format: ImageFormat, world_file: bool) -> Encoder:
         """
         Raises:
             InputError: no such format, or one that does not take these bands.
@@ -72,7 +70,7 @@ class Encoder:
         fills = {rule.fill if rule.masked is not None else None for rule in rules}
         nodata = fills.pop() if len(fills) == 1 else None
         names = tuple(band.name for band in bands)
-        return cls(image_format, names, dtype, nodata, scene.crs.to_wkt(), world_file)
+        return cls(image_format, names, dtype, nodata, world_file)
 
     @property
     def suffix(self) -> str:
@@ -103,7 +101,7 @@ class Encoder:
             "height": height,
             "width": width,
             "dtype": self.dtype,
-            "crs": rasterio.crs.CRS.from_wkt(self.wkt),
+            "crs": rasterio.crs.CRS.from_wkt(tile.crs.to_wkt()),
             "transform": tile.transform,
             "nodata": self.nodata,
         }
@@ -127,7 +125,7 @@ class Encoder:
         nodata = "" if self.nodata is None else f"<NoDataValue>{self.nodata!r}</NoDataValue>"
         lines = [
             "<PAMDataset>",
-            f'  <SRS dataAxisToSRSAxisMapping="1,2">{escape(self.wkt)}</SRS>',
+            f'  <SRS dataAxisToSRSAxisMapping="1,2">{escape(tile.crs.to_wkt())}</SRS>',
             f"  <GeoTransform>{place}</GeoTransform>",
             "  <Metadata>",
             *(f"    <MDI key={quoteattr(key)}>{escape(value)}</MDI>" for key, value in tags.items()),
