@@ -2,8 +2,10 @@
 
 from littoral.tiles.cutting import CLASSIFIED, NODATA, OUTSIDE, Tile, TileSpec, cut_tiles
 from littoral.tiles.exporting import ExportSummary, export_tiles
-from littoral.tiles.labeled import TileSet, read_tile, read_tiles
+from littoral.tiles.labeled import read_tile, read_tiles
+from littoral.tiles.packed import open_pack, pack_files
 from littoral.tiles.splits import Split, ground_pairs, split_tiles
+from littoral.tiles.tileset import TileSet
 
 __all__ = [
     "CLASSIFIED",
@@ -17,6 +19,8 @@ __all__ = [
     "cut_tiles",
     "export_tiles",
     "ground_pairs",
+    "open_pack",
+    "pack_files",
     "read_tile",
     "read_tiles",
     "split_tiles",
