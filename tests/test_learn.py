@@ -17,7 +17,8 @@ from torch import nn
 
 from littoral import CATCOA, FeatureClassifier, prepare_data
 from littoral.errors import InputError
-from littoral.learn.data import TileData, _Batches
+from littoral.learn.batches import Batches
+from littoral.learn.data import TileData
 from littoral.learn.evaluation import Baselines, fit_baselines, score
 from littoral.learn.network import HIDDEN, build_network, load_state_bytes, state_bytes
 from littoral.learn.training import HEADING, precision
@@ -81,7 +82,7 @@ def test_training_batches_are_views_of_the_tiles(tile_data: TileData) -> None:
     ("count", "sizes"), [(17, [8, 9]), (16, [8, 8]), (18, [8, 8, 2]), (9, [9]), (3, [3]), (1, [1])]
 )
 def test_a_last_batch_of_one_joins_the_one_before(count: int, sizes: list[int]) -> None:
-    batches = _Batches(np.zeros(count, int), 8, shuffle=False, oversample=False)
+    batches = Batches(np.zeros(count, int), 8, shuffle=False, oversample=False)
     assert [len(batch) for batch in batches] == sizes
     assert len(batches) == len(sizes)
     assert sorted(chain.from_iterable(batches)) == list(range(count))
@@ -90,7 +91,7 @@ def test_a_last_batch_of_one_joins_the_one_before(count: int, sizes: list[int]) 
 def test_oversampling_draws_classes_equally() -> None:
     targets = np.array([0] * 900 + [1] * 100)
     torch.manual_seed(0)
-    drawn = targets[list(chain.from_iterable(_Batches(targets, 64, shuffle=True, oversample=True)))]
+    drawn = targets[list(chain.from_iterable(Batches(targets, 64, shuffle=True, oversample=True)))]
     assert len(drawn) == 1800
     assert 0.45 < drawn.mean() < 0.55
 

@@ -172,7 +172,7 @@ def test_another_export_is_not_gone_on_with(tmp_path: Path, scene_path: Path, wr
             InputError, match=rf"unfinished export \(9 tiles done\) of other {what}: run that one again"
         ):
             export_tiles(scene_path, table, out, **{"tile_size": 32, **options})  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="of other scene: "):
+    with pytest.raises(InputError, match="of other scenes: "):
         export_tiles(other, SHORE, out, tile_size=32)
     other.unlink()
     assert contents(tmp_path) == stage
@@ -234,7 +234,7 @@ def test_a_scene_that_breaks_off(tmp_path: Path, write_scene: Writer) -> None:
         with pytest.raises(InputError, match="could not be read"):
             export_tiles(path, table, tmp_path / "t", tile_size=32)
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"\(1\d tiles done\) of other scene: "):
+    with pytest.raises(InputError, match=r"\(1\d tiles done\) of other scenes: "):
         export_tiles(path, table, tmp_path / "t", tile_size=32)
     export_tiles(path, table, tmp_path / "t", tile_size=32, restart=True)
     assert contents(tmp_path / "t") == contents(tmp_path / "whole")

@@ -19,8 +19,8 @@ from littoral.categories import Scheme
 from littoral.errors import InputError
 from littoral.imagery import Scene, Values, same_scaling
 from littoral.tiles.cutting import Tile
-from littoral.tiles.exporting.images import ImageFormat
-from littoral.tiles.labeled import ACCUMULATED, DEFINITION, MAP, STATS, open_image, read_json, read_text
+from littoral.tiles.exporting.images import SUFFIXES, ImageFormat
+from littoral.tiles.labeled import ACCUMULATED, DEFINITION, MAP, STATS, read_json, read_text
 from littoral.tiles.specs import TileSpec
 
 MetadataFormat = Literal["Labeled_Tiles", "Imagenet"]
@@ -60,7 +60,6 @@ class Kind:
             "ClassField": self.class_field,
             "Pixels": self.kept[0],
             "Dtype": self.kept[1],
-            "ImageFormat": self.image_format,
             "Tile": self.spec.to_json(),
         }
 
@@ -223,17 +222,6 @@ class Contents:
         }
 
 
-def origin_of(image: Path) -> tuple[object, ...]:
-    """What a tile was cut from: its scene, its class, and the six numbers of its transform.
-
-    Raises:
-        InputError: no image that can be read.
-    """
-    with open_image(image) as opened:
-        tags = opened.tags()
-        return tags.get("SCENE"), tags.get("CLASS"), *opened.transform[:6]
-
-
 def label_xml(image: str, tile: Tile, code: int | None) -> str:
     """The label of a tile: one object, its class and its bounds; of a tile that shows none, no object."""
     count, height, width = tile.values.shape
@@ -340,7 +328,7 @@ def _existing(folder: Path, kind: Kind) -> tuple[dict[str, Any], dict[str, Any]]
         spec,
         made.get("Placement", "centred"),
         old.get("MetaDataMode", "Labeled_Tiles"),
-        made.get("ImageFormat", kind.image_format),
+        _image_format(folder),
     )
     here = _features(kind.spec, kind.placement, kind.metadata_format, kind.image_format)
     if spec.raw != kind.spec.raw or not same_scaling(kept, kind.kept):
@@ -353,6 +341,13 @@ def _existing(folder: Path, kind: Kind) -> tuple[dict[str, Any], dict[str, Any]]
                 f"append tiles of the same {name}, or choose a new folder",
             )
     return old, made
+
+
+def _image_format(folder: Path) -> str:
+    """Of the first image in the map."""
+    first = (read_text(folder / MAP).replace("\\", "/").splitlines() or [""])[0]
+    image = first.split("  ")[0].split("\t")[0].strip()
+    return next((name for name, suffix in SUFFIXES.items() if image.endswith(suffix)), Path(image).suffix or "none")
 
 
 def _features(spec: TileSpec, placement: str, metadata_format: str, image_format: str) -> dict[str, str]:

@@ -21,13 +21,15 @@ from littoral.imagery import Scene, kept_as, open_scene, select_bands
 from littoral.progress import Track, silent
 from littoral.tiles.combining import Merging, cut_planned, plan_scenes
 from littoral.tiles.cutting import CLASSIFIED, Tile
-from littoral.tiles.exporting.contents import Contents, Kind, MetadataFormat, label_xml, measured, origin_of
+from littoral.tiles.exporting.contents import Contents, Kind, MetadataFormat, label_xml, measured
 from littoral.tiles.exporting.images import Encoder, ImageFormat
-from littoral.tiles.exporting.inputs import Extent, Labelled, extent_of, labelled_rows, mask_of
+from littoral.tiles.exporting.inputs import Extent, buffered, extent_of, mask_of
 from littoral.tiles.exporting.staging import Stage, locked
-from littoral.tiles.labeled import MAP
+from littoral.tiles.labeled import MAP, origin_of
+from littoral.tiles.labels import Labelled, labelled
 from littoral.tiles.planning import Placed, Plan
 from littoral.tiles.specs import Combine, Crop, Layout, Space, TileSpec
+from littoral.vectors import require_crs
 
 Size = int | tuple[int, int]
 """Pixels: of both sides, or (x, y)."""
@@ -91,6 +93,7 @@ def export_tiles(
     combine: Combine = "best",
     near: str | None = None,
     min_purity: float = 0.0,
+    region_field: str | None = None,
     metadata_format: MetadataFormat = "Labeled_Tiles",
     image_format: ImageFormat = "tiff",
     world_file: bool = False,
@@ -136,6 +139,7 @@ def export_tiles(
         combine: Of several scenes the ``best`` for each rectangle, or the ``median`` of all, clouds left out.
         near: Date, ``YYYY-MM-DD``, of which the nearest is taken among scenes that are equally clear.
         min_purity: Smallest ``purity`` of a rectangle, the share of its own class among the line inside it.
+        region_field: Field with the region of each rectangle, by which a split can hold tiles out.
         metadata_format: ``Labeled_Tiles``, a label beside each image; ``Imagenet``, a folder for each class.
         image_format: ``tiff`` takes all; ``png`` 1 or 3 bands of 8 or 16 bits; ``jpeg`` of 8 bits, and loses some.
         world_file: Write one beside each GeoTIFF too.
@@ -180,7 +184,10 @@ def export_tiles(
         max_cloud,
     )
     steps = _pair((max(width // 2, 1), max(height // 2, 1)) if stride is None else stride)
-    rows = labelled_rows(rectangles, class_field, categories, min_purity=min_purity, buffer_radius=buffer_radius)
+    require_crs(rectangles, "the table of rectangles")
+    rows = labelled(rectangles, class_field, categories, min_purity=min_purity, region_field=region_field)
+    rows = replace(rows, table=buffered(rows.table, buffer_radius))
+    codes = rows.codes.tolist()
     layouts = [
         Layout(
             steps,
@@ -202,7 +209,7 @@ def export_tiles(
         )
     encoder = Encoder.of(chosen, raw, image_format, world_file)
     merging = Merging(combine, near)
-    plan = plan_scenes(opened, rows.table, spec, layouts, rows.codes, merging=merging, track=track)
+    plan = plan_scenes(opened, rows.table, spec, layouts, codes, merging=merging, track=track)
     kept = kept_as(chosen, raw)
     kind = Kind(plan.scenes[0], spec, placement, metadata_format, image_format, kept, rows.field, categories)
     export = _Export(plan, layouts, kind, encoder, rows, out, per_category)
@@ -226,14 +233,14 @@ class _Export:
     per_category: bool
 
     def run(self, start_index: int, restart: bool, track: Track) -> ExportSummary:
-        codes = sorted(set(self.rows.codes))
+        codes = sorted(set(self.rows.codes.tolist()))
         names = [self._folder(code) for code in codes]
         folders = {name: Contents(self.out / name, self.kind, start_index) for name in dict.fromkeys(names)}
         # In order, before any tile: names of folders must not depend on which tile comes first.
         for code, name in zip(codes, names, strict=True):
             folders[name].image_folder(code)
         wanted = self._not_there(folders)
-        skipped = Counter(self.rows.left_out) + Counter(self.plan.left_out)
+        skipped = Counter(self.rows.skipped) + Counter(self.plan.left_out)
         skipped["in the folder already"] = len(self.plan.tiles) - len(wanted)
         with closing(Stage(self.out, self._header(folders), restart=restart)) as stage:
             self._write_all(stage, folders, [number for number in wanted if number not in stage.done], track)
@@ -263,7 +270,7 @@ class _Export:
 
     def _code(self, number: int) -> int | None:
         position = self.plan.tiles[number].position
-        return self.rows.codes[position] if position >= 0 else None
+        return int(self.rows.codes[position]) if position >= 0 else None
 
     def _not_there(self, folders: Mapping[str, Contents]) -> list[int]:
         """Numbers of the planned tiles that no earlier export left in their folder."""
@@ -340,6 +347,7 @@ class _Export:
         tags = {
             "CLASS": "" if code is None else str(code),
             "RECTANGLE": self.rows.names[tile.position] if tile.position >= 0 else "",
+            "REGION": self.rows.regions[tile.position] if self.rows.regions and tile.position >= 0 else "",
             "VALID_SHARE": f"{tile.valid_share:.4f}",
             "SCENE": self._scene(self.plan.tiles[tile.number]),
             "COMBINED": tile.scene if self.plan.combine == "median" else "",
@@ -355,9 +363,11 @@ class _Export:
         digest = hashlib.sha256()
         for number, placed in enumerate(self.plan.tiles):
             digest.update(repr((self._origin(number, placed), placed.width, placed.height)).encode())
-        digest.update(b"".join(shapely.to_wkb(self.rows.table.geometry.to_numpy())))
-        digest.update(repr((self.rows.codes, self.rows.names)).encode())
-        scheme = {str(code): self.kind.scheme.category(code).name for code in sorted(set(self.rows.codes))}
+        for outline in shapely.to_wkb(self.rows.table.geometry.to_numpy()):
+            digest.update(outline or b"none")
+        codes = self.rows.codes.tolist()
+        digest.update(repr((codes, self.rows.names, self.rows.regions)).encode())
+        scheme = {str(code): self.kind.scheme.category(code).name for code in sorted(set(codes))}
         return {
             "version of littoral": __version__,
             "scenes": [[scene.name, scene.crs.to_wkt(), *_files(scene)] for scene in self.plan.scenes],
