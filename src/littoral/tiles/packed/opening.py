@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,17 +20,18 @@ from littoral.errors import InputError, LittoralWarning
 from littoral.imagery import Band, Scene, kept_as, open_scene, select_bands, stored_as
 from littoral.imagery.contents import content_key, file_key
 from littoral.progress import Track, silent
-from littoral.tiles.combining import cut_tiles
+from littoral.tiles.combining import Merging, cut_tiles
 from littoral.tiles.cutting import CLASSIFIED
 from littoral.tiles.labels import Labelled, labelled
 from littoral.tiles.packed.cache import keep
 from littoral.tiles.packed.pack import FORMAT, Contents, PackWriter, mask_bytes
+from littoral.tiles.planning import on_cells
 from littoral.tiles.specs import TileSpec
 from littoral.tiles.tileset import TileSet, ground_outlines
 
 
 def open_pack(
-    scene: Scene | str | Path,
+    scenes: Scene | str | Path | Sequence[Scene | str | Path],
     rectangles: gpd.GeoDataFrame,
     *,
     class_field: str | None = None,
@@ -39,17 +40,18 @@ def open_pack(
     min_purity: float = 0.0,
     region_field: str | None = None,
     categories: Scheme = CATCOA,
+    merging: Merging | None = None,
     cache: str | Path | None = None,
     track: Track = silent,
     **cut: Any,
 ) -> TileSet:
-    """Labelled tiles straight from a scene: those that :func:`export_tiles` would write, in its order, bit for bit.
+    """Labelled tiles straight from scenes: those that :func:`export_tiles` would write, in its order, bit for bit.
 
     They are cut when they are asked for the first time. Afterwards nothing is decoded: the scene's files are only read
     through, to see whether they are still the same.
 
     Args:
-        scene: A scene, or the path to one.
+        scenes: A scene, or the path to one; or several, in any CRS.
         rectangles: Polygons with the class field; rows where it is null are left out.
         class_field: Whole numbers, or names of ``categories``; None: the first there is of CATCOA, value, classvalue.
         tile_size: Width and height of a tile, pixels of the scene.
@@ -57,6 +59,7 @@ def open_pack(
         min_purity: Smallest ``purity`` of a rectangle, the share of its own class among the line inside it.
         region_field: Field with the region of each rectangle.
         categories: Names and colours of the codes.
+        merging: What becomes of several scenes; None: the best for each rectangle.
         cache: Folder to keep packs in; None: the user's.
         track: Shows progress, a step per rectangle.
         cut: How else tiles are cut: fields of :class:`TileSpec`, such as ``min_valid`` and ``raw``.
@@ -71,22 +74,24 @@ def open_pack(
     Memory: what :func:`cut_tiles` holds, one tile, and 2 KB for each rectangle; pixels of a pack stay on disk until
     they are asked for. On disk, a tile takes size² × (bands × bytes of a value + 1/8).
     """
-    scene = scene if isinstance(scene, Scene) else open_scene(scene)
+    listed = [scenes] if isinstance(scenes, Scene | str | Path) else list(scenes)
+    opened = [scene if isinstance(scene, Scene) else open_scene(scene) for scene in listed]
     found = labelled(rectangles, class_field, categories, min_purity=min_purity, region_field=region_field)
-    chosen = select_bands(scene, None if bands is None else list(bands))
+    chosen = select_bands(opened[0], None if bands is None else list(bands))
     spec = TileSpec(tile_size, tuple(band.name for band in chosen), **cut)
     if spec.crop != "fixed":
-        raise InputError(f"crop {spec.crop}", "makes tiles of many sizes, and a network takes one", "leave it away")
-    order = _Order(scene, chosen, spec, found)
-    contents = content_key(scene, chosen)
-    if contents is None:
+        raise InputError(f"crop {spec.crop!r}", "gives tiles of many sizes", "train on tiles of one, crop='fixed'")
+    order = _Order(opened, chosen, spec, found, merging or Merging())
+    contents = [content_key(scene, select_bands(scene, spec.bands, exact=True)) for scene in opened]
+    if None in contents:
+        unsure = opened[contents.index(None)].name
         warnings.warn(
-            f"the server of {scene.name} does not say which version of it this is, so nobody could tell next time "
-            "whether it is still the same: its tiles are kept for this run only",
+            f"the server of {unsure} does not say which version of it this is, so nobody could tell next time whether "
+            "it is still the same: its tiles are kept for this run only",
             LittoralWarning,
             stacklevel=2,
         )
-    key = None if contents is None else order.key(contents)
+    key = None if None in contents else order.key(contents)
     needed = len(found.codes) * _tile_bytes(order.shape, order.dtype)
     return _tile_set(keep(cache, key, needed, lambda folder, key: order.make(folder, key, track)), categories)
 
@@ -131,10 +136,11 @@ def pack_files(tiles: TileSet, *, cache: str | Path | None = None, track: Track 
 class _Order:
     """All that decides what is in a pack."""
 
-    scene: Scene
+    scenes: Sequence[Scene]
     bands: tuple[Band, ...]
     spec: TileSpec
     found: Labelled
+    merging: Merging
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -146,13 +152,22 @@ class _Order:
     def dtype(self) -> str:
         return kept_as(self.bands, self.spec.raw)[1]
 
-    def key(self, contents: str) -> str:
-        """Of the scene's contents and all else."""
+    def key(self, contents: Sequence[str | None]) -> str:
+        """Of the scenes' contents and all else."""
         table, found = self.found.table, self.found
         angle = next((table[name].tolist() for name in table.columns if str(name).casefold() == "angle"), None)
         labels = (found.field, found.codes.tolist(), found.names, found.regions, sorted(found.skipped.items()))
         crs = None if table.crs is None else table.crs.to_wkt()
-        told = (FORMAT, __version__, contents, sorted(asdict(self.spec).items()), labels, angle, crs)
+        told = (
+            FORMAT,
+            __version__,
+            contents,
+            asdict(self.merging),
+            sorted(asdict(self.spec).items()),
+            labels,
+            angle,
+            crs,
+        )
         digest = hashlib.sha256(repr(told).encode())
         for outline in shapely.to_wkb(table.geometry.to_numpy()):
             digest.update(outline or b"none")
@@ -160,11 +175,12 @@ class _Order:
 
     def make(self, folder: Path, key: str, track: Track) -> Contents:
         """Cut the tiles into a folder."""
-        found, spec, scene = self.found, self.spec, self.scene
+        found = self.found
         skipped = Counter(found.skipped)
-        rows, shares, corners = [], [], []
+        rows, shares, outlines, seen = [], [], [], []
         with PackWriter(folder, key, self.shape, self.dtype) as writer:
-            for tile in track(cut_tiles(scene, found.table, spec), len(found.codes), "cutting tiles"):
+            cut = cut_tiles(self.scenes, found.table, self.spec, merging=self.merging, track=track)
+            for tile in track(cut, len(found.codes), "cutting tiles"):
                 if tile.status != CLASSIFIED:
                     skipped[tile.status] += 1
                     continue
@@ -172,7 +188,9 @@ class _Order:
                 _, height, width = tile.values.shape
                 rows.append(tile.position)
                 shares.append(tile.valid_share)
-                corners.append([tile.transform @ xy for xy in ((0, 0), (width, 0), (width, height), (0, height))])
+                corners = [tile.transform @ xy for xy in ((0, 0), (width, 0), (width, height), (0, height))]
+                outlines.append(ground_outlines(np.array([corners]), tile.crs)[0])
+                seen.append((tile.scene, tile.acquired))
             left_out = {reason: count for reason, count in skipped.items() if count}
             if not rows:
                 told = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
@@ -180,19 +198,23 @@ class _Order:
             regions = found.regions or ("",) * len(found.codes)
             table = gpd.GeoDataFrame(
                 {
-                    "name": [f"the tile of rectangle {found.names[row]} in {scene.name}" for row in rows],
+                    "name": [
+                        f"the tile of rectangle {found.names[row]} in {name}"
+                        for row, (name, _) in zip(rows, seen, strict=True)
+                    ],
                     "code": found.codes[rows],
                     "region": [regions[row] for row in rows],
                     "valid_share": shares,
+                    "acquired": [acquired for _, acquired in seen],
                 },
-                geometry=ground_outlines(np.array(corners), scene.crs),
+                geometry=outlines,
                 crs="EPSG:4326",
             )
             return writer.finish(table, {**self._told(), "left_out": left_out})
 
     def _told(self) -> dict[str, Any]:
         """What a set says of its tiles."""
-        raw = self.spec.raw
+        raw, cells = self.spec.raw, on_cells(self.scenes[0], self.spec.cell_size)
         pixels, dtype = kept_as(self.bands, raw)
         rules = [stored_as(band, raw) for band in self.bands]
         fills = {rule.fill if rule.masked is not None else None for rule in rules}
@@ -201,8 +223,8 @@ class _Order:
             "bands": list(self.spec.bands),
             "pixels": pixels,
             "nodata": None if fill is None else float(fill),
-            "cell_size": list(self.scene.cell_size),
-            "cell_epsg": self.scene.crs.to_epsg(),
+            "cell_size": list(cells.cell_size),
+            "cell_epsg": cells.crs.to_epsg(),
             "origin": {
                 "Raw": raw,
                 "MinValid": self.spec.min_valid,
