@@ -74,8 +74,38 @@ def tiles(
 
 @app.command()
 def train(
-    tiles: Annotated[list[Path], typer.Argument(help="Labeled_Tiles folders.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Model to write (.dlpk).")],
+    tiles: Annotated[
+        list[Path] | None, typer.Argument(help="Labeled_Tiles folders; or else --scene and --rectangles.")
+    ] = None,
+    scene: Annotated[Path | None, typer.Option(help="Cut tiles from it, once, instead of reading TILES.")] = None,
+    rectangles: Annotated[Path | None, typer.Option(help="Labelled rectangles.")] = None,
+    class_field: Annotated[str | None, typer.Option(help="Field with the class.", show_default="CATCOA")] = None,
+    tile_size: Annotated[
+        int | None,
+        typer.Option(help="Side of a tile, pixels of the scene.", show_default="256"),
+    ] = None,
+    bands: Annotated[str | None, typer.Option(help="Names or numbers.", show_default="all")] = None,
+    min_valid: Annotated[
+        float | None,
+        typer.Option(help="Least valid share of a rectangle's own pixels.", show_default="0.5"),
+    ] = None,
+    min_purity: Annotated[
+        float | None,
+        typer.Option(help="Least purity of a rectangle.", show_default="0"),
+    ] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Keep stored values where an offset is known.")] = False,
+    region_field: Annotated[str | None, typer.Option(help="Field with the region, for --split region.")] = None,
+    scene_crs: SceneCrs = None,
+    band_names: BandNames = None,
+    layer: Layer = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder to keep packed tiles in; those of TILES are packed only if it is named.",
+            show_default="the user's",
+        ),
+    ] = None,
     backbone: Annotated[str, typer.Option(help="timm's name of a convolutional network.")] = "resnet34",
     weights: Annotated[
         str, typer.Option(help="hub (timm's, downloaded once), none, or a file of the backbone's weights.")
@@ -88,8 +118,15 @@ def train(
     batch_size: Annotated[int, typer.Option(help="Tiles in a batch.")] = 32,
     val_share: Annotated[float, typer.Option(help="Share of the tiles to validate with.")] = 0.2,
     split: Annotated[
-        Literal["spatial", "random"], typer.Option(help="spatial (leaks nothing) or random (leaks, and says so).")
+        Literal["spatial", "region", "random"],
+        typer.Option(help="spatial or region (leak nothing), or random (leaks, and says so)."),
     ] = "spatial",
+    block_km: Annotated[
+        float | None, typer.Option(help="Side of the blocks of a spatial split, km.", show_default="four tiles")
+    ] = None,
+    val_regions: Annotated[
+        str | None, typer.Option(help="Regions to hold out, e.g. north,bay.", show_default="some, by the seed")
+    ] = None,
     chip_size: Annotated[
         int | None, typer.Option(help="Side of the network's input, pixels.", show_default="the tile's")
     ] = None,
@@ -103,20 +140,42 @@ def train(
     overwrite: Overwrite = False,
 ) -> None:
     """The result of train is a model: a .dlpk with weights, preprocessing, classes and scores of unseen ground."""
+    from littoral.imagery import open_scene
     from littoral.learn import FeatureClassifier, prepare_data
 
     must_be_package(output)
     check_output(output, overwrite)
+    cut: dict[str, Any] = {
+        "class_field": class_field,
+        "tile_size": tile_size,
+        "bands": listed(bands),
+        "min_valid": min_valid,
+        "min_purity": min_purity,
+        "raw": raw or None,
+        "region_field": region_field,
+    }
+    opened = None
+    if scene is not None:
+        opened = open_scene(scene, crs=scene_crs, band_names=listed(band_names))
+        print(opened.describe())
+    elif scene_crs or band_names:
+        raise InputError("--scene-crs" if scene_crs else "--band-names", "goes with --scene", "leave it away")
     data = prepare_data(
-        tiles,
+        tiles or None,
+        scene=opened,
+        rectangles=None if rectangles is None else read_vector(rectangles, layer),
+        cache=cache,
         batch_size=batch_size,
         val_split_pct=val_share,
         split=split,
+        block_km=block_km,
+        val_regions=listed(val_regions),
         chip_size=chip_size,
         drop_rare=drop_rare,
         seed=seed,
         categories=scheme(categories),
         track=bar,
+        **{name: value for name, value in cut.items() if value is not None},
     )
     print(data.describe())
     pretrained: bool | str = {"hub": True, "none": False}.get(weights, weights)
