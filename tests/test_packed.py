@@ -427,7 +427,8 @@ def test_train_without_an_export(run: Callable[..., tuple[int, str, str]], tmp_p
     table = coast[1].assign(bay=["north"] * 26 + ["south"] * 26, CATCOA=[3, 7] * 26)
     write_vector(table, tmp_path / "boxes.gpkg")
     usual = ("train", "--scene", coast[0], "--rectangles", tmp_path / "boxes.gpkg", "--cache", tmp_path / "cache",
-             "--tile-size", 32, "--backbone", "resnet10t", "--weights", "none", "--epochs", 1, "--lr", 1e-3)  # fmt: skip
+             "--tile-size", 32, "--backbone", "resnet10t", "--weights", "none", "--epochs", 1,
+             "--lr", 1e-3)  # fmt: skip
     code, out, err = run(*usual, "--region-field", "bay", "--split", "region", "--val-regions", "south", "-o",
                          tmp_path / "m.dlpk")  # fmt: skip
     assert code == 0, err
