@@ -21,7 +21,8 @@ import rasterio
 import shapely
 
 from conftest import boxes, textured
-from littoral import export_tiles, open_scene, prepare_data, read_tiles
+from littoral import export_tiles, open_scene, prepare_data, read_tiles, write_vector
+from littoral.cli import main
 from littoral.errors import InputError, LittoralWarning, WriteError
 from littoral.imagery import Scene
 from littoral.imagery.contents import content_key
@@ -404,6 +405,46 @@ def test_a_scene_without_a_version_is_packed_for_one_run(
         tiles = open_pack(*coast, tile_size=32, cache=tmp_path / "unknown")
     assert list((tmp_path / "unknown" / "tiles").iterdir()) == []
     assert_same(tiles, first)
+
+
+# The verb
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs the command line in this process: exit code, standard output, standard error."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["littoral", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0), *capsys.readouterr()
+
+    return call
+
+
+def test_train_without_an_export(run: Callable[..., tuple[int, str, str]], tmp_path: Path, coast: Coast) -> None:
+    table = coast[1].assign(bay=["north"] * 26 + ["south"] * 26, CATCOA=[3, 7] * 26)
+    write_vector(table, tmp_path / "boxes.gpkg")
+    usual = ("train", "--scene", coast[0], "--rectangles", tmp_path / "boxes.gpkg", "--cache", tmp_path / "cache",
+             "--tile-size", 32, "--backbone", "resnet10t", "--weights", "none", "--epochs", 1,
+             "--lr", 1e-3)  # fmt: skip
+    code, out, err = run(*usual, "--region-field", "bay", "--split", "region", "--val-regions", "south", "-o",
+                         tmp_path / "m.dlpk")  # fmt: skip
+    assert code == 0, err
+    assert "B02: uint16, nodata 0" in out
+    assert "held out as a whole: south" in out
+    assert (tmp_path / "m.dlpk").exists()
+    for wrong, complaint in (
+        (("--scene", coast[0]), "a scene needs rectangles with their class"),
+        ((), "prepare_data has no tiles"),
+        ((tmp_path, "--band-names", "B02"), "--band-names goes with --scene"),
+        ((tmp_path, "--class-field", "kind"), "class_field goes with a scene"),
+        ((*usual[1:], "--block-km", "-3"), "block length -3.0"),
+        ((*usual[1:], "--split", "region"), "do not say which region they are of"),
+    ):
+        code, _, err = run("train", *wrong, "-o", tmp_path / "n.dlpk")
+        assert (code, complaint in err) == (2, True), err
 
 
 # Wrong input

@@ -110,7 +110,7 @@ def tiles(
     """The result of tiles is a folder of images with one class each; interrupted and run again, it goes on."""
     from littoral.tiles import export_tiles
 
-    opened = opened_scenes(scene, also, scene_crs, band_names)
+    opened = opened_scenes([scene, *(also or ())], scene_crs, band_names)
     for one in opened:
         print(one.describe())
     summary = export_tiles(

@@ -221,8 +221,10 @@ def prepare_data(
     else:
         if path is None:
             raise InputError("prepare_data", "has no tiles", "pass the tiles' folder, or scene and rectangles")
-        given = {"rectangles": rectangles, "region_field": region_field, "bands": bands, "merging": merging, **cut}
-        if useless := [name for name, value in given.items() if value is not None]:
+        asked = {"rectangles": rectangles, "class_field": class_field, "tile_size": tile_size, "bands": bands,
+                 "min_purity": min_purity, "region_field": region_field, "merging": merging, **cut}  # fmt: skip
+        usual = {"tile_size": 256, "min_purity": 0.0}
+        if useless := [name for name, value in asked.items() if value is not None and value != usual.get(name)]:
             raise InputError(useless[0], "goes with a scene; tiles of a folder are cut already", "leave it away")
         if isinstance(path, TileSet):
             tiles, folder = path, Path.cwd()

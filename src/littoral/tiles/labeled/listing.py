@@ -141,7 +141,8 @@ def _list_map(listing: Listing) -> None:
 
 
 def _list_class_folders(listing: Listing, scheme: Scheme) -> None:
-    by_name = {category.name.casefold(): code for code, category in listing.classes.items()}
+    stated = dict(listing.classes)
+    by_name = {category.name.casefold(): code for code, category in stated.items()}
     # Names that no file system takes are told apart from those of the folders.
     told = listing.definition.get("Littoral", {}).get("ClassFolders", {})
     by_name |= {str(name).casefold(): int(code) for code, name in told.items()}
@@ -151,13 +152,13 @@ def _list_class_folders(listing: Listing, scheme: Scheme) -> None:
         if not files:
             continue
         code = _code(name.casefold(), by_name)
-        if code is None and not listing.classes:
+        if code is None and not stated:
             code = scheme.code_of(name)
-        if code is None or (by_name and code not in listing.classes):
+        if code is None or (stated and code not in stated):
             raise InputError(
                 files[0].parent,
                 f"is named after no class in {DEFINITION}",
-                f"call it one of {', '.join(category.name for category in listing.classes.values())}",
+                f"call it one of {', '.join(category.name for category in stated.values())}",
             )
         listing.classes.setdefault(code, scheme.category(code))
         listing.images += files

@@ -105,11 +105,12 @@ def _filled(
     chosen = np.array([bool(validate >> block & 1) for block in range(len(holds))])
     weight = 1 / holds.sum(axis=0)
     lacking = wanted - holds[chosen].sum(axis=0)
+    off = np.abs(lacking) @ weight
     for block in rng.permutation(len(holds)).tolist():
         if may_validate[block] and not chosen[block] and not keep >> block & 1:
             left = lacking - holds[block]
-            if (np.abs(left) * weight).sum() < (np.abs(lacking) * weight).sum():
-                chosen[block], lacking = True, left
+            if (nearer := np.abs(left) @ weight) < off:
+                chosen[block], lacking, off = True, left, nearer
     return chosen
 
 
