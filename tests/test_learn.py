@@ -4,6 +4,7 @@ import io
 import json
 import pickle
 import shutil
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from torch import nn
 
 from littoral import CATCOA, FeatureClassifier, prepare_data
 from littoral.errors import InputError
-from littoral.learn.batches import Batches
+from littoral.learn.batches import Batches, TileDataset
 from littoral.learn.data import TileData
 from littoral.learn.evaluation import Baselines, fit_baselines, score
 from littoral.learn.network import HIDDEN, build_network, load_state_bytes, state_bytes
@@ -402,3 +403,20 @@ def test_figures(trained: FeatureClassifier, tile_data: TileData) -> None:
         10, len(tile_data.split.validation)
     )
     assert sum(len(axes.images) for axes in tile_data.show_batch(rows=1).axes) == 5
+
+
+@pytest.mark.parametrize(("how", "turns"), [({}, 8), ({"placement": "oriented"}, 4), ({"space": "pixel"}, 1)])
+def test_training_turns_tiles_only_as_they_may_lie(tile_data: TileData, how: dict[str, str], turns: int) -> None:
+    """An oriented tile goes on showing the shore along its rows, one of pixel space stays upright."""
+    given = tile_data.preprocessing
+    part = tile_data.split.training[:1]
+    told = replace(given, tile=replace(given.tile, **how))
+    plain = TileDataset(tile_data.tiles, told, part, augment=False)[0][0]
+    torch.manual_seed(0)
+    dataset = TileDataset(tile_data.tiles, told, part, augment=True)
+    seen = {dataset[0][0].numpy().tobytes() for _ in range(60)}
+    assert len(seen) == turns
+    assert plain.numpy().tobytes() in seen
+    if turns == 4:
+        assert seen == {flipped.contiguous().numpy().tobytes() for flipped in (plain, plain.flip(1), plain.flip(2),
+                                                                             plain.flip(1, 2))}  # fmt: skip

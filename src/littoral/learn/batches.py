@@ -42,8 +42,10 @@ class TileDataset(Dataset[Batch]):
         top, left = (int(torch.randint(spare + 1, ())) for _ in range(2))
         crop = np.s_[top : top + given.chip_px, left : left + given.chip_px]
         x = torch.from_numpy(standardise(values[(slice(None), *crop)], valid[crop], given.mean, given.std))
-        # A shore looks the same from any side: one of the eight flips and turns.
+        # A shore looks the same from any side: one of the eight flips and turns. In a tile that is oriented by it, it
+        # goes on running along the rows; one of pixel space stays as the sensor saw it.
         turn = int(torch.randint(8, ()))
+        turn = 0 if given.tile.space == "pixel" else turn & 6 if given.tile.placement == "oriented" else turn
         x = torch.rot90(x, turn % 4, (1, 2))
         return (x.flip(2) if turn >= 4 else x).contiguous(), self.targets[position]
 

@@ -3,6 +3,5 @@
 from littoral.tiles.exporting.contents import MetadataFormat
 from littoral.tiles.exporting.export import ExportSummary, WherePlaced, export_tiles
 from littoral.tiles.exporting.images import ImageFormat
-from littoral.tiles.exporting.staging import unfinished
 
-__all__ = ["ExportSummary", "ImageFormat", "MetadataFormat", "WherePlaced", "export_tiles", "unfinished"]
+__all__ = ["ExportSummary", "ImageFormat", "MetadataFormat", "WherePlaced", "export_tiles"]

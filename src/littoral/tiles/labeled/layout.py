@@ -12,6 +12,8 @@ from littoral.errors import InputError
 
 MAP, STATS, ACCUMULATED, DEFINITION = "map.txt", "stats.txt", "esri_accumulated_stats.json", "esri_model_definition.emd"
 IMAGES = "images"
+COMMITTED = "commit"
+"""In what is unfinished: from here on it is only moved to its place."""
 _SUFFIXES = {".tif", ".tiff", ".png", ".jpg", ".jpeg", ".mrf"}
 
 
@@ -21,6 +23,11 @@ def find_folders(path: Path) -> list[Path]:
     Raises:
         InputError: not there, left unfinished by an export, or no folder of tiles; the sentence names one nearby.
     """
+    for target in (path, path.absolute().parent):
+        if (unfinished(target) / COMMITTED).exists():
+            raise InputError(
+                path, f"is not whole, as an export to {target} was interrupted at its very end", "run it again"
+            )
     if not path.is_dir():
         if unfinished(path).exists():
             raise InputError(path, "is not there, as an export to it was interrupted", "run it again")
@@ -45,10 +52,11 @@ def find_folders(path: Path) -> list[Path]:
 def unfinished(folder: Path) -> Path:
     """Where an export collects what is to become ``folder``.
 
-    >>> unfinished(Path("coast/tiles")).as_posix()
-    'coast/.tiles.unfinished'
+    >>> unfinished(Path("/coast/tiles")).as_posix()
+    '/coast/.tiles.unfinished'
     """
-    return folder.parent / f".{folder.name}.unfinished"
+    place = folder.absolute()
+    return place.parent / f".{place.name}.unfinished"
 
 
 def class_folders(folder: Path) -> dict[str, list[Path]]:
