@@ -42,9 +42,13 @@ def test_table_is_that_of_s57() -> None:
 
 def test_user_table(tmp_path: Path) -> None:
     path = tmp_path / "shores.csv"
-    path.write_text("code,name,colour\n20,sea wall,#112233\n10,dune,\n", encoding="utf-8")
-    scheme = read_categories(path)
-    assert (scheme[20].colour, scheme[10].name) == ("#112233", "dune")
+    for text in (
+        "code,name,colour\n20,sea wall,#112233\n10,dune,\n",
+        "Code; Name;colour\n20;sea wall;#112233\n\n10; dune\n",
+    ):
+        path.write_text(text, encoding="utf-8")
+        scheme = read_categories(path)
+        assert (scheme[20].colour, scheme[10].name) == ("#112233", "dune")
     assert scheme.code_of("Sea Wall") == 20
     with pytest.raises(InputError, match="'rocks' is neither a whole number nor a name"):
         scheme.code_of("rocks")
@@ -57,7 +61,9 @@ def test_user_table(tmp_path: Path) -> None:
         ("code,name\n1.5,x\n", "code '1.5'"),
         ("code,name\n1,x\n1,y\n", "line 3"),
         ("code,name,colour\n1,x,red\n", "colour 'red'"),
-        ("kode,name\n1,x\n", "code ''"),
+        ("code,name\n,x\n", "code ''"),
+        ("kode,nom\n1,x\n", "has no column code and no column name: begin it with the line code,name,colour"),
+        ("", "has no column code"),
     ],
 )
 def test_bad_user_table(tmp_path: Path, text: str, complaint: str) -> None:

@@ -127,6 +127,45 @@ def test_truncated_anywhere(tmp_path: Path) -> None:
     assert codes(base) == [1, None, 3]
 
 
+def test_cut_off_between_two_records(tmp_path: Path) -> None:
+    """What is left is a whole file of fewer records; it must not take the place of a good result."""
+    base = cell_in(tmp_path)
+    whole = base.read_bytes()
+    starts, at = [], 0
+    while at < len(whole):
+        starts.append(at)
+        at += int(whole[at : at + 5])
+    for end in starts[3], starts[-1]:
+        base.write_bytes(whole[:end])
+        with pytest.raises(InputError, match=r"US5TEST1\.000 is cut off: it holds \d+ of the \d+ records"):
+            read_charts(base)
+
+
+def test_broken_cells_are_left_out_where_that_is_asked_for(tmp_path: Path) -> None:
+    good = cell_in(tmp_path / "good")
+    cut, late = cell_in(tmp_path / "cut", "US5TEST2"), cell_in(tmp_path / "late", "US5TEST3")
+    cut.write_bytes(cut.read_bytes()[:-40])
+    for number in (1, 2):
+        write_update(late.with_suffix(f".00{number}"), late, update=number, catcoa={0: 1})
+    late.with_suffix(".001").unlink()
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "US5TEST4.000").write_text("no chart")
+    (tmp_path / "US5TEST5.zip").write_text("no zip")
+    with pytest.raises(InputError):
+        read_charts(tmp_path)
+    with pytest.warns(LittoralWarning) as said:
+        coast = read_charts(tmp_path, skip_broken=True)
+    assert coast.equals(read_charts(good))
+    told = " ".join(str(warning.message) for warning in said)
+    assert [
+        name
+        for name in ("TEST2.000 ends", "lacks update 1", "TEST4.000 is not", "TEST5.zip is not")
+        if name not in told
+    ] == []
+    with pytest.raises(InputError, match="list of cells is empty"), pytest.warns(LittoralWarning, match="left out"):
+        read_charts(cut, skip_broken=True)
+
+
 def test_missing_update(tmp_path: Path) -> None:
     base = cell_in(tmp_path)
     for number in (1, 2, 3):

@@ -83,8 +83,9 @@ def office() -> Iterator[Office]:
             if body and state.breaks.get(path):
                 body = body[: state.breaks[path].pop(0)]
                 self.close_connection = True
-            self.wfile.write(body)
+            # Counted first: a client that has it all may look before this thread goes on.
             state.sent += len(body)
+            self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
             pass

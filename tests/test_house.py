@@ -24,6 +24,8 @@ OWNERS = {
     "typer": {"cli"},
     "jinja2": {"report"},
     "requests": {"downloads"},
+    "pystac": {"imagery"},
+    "pystac_client": {"imagery"},
 }
 
 

@@ -15,6 +15,7 @@ from littoral.imagery import (
     REFLECTANCE,
     Band,
     Window,
+    open_scenes,
     read_overview,
     read_windows,
     select_bands,
@@ -38,7 +39,9 @@ def band(dtype: str, nodata: float | None, scale: float, offset: float) -> Band:
         (band("uint16", None, 1e-4, -0.1), True, AS_STORED, 0, "uint16", None),
         (band("uint16", 0, 1e-4, 0), False, REFLECTANCE, 0, "uint16", 0),
         (band("uint16", None, 1, 0), False, AS_STORED, 0, "uint16", None),
-        (band("uint16", 0, 2.75e-5, -0.2), False, AS_STORED, 0, "uint16", 0),
+        (band("uint16", 0, 2.75e-5, -0.2), False, REFLECTANCE, -2000, "int16", 0),
+        (band("uint16", 0, 1e-3, 0), False, REFLECTANCE, 0, "int16", 0),
+        (band("uint16", 0, 0.01, 0), False, AS_STORED, 0, "uint16", 0),
         (band("float32", None, 1, 0), False, AS_STORED, 0, "float32", None),
         (band("uint8", None, 1, 0), False, AS_STORED, 0, "uint8", None),
     ],
@@ -140,7 +143,10 @@ def test_one_file_per_band(tmp_path: Path, write_scene: Writer) -> None:
     given = open_scene({"nir": folder / "T17RNJ_20240101_B8A.tif"})
     assert given.bands[0].name == "nir"
     write_scene(folder / "T17RNJ_20240101_B11.tif", RAMP[:1, :20, :25], names=None, pixel=20.0)
-    with pytest.raises(InputError, match="lies on another grid"):
+    assert [b.name for b in open_scene(folder).bands] == ["B02", "B03", "B11", "B8A"]
+    write_scene(folder / "elsewhere.tif", RAMP, origin=(600_000, 3_000_000))
+    assert len(open_scenes(folder)) == 5
+    with pytest.raises(InputError, match=r"holds 5 scenes .*: pass one of them"):
         open_scene(folder)
 
 

@@ -48,8 +48,8 @@ def test_values_that_nobody_explained(tmp_path: Path) -> None:
     mapping = read_mapping(mapping_of(tmp_path, "value,category\nrock,4\n"))
     with pytest.raises(InputError, match="the mapping lacks: gravel, wall"):
         map_categories(table(["rock", "wall", "gravel"]), "KIND", mapping)
-    with pytest.raises(InputError, match="neither a whole number nor a name"):
-        map_categories(table(["rock"]), "KIND")
+    with pytest.raises(InputError, match=r"neither codes nor names of categories: rock, wall: .* --mapping"):
+        map_categories(table(["wall", "rock", "mangrove"]), "KIND")
     with pytest.raises(InputError, match="NONE"):
         map_categories(table(["rock"]), "NONE", mapping)
 
@@ -66,6 +66,8 @@ def test_fields_that_collide() -> None:
     assert mapped.attrs["renamed"] == {"CATCOA": "CATCOA_in", "category": "category_in"}
     own = map_categories(table([7], "CATCOA"), "CATCOA")
     assert (codes(own), own.attrs["renamed"]) == ([7], {})
+    low = map_categories(table([7], "catcoa"), "CATCOA")
+    assert (low.attrs["renamed"], list(low.columns)) == ({}, ["geometry", "CATCOA", "category"])
 
 
 @pytest.mark.parametrize(
@@ -73,15 +75,51 @@ def test_fields_that_collide() -> None:
     [
         ("value,category\n", "has no values"),
         ("value,category\n1,2\n1.0,3\n", "line 3 has value"),
-        ("kind,category\n1,2\n", "line 2 has value None"),
+        ("kind,class\n1,2\n", "has no column value and no column category: begin it with the line value,category"),
+        ("value,category\n,2\n", "line 2 has value ''"),
         ("value,category\n1,swamp\n", "line 2: class 'swamp'"),
     ],
 )
 def test_bad_mappings(text: str, complaint: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=complaint):
         read_mapping(mapping_of(tmp_path, text))
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match=r"cannot be read \(No such file or directory\)"):
         read_mapping(tmp_path / "none.csv")
+    (tmp_path / "latin.csv").write_bytes("value,category\nM\xfcll,2\n".encode("latin-1"))
+    with pytest.raises(InputError, match="is not UTF-8 text"):
+        read_mapping(tmp_path / "latin.csv")
+
+
+def test_semicolons(tmp_path: Path) -> None:
+    mapping = read_mapping(mapping_of(tmp_path, "value;category\nrock, bare;4\nwall;\n"))
+    assert mapping == {"rock, bare": 4, "wall": None}
+
+
+def test_blank_text_is_null() -> None:
+    assert codes(map_categories(table(["mangrove", "", "  "]), "KIND")) == [7, None, None]
+    assert codes(map_categories(table(["rock", " "]), "KIND", {"rock": 4})) == [4, None]
+
+
+def test_attributes_of_s101_have_numbers_of_their_own() -> None:
+    """4 is sand as natureOfSurface, and stones as CATCOA."""
+    for field in ("natureOfSurface", "NATUREOFSURFACE", "natureOfSu"):
+        for values in ([4, 14, None], ["4", "14", ""]):
+            assert codes(map_categories(table(values, field), field)) == [3, 9, None]
+    assert codes(map_categories(table([7, 10], "categoryOfCoastline"), "categoryOfCoastline")) == [7, 10]
+    # Mud is no category of coastline, and sand none of S-101's.
+    with pytest.raises(InputError, match=r"natureOfSurface has values .*: 1: .*--mapping"):
+        map_categories(table([1, 4], "natureOfSurface"), "natureOfSurface")
+    with pytest.raises(InputError, match=": 3: "):
+        map_categories(table([3], "categoryOfCoastline"), "categoryOfCoastline")
+    assert codes(map_categories(table(["mangrove"], "natureOfSurface"), "natureOfSurface")) == [7]
+
+
+def test_names_that_say_the_same_are_replaced() -> None:
+    named = table([7, None], "CATCOA").assign(category=["mangrove", None])
+    mapped = map_categories(named, "CATCOA")
+    assert (mapped.attrs["renamed"], list(mapped.columns)) == ({}, ["geometry", "CATCOA", "category"])
+    other = map_categories(named.assign(category=["swamp", None]), "CATCOA")
+    assert other.attrs["renamed"] == {"category": "category_in"}
 
 
 def test_own_scheme() -> None:
@@ -100,7 +138,7 @@ def test_lines_at_the_shell(
         main()
     out, err = capsys.readouterr()
     assert stopped.value.code in (0, None)
-    assert "3 lines in 1 chains" in out
+    assert "3 lines in 1 chain," in out
     assert "littoral: warning: code 70 is not in the table" in err
     line = read_vector(tmp_path / "line.gpkg", None)
     assert line["to_m"].iloc[-1] == pytest.approx(4, rel=0.01)

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+from typing import Any
+
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from pyproj import Geod
 from shapely import LineString, MultiLineString
 from shapely.affinity import translate
 
-from littoral import rectangles_along_lines
+from littoral import merge_lines, rectangles_along_lines
 from littoral.errors import InputError
 from littoral.geodesy import line_lengths
 from littoral.rectangles import Lines, walk_lines
@@ -20,6 +23,10 @@ GEOD = Geod(ellps="WGS84")
 
 def coast(*coordinates: list[tuple[float, float]], crs: object = 32617, **columns: object) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(columns, geometry=[LineString(c) for c in coordinates], crs=crs)
+
+
+def maybe(*codes: int | None) -> pd.arrays.IntegerArray:
+    return pd.array(list(codes), dtype="Int64")
 
 
 def sides(polygon: shapely.Polygon) -> tuple[float, float]:
@@ -180,6 +187,40 @@ def test_purity_and_shares_are_those_of_the_line_inside() -> None:
         rectangles_along_lines(coast(*[[(0, y), (9, y)] for y in range(51)], name=[*range(51)]), by="name")
 
 
+def test_only_labelled_stretches_but_purity_by_all_line() -> None:
+    table = coast([(0, 0), (2000, 0)], [(2000, 0), (2500, 0)], [(2500, 0), (4500, 0)], CATCOA=maybe(3, None, 7))
+    every, labelled = rectangles_along_lines(table), rectangles_along_lines(table, labelled_only=True)
+    assert labelled["CATCOA"].tolist() == [3, 3, 7, 7]
+    kept = every[every["CATCOA"].notna()]
+    assert labelled.geometry.geom_equals_exact(kept.geometry.reset_index(drop=True), 1e-9).all()
+    assert labelled["purity"].tolist() == kept["purity"].tolist()
+    assert labelled["Next"].fillna(0).tolist() == [2, 0, 4, 0]
+    beside = rectangles_along_lines(coast([(0, 0), (1000, 0)], [(0, 90), (1000, 90)], CATCOA=maybe(3, None)),
+                                    labelled_only=True)  # fmt: skip
+    assert beside["purity"].tolist() == [0.5]
+    with pytest.raises(InputError, match="no line longer than zero with CATCOA"):
+        rectangles_along_lines(table.assign(CATCOA=maybe(None, None, None)), labelled_only=True)
+    with pytest.raises(InputError, match="no class field"):
+        rectangles_along_lines(table.drop(columns="CATCOA"), labelled_only=True)
+
+
+def test_class_field_in_any_case_and_of_mixed_types() -> None:
+    table = coast([(0, 0), (2000, 0)], [(2000, 0), (4000, 0)], catcoa=[3, 7])
+    assert rectangles_along_lines(table)["purity"].tolist() == [1.0] * 4
+    assert rectangles_along_lines(table.rename(columns={"catcoa": "kind"}), by="KIND")["purity"].tolist() == [1.0] * 4
+    with pytest.raises(InputError, match="has no field 'nope'"):
+        rectangles_along_lines(table, by="nope")
+    mixed = rectangles_along_lines(table.assign(catcoa=["sand", 7]))
+    assert [name for name in mixed if str(name).startswith("share")] == ["share_7", "share_sand"]
+
+
+def test_measures_of_the_line_are_not_those_of_its_rectangles() -> None:
+    measured = merge_lines(coast([(0, 0), (3000, 0)]))
+    boxes = rectangles_along_lines(measured)
+    assert not {"from_m", "to_m", "length_m"} & set(boxes.columns)
+    assert boxes["length_m_in"].tolist() == pytest.approx([measured["length_m"][0]] * 3)
+
+
 def test_across_the_antimeridian_and_round_a_pole() -> None:
     halves = coast([(179.9, 10.0), (180.0, 10.0)], [(-180.0, 10.0), (-179.9, 10.0)], CATCOA=[3, 3], crs=4326)
     one = coast([(179.9, 10.0), (-179.9, 10.0)], CATCOA=[3], crs=4326)
@@ -263,15 +304,31 @@ def test_a_step_ends_at_the_first_point_that_far_away(points: list[tuple[int, in
         assert np.linalg.norm(between - start, axis=1).max(initial=0) < spacing + 1e-6
 
 
-@given(crooked)
-def test_reversing_and_moving(points: list[tuple[int, int]]) -> None:
-    line = LineString(points)
-    one = rectangles_along_lines(gpd.GeoDataFrame(geometry=[line], crs=32617))
-    back = rectangles_along_lines(gpd.GeoDataFrame(geometry=[line.reverse()], crs=32617))
+@given(
+    crooked,
+    st.sampled_from([{}, {"overlap": 0.4}, {"spacing_m": 1300.0}, {"tail": "shift_back"}, {"tail": "drop"}]),
+    st.booleans(),
+    st.booleans(),
+)
+def test_reversing_and_moving(points: list[tuple[int, int]], rule: dict[str, Any], ring: bool, degrees: bool) -> None:
+    """However a line is drawn, the walk starts at the same end; where it lies in its plane makes no difference."""
+    closed = ring and len(points) > 2
+    line = LineString([*points, points[0]] if closed else points)
+    # Wherever the walk starts, there is a chord.
+    assume(max(np.ptp(points, axis=0)) > 2500 and (not closed or line.is_simple))
+    place = translate(line, 500_000, 3_000_000)
+
+    def boxes(geometry: LineString, moved: bool = False) -> gpd.GeoDataFrame:
+        table = gpd.GeoDataFrame(geometry=[geometry], crs=32617)
+        return rectangles_along_lines(table.to_crs(4326) if degrees and not moved else table, **rule)
+
+    one = boxes(place)
+    back = boxes(place.reverse())
     assert back.geometry.geom_equals_exact(one.geometry, 1e-6).all()
-    moved = rectangles_along_lines(gpd.GeoDataFrame(geometry=[translate(line, 4096, -2048)], crs=32617))
-    assert moved.geometry.geom_equals_exact(one.geometry.translate(4096, -2048), 1e-3).all()
-    assert moved["Angle"].to_numpy() == pytest.approx(one["Angle"].to_numpy(), abs=1e-3)
+    if not degrees:
+        moved = boxes(translate(place, 4096, -2048))
+        assert moved.geometry.geom_equals_exact(one.geometry.translate(4096, -2048), 1e-3).all()
+        assert moved["Angle"].to_numpy() == pytest.approx(one["Angle"].to_numpy(), abs=1e-3)
 
 
 def test_bad_input() -> None:
@@ -285,6 +342,11 @@ def test_bad_input() -> None:
         rectangles_along_lines(coast([(0, 0), (9, 0)], crs=None))
     with pytest.raises(InputError, match="outside EPSG:4326"):
         rectangles_along_lines(coast([(0, 0), (0, 95)], crs=4326))
+    with pytest.raises(InputError, match="outside EPSG:4326"):
+        rectangles_along_lines(coast([(700, 0), (701, 5)], crs=4326))
+    for wrong in (-1.0, np.nan):
+        with pytest.raises(InputError, match="is no number of metres"):
+            rectangles_along_lines(coast([(0, 0), (9, 0)]), min_line_m=wrong)
 
 
 def test_real_cells_lengths_add_up(data: object) -> None:

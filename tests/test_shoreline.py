@@ -122,8 +122,21 @@ def test_bad_geometries() -> None:
         broken = lines([(0, 0), (1, 0)], [(0, 0), (np.nan, 1)])
     with pytest.raises(InputError, match="no number in row 1"):
         merge_lines(broken)
-    with pytest.raises(InputError, match="outside EPSG:4326"):
-        merge_lines(lines([(0, 0), (1, 95)], crs=4326))
+    assert len(merge_lines(lines([(530, 0), (535, 10)], crs=4326))) == 1
+    for crs, point in (
+        (4326, (1, 95)), (4326, (700, 10)), (4326, (-541, 10)), (32617, (1e9, 1e9)), (3857, (1e9, 1e6)),
+        (2225, (1e9, 1e9)),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match=rf"has coordinates outside EPSG:{crs}: \(.*\) in row 1: check its CRS"):
+            merge_lines(lines([(0, 0), (1, 1)], [(0, 1), point], crs=crs))
+    for crs in (4978, 5773):
+        with pytest.raises(InputError, match=f"EPSG:{crs}, neither degrees nor a plane"):
+            merge_lines(lines([(0, 0), (1, 1)], crs=crs))
+    with pytest.raises(InputError, match="has no field 'nope'"):
+        merge_lines(lines([(0, 0), (1, 1)]), by="nope")
+    for wrong in (-1.0, np.nan):
+        with pytest.raises(InputError, match="is no number of metres"):
+            merge_lines(lines([(0, 0), (1, 1)]), min_length_m=wrong)
     with pytest.raises(InputError, match="no coordinate reference system"):
         merge_lines(lines([(0, 0), (1, 0)], crs=None))
     assert merge_lines(lines([(0, 0), (0, 0)])).empty

@@ -153,13 +153,13 @@ def test_appending_other_kinds_is_refused(tmp_path: Path, scene_path: Path, writ
     folder = tmp_path / "tiles"
     export_tiles(scene_path, table, folder, tile_size=32)
     before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
-    with pytest.raises(InputError, match="tiles of 32 x 32 pixels, these have 64"):
+    with pytest.raises(InputError, match="tiles of 32 x 32 pixels, these are of 64 x 64"):
         export_tiles(scene_path, table, folder, tile_size=64)
-    with pytest.raises(InputError, match="bands B02, B03, B04, these have B04"):
+    with pytest.raises(InputError, match="bands B02, B03, B04, these are of bands B04"):
         export_tiles(scene_path, table, folder, tile_size=32, bands=["B04"])
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "mine.txt").write_text("x")
-    with pytest.raises(InputError, match="no Labeled_Tiles folder"):
+    with pytest.raises(InputError, match="is no folder of tiles"):
         export_tiles(scene_path, table, tmp_path / "other")
     assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
 
@@ -371,10 +371,10 @@ def test_scalings_that_do_not_mix(tmp_path: Path, write_scene: Writer) -> None:
     export_tiles(stated, table, folder, tile_size=32)
     export_tiles(shifted, table, folder, tile_size=32)
     assert len(read_tiles(folder)) == 2
-    with pytest.raises(InputError, match=r"these are float32 \(as stored\)"):
+    with pytest.raises(InputError, match=r"these are of float32 values \(as stored\)"):
         export_tiles(floats, table, folder, tile_size=32)
     export_tiles(shifted, table, tmp_path / "s", tile_size=32)
-    with pytest.raises(InputError, match=r"holds tiles of int16 values \(reflectance x 10000\), these are uint16"):
+    with pytest.raises(InputError, match=r"holds tiles of int16 values \(reflectance x 10000\), these are of uint16"):
         export_tiles(plain, table, tmp_path / "s", tile_size=32)
     export_tiles(plain, table, tmp_path / "p", tile_size=32)
     with pytest.raises(InputError, match="train on tiles of one scaling"):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pyproj import Geod
 from shapely import LineString, Point
 
-from littoral import transfer_labels
+from littoral import merge_lines, transfer_labels
 from littoral.errors import InputError
 from littoral.geodesy import line_lengths
 
@@ -74,8 +74,28 @@ def test_columns_and_provenance() -> None:
     assert pieces["scene"].tolist() == ["x"]
     assert pieces["distance_m"].tolist() == pytest.approx([30], abs=0.2)
     assert pieces["cell"].iloc[0] in ("a", "b")
+    assert set(pieces.attrs["renamed"]) == {"CATCOA"}
     named = transfer_labels(STRAIGHT, coast.rename(columns={"category": "kind"}), class_field="kind")
     assert named["kind"].tolist() == ["sandy shore"]
+
+
+def test_measures_are_those_of_the_pieces() -> None:
+    """Not those of the line that was cut; chainage that it has already is counted on."""
+    coast = lines([(0, 30), (1000, 30)], [(1000, 30), (3000, 30)], CATCOA=[3, 7])
+    line = merge_lines(lines([(-500, 0), (0, 0)], [(0, 0), (3000, 0)], kind=["a", "b"]), "kind")
+    for given_line, start in ((line[line["kind"] == "b"], 500), (STRAIGHT.assign(length_m=9.0, from_m=7.0), 0)):
+        pieces = transfer_labels(given_line, coast)
+        assert pieces["length_m"].tolist() == pytest.approx(line_lengths(pieces).tolist(), rel=1e-6)
+        assert pieces["from_m"].tolist() == pytest.approx([start, start + 1000], abs=8)
+        assert (pieces["to_m"] - pieces["from_m"]).tolist() == pytest.approx(pieces["length_m"].tolist())
+        assert not [name for name in pieces if str(name).endswith("_in")]
+
+
+def test_a_charted_line_of_no_length_labels_nothing() -> None:
+    coast = lines([(1500, 10), (1500, 10)], [(0, 30), (3000, 30)], CATCOA=[7, 3])
+    assert told(transfer_labels(STRAIGHT, coast)) == [(3, "labelled")]
+    with pytest.raises(InputError, match="the coast is empty"):
+        transfer_labels(STRAIGHT, coast.iloc[:1])
 
 
 def test_antimeridian_and_high_latitude() -> None:
@@ -126,6 +146,10 @@ def test_bad_input() -> None:
         transfer_labels(lines([(0, 0), (1, 1)], crs=None), coast)
     with pytest.raises(InputError, match="the coast is empty"):
         transfer_labels(STRAIGHT, coast.iloc[:0])
+    with pytest.raises(InputError, match=r"the coast has coordinates outside EPSG:32617"):
+        transfer_labels(STRAIGHT, lines([(0, 30), (1e9, 1e9)], CATCOA=[3]))
+    with pytest.raises(InputError, match=r"lines has coordinates outside EPSG:4326"):
+        transfer_labels(lines([(700, 30), (701, 30)], crs=4326), coast)
 
 
 def test_a_coarser_chart_gets_the_labels_of_finer_ones(data: Path) -> None:

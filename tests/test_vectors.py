@@ -13,8 +13,8 @@ from shapely import Point, box
 
 from littoral import vectors
 from littoral.categories import CATCOA
-from littoral.errors import ExistsError, InputError, WriteError
-from littoral.vectors import free_names, qgis_style, read_vector, require_column, write_vector
+from littoral.errors import ExistsError, InputError, LittoralWarning, WriteError
+from littoral.vectors import check_output, free_names, qgis_style, read_vector, require_column, write_vector
 
 
 @pytest.fixture
@@ -84,12 +84,31 @@ def test_failed_write_leaves_the_old_file(
     assert [p.name for p in tmp_path.iterdir()] == ["t.gpkg"]
 
 
+def test_an_input_is_no_output(table: gpd.GeoDataFrame, tmp_path: Path) -> None:
+    path = write_vector(table, tmp_path / "t.gpkg")
+    (tmp_path / "other.gpkg").symlink_to(path)
+    for same in (path, tmp_path / "." / "t.gpkg", tmp_path / "other.gpkg"):
+        for overwrite in (False, True):
+            with pytest.raises(InputError, match="is to be read and to be written: choose another name"):
+                check_output(same, overwrite, inputs=(None, "https://a.b/c", tmp_path / "none", path))
+    check_output(path, True, inputs=(tmp_path,))
+
+
+def test_geojson_is_in_degrees(table: gpd.GeoDataFrame, tmp_path: Path) -> None:
+    with pytest.warns(LittoralWarning, match=r"t\.geojson is written in WGS 84 degrees, .* not in EPSG:32631"):
+        path = write_vector(table.to_crs(32631), tmp_path / "t.geojson")
+    back = read_vector(path)
+    assert back.crs.to_epsg() == 4326
+    assert back.geometry.geom_equals_exact(table.geometry, 1e-6).all()
+
+
 def test_bad_input(table: gpd.GeoDataFrame, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         read_vector(tmp_path / "no.gpkg")
     (tmp_path / "no.gpkg").write_text("no")
-    with pytest.raises(InputError, match="not a vector file"):
+    with pytest.raises(InputError, match="not a vector file") as said:
         read_vector(tmp_path / "no.gpkg")
+    assert "DRIVER" not in str(said.value)
     with pytest.raises(InputError, match="stands for no format"):
         write_vector(table, tmp_path / "t.xyz")
     with pytest.raises(InputError, match="not a folder"):

@@ -96,8 +96,18 @@ class Scheme(Mapping[int, Category]):
         raise InputError(
             f"class {text!r}",
             "is neither a whole number nor a name in the category table",
-            f"use one of {known}, or give littoral tiles your own table with --categories",
+            f"use one of {known}, or give a table of your own with --categories",
         )
+
+    def attribute_like(self, field: str) -> str:
+        """The attribute of S-101 that a field is named after, whole or in the ten letters of a Shapefile; else empty.
+
+        >>> CATCOA.attribute_like("natureofsurface"), CATCOA.attribute_like("categoryOf"), CATCOA.attribute_like("KIND")
+        ('natureOfSurface', 'categoryOfCoastline', '')
+        """
+        attributes = {category.s101.partition("=")[0] for category in self.categories if "=" in category.s101}
+        given = field.casefold()
+        return next((each for each in sorted(attributes) if given in (each.casefold(), each.casefold()[:10])), "")
 
 
 CONSTRUCTED = 100
@@ -149,26 +159,21 @@ def read_categories(path: Path) -> Scheme:
     Raises:
         InputError: not such a table, a code twice, or a colour of another form.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(path, f"cannot be read ({error})", "pass a CSV with the columns code, name, colour") from error
     names: dict[int, str] = {}
     colours: dict[int, str] = {}
-    for number, row in enumerate(rows, start=2):
-        code, name, colour = row.get("code") or "", row.get("name") or "", row.get("colour") or ""
-        if not re.fullmatch(r"-?\d+", code.strip()) or not name.strip() or int(code) in names:
+    for number, row in _rows(path, ("code", "name"), ("colour",)):
+        code, name, colour = row["code"], row["name"], row["colour"]
+        if not re.fullmatch(r"-?\d+", code) or not name or int(code) in names:
             raise InputError(
                 path,
                 f"line {number} has code {code!r} and name {name!r}",
                 "give each line a whole number of its own as code, and a name",
             )
-        names[int(code)] = name.strip()
-        if colour.strip():
-            if not re.fullmatch(r"#[0-9A-Fa-f]{6}", colour.strip()):
+        names[int(code)] = name
+        if colour:
+            if not re.fullmatch(r"#[0-9A-Fa-f]{6}", colour):
                 raise InputError(path, f"line {number} has colour {colour!r}", "write colours as #RRGGBB")
-            colours[int(code)] = colour.strip().upper()
+            colours[int(code)] = colour.upper()
     if not names:
         raise InputError(path, "has no categories", "write one line each, under the heading code,name,colour")
     return user_scheme(names, colours)
@@ -185,15 +190,10 @@ def read_mapping(path: Path, scheme: Scheme = CATCOA) -> dict[str, int | None]:
     Raises:
         InputError: not such a table, a value twice, or a category that the scheme does not know.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(path, f"cannot be read ({error})", "pass a CSV with the columns value, category") from error
     mapping: dict[str, int | None] = {}
-    for number, row in enumerate(rows, start=2):
-        value, category = row.get("value"), (row.get("category") or "").strip()
-        if value is None or not value.strip() or value_text(value) in mapping:
+    for number, row in _rows(path, ("value", "category")):
+        value, category = row["value"], row["category"]
+        if not value or value_text(value) in mapping:
             raise InputError(path, f"line {number} has value {value!r}", "give each line a value of its own")
         try:
             mapping[value_text(value)] = scheme.code_of(category) if category else None
@@ -202,6 +202,34 @@ def read_mapping(path: Path, scheme: Scheme = CATCOA) -> dict[str, int | None]:
     if not mapping:
         raise InputError(path, "has no values", "write one line each, under the heading value,category")
     return mapping
+
+
+def _rows(path: Path, needed: tuple[str, ...], wanted: tuple[str, ...] = ()) -> Iterator[tuple[int, dict[str, str]]]:
+    """Number and fields, blanks around them taken off, of each line of a CSV; commas, semicolons or tabs between them.
+
+    Raises:
+        InputError: it cannot be read, or its heading lacks a column.
+    """
+    columns = ",".join((*needed, *wanted))
+    remedy = f"pass a CSV with the heading {columns}"
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            lines = file.read().splitlines()
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror or error})", remedy) from error
+    except UnicodeDecodeError as error:
+        raise InputError(path, "is not UTF-8 text", f"save it as such, and {remedy}") from error
+    heading = lines[0] if lines else ""
+    between = max(",;\t", key=heading.count)
+    rows = csv.reader(lines, delimiter=between)
+    names = [name.strip().casefold() for name in next(rows, [])]
+    missing = [name for name in needed if name not in names]
+    if missing:
+        raise InputError(path, f"has no column {' and no column '.join(missing)}", f"begin it with the line {columns}")
+    for fields in rows:
+        if any(field.strip() for field in fields):
+            row = dict.fromkeys((*needed, *wanted), "") | dict(zip(names, map(str.strip, fields), strict=False))
+            yield rows.line_num, row
 
 
 def value_text(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from littoral.errors import InputError
 from littoral.imagery import Scene, kept_as, open_scene, same_scaling, select_bands
 from littoral.package import Package, Preprocessing
 from littoral.progress import Track, silent
-from littoral.tiles import CLASSIFIED, cut_tiles
+from littoral.tiles import CLASSIFIED, OUTSIDE, Merging, cut_tiles
 from littoral.vectors import free_names, qgis_style, write_vector
 
 if TYPE_CHECKING:
@@ -26,19 +27,21 @@ BATCH = 32
 
 
 def classify_objects(
-    scene: Scene | str | Path,
+    scenes: Scene | str | Path | Sequence[Scene | str | Path],
     rectangles: gpd.GeoDataFrame,
     model: FeatureClassifier | Package | str | Path,
     *,
+    merging: Merging | None = None,
     class_label_field: str = "ClassLabel",
     track: Track = silent,
 ) -> gpd.GeoDataFrame:
     """Say of each rectangle what kind of shore it shows.
 
     Args:
-        scene: A scene, or the path to one, with the bands the model was trained on.
+        scenes: A scene, or the path to one, with the bands the model was trained on; or several, in any CRS.
         rectangles: Polygons in any CRS; not changed.
         model: A classifier, a package, or the path to a ``.dlpk``.
+        merging: What becomes of several scenes; None: the best for each rectangle.
         class_label_field: Name of the field for the class name.
         track: Shows progress, a step per rectangle.
 
@@ -46,8 +49,9 @@ def classify_objects(
         The same rows, CRS and index with all their fields (one that collides with a new one, compared without case, is
         called ``<name>_in``; which ones is in ``.attrs["renamed"]``), and: the class name, ``ClassValue`` (integer) and
         ``Confidence`` (highest probability, 0 to 1), null unless the status is ``classified``; ``P_<code>``, the
-        probability of each class, likewise; ``ValidShare`` of the rectangle's own pixels; ``status``: ``classified``,
-        ``outside imagery`` or ``nodata``.
+        probability of each class, likewise; ``ValidShare`` of the rectangle's own pixels, ``CloudShare`` of them (null
+        where the scene has no masks); ``Scene`` and ``SceneDate``, what was looked at; ``status``: ``classified``,
+        ``outside imagery``, ``nodata`` or ``cloud``.
 
     Raises:
         InputError: bands or scaling the scene lacks, rectangles without CRS or all outside the scene, a package that
@@ -55,18 +59,21 @@ def classify_objects(
     """
     from littoral.learn import FeatureClassifier
 
-    scene = scene if isinstance(scene, Scene) else open_scene(scene)
+    listed = [scenes] if isinstance(scenes, Scene | str | Path) else list(scenes)
+    opened = [scene if isinstance(scene, Scene) else open_scene(scene) for scene in listed]
     if isinstance(model, str | Path):
         model = FeatureClassifier.from_model(model)
     elif isinstance(model, Package):
         model = FeatureClassifier.from_package(model, model.name)
     preprocessing, categories = model.manifest.preprocessing, model.manifest.categories
-    check_scene(scene, preprocessing)
+    for scene in opened:
+        check_scene(scene, preprocessing)
 
     count = len(rectangles)
     probabilities = np.full((count, len(categories)), np.nan)
     status = np.empty(count, object)
-    valid_share = np.zeros(count)
+    valid_share, cloud_share = np.zeros(count), np.full(count, np.nan)
+    seen = np.full((count, 2), "", object)
     waiting: list[tuple[int, NDArray[np.float32]]] = []
 
     def answer() -> None:
@@ -75,14 +82,19 @@ def classify_objects(
             probabilities[list(positions)] = model.predict_inputs(np.stack(batch))
             waiting.clear()
 
-    for tile in track(cut_tiles(scene, rectangles, preprocessing.tile), count, "classifying"):
+    cut = cut_tiles(opened, rectangles, preprocessing.tile, merging=merging, track=track)
+    for tile in track(cut, count, "classifying"):
         status[tile.position], valid_share[tile.position] = tile.status, tile.valid_share
+        seen[tile.position] = (tile.scene, tile.acquired) if tile.status != OUTSIDE else ""
+        if tile.cloud_share is not None and tile.status != OUTSIDE:
+            cloud_share[tile.position] = tile.cloud_share
         if tile.status == CLASSIFIED:
             waiting.append((tile.position, preprocessing.apply(tile.values, tile.valid)))
         if len(waiting) == BATCH:
             answer()
     answer()
-    return _statements(rectangles, categories, probabilities, status, valid_share, class_label_field)
+    looked = {"ValidShare": valid_share, "CloudShare": cloud_share, "Scene": seen[:, 0], "SceneDate": seen[:, 1]}
+    return _statements(rectangles, categories, probabilities, status, looked, class_label_field)
 
 
 def check_scene(scene: Scene, preprocessing: Preprocessing) -> None:
@@ -123,11 +135,11 @@ def _statements(
     categories: tuple[Category, ...],
     probabilities: NDArray[np.float64],
     status: NDArray[Any],
-    valid_share: NDArray[np.float64],
+    looked: Mapping[str, NDArray[Any]],
     label_field: str,
 ) -> gpd.GeoDataFrame:
     columns = [f"P_{category.code}" for category in categories]
-    fields = [label_field, "ClassValue", "Confidence", *columns, "ValidShare", "status"]
+    fields = [label_field, "ClassValue", "Confidence", *columns, *looked, "status"]
     if len({field.casefold() for field in fields}) < len(fields) or not label_field.strip():
         raise InputError(f"class label field {label_field!r}", "is the name of another output field", "choose another")
     # A GeoPackage keeps fid and geom for itself.
@@ -144,7 +156,9 @@ def _statements(
     out["Confidence"] = probabilities.max(axis=1)
     for column, values in zip(columns, probabilities.T, strict=True):
         out[column] = values
-    out["ValidShare"] = valid_share
+    for column, told in looked.items():
+        text = pd.Series(told, out.index)
+        out[column] = text.astype("string").mask(text == "") if told.dtype == object else told
     out["status"] = pd.Series(status, out.index, dtype="string")
     out.attrs["renamed"] = renamed
     return out

@@ -9,12 +9,23 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import Geod, Transformer
 
+from littoral.errors import InputError
+
 Points = NDArray[np.float64]
 
 DEGREES = "EPSG:4326"
 """Longitude, latitude of WGS 84, in this order."""
 _ELLIPSOID = Geod(ellps="WGS84")
 _TO_GEOCENTRIC = Transformer.from_crs("EPSG:4979", "EPSG:4978", always_xy=True)
+
+
+def require_metres(name: str, size: float) -> None:
+    """
+    Raises:
+        InputError: the size is negative or no number.
+    """
+    if not (np.isfinite(size) and size >= 0):
+        raise InputError(f"the {name} {size:g}", "is no number of metres", "pass 0 or more")
 
 
 def line_lengths(lines: gpd.GeoDataFrame) -> pd.Series[float]:

@@ -222,7 +222,7 @@ def _manifest(path: Path, content: dict[str, Any]) -> Manifest:
         tile = dict(given["tile"])
         nodata = given.get("nodata")
         preprocessing = Preprocessing(
-            TileSpec(int(tile["size_px"]), tuple(map(str, tile["bands"])), bool(tile["raw"]), float(tile["min_valid"])),
+            TileSpec.from_json(tile),
             int(given["chip_px"]),
             tuple(map(float, given["mean"])),
             tuple(map(float, given["std"])),
@@ -247,7 +247,15 @@ def _manifest(path: Path, content: dict[str, Any]) -> Manifest:
             int(content["seed"]),
         )
         _check(manifest)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, shapely.errors.GEOSException) as error:
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        OverflowError,
+        InputError,
+        shapely.errors.GEOSException,
+    ) as error:
         what = f"lacks the key {error}" if isinstance(error, KeyError) else f"is damaged ({error})"
         raise InputError(path, f"has a {MANIFEST} that {what}", "copy or train the model again") from error
     return manifest
@@ -268,8 +276,8 @@ def _check(manifest: Manifest) -> None:
         raise ValueError("bands, mean and std differ in number")
     if not (np.isfinite(given.mean).all() and np.isfinite(given.std).all() and min(given.std) > 0):
         raise ValueError("mean and std must be finite, std positive")
-    if not 8 <= given.chip_px <= given.tile.size_px <= 16_384 or not 0 <= given.tile.min_valid <= 1:
-        raise ValueError("chip_px, size_px or min_valid is out of range")
+    if not 8 <= given.chip_px <= min(given.tile.size):
+        raise ValueError("chip_px is out of range")
     if np.dtype(given.dtype).kind not in "uif":
         raise ValueError(f"dtype {given.dtype}")
     codes = [category.code for category in manifest.categories]
@@ -314,13 +322,13 @@ def _definition(package: Package) -> dict[str, Any]:
         "ModelParameters": {"backbone": manifest.backbone, "backend": "pytorch"},
         "backend": "pytorch",
         "MetaDataMode": "Labeled_Tiles",
-        "ImageSpaceUsed": "MAP_SPACE",
+        "ImageSpaceUsed": f"{given.tile.space.upper()}_SPACE",
         "ImageHeight": given.chip_px,
         "ImageWidth": given.chip_px,
         "ExtractBands": list(range(count)),
         "Bands": bands,
-        "CropSizeFixed": 1,
-        "BlackenAroundFeature": 0,
+        "CropSizeFixed": int(given.tile.crop == "fixed"),
+        "BlackenAroundFeature": int(given.tile.blacken),
         "SupportsVariableTileSize": False,
         "resize_to": None,
         "MinCellSize": cell,

@@ -17,12 +17,13 @@ from pathlib import Path
 from xml.sax.saxutils import quoteattr
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from littoral.categories import UNKNOWN_COLOUR, Category
-from littoral.errors import ExistsError, InputError, WriteError
+from littoral.errors import ExistsError, InputError, LittoralWarning, WriteError
 
 DRIVERS = {
     ".gpkg": "GPKG",
@@ -32,6 +33,7 @@ DRIVERS = {
     ".shp": "ESRI Shapefile",
     ".parquet": "Parquet",
 }
+_WGS84 = "EPSG:4326"
 _EPOCH = "2000-01-01T00:00:00.000Z"
 
 
@@ -46,7 +48,8 @@ def read_vector(path: str | Path, layer: str | None = None) -> gpd.GeoDataFrame:
         raise InputError(path, "does not exist", "check the path")
     try:
         if path.suffix.lower() == ".parquet":
-            return gpd.read_parquet(path)
+            with np.errstate(invalid="ignore"):
+                return gpd.read_parquet(path)
         layers = [str(name) for name, geometry in pyogrio.list_layers(path) if geometry is not None]
         if layer is None and len(layers) != 1:
             raise InputError(
@@ -55,7 +58,9 @@ def read_vector(path: str | Path, layer: str | None = None) -> gpd.GeoDataFrame:
         if layer is not None and layer not in layers:
             raise InputError(path, f"has no layer {layer!r}", f"choose one of {', '.join(layers) or 'none'}")
         name = layer or layers[0]
-        table = pyogrio.read_dataframe(path, layer=name)
+        # Of coordinates that are no numbers whoever needs numbers complains.
+        with np.errstate(invalid="ignore"):
+            table = pyogrio.read_dataframe(path, layer=name)
         types = pyogrio.read_info(path, layer=name)
     except (DataSourceError, DataLayerError, ValueError, OSError) as error:
         raise InputError(
@@ -81,7 +86,8 @@ def write_vector(
 ) -> Path:
     """Write a table in the format of the path's suffix; the layer is named after the file unless given.
 
-    Rows keep their order, except in FlatGeobuf, whose spatial index orders them.
+    Rows keep their order, except in FlatGeobuf, whose spatial index orders them. GeoJSON is in WGS 84 whatever the
+    table is in (RFC 7946, section 4), which a :class:`LittoralWarning` says.
 
     ``style`` is a QGIS style (QML) put into a GeoPackage as the layer's default; ``metadata`` goes with the layer
     (GeoPackage only).
@@ -94,6 +100,10 @@ def write_vector(
     path = Path(path)
     check_output(path, overwrite, suffixes=DRIVERS)
     driver = DRIVERS[path.suffix.lower()]
+    if driver == "GeoJSON" and table.crs is not None and not table.crs.equals(_WGS84, ignore_axis_order=True):
+        told = f"{path} is written in WGS 84 degrees, as GeoJSON is, and not in {table.crs.to_string()}."
+        warnings.warn(LittoralWarning(told), stacklevel=2)
+        table = table.to_crs(_WGS84)
     with staged(path) as stage:
         if driver == "Parquet":
             table.to_parquet(stage, index=False)
@@ -104,23 +114,28 @@ def write_vector(
     return path
 
 
-def check_output(path: Path, overwrite: bool, suffixes: Iterable[str] = ()) -> None:
-    """Refuse early what would be refused late.
+def check_output(
+    path: Path, overwrite: bool, suffixes: Iterable[str] = (), *, inputs: Iterable[str | Path | None] = ()
+) -> None:
+    """Refuse early what would be refused late, and what would destroy its own source.
 
     Args:
         path: The file to be written.
         overwrite: Whether it may be there.
         suffixes: Those allowed; none: any.
+        inputs: Files that are read for it; None and what is no file are passed over.
 
     Raises:
         ExistsError: the path is there and ``overwrite`` is False.
-        InputError: it is a folder, its folder is not there, or its suffix stands for no format.
+        InputError: it is a folder or one of the inputs, its folder is not there, or its suffix stands for no format.
     """
     allowed = sorted(suffixes)
     if allowed and path.suffix.lower() not in allowed:
         raise InputError(path, "has a suffix that stands for no format", f"use one of {', '.join(allowed)}")
     if path.is_dir():
         raise InputError(path, "is a folder", "name the file to write in it")
+    if path.exists() and any(Path(each).exists() and path.samefile(each) for each in inputs if each is not None):
+        raise InputError(path, "is to be read and to be written", "choose another name for the output")
     if path.exists() and not overwrite:
         raise ExistsError(path)
     if not path.absolute().parent.is_dir():
@@ -157,15 +172,24 @@ def staged(path: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def find_column(table: pd.DataFrame, column: str) -> str | None:
+    """The column's own spelling, compared without case; None where there is no such column.
+
+    >>> find_column(pd.DataFrame({"catcoa": [7]}), "CATCOA")
+    'catcoa'
+    """
+    return next((str(name) for name in table.columns if str(name).casefold() == column.casefold()), None)
+
+
 def require_column(table: pd.DataFrame, column: str, source: object) -> str:
     """The column's own spelling, compared without case.
 
     Raises:
         InputError: no such column.
     """
-    for name in table.columns:
-        if str(name).casefold() == column.casefold():
-            return str(name)
+    name = find_column(table, column)
+    if name is not None:
+        return name
     fields = ", ".join(str(name) for name in table.columns if name != "geometry")
     raise InputError(source, f"has no field {column!r}", f"choose one of {fields}")
 
@@ -276,4 +300,6 @@ def _write_style(path: Path, layer: str, style: str) -> None:
 
 
 def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    """What it says, without the advice that GDAL gives to programmers."""
+    said = str(error).strip().partition("\n")[0].partition("; It might help")[0]
+    return said or type(error).__name__

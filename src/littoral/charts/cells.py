@@ -12,7 +12,8 @@ import re
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 
@@ -88,20 +89,23 @@ class Cell:
         return folder / f"{self.name}.000"
 
 
-def find_cells(paths: Iterable[str | Path]) -> list[Cell]:
+def find_cells(paths: Iterable[str | Path], *, skip_broken: bool = False) -> list[Cell]:
     """Cells among files, zips and, at any depth, in folders, in the order of their names.
 
     Updates lie beside the base cell or, as in the exchange sets of some offices, elsewhere in the same folder or zip.
 
     A cell that is there more than once, or that was cancelled, is told by a :class:`LittoralWarning`: of several the
-    newest is taken, of a cancelled one nothing.
+    newest is taken, of a cancelled one nothing. With ``skip_broken`` so is what cannot be read.
 
     Raises:
-        InputError: a path is not there or holds no cell, a file is not S-57, or an update is missing.
+        InputError: a path is not there or holds no cell; and, unless skipped, a file is not S-57, or an update is
+            missing.
     """
     cells: dict[str, Cell] = {}
-    for base, others in _bases(paths):
-        cell = _cell(base, others)
+    for base, others in _bases(paths, skip_broken):
+        cell = None
+        with left_out_if_broken(skip_broken):
+            cell = _cell(base, others)
         if cell is None:
             continue
         known = cells.get(cell.name)
@@ -113,7 +117,18 @@ def find_cells(paths: Iterable[str | Path]) -> list[Cell]:
     return [cells[name] for name in sorted(cells)]
 
 
-def _bases(paths: Iterable[str | Path]) -> list[Found]:
+@contextmanager
+def left_out_if_broken(skip: bool) -> Iterator[None]:
+    """What cannot be read within is told by a :class:`LittoralWarning`, if it is to be skipped."""
+    try:
+        yield
+    except InputError as error:
+        if not skip:
+            raise
+        _warn(f"{error.subject} {error.what}; it is left out.")
+
+
+def _bases(paths: Iterable[str | Path], skip_broken: bool) -> list[Found]:
     """Base cells, each once, with the files that may be their updates."""
     found: dict[tuple[Path, str | None], Found] = {}
     for path in map(Path, paths):
@@ -128,7 +143,9 @@ def _bases(paths: Iterable[str | Path]) -> list[Found]:
             ]
             zips = [file for file in files if file.suffix.lower() == ".zip"]
             here = _with_updates([ChartFile(file) for file in files])
-            here += [each for file in zips for each in _in_zip(file)]
+            for file in zips:
+                with left_out_if_broken(skip_broken):
+                    here += _in_zip(file)
             if not here:
                 raise InputError(
                     path, "has no S-57 base cell (.000) in it", "pass a folder that holds .000 files or zips of them"

@@ -8,12 +8,11 @@ a leader of 24 bytes that gives its length and a directory of its fields; the fi
 from __future__ import annotations
 
 import struct
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from littoral.errors import InputError, LittoralWarning
+from littoral.errors import InputError
 
 HEAD = 1 << 16
 """Bytes that hold the first two records of any S-57 file."""
@@ -59,10 +58,8 @@ def identify(data: bytes, subject: object) -> Identification:
 def check_whole(data: bytes, subject: object) -> None:
     """Follow the records to the end of the file.
 
-    Warns with :class:`LittoralWarning` where the last record ends well but there are fewer than the header announces.
-
     Raises:
-        InputError: not S-57, or the file ends within a record.
+        InputError: not S-57, or the file ends within a record, or before all records that its header announces.
     """
     announced = identify(data, subject).records
     try:
@@ -72,11 +69,7 @@ def check_whole(data: bytes, subject: object) -> None:
     except ValueError as error:
         raise InputError(subject, f"is damaged ({error})", _REMEDY) from error
     if found < announced:
-        warnings.warn(
-            f"{subject} holds {found} records where its header announces {announced}: it may be cut off; {_REMEDY}.",
-            LittoralWarning,
-            stacklevel=2,
-        )
+        raise InputError(subject, f"is cut off: it holds {found} of the {announced} records it announces", _REMEDY)
 
 
 def _records(data: bytes, subject: object) -> Iterator[tuple[int, int]]:

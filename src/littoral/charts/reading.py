@@ -20,10 +20,9 @@ import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
 
 from littoral.categories import CATCOA, CONSTRUCTED
-from littoral.charts.cells import Cell, find_cells
-from littoral.charts.scales import cut_to_largest_scale
+from littoral.charts.cells import Cell, find_cells, left_out_if_broken
+from littoral.charts.scales import cut_to_largest_scale, summarise_coast
 from littoral.errors import InputError, LittoralWarning
-from littoral.geodesy import line_lengths
 from littoral.progress import Track, silent
 
 CRS = "EPSG:4326"
@@ -54,6 +53,7 @@ def read_charts(
     *,
     keep_all_scales: bool = False,
     constructed: bool = False,
+    skip_broken: bool = False,
     track: Track = silent,
 ) -> gpd.GeoDataFrame:
     """Read the coastlines (COALNE) of S-57 cells, updates applied; one place has one line.
@@ -64,8 +64,10 @@ def read_charts(
     Args:
         paths: Base cells, zips, folders of either (an exchange set's ENC_ROOT is one), or one of them.
         keep_all_scales: Keep what a cell of larger scale covers too, so that one place may have several lines.
-        constructed: Read shoreline constructions (SLCONS) that are lines as well, as category 100. Outlines of
-            those charted as areas are left out: they go round the structure, not along the shore.
+        constructed: Read shoreline constructions (SLCONS) that are lines as well, as category 100. Those charted as
+            areas are left out, whose outlines go round the structure and not along the shore, and those charted as
+            points, which have no length.
+        skip_broken: Leave out cells that cannot be read, each told by a :class:`LittoralWarning`, instead of stopping.
         track: Shows progress, a step per cell.
 
     Returns:
@@ -75,15 +77,20 @@ def read_charts(
         applied), ``issue_date``, ``updates`` (``applied``, ``none``, or ``ignored`` because GDAL refused them),
         ``SORDAT`` (date of the source survey), ``LNAM`` (object identifier; pieces of a line that was cut share it),
         ``CONVIS``, ``CONRAD``, ``VERDAT``; with ``constructed`` then ``object`` (COALNE or SLCONS), ``CATSLC``,
-        ``WATLEV``. ``.attrs["replaced_km"]`` says how many km of each cell gave way to a larger scale.
+        ``WATLEV``. ``.attrs["replaced_km"]`` says how many km of each category (``no category`` for null) of each cell
+        gave way to a larger scale: cell, category, km.
 
     Raises:
-        InputError: a path is not there or not S-57, a file is cut off, or an update is missing.
+        InputError: a path is not there; no cell can be read; and, unless skipped, a file is not S-57 or cut off, or an
+            update is missing.
     """
-    cells = find_cells([paths] if isinstance(paths, str | Path) else paths)
-    if not cells:
+    cells = find_cells([paths] if isinstance(paths, str | Path) else paths, skip_broken=skip_broken)
+    read = []
+    for cell in track(cells, len(cells), "reading cells"):
+        with left_out_if_broken(skip_broken):
+            read.append(_read_cell(cell, constructed))
+    if not read:
         raise InputError("the list of cells", "is empty", "pass .000 files or folders that hold them")
-    read = [_read_cell(cell, constructed) for cell in track(cells, len(cells), "reading cells")]
     lines = gpd.GeoDataFrame(pd.concat([table for table, _ in read], ignore_index=True), geometry="geometry", crs=CRS)
     unknown = sorted(set(lines["CATCOA"].dropna()) - set(CATCOA))
     if unknown:
@@ -95,8 +102,11 @@ def read_charts(
         return lines
     coverage = gpd.GeoDataFrame(pd.concat([area for _, area in read], ignore_index=True), geometry="geometry", crs=CRS)
     kept, replaced = cut_to_largest_scale(lines, coverage)
-    km = line_lengths(replaced).groupby(replaced["cell"]).sum() / 1000
-    kept.attrs["replaced_km"] = {str(cell): float(length) for cell, length in km.items()}
+    by_cell: dict[str, dict[str, float]] = {}
+    if len(replaced):
+        for name, km in summarise_coast(replaced).drop(index="all").iterrows():
+            by_cell[str(name)] = {str(category): float(length) for category, length in km.items() if length > 0}
+    kept.attrs["replaced_km"] = by_cell
     return kept
 
 

@@ -8,13 +8,17 @@ from typing import Annotated
 import typer
 
 from littoral.cli.door import (
+    AlsoScenes,
     BandNames,
+    Combining,
     Layer,
+    Near,
     Overwrite,
     SceneArgument,
     SceneCrs,
     app,
     listed,
+    opened_scenes,
     tell_renamed,
 )
 from littoral.progress import bar
@@ -28,6 +32,9 @@ def classify(
     model: Annotated[Path, typer.Argument(help="A .dlpk.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Classified coast to write (.gpkg, .parquet, …).")],
     class_label_field: Annotated[str, typer.Option(help="Field for the name of the class.")] = "ClassLabel",
+    also: AlsoScenes = None,
+    combine: Combining = "best",
+    near: Near = None,
     scene_crs: SceneCrs = None,
     band_names: BandNames = None,
     layer: Layer = None,
@@ -35,14 +42,19 @@ def classify(
 ) -> None:
     """The result of classify is the same rectangles with class, confidence, probabilities and status."""
     from littoral.classify import classify_objects, write_classified
-    from littoral.imagery import open_scene
     from littoral.package import read_package
+    from littoral.tiles import Merging
 
-    check_output(output, overwrite, DRIVERS)
+    check_output(output, overwrite, DRIVERS, inputs=(rectangles, model))
     package = read_package(model)
-    opened = open_scene(scene, crs=scene_crs, band_names=listed(band_names))
+    opened = opened_scenes(scene, also, scene_crs, band_names)
     table = classify_objects(
-        opened, read_vector(rectangles, layer), package, class_label_field=class_label_field, track=bar
+        opened,
+        read_vector(rectangles, layer),
+        package,
+        merging=Merging(combine, near),
+        class_label_field=class_label_field,
+        track=bar,
     )
     write_classified(
         table, output, package.manifest.categories, class_label_field=class_label_field, overwrite=overwrite
@@ -71,6 +83,7 @@ def report(
     from littoral.imagery import open_scene
     from littoral.report import write_report
 
+    check_output(output, overwrite, inputs=(classified, model))
     opened = None if scene is None else open_scene(scene, crs=scene_crs, band_names=listed(band_names))
     write_report(
         classified,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,6 +12,9 @@ from littoral.categories import CATCOA, Scheme, read_categories
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    import pandas as pd
+
+    from littoral.imagery import Scene
 
 app = typer.Typer(
     help="Says what kind of shore each stretch of coast is, from sea charts and Sentinel-2.",
@@ -25,7 +28,23 @@ app = typer.Typer(
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
 Layer = Annotated[str | None, typer.Option(help="Layer of the vector file; needed where it has several.")]
 SceneArgument = Annotated[
-    Path, typer.Argument(help="GeoTIFF, COG, VRT or JPEG 2000 with all bands, or a folder with one file per band.")
+    str,
+    typer.Argument(
+        metavar="SCENE",
+        help="GeoTIFF, COG, VRT or JPEG 2000, by path or web address; a folder with one file per band; a Sentinel-2 "
+        "product (.SAFE or .zip); a Landsat product's folder.",
+    ),
+]
+AlsoScenes = Annotated[
+    list[str] | None,
+    typer.Option("--also", metavar="SCENE", help="Another scene; may be given again. The SCENE may also hold several."),
+]
+Combining = Annotated[
+    Literal["best", "median"],
+    typer.Option("--combine", help="Of several scenes: the clearest for each rectangle, or the median of all."),
+]
+Near = Annotated[
+    str | None, typer.Option(metavar="DATE", help="Of scenes equally clear the one nearest to it, YYYY-MM-DD.")
 ]
 SceneCrs = Annotated[str | None, typer.Option(help="CRS of a scene that does not say it, e.g. EPSG:32617.")]
 BandNames = Annotated[
@@ -45,8 +64,33 @@ def root(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
 
 def tell_renamed(table: gpd.GeoDataFrame) -> None:
-    for old, new in table.attrs["renamed"].items():
-        print(f"the input's field {old} is kept as {new}")
+    renamed = table.attrs["renamed"]
+    if renamed:
+        word, verb = ("field", "is") if len(renamed) == 1 else ("fields", "are")
+        print(f"the input's {word} {', '.join(renamed)} {verb} kept as {', '.join(renamed.values())}")
+
+
+def tell_kilometres(km: pd.Series[float]) -> None:
+    """A line for each, with its share of all."""
+    total = max(km.sum(), 1e-9)
+    for name, length in km.items():
+        print(f"  {name!s:<22}{length:>10.1f} km {share_of(length / total):>6}")
+
+
+def share_of(part: float) -> str:
+    """
+    >>> share_of(0.5), share_of(0.0001), share_of(0.0)
+    ('50.0%', '<0.1%', '0.0%')
+    """
+    return "<0.1%" if 0 < part < 0.0005 else f"{part:.1%}"
+
+
+def counted(number: int, word: str) -> str:
+    """
+    >>> counted(1, "line"), counted(2, "line")
+    ('1 line', '2 lines')
+    """
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def listed(text: str | None) -> list[str] | None:
@@ -55,3 +99,11 @@ def listed(text: str | None) -> list[str] | None:
 
 def scheme(path: Path | None) -> Scheme:
     return CATCOA if path is None else read_categories(path)
+
+
+def opened_scenes(scene: str, also: list[str] | None, crs: str | None, band_names: str | None) -> list[Scene]:
+    """All the scenes that were given, in that order."""
+    from littoral.imagery import open_scenes
+
+    names = listed(band_names)
+    return [one for source in (scene, *(also or ())) for one in open_scenes(source, crs=crs, band_names=names)]

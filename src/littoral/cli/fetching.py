@@ -1,4 +1,4 @@
-"""From an office's server to a folder of charts."""
+"""From a server to a folder of charts or of scenes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from littoral.cli.door import app
+from littoral.cli.door import app, listed
 from littoral.progress import bar
 
 fetch = typer.Typer(
-    help="The result of fetch is a folder of files as an office publishes them.",
+    help="The result of fetch is a folder of files as they are published.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -20,7 +20,7 @@ app.add_typer(fetch, name="fetch")
 
 @fetch.callback()
 def kinds() -> None:
-    """The result of fetch is a folder of files as an office publishes them."""
+    """The result of fetch is a folder of files as they are published."""
 
 
 @fetch.command("charts")
@@ -71,3 +71,24 @@ def fetch_charts_verb(
         say=print,
     )
     print(f"{output}: {summary}")
+
+
+@fetch.command("scenes")
+def fetch_scenes_verb(
+    items: Annotated[str, typer.Argument(help="What search wrote, or an item's file or address.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to make or to bring up to date.")],
+    bands: Annotated[
+        str | None, typer.Option(help="Names, e.g. B02,B03,B04,B08; cloud masks come always.", show_default="all")
+    ] = None,
+    cell_size: Annotated[
+        float | None,
+        typer.Option(
+            help="Cells in which they will be read: where bands come in several sizes.", show_default="finest"
+        ),
+    ] = None,
+) -> None:
+    """The result of fetch scenes is a folder per scene: whole files and item.json, which opens offline."""
+    from littoral.imagery import fetch_scenes
+
+    fetched = fetch_scenes(items, output, bands=listed(bands), cell_size=cell_size, track=bar)
+    print(f"{output}: {fetched}")

@@ -1,4 +1,4 @@
-"""From rectangles to tiles, from tiles to a model and its scores."""
+"""From tiles to a model and its scores."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from typing import Annotated, Any, Literal
 import typer
 
 from littoral.cli.door import (
+    AlsoScenes,
     BandNames,
     CategoryTable,
+    Combining,
     Layer,
+    Near,
     Overwrite,
-    SceneArgument,
     SceneCrs,
     app,
     listed,
+    opened_scenes,
     scheme,
 )
 from littoral.errors import InputError
@@ -26,61 +29,18 @@ from littoral.vectors import check_output, read_vector, staged
 
 
 @app.command()
-def tiles(
-    scene: SceneArgument,
-    rectangles: Annotated[Path, typer.Argument(help="Labelled rectangles: what rectangles wrote.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Labeled_Tiles folder; appended to if it exists.")],
-    class_field: Annotated[str, typer.Option(help="Field with the class: whole numbers, or names.")] = "CATCOA",
-    tile_size: Annotated[
-        int,
-        typer.Option(help="Width and height of a tile, pixels of the scene."),
-    ] = 256,
-    bands: Annotated[str | None, typer.Option(help="Names or numbers, e.g. B02,B03,B04.", show_default="all")] = None,
-    min_valid: Annotated[float, typer.Option(help="Least valid share of a rectangle's own pixels.")] = 0.5,
-    min_purity: Annotated[
-        float, typer.Option(help="Least share of a rectangle's own class among the line inside it (its purity).")
-    ] = 0.0,
-    raw: Annotated[bool, typer.Option("--raw", help="Keep stored values where a Sentinel-2 offset is known.")] = False,
-    per_category: Annotated[
-        bool, typer.Option("--per-category", help="One folder Category_<code> for each category.")
-    ] = False,
-    categories: CategoryTable = None,
-    scene_crs: SceneCrs = None,
-    band_names: BandNames = None,
-    layer: Layer = None,
-) -> None:
-    """The result of tiles is a Labeled_Tiles folder: an image and a label for each labelled rectangle."""
-    from littoral.imagery import open_scene
-    from littoral.tiles import export_tiles
-
-    opened = open_scene(scene, crs=scene_crs, band_names=listed(band_names))
-    print(opened.describe())
-    summary = export_tiles(
-        opened,
-        read_vector(rectangles, layer),
-        output,
-        class_field=class_field,
-        tile_size=tile_size,
-        bands=listed(bands),
-        raw=raw,
-        min_valid=min_valid,
-        min_purity=min_purity,
-        per_category=per_category,
-        categories=scheme(categories),
-        track=bar,
-    )
-    print(f"{output}: {summary}")
-
-
-@app.command()
 def train(
     output: Annotated[Path, typer.Option("-o", "--output", help="Model to write (.dlpk).")],
     tiles: Annotated[
         list[Path] | None, typer.Argument(help="Labeled_Tiles folders; or else --scene and --rectangles.")
     ] = None,
-    scene: Annotated[Path | None, typer.Option(help="Cut tiles from it, once, instead of reading TILES.")] = None,
+    scene: Annotated[
+        str | None, typer.Option(metavar="SCENE", help="Cut tiles from it, once, instead of reading TILES.")
+    ] = None,
     rectangles: Annotated[Path | None, typer.Option(help="Labelled rectangles.")] = None,
-    class_field: Annotated[str | None, typer.Option(help="Field with the class.", show_default="CATCOA")] = None,
+    class_field: Annotated[
+        str | None, typer.Option(help="Field with the class.", show_default="CATCOA, value or classvalue")
+    ] = None,
     tile_size: Annotated[
         int | None,
         typer.Option(help="Side of a tile, pixels of the scene.", show_default="256"),
@@ -96,6 +56,9 @@ def train(
     ] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Keep stored values where an offset is known.")] = False,
     region_field: Annotated[str | None, typer.Option(help="Field with the region, for --split region.")] = None,
+    also: AlsoScenes = None,
+    combine: Combining = "best",
+    near: Near = None,
     scene_crs: SceneCrs = None,
     band_names: BandNames = None,
     layer: Layer = None,
@@ -140,8 +103,8 @@ def train(
     overwrite: Overwrite = False,
 ) -> None:
     """The result of train is a model: a .dlpk with weights, preprocessing, classes and scores of unseen ground."""
-    from littoral.imagery import open_scene
     from littoral.learn import FeatureClassifier, prepare_data
+    from littoral.tiles import Merging
 
     must_be_package(output)
     check_output(output, overwrite)
@@ -154,15 +117,17 @@ def train(
         "raw": raw or None,
         "region_field": region_field,
     }
-    opened = None
     if scene is not None:
-        opened = open_scene(scene, crs=scene_crs, band_names=listed(band_names))
-        print(opened.describe())
-    elif scene_crs or band_names:
-        raise InputError("--scene-crs" if scene_crs else "--band-names", "goes with --scene", "leave it away")
+        opened = opened_scenes(scene, also, scene_crs, band_names)
+        for one in opened:
+            print(one.describe())
+        cut |= {"scene": opened, "merging": Merging(combine, near)}
+    else:
+        options = {"--also": also, "--near": near, "--scene-crs": scene_crs, "--band-names": band_names}
+        if useless := [name for name, value in options.items() if value]:
+            raise InputError(useless[0], "goes with --scene", "leave it away")
     data = prepare_data(
         tiles or None,
-        scene=opened,
         rectangles=None if rectangles is None else read_vector(rectangles, layer),
         cache=cache,
         batch_size=batch_size,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,12 +16,30 @@ from littoral.cli.door import (
     SceneArgument,
     SceneCrs,
     app,
+    counted,
     listed,
     scheme,
+    tell_kilometres,
     tell_renamed,
 )
+from littoral.errors import InputError
 from littoral.progress import bar
-from littoral.vectors import DRIVERS, check_output, qgis_style, read_vector, require_column, write_vector
+from littoral.vectors import (
+    DRIVERS,
+    check_output,
+    find_column,
+    qgis_style,
+    read_vector,
+    require_column,
+    require_crs,
+    write_vector,
+)
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+_THIN = 0.2
+"""Of its length: a rectangle that stands for less line is mostly beyond the end of a short one."""
 
 
 @app.command()
@@ -55,16 +73,18 @@ def shoreline(
     from littoral.imagery import open_scene
     from littoral.shoreline import Rules, extract_shoreline
 
-    check_output(output, overwrite, DRIVERS)
+    check_output(output, overwrite, DRIVERS, inputs=(scene, cloud_mask, sea))
     opened = open_scene(scene, crs=scene_crs, band_names=listed(band_names))
     waters = None if sea is None else read_vector(sea, None)
+    if waters is not None:
+        require_crs(waters, sea)
     rules = Rules(index, threshold, min_area, min_length, cloud_buffer)
     lines = extract_shoreline(opened, rules, sea=waters, cloud=cloud_mask, taken=date, track=bar)
     write_vector(lines, output, overwrite=overwrite)
     name, level = lines["index"].iloc[0], lines["threshold"].iloc[0]
     taken = f" on {lines['date'].iloc[0]}" if lines["date"].notna().all() else ", date not known"
     length = lines["length_m"].sum() / 1000
-    print(f"{output}: {len(lines)} lines, {length:.1f} km, where {name} is {level:.3f}{taken}")
+    print(f"{output}: {counted(len(lines), 'line')}, {length:.1f} km, where {name} is {level:.3f}{taken}")
 
 
 @app.command()
@@ -80,24 +100,23 @@ def label(
     overwrite: Overwrite = False,
 ) -> None:
     """The result of label is the line, cut where its label changes; labels are those of the nearest charted line."""
-    from littoral.shoreline import transfer_labels
+    from littoral.shoreline import TOO_FAR, transfer_labels
 
-    check_output(output, overwrite, DRIVERS)
-    pieces = transfer_labels(
-        read_vector(line, layer),
-        read_vector(coast, coast_layer),
-        within_m=within,
-        class_field=class_field,
-        ratio=ratio,
-        track=bar,
-    )
-    style = qgis_style("CATCOA", list(CATCOA.values()), text_values=False, geometry="line")
-    write_vector(pieces, output, overwrite=overwrite, style=style if "CATCOA" in pieces else None)
+    check_output(output, overwrite, DRIVERS, inputs=(line, coast))
+    bare, charted = _read_lines(line, layer), _read_lines(coast, coast_layer)
+    field = require_column(charted, class_field, coast)
+    pieces = transfer_labels(bare, charted, within_m=within, class_field=field, ratio=ratio, track=bar)
+    if (pieces["label_status"] == TOO_FAR).all():
+        raise InputError(
+            line,
+            f"lies nowhere within {within:g} m of {coast}",
+            "check that they show the same coast, or pass a larger --within",
+        )
+    write_vector(pieces, output, overwrite=overwrite, style=_style_of(pieces, geometry="line"))
     tell_renamed(pieces)
-    km = (pieces["to_m"] - pieces["from_m"]) / 1000
-    print(f"{output}: {len(pieces)} pieces, {km.sum():.1f} km")
-    for status, length in km.groupby(pieces["label_status"]).sum().items():
-        print(f"  {status:<22}{length:>10.1f} km {length / km.sum():>6.1%}")
+    km = pieces["length_m"] / 1000
+    print(f"{output}: {counted(len(pieces), 'piece')}, {km.sum():.1f} km")
+    tell_kilometres(km.groupby(pieces["label_status"]).sum())
 
 
 @app.command()
@@ -118,19 +137,23 @@ def lines(
     """The result of lines is one clean line: merged where lines meet, cut where the category changes, measured."""
     from littoral.shoreline import map_categories, merge_lines
 
-    check_output(output, overwrite, DRIVERS)
-    table = read_vector(file, layer)
+    check_output(output, overwrite, DRIVERS, inputs=(file, mapping, categories))
+    table = _read_lines(file, layer)
     known = scheme(categories)
-    table = map_categories(table, class_field, None if mapping is None else read_mapping(mapping, known), known)
+    field = require_column(table, class_field, file)
+    table = map_categories(table, field, None if mapping is None else read_mapping(mapping, known), known)
     tell_renamed(table)
     merged = merge_lines(table, "CATCOA", min_length_m=min_length)
+    if merged.empty:
+        least = f"of {min_length:g} m or more" if min_length else "longer than zero"
+        raise InputError(file, f"holds no line {least}", "pass lines along the coast, or a smaller --min-length")
     style = qgis_style("CATCOA", list(known.values()), text_values=False, geometry="line")
     write_vector(merged, output, overwrite=overwrite, style=style)
     tell_renamed(merged)
     km = merged["length_m"] / 1000
-    print(f"{output}: {len(merged)} lines in {merged['chain'].nunique()} chains, {km.sum():.1f} km")
-    for name, length in km.groupby(merged["category"].fillna("no category")).sum().sort_values(ascending=False).items():
-        print(f"  {name:<22}{length:>10.1f} km {length / km.sum():>6.1%}")
+    chains = counted(merged["chain"].nunique(), "chain")
+    print(f"{output}: {counted(len(merged), 'line')} in {chains}, {km.sum():.1f} km")
+    tell_kilometres(km.groupby(merged["category"].fillna("no category")).sum().sort_values(ascending=False))
 
 
 @app.command()
@@ -150,7 +173,9 @@ def rectangles(
         Literal["full", "drop", "shift_back"],
         typer.Option(help="The rest of a line: a box beyond its end, none, or one that ends with the line."),
     ] = "full",
-    min_line: Annotated[float, typer.Option(help="Leave out merged lines that are shorter, metres.")] = 0.0,
+    min_line: Annotated[
+        float, typer.Option(help="Leave out merged lines that are shorter, metres: islets, slips of a class.")
+    ] = 0.0,
     merge_by: Annotated[
         str | None,
         typer.Option(
@@ -158,16 +183,22 @@ def rectangles(
             show_default="CATCOA if it is there",
         ),
     ] = None,
+    labelled_only: Annotated[
+        bool,
+        typer.Option("--labelled-only", help="No rectangles where the line has no class; purity still counts it."),
+    ] = False,
     layer: Layer = None,
     overwrite: Overwrite = False,
 ) -> None:
     """The result of rectangles is a chain of equal boxes along each line, with the line's own fields."""
     from littoral.rectangles import rectangles_along_lines
 
-    check_output(output, overwrite, DRIVERS)
-    table = read_vector(lines, layer)
+    check_output(output, overwrite, DRIVERS, inputs=(lines,))
+    table = _read_lines(lines, layer)
     # A name given by hand must be there; CATCOA is only expected.
     by = "CATCOA" if merge_by is None else require_column(table, merge_by, lines) if merge_by else None
+    if labelled_only:
+        by = require_column(table, by or "CATCOA", lines)
     boxes = rectangles_along_lines(
         table,
         length,
@@ -178,13 +209,34 @@ def rectangles(
         spacing_m=spacing,
         tail=tail,
         min_line_m=min_line,
+        labelled_only=labelled_only,
         track=bar,
     )
-    style = qgis_style("CATCOA", list(CATCOA.values()), text_values=False) if "CATCOA" in boxes else None
-    write_vector(boxes, output, overwrite=overwrite, style=style)
+    write_vector(boxes, output, overwrite=overwrite, style=_style_of(boxes))
     tell_renamed(boxes)
-    groups = boxes["GroupId"].nunique()
-    print(f"{output}: {len(boxes)} rectangles in {groups} groups along {boxes['line_m'].sum() / 1000:.1f} km of line")
+    groups = counted(boxes["GroupId"].nunique(), "group")
+    km = boxes["line_m"].sum() / 1000
+    print(f"{output}: {counted(len(boxes), 'rectangle')} in {groups} along {km:.1f} km of line")
     if "purity" in boxes:
         mixed = int((boxes["purity"] < 0.75).sum())
         print(f"  in {mixed} of them less than three quarters of the line has their class (purity below 0.75)")
+    thin = int((boxes["line_m"] < _THIN * length).sum())
+    if thin > 0.1 * len(boxes):
+        print(f"  {thin} of them stand for less than {_THIN * length:g} m of line: --min-line leaves short lines out")
+
+
+def _read_lines(path: Path, layer: str | None) -> gpd.GeoDataFrame:
+    """Lines from a file, checked here so that what is wrong names it."""
+    from littoral.shoreline import require_lines
+
+    table = read_vector(path, layer)
+    require_lines(table, path)
+    return table
+
+
+def _style_of(table: gpd.GeoDataFrame, geometry: str = "fill") -> str | None:
+    """Colours by CATCOA, however it is spelt, where the table has it."""
+    field = find_column(table, "CATCOA")
+    if field is None:
+        return None
+    return qgis_style(field, list(CATCOA.values()), text_values=False, geometry=geometry)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyproj import Transformer
 from scipy import fft, ndimage
-from shapely import LineString
+from shapely import LineString, Polygon
 from skimage.measure import find_contours
 
 from littoral.demo.cell import ChartLine, write_cell
@@ -42,7 +42,7 @@ class Coast:
     """One coast: `chart` is an S-57 cell (.000), `scene` a GeoTIFF of reflectance x 10000 in the bands `BANDS`.
 
     `waterline` (GeoPackage) is where the water truly stood when the scene was taken, unsimplified: the tide moves it
-    away from the chart's line.
+    away from the chart's line. Round islands, `area_m2` says how large they are.
     """
 
     name: str
@@ -410,20 +410,19 @@ def _write_chart(path: Path, pieces: list[tuple[Line, int | None]], n: int, plac
 
 def _write_waterline(path: Path, water: Field, d: Field, place: _Place) -> None:
     """Write where half of what the optics blend is water, of the (n, n) share: the shore of the sea, which runs off the
-    scene and reaches 200 m beyond the chart's line, without lakes, pools and islets of less than 2 ha. `d`: metres
-    inland of the chart's line.
+    scene and reaches 200 m beyond the chart's line, without lakes and pools; `area_m2` is that of the island which a
+    closed line goes round, from the least floe on. `d`: metres inland of the chart's line.
     """
     land = 0.5 - ndimage.gaussian_filter(water, OPTICS)
-    body, count = ndimage.label(land < 0)
+    body, count = ndimage.label(land < 0, np.ones((3, 3)))  # as the contours have it, water meets at corners
     sea = ndimage.minimum(d, body, np.arange(count + 1)) < -200
     border = np.zeros(count + 1, bool)
     border[np.concatenate([body[0], body[-1], body[:, 0], body[:, -1]])] = True
     lake = ~(sea & border)[body] & (body > 0)
     land[lake] = np.abs(land[lake])
-    land = _without_specks(land, 220)
-    lines = [_on_ground(line[:, 0], line[:, 1], place) for line in _zero_lines(land)]
-    table = gpd.GeoDataFrame(geometry=[LineString(np.column_stack(line)) for line in lines], crs=place.epsg)
-    write_vector(table, path, overwrite=True)
+    lines = [LineString(np.column_stack(_on_ground(line[:, 0], line[:, 1], place))) for line in _zero_lines(land)]
+    area = [Polygon(line).area if line.is_closed else np.nan for line in lines]
+    write_vector(gpd.GeoDataFrame({"area_m2": area}, geometry=lines, crs=place.epsg), path, overwrite=True)
 
 
 def _on_ground(rows: Line, columns: Line, place: _Place) -> tuple[Line, Line]:

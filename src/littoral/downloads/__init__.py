@@ -8,6 +8,8 @@ from littoral.downloads.transfers import (
     UnreachableError,
     download,
     open_session,
+    read_json,
+    shown_address,
 )
 from littoral.downloads.zips import unpack_zip
 
@@ -19,5 +21,7 @@ __all__ = [
     "UnreachableError",
     "download",
     "open_session",
+    "read_json",
+    "shown_address",
     "unpack_zip",
 ]

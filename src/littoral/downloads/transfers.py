@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -32,6 +33,7 @@ _CHUNK = 2**16
 _PROGRESS = 2**20  # bytes after which a broken download is taken to be getting on
 _PASSING = {408, 429, 500, 502, 503, 504}
 _LONGEST_WAIT_S = 120.0
+_LARGEST_ANSWER = 2**26
 
 
 class DownloadError(InputError):
@@ -137,8 +139,51 @@ def download(
             raise WriteError(path, error) from error
 
 
+def read_json(session: requests.Session, url: str, *, patience: Patience = PATIENT) -> Any:
+    """Ask for a JSON document and keep it in memory only, so that it may be a secret.
+
+    Args:
+        session: From :func:`open_session`.
+        url: http or https; redirects are followed.
+        patience: With a server that fails; every attempt counts.
+
+    Raises:
+        UnreachableError: no connection.
+        DownloadError: the server refuses, has no such document, broke off too often, or what it sent is no JSON or
+            larger than 64 MiB.
+        InputError: not a web address.
+    """
+    shown = shown_address(url)
+    failures = 0
+    while True:
+        try:
+            with _ask(session, url, {}, patience.timeout_s) as response:
+                _refuse(response, shown)
+                return _parsed(response, shown)
+        except _BrokenError as broken:
+            failures += 1
+            if failures >= patience.attempts:
+                raise broken.error from broken
+            time.sleep(max(broken.wait_s, patience.pause_s * 2 ** (failures - 1)))
+
+
+def _parsed(response: requests.Response, shown: str) -> Any:
+    body = bytearray()
+    try:
+        for chunk in response.iter_content(_CHUNK):
+            body += chunk
+            if len(body) > _LARGEST_ANSWER:
+                raise DownloadError(shown, f"is larger than {_LARGEST_ANSWER:,} bytes", "check the address")
+    except requests.RequestException as error:
+        raise _BrokenError(DownloadError(shown, f"broke off after {len(body):,} bytes", "try again later")) from error
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise DownloadError(shown, "did not answer with JSON", "check that the address is that of a service") from error
+
+
 def _attempt(session: requests.Session, url: str, path: Path, if_changed: bool, timeout_s: float, track: Track) -> bool:
-    shown = _shown(url)
+    shown = shown_address(url)
     part, note, kept_note = _part(path), _part_note(path), path.with_name(f"{path.name}.version.json")
     known, have = _read_version(note), _size(part)
     if known is None or known.url != shown or known.strong is None:
@@ -149,16 +194,7 @@ def _attempt(session: requests.Session, url: str, path: Path, if_changed: bool, 
     elif if_changed and path.is_file() and (kept := _read_version(kept_note)) and kept.url == shown:
         conditions = {"If-None-Match": kept.etag, "If-Modified-Since": kept.modified}
         headers = {name: value for name, value in conditions.items() if value}
-    try:
-        response = session.get(url, headers=headers, stream=True, timeout=timeout_s)
-    except requests.exceptions.SSLError as error:
-        raise UnreachableError(shown, f"has no certificate to trust ({_reason(error)})", "check the address") from error
-    except (requests.ConnectionError, requests.Timeout) as error:
-        what, remedy = f"cannot be reached ({_reason(error)})", "check the address, the connection and the proxy"
-        raise _BrokenError(UnreachableError(shown, what, remedy)) from error
-    except requests.RequestException as error:
-        what = f"cannot be asked for ({type(error).__name__})"
-        raise InputError(shown, what, "pass an http or https address") from error
+    response = _ask(session, url, headers, timeout_s)
     with response:
         if response.status_code == 304 and if_changed:
             return False
@@ -174,6 +210,20 @@ def _attempt(session: requests.Session, url: str, path: Path, if_changed: bool, 
     else:
         note.unlink()
     return True
+
+
+def _ask(session: requests.Session, url: str, headers: Mapping[str, str], timeout_s: float) -> requests.Response:
+    shown = shown_address(url)
+    try:
+        return session.get(url, headers=headers, stream=True, timeout=timeout_s)
+    except requests.exceptions.SSLError as error:
+        raise UnreachableError(shown, f"has no certificate to trust ({_reason(error)})", "check the address") from error
+    except (requests.ConnectionError, requests.Timeout) as error:
+        what, remedy = f"cannot be reached ({_reason(error)})", "check the address, the connection and the proxy"
+        raise _BrokenError(UnreachableError(shown, what, remedy)) from error
+    except requests.RequestException as error:
+        what = f"cannot be asked for ({type(error).__name__})"
+        raise InputError(shown, what, "pass an http or https address") from error
 
 
 def _receive(
@@ -255,10 +305,10 @@ def _read_version(note: Path) -> _Version | None:
         return None
 
 
-def _shown(url: str) -> str:
+def shown_address(url: str) -> str:
     """The address without what may be secret: user, password, query.
 
-    >>> _shown("https://me:secret@example.org/a.zip?sig=1")
+    >>> shown_address("https://me:secret@example.org/a.zip?sig=1")
     'https://example.org/a.zip'
 
     Raises:

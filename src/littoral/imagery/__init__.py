@@ -4,7 +4,12 @@ A :class:`Scene` says what there is; :func:`stored_as` decides how values are ke
 function that moves bytes. Values come back as ``(bands, height, width)`` with a mask of ``(height, width)``.
 """
 
-from littoral.imagery.opening import open_scene
+from littoral.imagery.catalogues.fetching import FetchedScenes, fetch_scenes
+from littoral.imagery.catalogues.items import open_item, open_items
+from littoral.imagery.catalogues.searching import search_scenes, write_items
+from littoral.imagery.catalogues.signing import gdal_environment, gdal_name, gdal_options, without_secrets
+from littoral.imagery.grids import at_cell_size
+from littoral.imagery.opening import date_of
 from littoral.imagery.reading import read_overview, read_windows
 from littoral.imagery.scene import (
     AS_STORED,
@@ -15,6 +20,7 @@ from littoral.imagery.scene import (
     Stored,
     Values,
     Window,
+    cloudy,
     dtype_of,
     kept_as,
     same_scaling,
@@ -22,25 +28,41 @@ from littoral.imagery.scene import (
     stored_as,
     valid_values,
 )
+from littoral.imagery.sources import Source, open_scene, open_scenes
 from littoral.imagery.streaming import stream_windows
 
 __all__ = [
     "AS_STORED",
     "REFLECTANCE",
     "Band",
+    "FetchedScenes",
     "Grid",
     "Scene",
+    "Source",
     "Stored",
     "Values",
     "Window",
+    "at_cell_size",
+    "cloudy",
+    "date_of",
     "dtype_of",
+    "fetch_scenes",
+    "gdal_environment",
+    "gdal_name",
+    "gdal_options",
     "kept_as",
+    "open_item",
+    "open_items",
     "open_scene",
+    "open_scenes",
     "read_overview",
     "read_windows",
     "same_scaling",
+    "search_scenes",
     "select_bands",
     "stored_as",
     "stream_windows",
     "valid_values",
+    "without_secrets",
+    "write_items",
 ]

@@ -1,11 +1,14 @@
-"""A path to a scene: what the files say about themselves."""
+"""Files to a scene: what they say about themselves."""
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from pathlib import Path
+from dataclasses import replace
+from datetime import date
+from pathlib import Path, PurePath
 from typing import Any
 
 import rasterio
@@ -14,56 +17,54 @@ from pyproj.exceptions import CRSError
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 
+from littoral.downloads import shown_address
 from littoral.errors import InputError
-from littoral.imagery.scene import SENTINEL_NAME, Band, Scene, renamed
+from littoral.imagery.catalogues.signing import gdal_environment, gdal_name, without_secrets
+from littoral.imagery.grids import fit_grid
+from littoral.imagery.scene import SENTINEL_NAME, Band, Grid, Role, Scene, renamed
 
-SUFFIXES = (".tif", ".tiff", ".vrt", ".jp2", ".img")
-"""Of the files taken for bands in a folder."""
 
-
-def open_scene(
-    source: str | Path | Sequence[str | Path] | Mapping[str, str | Path],
+def open_files(
+    files: Sequence[str],
     *,
+    names: Sequence[str] | None = None,
     crs: str | None = None,
     band_names: Sequence[str] | None = None,
 ) -> Scene:
-    """Open a scene: one file with all its bands, or one file per band. No pixels are read.
+    """One scene of one file or of several that show the same place; no pixels are read.
+
+    The scene's cells are the pixels of the finest file.
 
     Args:
-        source: A GeoTIFF, COG, VRT or JPEG 2000; a folder with one file per band; a list of files; or a mapping from
-            band names to files. Files of one scene must share one grid.
+        files: Paths or addresses of rasters; one file has all the bands, or each has some.
+        names: Of each file, the name of its band.
         crs: Coordinate reference system (``EPSG:32617``) of a scene that does not say it.
-        band_names: Names for the bands in order, where the file has none or other ones.
+        band_names: Names for the bands in order, where the files have none or other ones.
 
     Raises:
-        InputError: nothing there, not a raster, no georeference, bands on different grids, names that do not fit.
+        InputError: not a raster, no georeference, bands in several CRS or turned against each other, names that do
+            not fit.
     """
-    files, names = _files(source)
-    name = Path(files[0]).stem if len(files) == 1 else Path(files[0]).parent.name
-    opened = [open_file(str(file)) for file in files]
     with ExitStack() as stack:
-        datasets = [stack.enter_context(dataset) for dataset in opened]
-        first = datasets[0]
-        for dataset in datasets[1:]:
-            if (dataset.crs, dataset.transform, dataset.shape) != (first.crs, first.transform, first.shape):
+        datasets = [stack.enter_context(open_file(file)) for file in files]
+        for dataset in datasets:
+            if dataset.transform.is_identity:
                 raise InputError(
                     dataset.name,
-                    f"lies on another grid than {first.name}",
-                    "bring the bands to one cell size, e.g. gdalbuildvrt -separate -resolution highest",
+                    "has no georeference (no transform)",
+                    "give it one, e.g. gdal_translate -a_ullr -a_srs, or add a world file",
                 )
-        if first.transform.is_identity:
-            raise InputError(
-                first.name,
-                "has no georeference (no transform)",
-                "give it one, e.g. gdal_translate -a_ullr -a_srs, or add a world file",
-            )
-        found_crs = _crs(first, crs)
+        finest = min(datasets, key=lambda dataset: abs(dataset.transform.determinant))
+        found_crs = _crs(finest, crs)
+        own = Grid(finest.transform, finest.height, finest.width)
         bands = _distinct(
-            _band(dataset, index, names[position] if names else None, single=len(files) > 1)
+            _band(dataset, index, names[position] if names else None, len(files) > 1, own)
             for position, dataset in enumerate(datasets)
             for index in dataset.indexes
             if dataset.colorinterp[index - 1] != ColorInterp.alpha
         )
+        stem = PurePath(files[0])
+        name = stem.stem if len(files) == 1 else stem.parent.name
         if band_names is not None:
             if len(band_names) != len(bands) or len(set(band_names)) != len(bands):
                 raise InputError(
@@ -71,37 +72,76 @@ def open_scene(
                     f"has {len(bands)} bands and {len(set(band_names))} different names were given",
                     "name each band once, in order",
                 )
-            bands = [renamed(band, new) for band, new in zip(bands, band_names, strict=True)]
-        return Scene(name, tuple(bands), found_crs, first.transform, first.height, first.width, dict(first.tags()))
+            bands = [
+                replace(renamed(band, new), role=role_of(new)) for band, new in zip(bands, band_names, strict=True)
+            ]
+        measured = tuple(band for band in bands if band.role == "measured")
+        scene = Scene(
+            name, measured, found_crs, own.transform, own.height, own.width, dict(finest.tags()),
+            masks=tuple(band for band in bands if band.role != "measured"),
+        )  # fmt: skip
+        for dataset in datasets:
+            if dataset.crs != finest.crs:
+                raise InputError(
+                    dataset.name,
+                    f"is in another CRS than {finest.name}",
+                    "these are separate scenes: pass one of them; or warp the bands to one CRS with gdalwarp",
+                )
+            fit_grid(scene, Grid(dataset.transform, dataset.height, dataset.width), dataset.name)
+        return replace(scene, acquired=date_of(scene) or "")
 
 
-def _files(source: str | Path | Sequence[str | Path] | Mapping[str, str | Path]) -> tuple[list[Path], list[str] | None]:
-    if isinstance(source, Mapping):
-        return [Path(path) for path in source.values()], [str(name) for name in source]
-    if not isinstance(source, str | Path):
-        return [Path(path) for path in source], None
-    path = Path(source)
-    if not path.exists():
-        raise InputError(path, "does not exist", "check the path to the scene")
-    if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
-        if not files:
-            raise InputError(
-                path, f"has no band files ({', '.join(SUFFIXES)}) in it", "pass the folder that holds them"
-            )
-        return files, None
-    return [path], None
+def role_of(name: str) -> Role:
+    """What values of a band of that name are.
+
+    >>> [role_of(name) for name in ("B02", "SCL", "SCL_20m", "MSK_CLDPRB_20m", "QA_PIXEL")]
+    ['measured', 'scene classes', 'scene classes', 'cloud probability', 'cloud bits']
+    """
+    return next((role for mask, role in _ROLES.items() if _in_name(mask, name)), "measured")
 
 
-def open_file(href: str) -> Any:
+def _in_name(mask: str, name: str) -> bool:
+    return re.search(rf"(^|_){mask}(_|$)", name, re.IGNORECASE) is not None
+
+
+_ROLES: dict[str, Role] = {"SCL": "scene classes", "CLDPRB": "cloud probability", "QA_PIXEL": "cloud bits"}
+
+
+def date_of(scene: Scene) -> str | None:
+    """When the image was taken, ``YYYY-MM-DD``, by the scene's tags, its name or its files' names.
+
+    >>> date_of(Scene("S2B_MSIL2A_20230613T155819_N0509_R097_T17RNJ", (), None, None, 1, 1))
+    '2023-06-13'
+    """
+    tags = [scene.tags.get(tag, "") for tag in ("DATE", "ACQUISITIONDATETIME", "TIFFTAG_DATETIME")]
+    for text in (*tags, scene.name, *(band.stem for band in scene.bands)):
+        found = re.search(r"(?<!\d)((?:19|20)\d\d)[-:/]?([01]\d)[-:/]?([0-3]\d)(?!\d)", text)
+        if found:
+            try:
+                return date(*map(int, found.groups())).isoformat()
+            except ValueError:
+                continue
+    return None
+
+
+def open_file(href: str, access: str = "") -> Any:
+    """A file by its path or address; ``access`` names the catalogue that signs it (:attr:`Band.access`).
+
+    Raises:
+        InputError: not a raster, nothing there, or keys that are not set.
+        DownloadError: no token is handed out for it.
+    """
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), gdal_environment(href, access):
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            return rasterio.open(href)
+            return rasterio.open(gdal_name(href, access))
     except (RasterioIOError, RasterioError) as error:
-        raise InputError(
-            href, f"is not a raster that can be read ({reason(error)})", "pass a GeoTIFF, COG, VRT or JPEG 2000"
-        ) from error
+        if "://" in href:
+            named, what, remedy = shown_address(href), "cannot be read", "check the address and your rights there"
+        else:
+            named, what, remedy = href, "is not a raster that can be read", "pass a GeoTIFF, COG, VRT or JPEG 2000"
+        # Not from the error: its text may hold what was taken out here.
+        raise InputError(named, f"{what} ({reason(error)})", remedy) from None
 
 
 def _crs(dataset: Any, given: str | None) -> CRS:
@@ -127,23 +167,28 @@ def _crs(dataset: Any, given: str | None) -> CRS:
     return told
 
 
-def _band(dataset: Any, index: int, given: str | None, single: bool) -> Band:
+def _band(dataset: Any, index: int, given: str | None, single: bool, finest: Grid) -> Band:
     position = index - 1
     description = (dataset.descriptions[position] or "").strip()
-    in_file_name = SENTINEL_NAME.findall(Path(dataset.name).stem)
+    stem = Path(dataset.name).stem
+    in_file_name = SENTINEL_NAME.findall(stem)
+    mask = next((mask for mask in _ROLES if _in_name(mask, stem)), None)
     if given is not None:
         name, described = given, True
     elif description:
         first = description.split()[0]
         name, described = (first if SENTINEL_NAME.fullmatch(first) else description), True
-    elif single and in_file_name:
+    elif mask is not None and dataset.count == 1:
+        name, described = mask, True
+    elif dataset.count == 1 and in_file_name:
         number, letter = in_file_name[-1]
         name, described = (f"B{int(number)}A" if letter else f"B{int(number):02d}"), True
     elif single:
-        name, described = Path(dataset.name).stem, True
+        name, described = stem, True
     else:
         name, described = f"B{index}", False
     nodata = dataset.nodatavals[position]
+    grid = Grid(dataset.transform, dataset.height, dataset.width)
     return Band(
         name,
         described,
@@ -153,6 +198,8 @@ def _band(dataset: Any, index: int, given: str | None, single: bool) -> Band:
         None if nodata is None else float(nodata),
         float(dataset.scales[position]),
         float(dataset.offsets[position]),
+        None if grid == finest else grid,
+        role_of(name),
     )
 
 
@@ -168,4 +215,4 @@ def _distinct(bands: Iterable[Band]) -> list[Band]:
 
 def reason(error: Exception) -> str:
     cause = error.__cause__ or error
-    return str(cause).splitlines()[0] if str(cause) else type(cause).__name__
+    return without_secrets(str(cause).splitlines()[0]) if str(cause) else type(cause).__name__

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 from affine import Affine
@@ -21,12 +21,18 @@ REFLECTANCE = "reflectance x 10000"
 AS_STORED = "as stored"
 
 SENTINEL_NAME = re.compile(r"B(\d{1,2})(A?)", re.IGNORECASE)
+_FINEST_STEP, _COARSEST_STEP = 1e-5, 1e-3
+"""Scales between which 16-bit values are taken for reflectance: those of Sentinel-2 (1/10000, in 2015 also 1/1000) and
+of Landsat (0.0000275; 0.00002 over the sine of the sun's height)."""
 _HUGE = 1e30
 """Floats beyond it are some program's nodata (often ±3.4e38), whatever the file says."""
 
 
-Role = Literal["measured", "scene classes", "cloud probability", "cloud"]
-"""What a band's values are: measurements; classes as in Sentinel-2's SCL; percent of cloud; or cloud where not 0."""
+Role = Literal["measured", "scene classes", "cloud probability", "cloud bits", "cloud"]
+"""What a band's values are: measurements; classes as in Sentinel-2's SCL; percent of cloud; bits as in Landsat's
+QA_PIXEL; or cloud where not 0."""
+CLOUD_CLASSES = (3, 8, 9, 10)
+"""Of Sentinel-2's scene classification: cloud shadow, cloud of medium and of high probability, cirrus."""
 
 
 @dataclass(frozen=True)
@@ -139,12 +145,14 @@ class Scene:
 
 @dataclass(frozen=True)
 class Stored:
-    """How values of a band are kept in tiles."""
+    """How values of a band are kept in tiles: stored x ``times`` + ``add``."""
 
     meaning: str
     """:data:`REFLECTANCE` or :data:`AS_STORED`."""
-    add: int
-    """What is added to each stored value."""
+    times: float
+    """What each stored value is multiplied by, 1 for most."""
+    add: float
+    """What is then added to it."""
     dtype: str
     """NumPy type of what is kept."""
     fill: float
@@ -156,25 +164,52 @@ class Stored:
 def stored_as(band: Band, raw: bool = False) -> Stored:
     """Decide how a band's values are kept; learning and classifying both ask here.
 
-    A Sentinel-2 product of processing baseline 04.00 or later carries an offset of -1000 (scale 0.0001, offset -0.1).
-    Where the file declares that, values are kept as reflectance x 10000 in int16, so that dark water may be negative,
-    as in the product (beyond 32767, a reflectance of 3.28, they are cut); and DN 0 is nodata, as the product says
-    (Special_Values). All else keeps its type and its values.
+    A Sentinel-2 product of processing baseline 04.00 or later carries an offset of -1000 (scale 0.0001, offset -0.1),
+    one of Landsat's Collection 2 a scale of 0.0000275 and an offset of -0.2. Where the file declares such a thing,
+    values are kept as reflectance x 10000 in int16, so that dark water may be negative, as in the product (beyond
+    32767, a reflectance of 3.28, they are cut); and DN 0 is nodata, as the products say (Special_Values). All else
+    keeps its type and its values.
 
     >>> band = Band("B02", True, "x.tif", 1, "uint16", None, 1e-4, -0.1)
     >>> stored_as(band)
-    Stored(meaning='reflectance x 10000', add=-1000, dtype='int16', fill=-32768, masked=0)
+    Stored(meaning='reflectance x 10000', times=1, add=-1000, dtype='int16', fill=-32768, masked=0)
     >>> stored_as(band, raw=True).add
     0
+    >>> stored_as(replace(band, scale=2.75e-5, offset=-0.2)).times
+    0.275
     """
-    is_product = band.dtype == "uint16" and np.isclose(band.scale, 1e-4)
-    if is_product and band.offset and not raw:
+    # No other quantity in 16 bits has such steps; temperatures are in hundredths.
+    in_steps = band.dtype == "uint16" and band.role == "measured" and _FINEST_STEP <= band.scale <= _COARSEST_STEP
+    as_it_is = np.isclose(band.scale, 1e-4) and not band.offset
+    if in_steps and not as_it_is and not raw:
         masked = 0 if band.nodata is None else band.nodata
-        return Stored(REFLECTANCE, round(band.offset / band.scale), "int16", -32768, masked)
-    meaning = REFLECTANCE if is_product and not band.offset else AS_STORED
+        times = 1 if np.isclose(band.scale, 1e-4) else float(np.round(band.scale * 1e4, 12))
+        add = round(band.offset / band.scale) if times == 1 else float(np.round(band.offset * 1e4, 9))
+        return Stored(REFLECTANCE, times, add, "int16", -32768, masked)
+    meaning = REFLECTANCE if in_steps and as_it_is else AS_STORED
     unstated = float("nan") if np.dtype(band.dtype).kind == "f" else 0
     fill = unstated if band.nodata is None else band.nodata
-    return Stored(meaning, 0, band.dtype, fill, band.nodata)
+    return Stored(meaning, 1, 0, band.dtype, fill, band.nodata)
+
+
+def cloudy(values: Values, role: Role) -> NDArray[np.bool_]:
+    """Where a mask band says that cloud or its shadow hides the ground.
+
+    Sentinel-2's scene classification: 3 shadow, 8 and 9 cloud, 10 cirrus. Cloud probability: half or more. Landsat's
+    QA_PIXEL: bits 1 to 4, dilated cloud, cirrus, cloud, shadow.
+
+    >>> cloudy(np.arange(12), "scene classes").nonzero()[0].tolist()
+    [3, 8, 9, 10]
+    >>> cloudy(np.array([0, 49, 50, 100]), "cloud probability").tolist()
+    [False, False, True, True]
+    >>> cloudy(np.array([1, 21824, 22280, 2]), "cloud bits").tolist()
+    [False, False, True, True]
+    """
+    if role == "scene classes":
+        return np.isin(values, CLOUD_CLASSES)
+    if role == "cloud probability":
+        return np.asarray(values >= 50)
+    return np.asarray((values & 0b11110) != 0 if role == "cloud bits" else values != 0)
 
 
 def kept_as(bands: Sequence[Band], raw: bool = False) -> tuple[str, str]:
@@ -234,9 +269,11 @@ def select_bands(scene: Scene, wanted: Sequence[str | int] | None, *, exact: boo
         exact: Only whole names: what a model was trained on must not be met by a band that is just counted alike.
 
     Raises:
-        InputError: a band the scene lacks, one named twice, or none.
+        InputError: a band the scene lacks, one whose file is not there, one named twice, or none.
     """
     if wanted is None:
+        if scene.absent:
+            _refuse_absent(scene, next(iter(scene.absent)))
         return scene.bands
     chosen = tuple(_select(scene, str(band).strip(), exact) for band in wanted)
     if not chosen or len(set(chosen)) < len(chosen):
@@ -249,12 +286,24 @@ def renamed(band: Band, name: str) -> Band:
     return replace(band, name=name, described=True)
 
 
+def same_band(one: str, other: str) -> bool:
+    """Whether two names are those of one band: B2 and b02 are.
+
+    >>> same_band("B2", "b02"), same_band("B8", "B8A")
+    (True, False)
+    """
+    return _padded(one) == _padded(other)
+
+
 def _select(scene: Scene, wanted: str, exact: bool) -> Band:
-    for band in scene.bands:
+    for band in (*scene.bands, *scene.masks):
         if band.name.casefold() == wanted.casefold():
             return band
+    for name in scene.absent:
+        if same_band(name, wanted):
+            _refuse_absent(scene, name)
     for band in scene.bands:
-        if not exact and band.described and _padded(band.name) == _padded(wanted):
+        if not exact and band.described and same_band(band.name, wanted):
             return band
     if not exact and wanted.isdigit() and 1 <= int(wanted) <= len(scene.bands):
         return scene.bands[int(wanted) - 1]
@@ -265,7 +314,15 @@ def _select(scene: Scene, wanted: str, exact: bool) -> Band:
     raise InputError(scene.name, f"has no band {wanted}", remedy)
 
 
+def _refuse_absent(scene: Scene, name: str) -> NoReturn:
+    there = ", ".join(band.name for band in scene.bands)
+    raise InputError(
+        f"band {name} of {scene.name}",
+        f"is listed by the product and its file {scene.absent[name]} is not there",
+        f"complete the download, or choose among {there}",
+    )
+
+
 def _padded(name: str) -> str:
-    """B2 and b02 are the same Sentinel-2 band."""
     match = SENTINEL_NAME.fullmatch(name)
     return f"B{int(match[1]):02d}{match[2].upper()}" if match else name.casefold()

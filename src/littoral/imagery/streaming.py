@@ -20,9 +20,10 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
+from littoral.imagery.grids import Fit
 from littoral.imagery.opening import open_file
-from littoral.imagery.reading import Canvas, clip_window, read_part
-from littoral.imagery.scene import Band, Scene, Values, Window
+from littoral.imagery.reading import Canvas, Layout, read_part
+from littoral.imagery.scene import Band, Grid, Scene, Values, Window
 
 Integers = NDArray[np.int64]
 
@@ -34,15 +35,24 @@ _GDAL_CACHE_BYTES = 64 * 2**20
 
 @dataclass(frozen=True)
 class _Source:
-    """Bands that are read together: those of one file."""
+    """Bands that are read together: those of one file. Rows and columns are the file's own."""
 
-    href: str
-    positions: tuple[int, ...]
-    """Of its bands, among the bands asked for."""
-    height: int
+    number: int
+    """Its place in the layout."""
+    grid: Grid
+    """The file's pixels."""
+    fit: Fit
+    """How the scene's cells lie on them."""
+    block_height: int
     """Rows of a block, or of several where they are thin."""
-    width: int
+    block_width: int
     """Columns of a block."""
+
+    def blocks_touched(self, edges: Integers) -> Integers:
+        """(windows,): how many blocks each touches; none where it lies beyond the file."""
+        rows = (edges[:, 1] - 1) // self.block_height - edges[:, 0] // self.block_height + 1
+        columns = (edges[:, 3] - 1) // self.block_width - edges[:, 2] // self.block_width + 1
+        return np.where(_touching(edges), rows * columns, 0)
 
 
 @dataclass(frozen=True)
@@ -51,7 +61,7 @@ class _Block:
 
     source: _Source
     part: Window
-    """Pixels of the scene, within its edges."""
+    """Pixels of the file, within its edges."""
     wanted: Integers
     """Positions of the windows that touch it."""
 
@@ -67,19 +77,15 @@ class _Piece:
     valid: NDArray[np.bool_]
     """(height, width), where all of them are."""
 
-    def crop(self, windows: Sequence[Window]) -> _Piece:
-        """A copy of what these windows need, so that the rest can be freed."""
-        top = max(min(window.row for window in windows), self.part.row)
-        left = max(min(window.column for window in windows), self.part.column)
-        bottom = min(max(window.row + window.height for window in windows), self.part.row + self.part.height)
-        right = min(max(window.column + window.width for window in windows), self.part.column + self.part.width)
-        rows, columns = (
-            slice(top - self.part.row, bottom - self.part.row),
-            slice(left - self.part.column, right - self.part.column),
-        )
+    def crop(self, edges: Integers) -> _Piece:
+        """A copy of what these windows need, by their edges (windows, 4), so that the rest can be freed."""
+        top = max(int(edges[:, 0].min()), self.part.row)
+        bottom = min(int(edges[:, 1].max()), self.part.row + self.part.height)
+        left = max(int(edges[:, 2].min()), self.part.column)
+        right = min(int(edges[:, 3].max()), self.part.column + self.part.width)
+        here = np.s_[top - self.part.row : bottom - self.part.row, left - self.part.column : right - self.part.column]
         part = Window(top, left, bottom - top, right - left)
-        values = [plane[rows, columns].copy() for plane in self.values]
-        return _Piece(self.source, part, values, self.valid[rows, columns].copy())
+        return _Piece(self.source, part, [plane[here].copy() for plane in self.values], self.valid[here].copy())
 
 
 def stream_windows(
@@ -89,7 +95,7 @@ def stream_windows(
 
     Args:
         scene: The scene.
-        bands: Bands of it, in the order of the values.
+        bands: Bands of it, in the order of the values; their files may differ in pixel size and blocks.
         windows: Any number, in any order; they may overlap, and reach beyond the scene.
         raw: Keep stored values where an offset is known.
         workers: Blocks decoded at the same time.
@@ -101,33 +107,33 @@ def stream_windows(
     Raises:
         InputError: a file cannot be read.
 
-    Memory: :func:`most_held_bytes` of pixels, 64 MB in GDAL, and 100 bytes for each window.
+    Memory: :func:`most_held_bytes` of pixels, 64 MB in GDAL, and for each window 60 bytes and 32 for each pixel size.
     """
-    sources = _sources(scene, bands)
-    clipped = np.array([_edges(window, scene) for window in windows], np.int64).reshape(-1, 4)
-    touching = clipped[:, 0] < clipped[:, 1]
-    left = np.zeros(len(windows), np.int64)
-    for source in sources:
-        rows = (clipped[:, 1] - 1) // source.height - clipped[:, 0] // source.height + 1
-        left += rows * ((clipped[:, 3] - 1) // source.width - clipped[:, 2] // source.width + 1)
-    for position in np.flatnonzero(~touching).tolist():
-        yield position, *Canvas(scene, windows[position], bands, raw).finished()
+    layout = Layout(scene, bands, raw)
+    sources = _sources(layout)
+    places = np.array([(w.row, w.column, w.height, w.width) for w in windows], np.int64).reshape(-1, 4)
+    # Files of one grid share what lies under the windows.
+    edges = {(source.fit, source.grid): _edges(places, source.fit, source.grid) for source in sources}
+    under = [edges[source.fit, source.grid] for source in sources]
+    left = np.sum([source.blocks_touched(own) for source, own in zip(sources, under, strict=True)], axis=0)
+    for position in np.flatnonzero(left == 0).tolist():
+        yield position, *Canvas(layout, windows[position]).finished()
 
     parts: dict[int, list[_Piece]] = {}
-    inside = np.flatnonzero(touching)
-    blocks = heapq.merge(*(_blocks(source, scene, clipped, inside) for source in sources), key=_sweep)
-    for block, piece in _decoded(blocks, bands, workers):
+    blocks = heapq.merge(*(_blocks(source, own) for source, own in zip(sources, under, strict=True)), key=_sweep)
+    for block, piece in _decoded(blocks, layout, workers):
         left[block.wanted] -= 1
         for position in block.wanted[left[block.wanted] == 0].tolist():
-            canvas = Canvas(scene, windows[position], bands, raw)
+            canvas = Canvas(layout, windows[position])
             for done in (*parts.pop(position, ()), piece):
-                canvas.put(done.source.positions, done.part, done.values, done.valid)
+                canvas.put(done.source.number, done.part, done.values, done.valid)
             yield position, *canvas.finished()
         waiting = block.wanted[left[block.wanted] > 0]
-        below = clipped[waiting, 1] > block.part.row + block.part.height
+        own = under[block.source.number]
+        below = own[waiting, 1] > block.part.row + block.part.height
         for group in (waiting[below], waiting[~below]):
             if len(group):
-                margin = piece.crop([windows[position] for position in group])
+                margin = piece.crop(own[group])
                 for position in group.tolist():
                     parts.setdefault(position, []).append(margin)
 
@@ -136,8 +142,8 @@ def most_held_bytes(scene: Scene, bands: Sequence[Band], height: int, width: int
     """Bytes of pixels that :func:`stream_windows` holds at most, however many windows there are.
 
     Of every file a margin below its blocks, as high as a window and as wide as the scene; one beside its blocks, as
-    wide as a window; the blocks that are being decoded, or were but wait for their turn, twice over while they are cut;
-    and the window being filled.
+    wide as a window; where another file's blocks are higher, what waits for those; the blocks that are being decoded,
+    or were but wait for their turn, twice over while they are cut; and the window being filled.
 
     Args:
         scene: The scene.
@@ -146,66 +152,81 @@ def most_held_bytes(scene: Scene, bands: Sequence[Band], height: int, width: int
         width: Of the widest window.
         workers: Blocks decoded at the same time.
     """
-    sources = _sources(scene, bands)
+    layout = Layout(scene, bands, False)
+    sources = _sources(layout)
     held = 0
     largest = 0
     for source in sources:
-        pixel = 1 + sum(np.dtype(bands[position].dtype).itemsize for position in source.positions)
+        pixel = 1 + sum(np.dtype(band.dtype).itemsize for band in layout.sources[source.number])
+        high, wide = (
+            int(np.ceil(axis.step * count)) + 1
+            for axis, count in ((source.fit.rows, height), (source.fit.columns, width))
+        )
         # Margins of neighbouring blocks overlap by up to a window.
-        across = scene.width + width * (scene.width // source.width + 1)
-        held += pixel * (min(height, source.height) * across + 2 * source.height * min(width, source.width))
-        held += 2 * pixel * max(0, height - source.height) * scene.width
-        largest = max(largest, pixel * source.height * source.width)
+        across = source.grid.width + wide * (source.grid.width // source.block_width + 1)
+        held += pixel * (
+            min(high, source.block_height) * across + 2 * source.block_height * min(wide, source.block_width)
+        )
+        held += 2 * pixel * max(0, high - source.block_height) * source.grid.width
+        largest = max(largest, pixel * source.block_height * source.block_width)
     canvas = height * width * (len(bands) * 4 + 1) * 2
     return held + largest * 2 * (workers + 2) + canvas
 
 
-def _sources(scene: Scene, bands: Sequence[Band]) -> list[_Source]:
+def _sources(layout: Layout) -> list[_Source]:
     out = []
-    for href in dict.fromkeys(band.href for band in bands):
-        positions = tuple(position for position, band in enumerate(bands) if band.href == href)
-        with open_file(href) as dataset:
-            height, width = dataset.block_shapes[bands[positions[0]].index - 1]
-        if width >= scene.width:
+    for number, (bands, grid, fit) in enumerate(zip(layout.sources, layout.grids, layout.fits, strict=True)):
+        with open_file(bands[0].href, bands[0].access) as dataset:
+            height, width = dataset.block_shapes[bands[0].index - 1]
+        if width >= grid.width:
             height *= max(1, _LEAST_BLOCK // (height * width))
-        out.append(_Source(href, positions, height, width))
+        out.append(_Source(number, grid, fit, height, width))
     return out
 
 
-def _edges(window: Window, scene: Scene) -> tuple[int, int, int, int]:
-    """First row, row after the last, first column, column after the last, on the scene; zeros beyond it."""
-    part = clip_window(window, scene)
-    if part is None:
-        return 0, 0, 0, 0
-    return part.row, part.row + part.height, part.column, part.column + part.width
+def _edges(places: Integers, fit: Fit, grid: Grid) -> Integers:
+    """(windows, 4): first row, row after the last, first column, column after the last, on a file's pixels."""
+    top, bottom = fit.rows.span(places[:, 0], places[:, 2])
+    left, right = fit.columns.span(places[:, 1], places[:, 3])
+    rows, columns = np.clip([top, bottom], 0, grid.height), np.clip([left, right], 0, grid.width)
+    return np.column_stack([*rows, *columns])
 
 
-def _sweep(block: _Block) -> tuple[int, int, tuple[int, ...]]:
-    return block.part.row, block.part.column, block.source.positions
+def _touching(edges: Integers) -> NDArray[np.bool_]:
+    return np.asarray((edges[:, 0] < edges[:, 1]) & (edges[:, 2] < edges[:, 3]))
 
 
-def _blocks(source: _Source, scene: Scene, clipped: Integers, inside: Integers) -> Iterator[_Block]:
+def _sweep(block: _Block) -> tuple[float, float, int]:
+    """Where a block begins on the scene: files of several pixel sizes are read side by side."""
+    fit, part = block.source.fit, block.part
+    row = (part.row - fit.rows.shift) / fit.rows.step
+    return row, (part.column - fit.columns.shift) / fit.columns.step, block.source.number
+
+
+def _blocks(source: _Source, edges: Integers) -> Iterator[_Block]:
     """Blocks of a source that windows touch, row by row; windows are looked up a row of blocks at a time."""
-    inside = inside[np.argsort(clipped[inside, 0], kind="stable")]
-    top, bottom, left, right = clipped[inside].T
+    inside = np.flatnonzero(_touching(edges))
+    inside = inside[np.argsort(edges[inside, 0], kind="stable")]
+    top, bottom, left, right = edges[inside].T
     tallest = int((bottom - top).max(initial=0))
-    for row in range(0, scene.height, source.height):
-        near = slice(np.searchsorted(top, row - tallest, "right"), np.searchsorted(top, row + source.height))
+    for row in range(0, source.grid.height, source.block_height):
+        near = slice(np.searchsorted(top, row - tallest, "right"), np.searchsorted(top, row + source.block_height))
         here = np.flatnonzero(bottom[near] > row) + near.start
         if not len(here):
             continue
-        first, last = left[here] // source.width, (right[here] - 1) // source.width
+        first, last = left[here] // source.block_width, (right[here] - 1) // source.block_width
         column = np.concatenate([np.arange(a, b + 1) for a, b in zip(first, last, strict=True)])
         window = np.repeat(inside[here], last - first + 1)
         order = np.lexsort((window, column))
-        edges = np.flatnonzero(np.diff(column[order])) + 1
-        for wanted, number in zip(np.split(window[order], edges), np.unique(column), strict=True):
-            start = int(number) * source.width
-            part = Window(row, start, min(source.height, scene.height - row), min(source.width, scene.width - start))
+        bounds = np.flatnonzero(np.diff(column[order])) + 1
+        height = min(source.block_height, source.grid.height - row)
+        for wanted, number in zip(np.split(window[order], bounds), np.unique(column), strict=True):
+            start = int(number) * source.block_width
+            part = Window(row, start, height, min(source.block_width, source.grid.width - start))
             yield _Block(source, part, wanted)
 
 
-def _decoded(blocks: Iterator[_Block], bands: Sequence[Band], workers: int) -> Iterator[tuple[_Block, _Piece]]:
+def _decoded(blocks: Iterator[_Block], layout: Layout, workers: int) -> Iterator[tuple[_Block, _Piece]]:
     """Blocks in order with their pixels, a few of them decoded ahead."""
     own = threading.local()
     with ExitStack() as stack:
@@ -217,11 +238,12 @@ def _decoded(blocks: Iterator[_Block], bands: Sequence[Band], workers: int) -> I
             # GDAL's datasets belong to one thread each.
             datasets = own.__dict__.setdefault("datasets", {})
             with rasterio.Env(GDAL_CACHEMAX=_GDAL_CACHE_BYTES):
-                if block.source.href not in datasets:
-                    datasets[block.source.href] = open_file(block.source.href)
-                    opened.append(datasets[block.source.href])
-                chosen = [bands[position] for position in block.source.positions]
-                return _Piece(block.source, block.part, *read_part(datasets[block.source.href], chosen, block.part))
+                number = block.source.number
+                bands = layout.sources[number]
+                if number not in datasets:
+                    datasets[number] = open_file(bands[0].href, bands[0].access)
+                    opened.append(datasets[number])
+                return _Piece(block.source, block.part, *read_part(datasets[number], bands, block.part))
 
         ahead: deque[tuple[_Block, Future[_Piece]]] = deque()
         try:

@@ -21,7 +21,7 @@ from littoral.learn.batches import Batch, Batches, TileDataset
 from littoral.learn.evaluation import band_means
 from littoral.package import Preprocessing
 from littoral.progress import Track, silent
-from littoral.tiles import Split, TileSet, TileSpec, open_pack, pack_files, read_tiles, split_tiles
+from littoral.tiles import Merging, Split, TileSet, TileSpec, open_pack, pack_files, read_tiles, split_tiles
 from littoral.tiles.splits import Kind
 from littoral.vectors import read_vector
 
@@ -134,13 +134,14 @@ class TileData:
 def prepare_data(
     path: str | Path | Iterable[str | Path] | TileSet | None = None,
     *,
-    scene: Scene | str | Path | None = None,
+    scene: Scene | str | Path | Sequence[Scene | str | Path] | None = None,
     rectangles: gpd.GeoDataFrame | str | Path | None = None,
-    class_field: str = "CATCOA",
+    class_field: str | None = None,
     tile_size: int = 256,
     bands: Iterable[str | int] | None = None,
     min_purity: float = 0.0,
     region_field: str | None = None,
+    merging: Merging | None = None,
     cache: str | Path | None = None,
     batch_size: int = 64,
     val_split_pct: float = 0.1,
@@ -162,13 +163,15 @@ def prepare_data(
 
     Args:
         path: A folder, a folder of folders (one per category), a list of either, or a set of tiles.
-        scene: Instead of ``path``: a scene, or the path to one.
+        scene: Instead of ``path``: a scene, or the path to one; or several, in any CRS.
         rectangles: With ``scene``: polygons with the class field, or their file.
-        class_field: With ``scene``: field with the class, whole numbers or names of ``categories``.
+        class_field: With ``scene``: field with the class, whole numbers or names of ``categories``; None: the first
+            there is of CATCOA, value, classvalue.
         tile_size: With ``scene``: width and height of a tile, pixels of the scene.
         bands: With ``scene``: names or numbers from 1; None for all.
         min_purity: With ``scene``: smallest ``purity`` of a rectangle.
         region_field: With ``scene``: field with the region of each rectangle.
+        merging: With several scenes: what becomes of them; None: the best for each rectangle.
         cache: Folder to keep packed tiles in. None: for tiles of a scene the user's cache; those of folders are packed
             only if one is named.
         batch_size: Tiles in a batch.
@@ -208,6 +211,7 @@ def prepare_data(
             bands=bands,
             min_purity=min_purity,
             region_field=region_field,
+            merging=merging,
             categories=categories,
             cache=cache,
             track=track,
@@ -218,8 +222,8 @@ def prepare_data(
         if path is None:
             raise InputError("prepare_data", "has no tiles", "pass the tiles' folder, or scene and rectangles")
         asked = {"rectangles": rectangles, "class_field": class_field, "tile_size": tile_size, "bands": bands,
-                 "min_purity": min_purity, "region_field": region_field, **cut}  # fmt: skip
-        usual = {"class_field": "CATCOA", "tile_size": 256, "min_purity": 0.0}
+                 "min_purity": min_purity, "region_field": region_field, "merging": merging, **cut}  # fmt: skip
+        usual = {"tile_size": 256, "min_purity": 0.0}
         if useless := [name for name, value in asked.items() if value is not None and value != usual.get(name)]:
             raise InputError(useless[0], "goes with a scene; tiles of a folder are cut already", "leave it away")
         if isinstance(path, TileSet):
@@ -254,9 +258,10 @@ def prepare_data(
             "the training part", f"of {len(parts.training)} tiles shows fewer than two classes", "add tiles"
         )
     means, mean, std = _measure(tiles, parts.training, track)
-    spec = TileSpec(
-        tiles.size_px, tiles.bands, bool(tiles.origin.get("Raw", False)), float(tiles.origin.get("MinValid", 0.5))
-    )
+    raw, min_valid = tiles.origin.get("Raw", False), tiles.origin.get("MinValid", 0.5)
+    told = {"size_px": tiles.size_px, "bands": tiles.bands, "raw": raw, "min_valid": min_valid}
+    # A model cuts as its tiles were cut.
+    spec = TileSpec.from_json({**told, **tiles.origin.get("Tile", {})})
     preprocessing = Preprocessing(spec, chip_size or tiles.size_px, mean, std, tiles.dtype, tiles.pixels, tiles.nodata)
     return TileData(tiles, parts, preprocessing, means, batch_size, seed, dropped, folder)
 

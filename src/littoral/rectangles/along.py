@@ -12,14 +12,14 @@ import shapely
 from numpy.typing import NDArray
 
 from littoral.errors import InputError
-from littoral.geodesy import DEGREES, line_lengths
+from littoral.geodesy import DEGREES, line_lengths, require_metres
 from littoral.progress import Track, silent
 from littoral.rectangles.frames import Ellipsoid, Frames, Space, space_of
 from littoral.rectangles.shares import length_inside
 from littoral.rectangles.starting import Sort, start_at_corner
 from littoral.rectangles.walking import Integers, Lines, Tail, Walk, walk_lines
-from littoral.shoreline import Stretches, merge_stretches, require_lines
-from littoral.vectors import free_names
+from littoral.shoreline import MEASURES, Stretches, merge_stretches, require_lines
+from littoral.vectors import find_column, free_names, require_column
 
 FIELDS = ("ID", "GroupId", "SeqId", "Previous", "Next", "Angle", "line_m")
 """Fields of every output, before those carried over from the line."""
@@ -41,6 +41,7 @@ def rectangles_along_lines(
     tail: Tail = "full",
     min_tail: float = 0.05,
     min_line_m: float = 0.0,
+    labelled_only: bool = False,
     track: Track = silent,
 ) -> gpd.GeoDataFrame:
     """Rectangles of equal size that follow the lines, as drawn in :mod:`littoral.rectangles`.
@@ -50,14 +51,15 @@ def rectangles_along_lines(
         length_m: Length along the line, metres.
         width_m: Length perpendicular to the line, metres, half on each side.
         sort: Corner at which each group starts: upper/lower left/right.
-        by: The class of a line: lines are walked as one while it stays the same. Ignored where the table has no such
-            column; None walks across all changes.
+        by: The class of a line: lines are walked as one while it stays the same. CATCOA is ignored where the table has
+            no such column; None walks across all changes. Names are compared without case.
         overlap: Part of a rectangle that the next one covers again, 0 up to 1; ``spacing_m`` = length × (1 − overlap).
         spacing_m: Straight distance from one start to the next, metres; with more than ``length_m`` there are gaps.
         tail: The rest of a line that is shorter than a rectangle gets one of full size that begins where the walk ended
             (``full``) or that ends with the line (``shift_back``), or none (``drop``).
         min_tail: Shortest rest that gets a rectangle, as a fraction of ``length_m``.
         min_line_m: Leave out merged lines that are shorter, metres.
+        labelled_only: Leave out stretches without class; ``purity`` still counts their line.
         track: Shows progress, a step per million vertices.
 
     Returns:
@@ -67,11 +69,12 @@ def rectangles_along_lines(
         degrees, -180 to 180, 0 north, 90 east; ``line_m``, metres of line from this rectangle's start to the next
         one's; where ``by`` is given, ``purity``, the share of the rectangle's own class among all line inside it, and
         ``share_<value>`` (``share_none`` for null), those of each; then the line's own columns (null where the
-        merged parts differ; renamed to ``<name>_in`` where they collide, which ``.attrs["renamed"]`` tells).
+        merged parts differ; renamed to ``<name>_in`` where they collide, as are ``from_m``, ``to_m`` and ``length_m``,
+        which measure the line; ``.attrs["renamed"]`` tells).
 
     Raises:
         InputError: no CRS, no lines, a size that is not positive, an unknown corner or tail, ``overlap`` together with
-            ``spacing_m``, or more than 50 classes.
+            ``spacing_m``, no such column as ``by``, or more than 50 classes.
 
     Memory: 2 KB per rectangle for the table, 60 B per vertex, and 150 MB for the vertices and rectangles at work.
 
@@ -84,8 +87,11 @@ def rectangles_along_lines(
     rule = Rule(length_m, width_m, _spacing_m(length_m, overlap, spacing_m), tail, min_tail)
     if sort not in ("UL", "UR", "LL", "LR"):
         raise InputError(f"sort {sort!r}", "is no corner", "choose UL, UR, LL or LR")
-    by = by if by in lines.columns else None
-    classes = pd.Index(lines[by].unique()) if by else pd.Index([None])
+    require_metres("shortest line", min_line_m)
+    by = None if by is None else _class_field(lines, by)
+    if labelled_only and by is None:
+        raise InputError("the table of lines", "has no class field", "name one to leave out what has no class")
+    classes = pd.Index([None]) if by is None else pd.Index(lines[by].unique())
     if len(classes) > _MOST_CLASSES:
         raise InputError(
             f"the field {by}", f"has {len(classes)} values", f"walk by a field of at most {_MOST_CLASSES} classes"
@@ -101,12 +107,16 @@ def rectangles_along_lines(
         stretches.chain[order],
         stretches.ring[order],
     )
-    kept = np.arange(len(geometry))
+    wanted = np.ones(len(geometry), bool)
     if min_line_m > 0:
-        kept = np.flatnonzero(line_lengths(stretches.table) >= min_line_m)
+        wanted &= (line_lengths(stretches.table) >= min_line_m).to_numpy()
+    if labelled_only:
+        wanted &= stretches.table[by].notna().to_numpy()
+    kept = np.flatnonzero(wanted)
     if not len(kept):
         least = f"of at least {min_line_m:g} m" if min_line_m else "longer than zero"
-        raise InputError("the table of lines", f"holds no line {least}", "pass lines along the coast")
+        what = f"holds no line {least}" + (f" with {by}" if labelled_only else "")
+        raise InputError("the table of lines", what, "pass lines along the coast")
 
     row, walk = _walked(geometry, kept, space, rule, track)
     if not len(row):
@@ -114,9 +124,10 @@ def rectangles_along_lines(
     frames = space.frames(walk.start, walk.end)
     table = _sequence(stretches, row)
     table["Angle"], table["line_m"] = frames.azimuth, walk.line_m
-    if by:
+    if by is not None:
         table = pd.concat([table, _shares(stretches, row, space, frames, rule, by, classes)], axis=1)
-    carried, renamed = free_names(own.iloc[row].reset_index(drop=True), list(table.columns))
+    # Where and how long the line is, is not said of its rectangles.
+    carried, renamed = free_names(own.iloc[row].reset_index(drop=True), [*table.columns, *MEASURES])
     polygons = space.polygons(frames, length_m, width_m)
     out = gpd.GeoDataFrame(pd.concat([table, carried], axis=1), geometry=polygons, crs=stretches.table.crs)
     out = out.to_crs(lines.crs)
@@ -143,6 +154,11 @@ class Rule:
             raise InputError(f"tail {self.tail!r}", "is no rule", "choose full, drop or shift_back")
         if not 0 <= self.min_tail <= 1:
             raise InputError(f"the shortest tail {self.min_tail}", "is no fraction of a rectangle", "pass 0 to 1")
+
+
+def _class_field(lines: gpd.GeoDataFrame, by: str) -> str | None:
+    """The field's own spelling; charts have CATCOA, other lines need not."""
+    return find_column(lines, by) if by == "CATCOA" else require_column(lines, by, "the table of lines")
 
 
 def _spacing_m(length_m: float, overlap: float | None, spacing_m: float | None) -> float:
@@ -224,7 +240,7 @@ def _shares(
         share = metres / metres.sum(axis=1, keepdims=True)
     columns = {"purity": share[np.arange(len(row)), own[row]]}
     values = classes.tolist()
-    known = sorted(np.flatnonzero(classes.notna()).tolist(), key=lambda at: values[at])
+    known = sorted(np.flatnonzero(classes.notna()).tolist(), key=lambda at: (isinstance(values[at], str), values[at]))
     for at in known:
         columns[f"share_{_word(values[at])}"] = share[:, at]
     for at in np.flatnonzero(classes.isna()).tolist():

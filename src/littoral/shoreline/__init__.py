@@ -2,10 +2,12 @@
 
 from littoral.shoreline.extraction import Rules, extract_shoreline
 from littoral.shoreline.mapping import map_categories
-from littoral.shoreline.merging import Stretches, merge_lines, merge_stretches, require_lines
-from littoral.shoreline.transfer import transfer_labels
+from littoral.shoreline.merging import MEASURES, Stretches, merge_lines, merge_stretches, require_lines
+from littoral.shoreline.transfer import TOO_FAR, transfer_labels
 
 __all__ = [
+    "MEASURES",
+    "TOO_FAR",
     "Rules",
     "Stretches",
     "extract_shoreline",

@@ -7,7 +7,6 @@ water, but not one land, in finding bodies (:mod:`littoral.shoreline.bodies`) as
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -21,8 +20,8 @@ from numpy.typing import NDArray
 from skimage.measure import find_contours
 
 from littoral.errors import InputError
-from littoral.geodesy import DEGREES, line_lengths, segment_lengths
-from littoral.imagery import Band, Scene, Window, open_scene, read_windows, select_bands
+from littoral.geodesy import DEGREES, line_lengths, require_metres, segment_lengths
+from littoral.imagery import Band, Scene, Window, cloudy, open_scene, read_windows, select_bands
 from littoral.progress import Track, silent
 from littoral.shoreline.bodies import drown_islets, mark_sea, marks_of
 from littoral.shoreline.field import BESIDE_CLOUD, CLEAR, CLOUDY, LEVELS, MISSING, SEA, Field, spread
@@ -31,9 +30,8 @@ from littoral.shoreline.threshold import find_threshold, refine, without_ice
 from littoral.shoreline.water import WaterIndex, choose_index
 from littoral.vectors import require_crs
 
-SCL_HIDDEN = (0, 1, 3, 8, 9, 10)
-"""Values of Sentinel-2's scene classification where the ground is not seen: no data, defective, cloud shadow, cloud of
-medium and of high probability, cirrus."""
+UNSEEN = (0, 1)
+"""Of Sentinel-2's scene classification besides clouds: no data, defective."""
 
 _FINEST = 2.0**24
 """Parts of a pixel to which a line's points are rounded: whichever strip of rows they are found in, they are equal."""
@@ -55,9 +53,10 @@ class Rules:
     """No shore so near to cloud or its shadow."""
 
     def __post_init__(self) -> None:
-        for name in ("min_area_m2", "min_length_m", "cloud_buffer_m"):
-            if not (np.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise InputError(f"{name} {getattr(self, name)}", "is no size", "pass 0 or more")
+        require_metres("shortest line", self.min_length_m)
+        require_metres("distance from cloud", self.cloud_buffer_m)
+        if not (np.isfinite(self.min_area_m2) and self.min_area_m2 >= 0):
+            raise InputError(f"the least area {self.min_area_m2:g}", "is no number of square metres", "pass 0 or more")
         if self.threshold is not None and not -1 < self.threshold < 1:
             raise InputError(f"the threshold {self.threshold}", "is out of reach of an index", "pass -1 to 1")
 
@@ -79,7 +78,8 @@ def extract_shoreline(
 
     Args:
         scene: A scene, or the path to one. Its bands are named as Sentinel-2's. An index is a ratio: an offset that
-            the file does not declare falsifies it. A band named SCL tells where cloud is.
+            the file does not declare falsifies it. Its own masks (SCL, cloud probability, QA_PIXEL) say where cloud
+            is.
         rules: What is taken for shore.
         sea: Polygons or points that lie in the sea, in any CRS.
         cloud: An image on the scene's grid: Sentinel-2's SCL, or any band that is not 0 where cloud is.
@@ -101,7 +101,7 @@ def extract_shoreline(
     """
     scene = scene if isinstance(scene, Scene) else open_scene(scene)
     rules = rules or Rules()
-    day = date_of(scene) if taken is None else _checked(taken)
+    day = (scene.acquired or None) if taken is None else _checked(taken)
     index = choose_index(rules.index, [band.name for band in scene.bands])
     hidden = _cloud_bands(scene, cloud)
     if sea is not None:
@@ -146,23 +146,6 @@ def extract_shoreline(
     return table.assign(**told)[["length_m", *told, "geometry"]].astype({"date": "string"})
 
 
-def date_of(scene: Scene) -> str | None:
-    """When the image was taken, ``YYYY-MM-DD``, by the scene's tags, its name or its files' names.
-
-    >>> date_of(Scene("S2B_MSIL2A_20230613T155819_N0509_R097_T17RNJ", (), None, None, 1, 1))
-    '2023-06-13'
-    """
-    tags = [scene.tags.get(tag, "") for tag in ("DATE", "ACQUISITIONDATETIME", "TIFFTAG_DATETIME")]
-    for text in (*tags, scene.name, *(band.stem for band in scene.bands)):
-        found = re.search(r"(?<!\d)((?:19|20)\d\d)[-:/]?([01]\d)[-:/]?([0-3]\d)(?!\d)", text)
-        if found:
-            try:
-                return date(*map(int, found.groups())).isoformat()
-            except ValueError:
-                continue
-    return None
-
-
 def _checked(taken: str) -> str:
     try:
         return date.fromisoformat(taken).isoformat()
@@ -171,8 +154,8 @@ def _checked(taken: str) -> str:
 
 
 def _cloud_bands(scene: Scene, cloud: Scene | str | Path | None) -> list[tuple[Scene, Band]]:
-    """Bands that say where cloud is: the scene's own SCL, and that of the mask."""
-    found = [(scene, band) for band in scene.bands if _is_scl(band)]
+    """Bands that say where cloud is: the scene's own masks, and that of the other image."""
+    found = [(scene, band) for band in scene.masks]
     if cloud is not None:
         mask = cloud if isinstance(cloud, Scene) else open_scene(cloud)
         if (mask.crs, mask.transform, mask.height, mask.width) != (
@@ -182,12 +165,8 @@ def _cloud_bands(scene: Scene, cloud: Scene | str | Path | None) -> list[tuple[S
             scene.width,
         ):
             raise InputError(mask.name, f"lies on another grid than {scene.name}", "warp it there, e.g. with gdalwarp")
-        found.append((mask, next(filter(_is_scl, mask.bands), mask.bands[0])))
+        found.append((mask, (*mask.masks, *mask.bands)[0]))
     return found
-
-
-def _is_scl(band: Band) -> bool:
-    return re.search(r"(^|_)SCL(_|$)", band.name if band.described else band.stem, re.IGNORECASE) is not None
 
 
 def _pixel_size(scene: Scene) -> tuple[float, float]:
@@ -220,7 +199,12 @@ def _hide(field: Field, source: Scene, band: Band) -> None:
     """Set the state of pixels that are cloudy."""
     read = read_windows(source, [band], _windows(field), raw=True)
     for rows, (values, seen) in zip(field.strips(), read, strict=True):
-        cloud = (~seen | np.isin(values[0], SCL_HIDDEN)) if _is_scl(band) else (seen & (values[0] != 0))
+        if band.role == "measured":
+            cloud = seen & (values[0] != 0)
+        else:
+            cloud = cloudy(values[0], band.role)
+            if band.role == "scene classes":
+                cloud |= ~seen | np.isin(values[0], UNSEEN)
         field.state[rows][cloud & field.clear(rows)] = CLOUDY
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
@@ -24,14 +25,14 @@ def map_categories(
 
     Args:
         lines: Any table with the field.
-        field: Integers or text; null stays null.
+        field: Integers or text; null and blank text have no category.
         mapping: Code by value, as :func:`littoral.categories.read_mapping` gives it; None where the field holds codes
-            or names of the scheme already.
+            or names of the scheme already, or is an attribute of S-101 by its name and holds its numbers.
         scheme: The categories.
 
     Returns:
         The same rows with ``CATCOA`` (nullable integer) and ``category``; columns of these names that were there are
-        kept as ``<name>_in``, unless one is the field itself.
+        kept as ``<name>_in``, unless one is the field itself or says the same.
 
     Raises:
         InputError: no such field, or values that are neither in the mapping nor, without one, in the scheme.
@@ -44,16 +45,8 @@ def map_categories(
     column = require_column(lines, field, "the table of lines")
     values = lines[column]
     texts = {value: value_text(value) for value in values.dropna().unique()}
-    if mapping is None:
-        codes: dict[object, int | None] = {value: scheme.code_of(text) for value, text in texts.items()}
-    else:
-        unknown = sorted(text for text in texts.values() if text not in mapping and _REST not in mapping)
-        if unknown:
-            shown = ", ".join(unknown[:10]) + (", …" if len(unknown) > 10 else "")
-            raise InputError(
-                f"field {column}", f"has values that the mapping lacks: {shown}", "add a line for each, or one for *"
-            )
-        codes = {value: mapping.get(text, mapping.get(_REST)) for value, text in texts.items()}
+    found = _codes({text for text in texts.values() if text}, column, mapping, scheme)
+    codes = {value: found.get(text) for value, text in texts.items()}
     strange = sorted({code for code in codes.values() if code is not None and code not in scheme})
     if strange:
         told = ", ".join(map(str, strange))
@@ -62,11 +55,57 @@ def map_categories(
             LittoralWarning,
             stacklevel=2,
         )
-    own = lines.drop(columns=[column]) if column == "CATCOA" else lines
-    table, renamed = free_names(own, ["CATCOA", "category"])
     code = values.map(lambda value: codes[value], na_action="ignore")
-    table["CATCOA"] = pd.array([pd.NA if pd.isna(each) else int(each) for each in code], dtype="Int64")
-    names = [pd.NA if pd.isna(each) else scheme.category(int(each)).name for each in table["CATCOA"]]
-    table["category"] = pd.array(names, dtype="string")
+    kinds = pd.array([pd.NA if pd.isna(each) else int(each) for each in code], dtype="Int64")
+    names = pd.array([pd.NA if pd.isna(each) else scheme.category(int(each)).name for each in kinds], dtype="string")
+    replaced = [column] if column.casefold() == "catcoa" else []
+    if column != "category" and "category" in lines and _same(lines["category"], names):
+        replaced.append("category")
+    table, renamed = free_names(lines.drop(columns=replaced), ["CATCOA", "category"])
+    table["CATCOA"], table["category"] = kinds, names
     table.attrs["renamed"] = renamed
     return table
+
+
+def _codes(
+    texts: set[str], field: str, mapping: Mapping[str, int | None] | None, scheme: Scheme
+) -> dict[str, int | None]:
+    """Code of each text.
+
+    Raises:
+        InputError: texts that nothing explains.
+    """
+    if mapping is not None:
+        unknown = sorted(text for text in texts if text not in mapping and _REST not in mapping)
+        if unknown:
+            raise InputError(
+                f"field {field}",
+                f"has values that the mapping lacks: {_some(unknown)}",
+                "add a line for each, or one for *",
+            )
+        return {text: mapping.get(text, mapping.get(_REST)) for text in texts}
+    codes: dict[str, int | None] = {}
+    unknown = []
+    attribute = scheme.attribute_like(field)
+    for text in sorted(texts):
+        # A number means one thing as CATCOA and another as an attribute of S-101.
+        of_s101 = bool(attribute) and text.isdecimal()
+        try:
+            codes[text] = scheme.code_of(f"{attribute}={text}" if of_s101 else text)
+        except InputError:
+            unknown.append(text)
+    if unknown:
+        raise InputError(
+            f"field {field}",
+            f"has values that are neither codes nor names of categories: {_some(unknown)}",
+            "say what they mean in a CSV with the heading value,category and pass it with --mapping",
+        )
+    return codes
+
+
+def _some(texts: list[str]) -> str:
+    return ", ".join(texts[:10]) + (", …" if len(texts) > 10 else "")
+
+
+def _same(given: pd.Series[Any], names: pd.api.extensions.ExtensionArray) -> bool:
+    return bool((given.astype("string").fillna("") == pd.Series(names, index=given.index).fillna("")).all())

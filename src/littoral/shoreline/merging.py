@@ -9,14 +9,16 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
-from pyproj import CRS
+from pyproj import CRS, Transformer
 
 from littoral.errors import InputError
-from littoral.geodesy import line_lengths
+from littoral.geodesy import DEGREES, line_lengths, require_metres
 from littoral.shoreline.chaining import Chains, Integers, connected_sets, end_nodes, follow, link_ends
-from littoral.vectors import free_names, require_crs
+from littoral.vectors import free_names, require_column, require_crs
 
-PLACE = ("group", "chain", "from_m", "to_m", "length_m")
+MEASURES = ("from_m", "to_m", "length_m")
+"""Where a line begins and ends along its chain, and its length; geodesic metres. Of a part of it they are others."""
+PLACE = ("group", "chain", *MEASURES)
 """Columns that merging adds."""
 
 
@@ -55,7 +57,8 @@ def merge_lines(lines: gpd.GeoDataFrame, by: str | None = None, *, min_length_m:
         that run on beyond 180.
 
     Raises:
-        InputError: no CRS, geometries that are no lines, or coordinates that are no numbers.
+        InputError: no CRS, geometries that are no lines, coordinates that cannot be true, no such column, or a length
+            that is none.
 
     >>> from shapely import LineString
     >>> lines = gpd.GeoDataFrame({"CATCOA": [3, 3, 7]}, crs="EPSG:32631", geometry=[
@@ -63,6 +66,7 @@ def merge_lines(lines: gpd.GeoDataFrame, by: str | None = None, *, min_length_m:
     >>> merge_lines(lines, by="CATCOA")[["chain", "CATCOA", "geometry"]].values.tolist()
     [[1, 3, <LINESTRING (0 0, 100 0, 200 0)>], [1, 7, <LINESTRING (200 0, 300 0)>]]
     """
+    require_metres("shortest line", min_length_m)
     stretches = merge_stretches(lines, by)
     table = stretches.table
     length = line_lengths(table)
@@ -86,6 +90,7 @@ def merge_lines(lines: gpd.GeoDataFrame, by: str | None = None, *, min_length_m:
 def merge_stretches(lines: gpd.GeoDataFrame, by: str | None = None) -> Stretches:
     """What :func:`merge_lines` does, before it is measured and put in columns; same arguments and errors."""
     require_lines(lines)
+    by = None if by is None else require_column(lines, by, "the table of lines")
     degrees = CRS(lines.crs).is_geographic
     features = lines.reset_index(drop=True)
     parts, owner = shapely.get_parts(features.geometry.to_numpy(), return_index=True)
@@ -93,7 +98,11 @@ def merge_stretches(lines: gpd.GeoDataFrame, by: str | None = None) -> Stretches
         parts = shapely.force_2d(parts)
     if degrees:
         parts = _unwrapped(parts)
-    value = pd.factorize(features[by], use_na_sentinel=False)[0][owner] if by else np.zeros(len(parts), np.int64)
+    value = (
+        pd.factorize(features[by], use_na_sentinel=False)[0][owner]
+        if by is not None
+        else np.zeros(len(parts), np.int64)
+    )
     long = shapely.length(parts) > 0
     parts, owner, value = parts[long], owner[long], value[long]
     node = end_nodes(parts, degrees=degrees)
@@ -114,23 +123,43 @@ def merge_stretches(lines: gpd.GeoDataFrame, by: str | None = None) -> Stretches
     )
 
 
-def require_lines(lines: gpd.GeoDataFrame) -> None:
+def require_lines(lines: gpd.GeoDataFrame, source: object = "the table of lines") -> None:
     """Check that a table holds lines with a CRS, and coordinates that can be true.
+
+    Args:
+        lines: The table.
+        source: What to call it: the file it was read from.
 
     Raises:
         InputError: says what else it holds, and where.
     """
-    subject = "the table of lines"
-    require_crs(lines, subject)
+    require_crs(lines, source)
+    crs = CRS(lines.crs)
+    if not (crs.is_geographic or crs.is_projected):
+        raise InputError(source, f"is in {crs.to_string()}, neither degrees nor a plane", "transform it to EPSG:4326")
     kinds = set(lines.geom_type.dropna()) - {"LineString", "MultiLineString", "LinearRing"}
     if kinds:
-        raise InputError(subject, f"holds {', '.join(sorted(kinds))}", "pass a layer of lines")
+        raise InputError(source, f"holds {', '.join(sorted(kinds))}", "pass a layer of lines")
     points, line = shapely.get_coordinates(lines.geometry.to_numpy(), return_index=True)
+    if not len(points):
+        return
     wrong = line[~np.isfinite(points).all(axis=1)]
     if len(wrong):
-        raise InputError(subject, f"has a coordinate that is no number in row {wrong[0]}", "mend or delete that line")
-    if CRS(lines.crs).is_geographic and np.abs(points[:, 1]).max(initial=0) > 90:
-        raise InputError(subject, f"has coordinates outside {CRS(lines.crs).to_string()}", "check its CRS")
+        raise InputError(source, f"has a coordinate that is no number in row {wrong[0]}", "mend or delete that line")
+    for at in (*points.argmin(axis=0), *points.argmax(axis=0)):
+        if _astray(points[at], crs):
+            place = ", ".join(f"{value:g}" for value in points[at])
+            raise InputError(
+                source, f"has coordinates outside {crs.to_string()}: ({place}) in row {line[at]}", "check its CRS"
+            )
+
+
+def _astray(point: NDArray[np.float64], crs: CRS) -> bool:
+    """Whether an outermost point lies nowhere on Earth; longitudes may run on by a turn on either side."""
+    if crs.is_geographic:
+        return bool((np.abs(point) > (540, 90)).any())
+    place = Transformer.from_crs(crs, DEGREES, always_xy=True).transform(*point)
+    return not np.isfinite(place).all() or bool(np.abs(point).max() * crs.axis_info[0].unit_conversion_factor > 1e8)
 
 
 def _repeated(parts: NDArray[np.object_], node: Integers, value: Integers) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ from littoral.errors import InputError
 from littoral.imagery import Band, Scene, Window, read_windows, select_bands
 from littoral.progress import Track
 from littoral.shoreline.field import CELL_PX, LEVELS, Field, spread
-from littoral.shoreline.water import WaterIndex, otsu
+from littoral.shoreline.water import WaterIndex, near_infrared, otsu
 
 Numbers = NDArray[np.float64]
 
@@ -22,7 +22,8 @@ _PURE_PX = 2
 """Pixels from the water's edge that tell the local water and land; farther ones are another ground, as dry sand is."""
 _AROUND_CELLS = 2.0
 """Standard deviation, in cells, of the neighbourhood that counts as local: 320 m at 10 m pixels."""
-_INFRARED = "B08"
+_SURE_SHARE = 0.75
+"""Of water, from which a pixel is water for sure: one that is half water has such a neighbour, one of mud has none."""
 _AS_BRIGHT = 0.75
 """Of the land's median in the near infrared: what passes for water and is so bright is ice or surf."""
 _HIGHEST = 32_000
@@ -49,7 +50,8 @@ def refine(scene: Scene, index: WaterIndex, field: Field, threshold: float, trac
     """Move the zero of the field, in place, to where a pixel is half the water and half the land of its surroundings.
 
     An index is no linear measure of the share of water: half canopy and half sea has another NDWI than half sand and
-    half sea. The local threshold is the index of the mean of the two, each averaged next to the edge.
+    half sea. The local threshold is the index of the mean of the two, each averaged next to the edge. What passes it
+    without a neighbour that is three quarters water is another ground, such as the mud of a creek, and becomes land.
     """
     bands = select_bands(scene, index.bands, exact=True)
     cells = (-(-field.index.shape[0] // CELL_PX), -(-field.index.shape[1] // CELL_PX))
@@ -69,10 +71,22 @@ def refine(scene: Scene, index: WaterIndex, field: Field, threshold: float, trac
     if not sums[:, -1].any(axis=(1, 2)).all():
         return
     wet, dry = (_local_means(total) for total in sums)
-    shift = index.of(*((wet + dry) / 2).astype(np.float32)).astype(np.float64) - threshold
+
+    def level(share: float) -> Numbers:
+        mixed = wet * share + dry * (1 - share)
+        return index.of(*mixed.astype(np.float32)).astype(np.float64) - threshold
+
+    half = level(0.5)
+    beyond = level(_SURE_SHARE) - half
     for rows in strips:
-        moved = field.index[rows] - np.round(_fine(shift, rows, scene.width) * LEVELS)
+        moved = field.index[rows] - np.round(_fine(half, rows, scene.width) * LEVELS)
         field.index[rows] = np.clip(moved, -_HIGHEST, _HIGHEST)
+    for rows in strips:
+        wide, own = field.around(rows, 1)
+        sure = field.clear(wide) & (field.index[wide] > _fine(beyond, wide, scene.width) * LEVELS)
+        # Only what is not sure is turned: the next strip finds its neighbours' sureness as it was.
+        lone = (field.index[rows] > 0) & ~spread(sure, 1)[own]
+        field.index[rows][lone] *= -1
 
 
 def without_ice(scene: Scene, index: WaterIndex, field: Field) -> WaterIndex | None:
@@ -81,12 +95,13 @@ def without_ice(scene: Scene, index: WaterIndex, field: Field) -> WaterIndex | N
 
     The field is the index's, its threshold taken off.
     """
-    if not any(band.name == _INFRARED for band in scene.bands):
+    infrared = near_infrared([band.name for band in scene.bands])
+    if infrared is None:
         return None
     # In steps of half a per cent, whether values are reflectances or ten thousand times that.
     edges = np.append(0, np.geomspace(1e-4, 1e5, 4096))
     wet, dry = np.zeros((2, len(edges) - 1), np.int64)
-    read = _read(scene, select_bands(scene, (_INFRARED,), exact=True), field.strips())
+    read = _read(scene, select_bands(scene, (infrared,), exact=True), field.strips())
     for rows, (values,) in zip(field.strips(), read, strict=True):
         water = field.water(rows)
         wet += np.histogram(values[water], edges)[0]
@@ -97,7 +112,7 @@ def without_ice(scene: Scene, index: WaterIndex, field: Field) -> WaterIndex | N
     centres = (edges[:-1] + edges[1:]) / 2
     above = np.where(centres > bound, wet, 0)
     usual_land = centres[np.searchsorted(np.cumsum(dry), dry.sum() / 2)]
-    return index.darker_than(_INFRARED, bound) if centres @ above >= _AS_BRIGHT * usual_land * above.sum() else None
+    return index.darker_than(infrared, bound) if centres @ above >= _AS_BRIGHT * usual_land * above.sum() else None
 
 
 def _read(scene: Scene, bands: Sequence[Band], strips: Sequence[slice]) -> Iterator[NDArray[np.float32]]:

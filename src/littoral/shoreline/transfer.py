@@ -20,7 +20,7 @@ from scipy.spatial import cKDTree
 from littoral.errors import InputError
 from littoral.geodesy import DEGREES, Points, segment_lengths, to_geocentric
 from littoral.progress import Track, silent
-from littoral.shoreline.merging import require_lines
+from littoral.shoreline.merging import MEASURES, require_lines
 from littoral.vectors import free_names, require_column
 
 Integers = NDArray[np.int64]
@@ -75,9 +75,10 @@ def transfer_labels(
         The pieces in the order of ``line`` and along it, no length lost: its own columns, then the class field (null
         without label), ``category`` where the coast has it, ``label_status`` (``labelled``, ``no category``,
         ``conflict``, ``too far``), ``distance_m`` to the nearest charted line (mean along the piece, null beyond
-        ``within_m``), ``from_m`` and ``to_m`` along the line (geodesic metres), and ``cell``, ``scale`` and
-        ``SORDAT`` of the charted line that is nearest to most of it. Columns of ``line`` that collide become
-        ``<name>_in``.
+        ``within_m``), ``from_m``, ``to_m`` and ``length_m``, geodesic metres along its chain (counted on from the
+        ``from_m`` that ``merge_lines`` gave the line; else from the line's start) in place of the line's own, and
+        ``cell``, ``scale`` and ``SORDAT`` of the charted line that is nearest to most of it. Other columns of
+        ``line`` that collide become ``<name>_in``.
 
     Raises:
         InputError: no lines or no CRS in one of them, a missing field, a size that is not positive.
@@ -95,8 +96,9 @@ def transfer_labels(
         if not (np.isfinite(size) and size >= (1 if name == "ratio" else 1e-3)):
             raise InputError(f"the {name} {size}", "is too small", "pass e.g. 200 metres and a ratio of 1.5")
     require_lines(line)
-    require_lines(coast)
+    require_lines(coast, "the table of the coast")
     field = require_column(coast, class_field, "the table of the coast")
+    coast = coast[shapely.length(coast.geometry.to_numpy()) > 0]
     parts = line.explode(ignore_index=True)
     parts = parts[shapely.length(parts.geometry.to_numpy()) > 0].reset_index(drop=True)
     bits = _cut(parts)
@@ -107,7 +109,8 @@ def transfer_labels(
 
     kind, labels = pd.factorize(coast[field], use_na_sentinel=False)
     if parts.empty or not len(coast):
-        raise InputError("the table of lines" if parts.empty else "the table of the coast", "is empty", "pass lines")
+        empty = "the table of lines" if parts.empty else "the table of the coast"
+        raise InputError(empty, "is empty", "pass lines longer than zero")
     trees = [_Charted.of(coast, np.flatnonzero(kind == each)) for each in range(len(labels))]
     is_null = np.asarray(pd.isna(labels), bool)
     nearest, rival, distance, source = _nearest(middle, trees, within_m * ratio, track)
@@ -135,15 +138,25 @@ def transfer_labels(
         out["category"] = taken["category"].where(pd.Series(status[first] == LABELLED))
     out["label_status"] = pd.array(status[first], dtype="string")
     out["distance_m"] = (sums["weighted"] / sums["metres"]).where(~far)
-    out["from_m"], out["to_m"] = end - sums["metres"], end
+    begin = end - sums["metres"] + _chainage(parts)[owner[first]]
+    out["from_m"], out["to_m"], out["length_m"] = begin, begin + sums["metres"], sums["metres"]
     for name in CHARTED:
         if name in coast:
             out[name] = taken[name].where(pd.Series(~far))
-    own = parts.drop(columns=parts.geometry.name).iloc[owner[first]].reset_index(drop=True)
+    # The line's own measures are not those of its pieces.
+    own = parts.drop(columns=[parts.geometry.name, *(name for name in MEASURES if name in parts)])
+    own = own.iloc[owner[first]].reset_index(drop=True)
     own, renamed = free_names(own, list(out.columns))
     result = gpd.GeoDataFrame(pd.concat([own, out], axis=1), geometry=_pieces(bits, inner, piece), crs=line.crs)
     result.attrs["renamed"] = renamed
     return result
+
+
+def _chainage(parts: gpd.GeoDataFrame) -> NDArray[np.float64]:
+    """Where each line begins along its chain, (lines,) metres, where :func:`merge_lines` said so."""
+    if "chain" in parts and "from_m" in parts and pd.api.types.is_numeric_dtype(parts["from_m"]):
+        return np.asarray(parts["from_m"].fillna(0.0), np.float64)
+    return np.zeros(len(parts))
 
 
 @dataclass(frozen=True)

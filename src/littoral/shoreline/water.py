@@ -80,20 +80,31 @@ def choose_index(name: str, available: list[str]) -> WaterIndex:
     Raises:
         InputError: an unknown name, or bands that are missing.
 
+    Where the scene has no B08 but the narrower B8A, as Landsat's near infrared is, that stands for it.
+
     >>> choose_index("auto", ["B02", "B03", "B04", "B08"]).name
     'NDWI'
+    >>> choose_index("NDWI", ["B03", "B8A"]).bands
+    ('B03', 'B8A')
     """
     if name != "auto" and name not in INDICES:
         raise InputError(f"the index {name!r}", "is not known", f"choose auto, {', '.join(INDICES)}")
+    infrared = near_infrared(available)
     for index in INDICES.values():
-        if name in ("auto", index.name) and set(index.bands) <= set(available):
-            return index
+        bands = tuple(infrared or band if band == "B08" else band for band in index.bands)
+        if name in ("auto", index.name) and set(bands) <= set(available):
+            return replace(index, bands=bands)
     needed = " or ".join("+".join(i.bands) for i in INDICES.values() if name in ("auto", i.name))
     raise InputError(
         "the scene",
         f"has the bands {', '.join(available)}, not {needed}, which {'an index' if name == 'auto' else name} needs",
         "name its bands as Sentinel-2 does with --band-names, or choose another index",
     )
+
+
+def near_infrared(available: list[str]) -> str | None:
+    """The band of the near infrared, if there is one."""
+    return next((band for band in ("B08", "B8A") if band in available), None)
 
 
 def otsu(histogram: NDArray[np.int64], edges: NDArray[np.float64]) -> float | None:

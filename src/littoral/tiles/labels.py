@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from littoral.categories import Scheme
@@ -32,15 +33,21 @@ class Labelled:
     """How many were left out, by reason."""
 
 
+CLASS_FIELDS = ("CATCOA", "value", "classvalue")
+"""Looked for, in this order, where nobody names the field with the class."""
+
+
 def labelled(
     rectangles: gpd.GeoDataFrame,
-    class_field: str,
+    class_field: str | None,
     categories: Scheme,
     *,
     min_purity: float = 0.0,
     region_field: str | None = None,
 ) -> Labelled:
     """Leave out rectangles without a class and, if wanted, those of mixed classes.
+
+    Without ``class_field``, the class stands in the first there is of :data:`CLASS_FIELDS`.
 
     Raises:
         InputError: a field that is missing, null everywhere or of other values, or a share that is none.
@@ -54,7 +61,7 @@ def labelled(
     if not 0 <= min_purity <= 1:
         raise InputError(f"min_purity {min_purity}", "is no share", "pass a number from 0 to 1")
     source = "the table of rectangles"
-    column = require_column(rectangles, class_field, source)
+    column = _class_field(rectangles, class_field, source)
     table = rectangles[rectangles[column].notna()]
     if table.empty:
         raise InputError(
@@ -72,3 +79,15 @@ def labelled(
         found = table[require_column(table, region_field, source)]
         regions = tuple("" if missing else str(value) for value, missing in zip(found, found.isna(), strict=True))
     return Labelled(table, column, codes, tuple(map(str, names)), regions, skipped)
+
+
+def _class_field(table: pd.DataFrame, asked: str | None, source: str) -> str:
+    if asked is not None:
+        return require_column(table, asked, source)
+    there = {str(name).casefold() for name in table.columns}
+    for field in CLASS_FIELDS:
+        if field.casefold() in there:
+            return require_column(table, field, source)
+    raise InputError(
+        source, f"has no field {', '.join(CLASS_FIELDS)}", "name the one that holds the class with --class-field"
+    )

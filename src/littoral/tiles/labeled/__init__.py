@@ -15,7 +15,7 @@ Folders of other programs are read in all the spellings that are known of them; 
 otherwise than it stands, is in the ``notes`` of the set.
 """
 
-from littoral.tiles.labeled.images import ImageFiles, read_origins, read_tile
+from littoral.tiles.labeled.images import ImageFiles, origin_of, read_tile
 from littoral.tiles.labeled.layout import ACCUMULATED, DEFINITION, MAP, STATS, read_json, read_text
 from littoral.tiles.labeled.reading import read_tiles
 from littoral.tiles.tileset import TileSet
@@ -27,8 +27,8 @@ __all__ = [
     "STATS",
     "ImageFiles",
     "TileSet",
+    "origin_of",
     "read_json",
-    "read_origins",
     "read_text",
     "read_tile",
     "read_tiles",

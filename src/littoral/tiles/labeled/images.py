@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import rasterio
+from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
 from rasterio.enums import ColorInterp, MaskFlags
@@ -19,7 +20,6 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from littoral.errors import InputError
 from littoral.imagery import Values, valid_values
-from littoral.tiles.labeled.layout import read_map
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,20 @@ def read_head(path: Path) -> Head:
             image.nodata,
             None if image.crs is None else _crs(image.crs.to_wkt()),
             corners if placed else None,
-            (abs(image.transform.a), abs(image.transform.e)),
+            cell_size_of(image.transform),
             tags.get("PIXELS"),
             tags.get("REGION", ""),
         )
+
+
+def cell_size_of(transform: Affine) -> tuple[float, float]:
+    """Width and height of a pixel, turned or not.
+
+    >>> cell_size_of(Affine.translation(5e5, 3e6) @ Affine.rotation(30) @ Affine.scale(10, -20))
+    (10.0, 20.0)
+    """
+    a, b, _, d, e, _ = transform[:6]
+    return float(np.hypot(a, d)), float(np.hypot(b, e))
 
 
 def read_tile(path: str | Path) -> tuple[Values, NDArray[np.bool_]]:
@@ -110,14 +120,15 @@ def read_tile(path: str | Path) -> tuple[Values, NDArray[np.bool_]]:
     return values, valid
 
 
-def read_origins(folder: Path) -> set[tuple[object, ...]]:
-    """What littoral's tiles in a folder were cut from: scene, class, and the six numbers of the transform."""
-    origins: set[tuple[object, ...]] = set()
-    for _, name, _ in read_map(folder):
-        with _open_image(folder / name) as image:
-            tags = image.tags()
-            origins.add((tags.get("SCENE"), tags.get("CLASS"), *image.transform[:6]))
-    return origins
+def origin_of(path: Path) -> tuple[object, ...]:
+    """What one of littoral's tiles was cut from: its scene, its class, and the six numbers of its transform.
+
+    Raises:
+        InputError: not a raster that can be read.
+    """
+    with _open_image(path) as image:
+        tags = image.tags()
+        return tags.get("SCENE"), tags.get("CLASS"), *image.transform[:6]
 
 
 def _measured(image: Any) -> list[int]:

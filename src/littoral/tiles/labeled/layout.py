@@ -22,7 +22,7 @@ def find_folders(path: Path) -> list[Path]:
         InputError: not there, left unfinished by an export, or no folder of tiles; the sentence names one nearby.
     """
     if not path.is_dir():
-        if unfinished(path).exists():
+        if unfinished(path).exists() or (unfinished(path.parent) / "tiles" / path.name).exists():
             raise InputError(path, "is not there, as an export to it was interrupted", "run it again")
         raise InputError(path, "is not a folder", "pass the folder that littoral tiles wrote")
     if _holds_tiles(path):
@@ -74,6 +74,18 @@ def read_map(folder: Path) -> Iterator[tuple[int, str, str | None]]:
         if columns:
             # With a second raster, the images cut from it stand between.
             yield number, columns[0], next((name for name in columns[1:] if name.lower().endswith(".xml")), None)
+
+
+def read_image_map(folder: Path) -> set[Path] | None:
+    """Images that the map of an Imagenet folder names, one in each line; None without a map.
+
+    Raises:
+        InputError: not a text that can be read.
+    """
+    if not (folder / MAP).exists():
+        return None
+    lines = read_text(folder / MAP).replace("\\", "/").splitlines()
+    return {folder / line.strip() for line in lines if line.strip()}
 
 
 def _columns(line: str) -> list[str]:

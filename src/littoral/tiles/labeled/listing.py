@@ -11,7 +11,15 @@ from typing import Any
 
 from littoral.categories import UNKNOWN_COLOUR, Category, Scheme
 from littoral.errors import InputError
-from littoral.tiles.labeled.layout import ACCUMULATED, DEFINITION, MAP, class_folders, read_json, read_map
+from littoral.tiles.labeled.layout import (
+    ACCUMULATED,
+    DEFINITION,
+    MAP,
+    class_folders,
+    read_image_map,
+    read_json,
+    read_map,
+)
 
 IMAGENET = "Imagenet"
 _ONE_CLASS = {"Labeled_Tiles", IMAGENET}
@@ -39,6 +47,8 @@ class Listing:
     """Class value of each image."""
     unlabelled: list[Path] = field(default_factory=list)
     """Images whose label file is not there."""
+    classless: list[Path] = field(default_factory=list)
+    """Images whose label names no object: they show nothing of any class."""
     absent: list[Path] = field(default_factory=list)
     """Images that are not there."""
     crowded: list[Path] = field(default_factory=list)
@@ -84,6 +94,7 @@ def notes_on(listings: Sequence[Listing]) -> list[str]:
     notes = []
     for what, paths in (
         ("images have no label file and were left out", [path for one in listings for path in one.unlabelled]),
+        ("images show no object and were left out", [path for one in listings for path in one.classless]),
         ("images in the map are not there and were left out", [path for one in listings for path in one.absent]),
         ("labels name several objects, of which the first counts", [path for one in listings for path in one.crowded]),
     ):
@@ -113,6 +124,9 @@ def _list_map(listing: Listing) -> None:
             listing.unlabelled.append(written)
         else:
             names = _object_names(place)
+            if not names:
+                listing.classless.append(written)
+                continue
             if len(names) > 1:
                 listing.crowded.append(place)
             code = _code(names[0], by_name)
@@ -129,7 +143,14 @@ def _list_map(listing: Listing) -> None:
 def _list_class_folders(listing: Listing, scheme: Scheme) -> None:
     stated = dict(listing.classes)
     by_name = {category.name.casefold(): code for code, category in stated.items()}
-    for name, files in class_folders(listing.folder).items():
+    # Names that no file system takes are told apart from those of the folders.
+    told = listing.definition.get("Littoral", {}).get("ClassFolders", {})
+    by_name |= {str(name).casefold(): int(code) for code, name in told.items()}
+    mapped = read_image_map(listing.folder)
+    for name, found in class_folders(listing.folder).items():
+        files = [file for file in found if mapped is None or file in mapped]
+        if not files:
+            continue
         code = _code(name.casefold(), by_name)
         if code is None and not stated:
             code = scheme.code_of(name)
@@ -146,12 +167,13 @@ def _list_class_folders(listing: Listing, scheme: Scheme) -> None:
 
 
 def _object_names(label: Path) -> list[str]:
-    """Names of the objects of a label file, at least one."""
+    """Names of the objects of a label file; none, where the tile shows none."""
     try:
-        names = [(found.text or "").strip() for found in ET.parse(label).getroot().iterfind("object/name")]
+        objects = ET.parse(label).getroot().iterfind("object")
+        names = [(found.findtext("name") or "").strip() for found in objects]
     except (ET.ParseError, OSError) as error:
         raise InputError(label, f"cannot be read ({error})", "export the tile again") from error
-    if not names or not names[0]:
+    if names and not names[0]:
         raise InputError(label, "names no class (object/name)", "export the tile again")
     return names
 

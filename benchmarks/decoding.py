@@ -1,0 +1,175 @@
+"""What Python packages decode of a JPEG 2000 block when only a part of it is wanted: see ``docs/decoding.md``.
+
+One block of 1024² of the real-sized product's B02, on the shore, encoded alone and as in the product. Each reader gives
+the whole block, 256 of its rows from the middle, and the whole at half the resolution, through its public interface; by
+turns, medians of the times. Readers that are not installed are named and passed over.
+Run: ``python benchmarks/decoding.py`` (``--rounds 15``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from numpy.typing import NDArray
+from product import real_sized_product
+from rasterio.windows import Window
+
+BLOCK, ROWS = 1024, slice(384, 640)
+AT = (5 * BLOCK, 5 * BLOCK)
+Read = Callable[[], NDArray[np.uint16]]
+
+
+def main() -> None:
+    """Print a table and one JSON line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "block.jp2"
+        whole = _encode(path)
+        wanted = {"whole": whole, "256 rows": whole[ROWS], "half resolution": None}
+        readers = _readers(path)
+        seconds: dict[tuple[str, str], list[float]] = {}
+        for turn in range(given.rounds + 1):
+            for name, parts in readers.items():
+                for part, read in parts.items():
+                    begin = time.perf_counter()
+                    pixels = read()
+                    if turn:  # the first one loads libraries
+                        seconds.setdefault((name, part), []).append(time.perf_counter() - begin)
+                    elif (expected := wanted[part]) is not None and not np.array_equal(np.squeeze(pixels), expected):
+                        raise AssertionError(f"{name} reads other pixels for: {part}")
+        size_kb = path.stat().st_size // 1000
+    print(f"one block of {BLOCK}², {size_kb} KB; median ms of {given.rounds}, one thread where it can be said")
+    print(f"{'':<28}" + "".join(f"{part:>18}" for part in wanted) + f"{'256 rows / whole':>18}")
+    rows: dict[str, dict[str, float | None]] = {}
+    for name in readers:
+        row = {
+            part: round(1000 * statistics.median(seconds[name, part]), 1) if (name, part) in seconds else None
+            for part in wanted
+        }
+        row["share"] = None if row["256 rows"] is None else round(row["256 rows"] / (row["whole"] or 1), 2)
+        rows[name] = row
+        print(f"{name:<28}" + "".join(f"{'-' if value is None else value:>18}" for value in row.values()))
+    print(json.dumps({"benchmark": "decoding", "block_kb": size_kb, "ms": rows}))
+
+
+def _encode(path: Path) -> NDArray[np.uint16]:
+    """Write the block, and give its pixels."""
+    with rasterio.open(real_sized_product().cog("B02")) as source:
+        window = Window(AT[1], AT[0], BLOCK, BLOCK)
+        pixels = source.read(1, window=window)
+        place = {"crs": source.crs, "transform": source.window_transform(window)}
+    with rasterio.MemoryFile() as memory:
+        with memory.open(driver="GTiff", dtype="uint16", count=1, width=BLOCK, height=BLOCK, **place) as plain:
+            plain.write(pixels, 1)
+        options = {"NBITS": 15, "RESOLUTIONS": 5, "PRECINCTS": ",".join(["{256,256}"] * 5)}
+        rasterio.shutil.copy(memory.name, path, driver="JP2OpenJPEG", QUALITY=100, REVERSIBLE="YES", **options)
+    return np.asarray(pixels)
+
+
+def _readers(path: Path) -> dict[str, dict[str, Read]]:
+    found: dict[str, dict[str, Read]] = {}
+    data = path.read_bytes()
+    for package, readers in (
+        ("rasterio", _rasterio),
+        ("Pillow", _pillow),
+        ("imagecodecs", _imagecodecs),
+        ("pylibjpeg-openjpeg", _pylibjpeg),
+        ("glymur", _glymur),
+        ("nvidia-nvimgcodec-cu12", _nvimgcodec),
+    ):
+        try:
+            found[f"{package} {version(package)}"] = readers(path, data)
+        except (PackageNotFoundError, ImportError) as error:
+            print(f"without {package}: {error}")
+    return found
+
+
+def _rasterio(path: Path, data: bytes) -> dict[str, Read]:
+    def read(window: Window | None, **options: object) -> NDArray[np.uint16]:
+        with rasterio.Env(GDAL_NUM_THREADS="1"), rasterio.open(path) as source:
+            return np.asarray(source.read(1, window=window, **options))
+
+    return {
+        "whole": partial(read, None),
+        "256 rows": partial(read, Window(0, ROWS.start, BLOCK, ROWS.stop - ROWS.start)),
+        "half resolution": partial(read, None, out_shape=(BLOCK // 2, BLOCK // 2)),
+    }
+
+
+def _pillow(path: Path, data: bytes) -> dict[str, Read]:
+    from PIL import Image
+
+    def read(reduce: int) -> NDArray[np.uint16]:
+        with Image.open(io.BytesIO(data)) as image:
+            # The plugin's own attribute: resolutions to leave out. It spreads 15 bits over 16.
+            image.reduce = reduce
+            return np.asarray(image) >> 1
+
+    return {
+        "whole": partial(read, 0),
+        "256 rows": lambda: read(0)[ROWS],
+        "half resolution": partial(read, 1),
+    }
+
+
+def _imagecodecs(path: Path, data: bytes) -> dict[str, Read]:
+    import imagecodecs
+
+    return {
+        "whole": lambda: imagecodecs.jpeg2k_decode(data, numthreads=1),
+        "256 rows": lambda: imagecodecs.jpeg2k_decode(data, numthreads=1)[ROWS],
+    }
+
+
+def _pylibjpeg(path: Path, data: bytes) -> dict[str, Read]:
+    import openjpeg
+
+    return {"whole": lambda: openjpeg.decode(data), "256 rows": lambda: openjpeg.decode(data)[ROWS]}
+
+
+def _glymur(path: Path, data: bytes) -> dict[str, Read]:
+    import glymur
+
+    if glymur.version.openjpeg_version == "0.0.0":
+        raise ImportError("the wheel has no OpenJPEG in it, and none was found on the system")
+    glymur.set_option("lib.num_threads", 1)
+    return {
+        "whole": lambda: glymur.Jp2k(path)[:],
+        "256 rows": lambda: glymur.Jp2k(path)[ROWS, 0:BLOCK],
+        "half resolution": lambda: glymur.Jp2k(path)[::2, ::2],
+    }
+
+
+def _nvimgcodec(path: Path, data: bytes) -> dict[str, Read]:
+    from nvidia import nvimgcodec
+
+    decoder = nvimgcodec.Decoder(device_id=nvimgcodec.NVIMGCODEC_DEVICE_CPU_ONLY, max_num_cpu_threads=1)
+    params = nvimgcodec.DecodeParams(color_spec=nvimgcodec.ColorSpec.UNCHANGED, allow_any_depth=True)
+
+    def read(region: object = None) -> NDArray[np.uint16]:
+        stream = nvimgcodec.CodeStream(data)
+        image = decoder.decode(stream if region is None else stream.get_sub_code_stream(0, region), params=params)
+        if image is None:
+            raise ImportError("its CPU decoders do not read this file")
+        return np.asarray(image.cpu())
+
+    read()
+    return {"whole": read, "256 rows": lambda: read(nvimgcodec.Region(ROWS.start, 0, ROWS.stop, BLOCK))}
+
+
+if __name__ == "__main__":
+    main()

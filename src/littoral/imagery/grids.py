@@ -1,0 +1,158 @@
+"""From a file's pixels to a scene's cells, where the two differ in size: the value of a cell is the mean of the pixels
+under it, each weighted by how much of the cell it covers.
+
+A cell that lies within one pixel has that pixel's value, so twenty-metre pixels under ten-metre cells stay as they
+were measured, and ten-metre pixels under twenty-metre cells are averaged as Sen2Cor averages them. Classes are not
+averaged: a cell has that of the pixel under its centre.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+
+from littoral.errors import InputError
+from littoral.imagery.scene import Grid, Scene, Window
+
+_NEAR = 1e-6
+"""Parts of a pixel that are taken for nothing: transforms are written with so many digits."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """How cells lie on pixels along one axis: cell ``i`` begins at pixel ``shift + step * i``.
+
+    >>> twenty_metres = Axis(0.5, 0.0)
+    >>> [int(edge) for edge in twenty_metres.span(3, 4)]
+    [1, 4]
+    >>> twenty_metres.shares(3, 4).argmax(axis=1).tolist()
+    [0, 1, 1, 2]
+    >>> Axis(1.5, 0.0).shares(0, 2).round(2).tolist()
+    [[0.67, 0.33, 0.0], [0.0, 0.33, 0.67]]
+    """
+
+    step: float
+    """Pixels per cell."""
+    shift: float
+    """Where cell 0 begins, in pixels."""
+
+    @property
+    def same(self) -> bool:
+        """Whether cells are pixels, counted alike."""
+        return self.step == 1 and self.shift == 0
+
+    def span(self, first: Any, count: Any) -> tuple[Any, Any]:
+        """First pixel under ``count`` cells from ``first`` on, and the one after the last; numbers or arrays."""
+        start, stop = self.shift + self.step * first, self.shift + self.step * (first + count)
+        return np.floor(start + _NEAR).astype(np.int64), np.ceil(stop - _NEAR).astype(np.int64)
+
+    def shares(self, first: int, count: int) -> NDArray[np.float64]:
+        """(cells, pixels of their span): how much of each cell lies on each pixel; rows sum to 1."""
+        start, stop = self.span(first, count)
+        edges = self.shift + self.step * np.arange(first, first + count + 1) - start
+        pixel = np.arange(stop - start)
+        common = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
+        common[common < _NEAR] = 0
+        return np.asarray(common / common.sum(axis=1, keepdims=True))
+
+    def centres(self, first: int, count: int) -> NDArray[np.int64]:
+        """(cells,): the pixel of their span under the centre of each."""
+        start, stop = self.span(first, count)
+        under = np.floor(self.shift + self.step * (first + 0.5 + np.arange(count)) + _NEAR).astype(np.int64)
+        return np.asarray(np.clip(under, start, stop - 1) - start)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How the cells of a scene lie on the pixels of a file."""
+
+    rows: Axis
+    columns: Axis
+
+    @property
+    def same(self) -> bool:
+        """Whether cells are pixels, counted alike."""
+        return self.rows.same and self.columns.same
+
+    def area(self, window: Window) -> Window:
+        """The pixels under a window of cells; it may reach beyond the file."""
+        top, bottom = self.rows.span(window.row, window.height)
+        left, right = self.columns.span(window.column, window.width)
+        return Window(int(top), int(left), int(bottom - top), int(right - left))
+
+
+def fit_grid(scene: Scene, grid: Grid | None, name: str) -> Fit:
+    """How the cells of a scene lie on the pixels of one of its files.
+
+    Raises:
+        InputError: the file's pixels are turned against the scene's.
+    """
+    if grid is None:
+        return Fit(Axis(1.0, 0.0), Axis(1.0, 0.0))
+    turn = ~grid.transform @ scene.transform
+    if max(abs(turn.b) * scene.width, abs(turn.d) * scene.height) > 0.01 or turn.a <= 0 or turn.e <= 0:
+        raise InputError(
+            name, f"is turned or mirrored against {scene.name}", "bring the bands to one grid, e.g. with gdalwarp"
+        )
+    return Fit(Axis(*_clean(turn.e, turn.f)), Axis(*_clean(turn.a, turn.c)))
+
+
+def _clean(step: float, shift: float) -> tuple[float, float]:
+    """Without the last digits that inverting a transform leaves."""
+    step = round(step) if abs(step - round(step)) * 1e5 < _NEAR and round(step) else step
+    return float(step), float(round(shift)) if abs(shift - round(shift)) < _NEAR else float(shift)
+
+
+def average(plane: NDArray[Any], rows: NDArray[np.float64], columns: NDArray[np.float64]) -> NDArray[Any]:
+    """Mean over cells ``(height, width)`` of pixels, by the shares of each axis; whole numbers stay whole.
+
+    >>> half = np.array([[0.5, 0.5]])
+    >>> average(np.array([[1, 2], [3, 8]], "uint16"), half, half)
+    array([[4]], dtype=uint16)
+    """
+    if (rows.max(axis=1) == 1).all() and (columns.max(axis=1) == 1).all():
+        return np.asarray(plane[np.ix_(rows.argmax(axis=1), columns.argmax(axis=1))])
+    mean = rows @ plane.astype(np.float64) @ columns.T
+    # Halves go up: averaging must not depend on whether a neighbour is even.
+    return np.floor(mean + 0.5).astype(plane.dtype) if plane.dtype.kind in "iu" else mean.astype(plane.dtype)
+
+
+def at_cell_size(scene: Scene, cell_size: float) -> Scene:
+    """The same scene in cells of another size, from the same upper left corner; no pixel is read.
+
+    Args:
+        scene: The scene.
+        cell_size: Width and height of a cell in units of the CRS (metres in UTM).
+
+    Raises:
+        InputError: not a size, or larger than the scene.
+    """
+    across, down = scene.cell_size
+    if not (np.isfinite(cell_size) and cell_size > 0):
+        raise InputError(f"the cell size {cell_size}", "is no size", "pass e.g. 10 (metres, in a UTM scene)")
+    if np.isclose([across, down], cell_size, rtol=1e-9).all():
+        return scene
+    width = int(np.ceil(scene.width * across / cell_size - _NEAR))
+    height = int(np.ceil(scene.height * down / cell_size - _NEAR))
+    if cell_size > max(scene.width * across, scene.height * down):
+        raise InputError(
+            f"the cell size {cell_size:g}",
+            f"is larger than the scene {scene.name}",
+            f"pass one in units of its CRS, such as {across:.6g}",
+        )
+
+    def own(band: Any) -> Any:
+        return replace(band, grid=band.grid or scene.grid)
+
+    return replace(
+        scene,
+        bands=tuple(map(own, scene.bands)),
+        masks=tuple(map(own, scene.masks)),
+        transform=scene.transform @ Affine.scale(cell_size / across, cell_size / down),
+        height=height,
+        width=width,
+    )

@@ -1,0 +1,113 @@
+"""What a user calls a scene, whatever it comes from: files, folders, products."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from littoral.errors import InputError
+from littoral.imagery.catalogues.documents import is_item
+from littoral.imagery.catalogues.items import open_items
+from littoral.imagery.grids import at_cell_size
+from littoral.imagery.landsat import is_landsat, open_landsat
+from littoral.imagery.opening import open_file, open_files
+from littoral.imagery.safe import as_product_says, is_safe, open_safe
+from littoral.imagery.scene import Scene
+
+Source = str | Path | Sequence[str | Path] | Mapping[str, str | Path]
+SUFFIXES = (".tif", ".tiff", ".vrt", ".jp2", ".img")
+"""Of the files taken for bands or scenes in a folder."""
+
+
+def open_scene(
+    source: Source,
+    *,
+    crs: str | None = None,
+    band_names: Sequence[str] | None = None,
+    cell_size: float | None = None,
+) -> Scene:
+    """Open a scene: one file with all its bands, one file per band, or a product. No pixels are read.
+
+    Args:
+        source: A GeoTIFF, COG, VRT or JPEG 2000, by path or web address; a folder with one file per band; a Landsat
+            product's folder; a Sentinel-2 product (:func:`littoral.imagery.safe.open_safe`); an item of a STAC
+            catalogue or a file of several (:func:`open_item`); a list of files; or a mapping from band names to files.
+            Bands may differ in pixel size.
+        crs: Coordinate reference system (``EPSG:32617``) of a scene that does not say it.
+        band_names: Names for the bands in order, where the file has none or other ones.
+        cell_size: Side of the scene's cells in units of its CRS; None: that of the finest band. A cell's value is the
+            mean of the pixels under it.
+
+    Raises:
+        InputError: nothing there, not a raster, no georeference, several scenes, bands that do not fit each other,
+            names that do not fit.
+    """
+    scenes = open_scenes(source, crs=crs, band_names=band_names, cell_size=cell_size)
+    if len(scenes) > 1:
+        named = ", ".join(scene.name for scene in scenes[:3]) + (", …" if len(scenes) > 3 else "")
+        raise InputError(source, f"holds {len(scenes)} scenes ({named})", "pass one of them")
+    return scenes[0]
+
+
+def open_scenes(
+    source: Source,
+    *,
+    crs: str | None = None,
+    band_names: Sequence[str] | None = None,
+    cell_size: float | None = None,
+) -> list[Scene]:
+    """Open all the scenes that a source holds: one, or those of a folder of images or products.
+
+    Args and errors are those of :func:`open_scene`. Images in one folder are bands of one scene where they cover the
+    same ground, and scenes of their own where they do not.
+    """
+    if isinstance(source, Mapping):
+        files = [str(path) for path in source.values()]
+        scenes = [open_files(files, names=[str(name) for name in source], crs=crs, band_names=band_names)]
+    elif not isinstance(source, str | Path):
+        scenes = [open_files([str(path) for path in source], crs=crs, band_names=band_names)]
+    else:
+        scenes = _open_path(str(source), crs, band_names, cell_size)
+    scenes = [replace(scene, bands=tuple(as_product_says(scene.bands))) for scene in scenes]
+    return scenes if cell_size is None else [at_cell_size(scene, cell_size) for scene in scenes]
+
+
+def _open_path(source: str, crs: str | None, band_names: Sequence[str] | None, cell_size: float | None) -> list[Scene]:
+    path = Path(source)
+    if is_item(source):
+        return open_items(source, cell_size=cell_size)
+    if "://" in source or source.startswith("/vsi"):
+        return [open_files([source], crs=crs, band_names=band_names)]
+    if is_safe(path) or is_landsat(path):
+        for option, given in (("--scene-crs", crs), ("--band-names", band_names)):
+            if given is not None:
+                raise InputError(path, f"is a product, which says itself what {option} would", f"leave {option} away")
+        return [open_safe(path, cell_size=cell_size) if is_safe(path) else open_landsat(path)]
+    if not path.exists():
+        raise InputError(path, "does not exist", "check the path to the scene")
+    if not path.is_dir():
+        return [open_files([source], crs=crs, band_names=band_names)]
+    files = sorted(str(file) for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
+    if not files:
+        inside = [
+            folder for folder in sorted(path.iterdir()) if is_landsat(folder) or is_safe(folder) or is_item(str(folder))
+        ]
+        if inside:
+            return [scene for folder in inside for scene in _open_path(str(folder), crs, band_names, cell_size)]
+        raise InputError(path, f"has no band files ({', '.join(SUFFIXES)}) in it", "pass the folder that holds them")
+    if _one_place(files):
+        return [open_files(files, crs=crs, band_names=band_names)]
+    return [open_files([file], crs=crs, band_names=band_names) for file in files]
+
+
+def _one_place(files: list[str]) -> bool:
+    """Whether files cover the same ground, to a pixel of the coarsest."""
+    bounds, steps, systems = [], [], set()
+    for file in files:
+        with open_file(file) as dataset:
+            bounds.append(dataset.bounds)
+            steps.append(max(dataset.res))
+            systems.add(dataset.crs)
+    apart = (max(abs(a - b) for a, b in zip(one, bounds[0], strict=True)) for one in bounds)
+    return len(systems) == 1 and all(distance <= 1.5 * max(steps) for distance in apart)

@@ -1,0 +1,333 @@
+"""Several scenes of one coast: of each rectangle the best of them, or the median of all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import Transformer
+
+from littoral.errors import InputError
+from littoral.imagery import Band, Scene, Values, dtype_of, kept_as, same_scaling, select_bands
+from littoral.progress import Track, silent
+from littoral.tiles.cutting import CLASSIFIED, Tile, cut_best, finished, judged, nothing
+from littoral.tiles.lattice import Lattice, moved
+from littoral.tiles.planning import Placed, Plan, on_cells, plan_tiles, window_of
+from littoral.tiles.specs import Combine, Layout, TileSpec
+
+_HELD_BYTES = 192 * 2**20
+"""Of the layers that medians are taken of at a time."""
+_HAIR_PX = 1e-3
+"""By which pixels of two scenes may miss each other and are still taken for the same."""
+
+
+@dataclass(frozen=True)
+class Merging:
+    """What becomes of several scenes of a place."""
+
+    combine: Combine = "best"
+    """The best for each rectangle, or the ``median`` of all, pixel by pixel, clouds left out."""
+    near: str | None = None
+    """Date, ``YYYY-MM-DD``: of scenes that are equally clear the nearest to it; None: the first."""
+
+    def __post_init__(self) -> None:
+        if self.near is not None:
+            try:
+                date.fromisoformat(self.near)
+            except ValueError as error:
+                raise InputError(f"the date {self.near!r}", "is none", "write it like 2024-06-13") from error
+        if self.combine not in ("best", "median"):
+            raise InputError(f"combine {self.combine!r}", "is not known", "choose best or median")
+
+
+def cut_tiles(
+    scenes: Scene | Sequence[Scene],
+    rectangles: gpd.GeoDataFrame,
+    spec: TileSpec,
+    *,
+    merging: Merging | None = None,
+    track: Track = silent,
+) -> Iterator[Tile]:
+    """Cut one tile for each rectangle, as ``spec`` says; learning and classifying both come here.
+
+    Tiles come in the order of the scenes' blocks, each of which is decoded once; ``position`` says whose each is.
+
+    The rectangle's own pixels decide whether the tile is used: at least ``spec.min_valid`` of them must lie on the
+    scene and be valid, and at most ``spec.max_cloud`` of them be cloud. The tile around may reach beyond the scene;
+    pixels that are missing there are marked so.
+
+    Args:
+        scenes: A scene, or several, in any CRS.
+        rectangles: Polygons, in any CRS.
+        spec: How each tile is cut.
+        merging: What becomes of several scenes; None: the best.
+        track: Shows progress of choosing among scenes, a step per rectangle and scene.
+
+    Raises:
+        InputError: as :func:`~littoral.tiles.planning.plan_tiles` says; a band the scene lacks, a file that cannot be
+            read; scenes whose values or cell sizes do not go together.
+    """
+    yield from cut_planned(plan_scenes(scenes, rectangles, spec, merging=merging, track=track))
+
+
+def plan_scenes(
+    scenes: Scene | Sequence[Scene],
+    rectangles: gpd.GeoDataFrame,
+    spec: TileSpec,
+    layouts: Sequence[Layout] | None = None,
+    classes: Sequence[int] | None = None,
+    *,
+    merging: Merging | None = None,
+    track: Track = silent,
+) -> Plan:
+    """Place tiles as :func:`plan_tiles` does, each on the scene that shows its rectangle best.
+
+    Args:
+        scenes: A scene, or several.
+        rectangles: Polygons, in any CRS.
+        spec: How each tile is cut.
+        layouts: Of each scene, which tiles are cut; None: one on each rectangle.
+        classes: (rectangles,) class values, for a grid.
+        merging: What becomes of several scenes; None: the best.
+        track: Shows progress of choosing, a step per rectangle and scene.
+
+    Raises:
+        InputError: as :func:`cut_tiles` says.
+    """
+    several = [scenes] if isinstance(scenes, Scene) else list(scenes)
+    merging = merging or Merging()
+    layouts = layouts or [Layout()] * len(several)
+    if len(several) == 1:
+        return plan_tiles(several[0], rectangles, spec, layouts[0], classes)
+    several = [on_cells(scene, spec.cell_size) for scene in several]
+    _check_alike(several, spec)
+    chosen = choose_scenes(several, rectangles, spec, near=merging.near, track=track)
+    # What no scene shows is planned on the first that shows something, and found to lie outside.
+    chosen[chosen < 0] = chosen.max(initial=0)
+    plans = []
+    for index in np.unique(chosen).tolist():
+        rows = np.flatnonzero(chosen == index).tolist()
+        own = None if classes is None else [classes[row] for row in rows]
+        plan = plan_tiles(several[index], rectangles.iloc[rows], spec, layouts[index], own)
+        back = [*rows, -1]
+        plans.append(replace(plan, tiles=tuple(replace(tile, position=back[tile.position]) for tile in plan.tiles)))
+    left_out: dict[str, int] = {}
+    for plan in plans:
+        for reason, count in plan.left_out.items():
+            left_out[reason] = left_out.get(reason, 0) + count
+    tiles = tuple(tile for plan in plans for tile in plan.tiles)
+    return Plan(tuple(several), spec, tiles, left_out, merging.combine)
+
+
+def choose_scenes(
+    scenes: Sequence[Scene],
+    rectangles: gpd.GeoDataFrame,
+    spec: TileSpec,
+    *,
+    near: str | None = None,
+    track: Track = silent,
+) -> NDArray[np.int64]:
+    """Of each rectangle, which scene shows it best; (rectangles,) positions in ``scenes``, -1 where none does.
+
+    Best is the largest share of the rectangle's own pixels that are valid and not cloud, in whole per cent; then the
+    date nearest to ``near``; then the first. Only the masks are read for it, and of the bands the one of the largest
+    pixels, so choosing decodes little.
+
+    Args:
+        scenes: Scenes with the bands of ``spec``, in any CRS.
+        rectangles: Polygons, in any CRS.
+        spec: How tiles are cut.
+        near: ``YYYY-MM-DD``, or None.
+        track: Shows progress, a step per rectangle and scene.
+
+    Raises:
+        InputError: no scene overlaps the rectangles; a band is missing; a file cannot be read.
+    """
+    clear = np.full((len(scenes), len(rectangles)), -1, np.int64)
+    for index, scene in enumerate(scenes):
+        if not _overlaps(scene, rectangles):
+            continue
+        band = max(select_bands(scene, spec.bands, exact=True), key=lambda one: _pixel_area(scene, one))
+        survey = replace(
+            spec, bands=(band.name,), crop="bounding-box", placement="centred", blacken=False, min_valid=0, max_cloud=1
+        )
+        plan = plan_tiles(scene, rectangles, survey)
+        for tile in track(cut_best(plan), len(plan.tiles), f"looking at {scene.name}"):
+            seen = tile.valid_share - (tile.cloud_share or 0.0)
+            if tile.valid_share > 0:
+                clear[index, tile.position] = max(round(100 * seen), 0)
+    if (clear < 0).all():
+        raise InputError(
+            f"the scenes {', '.join(scene.name for scene in scenes)}",
+            "show none of the rectangles",
+            "check that they cover the same place and that all state the right CRS",
+        )
+    days = np.array([_days(scene.acquired, near) for scene in scenes])
+    order = np.lexsort((np.broadcast_to(days[:, None], clear.shape), -clear), axis=0)
+    best = order[0]
+    return np.asarray(np.where(clear.max(axis=0) >= 0, best, -1))
+
+
+def cut_planned(plan: Plan, numbers: Sequence[int] | None = None) -> Iterator[Tile]:
+    """Cut planned tiles as :func:`~littoral.tiles.cutting.cut_best` or, of several scenes, :func:`cut_median` does.
+
+    Args:
+        plan: What to cut.
+        numbers: Positions of the tiles to cut; None: all. Taking some away does not change the order of the rest.
+
+    Raises:
+        InputError: a band the scene lacks, a file that cannot be read.
+    """
+    yield from (cut_median if plan.combine == "median" and len(plan.scenes) > 1 else cut_best)(plan, numbers)
+
+
+def cut_median(plan: Plan, numbers: Sequence[int] | None = None) -> Iterator[Tile]:
+    """Cut planned tiles, each the median over all scenes, pixel by pixel, of what is valid and not cloud.
+
+    The pixels are those of the tile's own scene. Where another has the same pixels, or others of the same UTM zone that
+    coincide, they are taken as they are; where they do not coincide, or the CRS is another, they are mixed bilinearly.
+
+    Yields:
+        Tiles in the order of their rows on their own scenes. ``scene`` names the scenes that had a clear pixel, and
+        ``acquired`` their dates from first to last.
+
+    Raises:
+        InputError: a band is missing, a file cannot be read.
+
+    Memory: 192 MB of layers, or one tile's where that is more; and what cutting from one scene takes.
+    """
+    asked = list(range(len(plan.tiles)) if numbers is None else numbers)
+    index = {scene.name: position for position, scene in enumerate(plan.scenes)}
+    asked.sort(key=lambda number: _along(plan.tiles[number], index))
+    width, height = plan.spec.size
+    held = width * height * len(plan.spec.bands) * 4 * len(plan.scenes)
+    chunk = max(1, _HELD_BYTES // held)
+    for start in range(0, len(asked), chunk):
+        some = asked[start : start + chunk]
+        layers: dict[int, list[Tile]] = {number: [] for number in some}
+        for scene in plan.scenes:
+            carried = tuple(_carried(plan.tiles[number], scene) for number in some)
+            plain = replace(plan.spec, min_valid=0.0, max_cloud=1.0, blacken=False)
+            for tile in cut_best(Plan((scene,), plain, carried)):
+                if tile.status == CLASSIFIED:
+                    layers[some[tile.number]].append(tile)
+        for number in some:
+            yield _median(plan, number, layers.pop(number))
+
+
+def _median(plan: Plan, number: int, layers: list[Tile]) -> Tile:
+    placed = plan.tiles[number]
+    bands: tuple[Band, ...] = select_bands(placed.scene, plan.spec.bands, exact=True)
+    if not layers:
+        blank = np.zeros((placed.height, placed.width), bool)
+        tile = judged(plan, number, bands, np.zeros((len(bands), *blank.shape)), blank, None)
+        return finished(placed, number, tile.status, 0.0, None, *nothing(len(bands)))
+    clear = np.stack([layer.valid if layer.cloud is None else layer.valid & ~layer.cloud for layer in layers])
+    values = median_of(np.stack([layer.values for layer in layers]), clear)
+    names = dict.fromkeys(layer.scene for layer, seen in zip(layers, clear, strict=True) if seen.any())
+    dates = sorted({layer.acquired for layer in layers if layer.scene in names and layer.acquired})
+    kind = dtype_of(bands, plan.spec.raw)
+    tile = judged(plan, number, bands, values.astype(kind), np.logical_or.reduce(clear), None)
+    return replace(tile, scene=", ".join(names), acquired="/".join(dates[:: max(len(dates) - 1, 1)]))
+
+
+def median_of(stack: Values, clear: NDArray[np.bool_]) -> Values:
+    """Median over scenes of pixels that are clear, (bands, height, width); whole numbers stay whole, halves go up.
+
+    Args:
+        stack: (scenes, bands, height, width).
+        clear: (scenes, height, width).
+
+    >>> stack = np.array([1, 9, 4, 8], "int16").reshape(4, 1, 1, 1)
+    >>> median_of(stack, np.array([True, True, True, False]).reshape(4, 1, 1)).item()
+    4
+    >>> median_of(stack, np.array([True, True, False, False]).reshape(4, 1, 1)).item()
+    5
+    """
+    sorted_up = np.sort(np.where(clear[:, None], stack, np.inf), axis=0)
+    count = clear.sum(axis=0)[None, None]
+    lower, upper = (
+        np.take_along_axis(sorted_up, np.broadcast_to(np.maximum(at, 0), (1, *stack.shape[1:])), axis=0)[0]
+        for at in ((count - 1) // 2, count // 2)
+    )
+    with np.errstate(invalid="ignore"):
+        middle = (lower + upper) / 2
+    middle = np.where(count[0] > 0, middle, 0)
+    return np.floor(middle + 0.5).astype(stack.dtype) if stack.dtype.kind in "iu" else middle.astype(stack.dtype)
+
+
+def _carried(placed: Placed, scene: Scene) -> Placed:
+    """The same tile on another scene: its frame by three of its corners, which is exact to a hundredth of a pixel over
+    the few kilometres of a tile, in the neighbouring UTM zone, too."""
+    if scene is placed.scene:
+        return placed
+    places = [placed.transform @ corner for corner in ((0, 0), (placed.width, 0), (0, placed.height))]
+    if scene.crs != placed.scene.crs:
+        to_scene = Transformer.from_crs(placed.scene.crs, scene.crs, always_xy=True)
+        places = [(x, y) for x, y in to_scene.itransform(places)]
+    corners = np.array([~scene.transform @ place for place in places])
+    if not np.isfinite(corners).all():
+        return replace(placed, scene=scene, window=None)
+    right, down = (corners[1] - corners[0]) / placed.width, (corners[2] - corners[0]) / placed.height
+    frame = Affine(right[0], down[0], corners[0, 0], right[1], down[1], corners[0, 1])
+    ends = np.array([(0, 0), (placed.width, 0), (0, placed.height)])
+    if np.abs(corners - ends - np.round(corners[0])).max() < _HAIR_PX:
+        frame = Affine.translation(*np.round(corners[0]).tolist())
+    outline = moved(placed.outline, frame @ ~placed.frame)
+    tile = replace(placed, scene=scene, frame=frame, outline=outline, window=None)
+    footprint = shapely.Polygon(
+        [frame @ xy for xy in ((0, 0), (tile.width, 0), (tile.width, tile.height), (0, tile.height))]
+    )
+    shown = footprint.intersects(shapely.box(0, 0, scene.width, scene.height))
+    return replace(tile, window=window_of(tile)) if shown else tile
+
+
+def _check_alike(scenes: Sequence[Scene], spec: TileSpec) -> None:
+    first = scenes[0]
+    if len({scene.name for scene in scenes}) < len(scenes):
+        raise InputError("the scenes", "are not all different", "name each once")
+    for scene in scenes:
+        select_bands(scene, spec.bands, exact=True)
+        if scene.crs.is_geographic != first.crs.is_geographic or not np.allclose(
+            scene.cell_size, first.cell_size, rtol=0.01
+        ):
+            raise InputError(
+                f"the scene {scene.name}",
+                f"has cells of {scene.cell_size[0]:g} where {first.name} has {first.cell_size[0]:g}",
+                "bring them to one with --cell-size (cell_size=)",
+            )
+        kept, other = (kept_as(select_bands(one, spec.bands, exact=True), spec.raw) for one in (scene, first))
+        if not same_scaling(kept, other) or kept[1] != other[1]:
+            raise InputError(
+                f"the scene {scene.name}",
+                f"has {kept[1]} values ({kept[0]}) where {first.name} has {other[1]} ({other[0]})",
+                "use scenes of one kind together",
+            )
+
+
+def _overlaps(scene: Scene, rectangles: gpd.GeoDataFrame) -> bool:
+    lattice = Lattice.of(scene, "pixel")
+    return bool(shapely.intersects(lattice.outlines(rectangles.geometry), lattice.area).any())
+
+
+def _pixel_area(scene: Scene, band: Band) -> float:
+    return abs(float((band.grid or scene.grid).transform.determinant))
+
+
+def _days(acquired: str, near: str | None) -> int:
+    """Between two dates; scenes without one come last."""
+    if near is None:
+        return 0
+    return abs((date.fromisoformat(acquired) - date.fromisoformat(near)).days) if acquired else 10**6
+
+
+def _along(placed: Placed, index: dict[str, int]) -> tuple[int, int, int]:
+    window = placed.window
+    where = (0, 0) if window is None else (window.row, window.column)
+    return index[placed.scene.name], *where

@@ -1,0 +1,132 @@
+"""Exports that are killed, run in a process of their own by test_resuming.py: a story per way of dying.
+
+Each process that dies is forked here, so that geopandas and GDAL are imported once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from littoral import export_tiles
+from littoral.tiles import read_tiles
+from littoral.tiles.exporting import staging, unfinished
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def dying_at(what: Any, name: str, call: int) -> Callable[[], None]:
+    """Arms a function so that its process dies when it is called for that time, before it does anything."""
+
+    def arm() -> None:
+        real, calls = getattr(what, name), []
+
+        def deadly(*given: Any, **more: Any) -> Any:
+            calls.append(given)
+            if len(calls) == call:
+                die()
+            return real(*given, **more)
+
+        setattr(what, name, deadly)
+
+    return arm
+
+
+class Track:
+    """Counts the tiles that are cut; dies after some."""
+
+    def __init__(self, deadly: int = -1) -> None:
+        self.cut, self.deadly = 0, deadly
+
+    def __call__(self, items: Iterable[Any], total: int, description: str) -> Iterator[Any]:
+        for item in items:
+            if self.cut == self.deadly:
+                die()
+            self.cut += 1
+            yield item
+        if self.cut == self.deadly:
+            die()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def listed(folder: Path) -> int:
+    """Tiles that a reader finds; none where it finds no folder of tiles."""
+    maps = list(folder.rglob("map.txt"))
+    return len(read_tiles(folder)) if maps else 0
+
+
+def killed(scene: Path, tables: Any, out: Path, options: dict[str, Any], arm: Callable[[], None], track: Track) -> int:
+    """The signal that ended an export."""
+    child = os.fork()
+    if not child:
+        arm()
+        export_tiles(scene, tables, out, track=track, **options)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def main(scene: Path, tables: Path, work: Path) -> None:
+    first, second = pickle.loads(tables.read_bytes())
+    stories: list[dict[str, Any]] = []
+    ways: dict[str, tuple[Callable[[], None], int]] = {
+        "before the first tile": (lambda: None, 0),
+        "after one tile": (lambda: None, 1),
+        "after ten tiles": (lambda: None, 10),
+        "after the last tile": (lambda: None, 24),
+        "between image and label": (dying_at(Path, "write_bytes", 14), -1),
+        "while noting": (dying_at(staging.Stage, "note", 6), -1),
+        "before the texts": (dying_at(Path, "write_text", 1), -1),
+        "between the texts": (dying_at(Path, "write_text", 3), -1),
+        "before the commit": (dying_at(Path, "touch", 1), -1),
+        "before the first move": (dying_at(os, "replace", 1), -1),
+        "among the moves": (dying_at(os, "replace", 20), -1),
+        "before the map": (dying_at(os, "replace", 24 * 2 + 4), -1),
+        "before clearing up": (dying_at(Path, "unlink", 1), -1),
+        "while clearing up": (dying_at(Path, "unlink", 2), -1),
+        "before the stage goes": (dying_at(shutil, "rmtree", 1), -1),
+    }
+    options = {"tile_size": 32}
+    for before in (0, 1):
+        whole = work / f"whole{before}" / "t"
+        for table in (first, second)[1 - before :]:
+            export_tiles(scene, table, whole, **options)
+        for name, (arm, deadly) in ways.items():
+            out = work / f"{before} {name}" / "t"
+            if before:
+                export_tiles(scene, first, out, **options)
+            old = listed(out)
+            code = killed(scene, second, out, options, arm, Track(deadly))
+            seen = listed(out)
+            said = unfinished(out)
+            track = Track()
+            summary = export_tiles(scene, second, out, track=track, **options)
+            stories.append(
+                {
+                    "name": name,
+                    "before": old,
+                    "code": code,
+                    "seen": seen,
+                    "said": said,
+                    "again": track.cut,
+                    "written": summary.written,
+                    "same": contents(out) == contents(whole),
+                    "left": sorted(path.name for path in out.parent.iterdir()),
+                }
+            )
+    json.dump(stories, sys.stdout)
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))

@@ -1,0 +1,215 @@
+"""Several scenes of one coast: which is chosen for each rectangle, and the median of all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+from hypothesis import given
+from hypothesis import strategies as st
+from pyproj import Transformer
+
+from conftest import boxes
+from littoral import export_tiles
+from littoral.errors import InputError
+from littoral.imagery import open_scene
+from littoral.tiles import CLASSIFIED, CLOUD, NODATA, OUTSIDE, Merging, TileSpec, cut_tiles
+from littoral.tiles.combining import choose_scenes, median_of
+
+Writer = Callable[..., Path]
+SPEC = TileSpec(32, ("B02", "B03"))
+SIDE = 200
+
+
+def values(seed: int) -> np.ndarray:
+    """Two bands that no other seed has, and SCL without cloud."""
+    rng = np.random.default_rng(seed)
+    return np.concatenate([rng.integers(1000, 2000, (2, SIDE, SIDE)), np.full((1, SIDE, SIDE), 6)]).astype("uint16")
+
+
+@pytest.fixture
+def scenes(tmp_path: Path, write_scene: Writer) -> Callable[..., list[Path]]:
+    """Writes scenes of one place with the given dates; changes to them are (rows, columns, what)."""
+
+    def write(*dates: str, **changes: list[tuple[slice, slice, object]]) -> list[Path]:
+        paths = []
+        for number, day in enumerate(dates):
+            pixels = values(number)
+            for rows, columns, what in changes.get(f"scene_{number}", []):
+                if what == "cloud":
+                    pixels[2, rows, columns] = 9
+                else:
+                    pixels[:2, rows, columns] = what
+            path = tmp_path / f"scene_{number}_{day.replace('-', '')}.tif"
+            paths.append(write_scene(path, pixels, names=("B02", "B03", "SCL"), nodata=0))
+        return paths
+
+    return write
+
+
+ALL = slice(0, SIDE)
+WEST, EAST = slice(0, 100), slice(100, SIDE)
+PLACES = boxes([(50, 50), (150, 50), (50, 150), (150, 150)], [3, 7, 3, 7])
+
+
+def test_the_clearest_scene_is_chosen_then_the_nearest_date(scenes: Callable[..., list[Path]]) -> None:
+    opened = [
+        open_scene(path)
+        for path in scenes(
+            "2024-01-01",
+            "2024-06-01",
+            "2024-12-01",
+            scene_0=[(ALL, WEST, "cloud")],
+            scene_1=[(slice(0, 100), EAST, 0)],
+            scene_2=[(slice(100, SIDE), ALL, "cloud")],
+        )
+    ]
+    assert [scene.acquired for scene in opened] == ["2024-01-01", "2024-06-01", "2024-12-01"]
+    assert choose_scenes(opened, PLACES, SPEC).tolist() == [1, 0, 1, 0]
+    assert choose_scenes(opened, PLACES, SPEC, near="2024-11-20").tolist() == [2, 2, 1, 1]
+    tiles = sorted(cut_tiles(opened, PLACES, SPEC, merging=Merging(near="2024-11-20")), key=lambda t: t.position)
+    assert [tile.acquired for tile in tiles] == ["2024-12-01", "2024-12-01", "2024-06-01", "2024-06-01"]
+    for tile in tiles:
+        (alone,) = cut_tiles(opened[int(tile.scene[6])], PLACES.iloc[[tile.position]], SPEC)
+        assert (alone.values == tile.values).all()
+        assert tile.cloud_share == 0.0
+
+
+def test_cloud_is_told_and_refused_on_demand(scenes: Callable[..., list[Path]]) -> None:
+    (path,) = scenes("2024-01-01", scene_0=[(slice(45, 55), slice(40, 60), "cloud")])
+    by_share = {
+        most: next(iter(cut_tiles(open_scene(path), PLACES.iloc[:1], TileSpec(32, SPEC.bands, max_cloud=most))))
+        for most in (1.0, 0.51, 0.49)
+    }
+    assert {most: tile.status for most, tile in by_share.items()} == {1.0: CLASSIFIED, 0.51: CLASSIFIED, 0.49: CLOUD}
+    assert all(tile.cloud_share == 0.5 for tile in by_share.values())
+    assert by_share[1.0].values.dtype == np.uint16
+    assert by_share[0.49].values.size == 0
+
+
+def test_the_median_leaves_clouds_out(scenes: Callable[..., list[Path]]) -> None:
+    paths = scenes("2024-01-01", "2024-02-01", "2024-03-01", scene_1=[(ALL, WEST, "cloud")], scene_2=[(ALL, EAST, 0)])
+    opened = [open_scene(path) for path in paths]
+    stack = [values(number)[:2].astype(float) for number in range(3)]
+    expected = np.concatenate(
+        [
+            np.floor(np.median([plane[:, :, :100] for plane in (stack[0], stack[2])], axis=0) + 0.5),
+            np.floor(np.median([plane[:, :, 100:] for plane in stack[:2]], axis=0) + 0.5),
+        ],
+        axis=2,
+    )
+    for tile in cut_tiles(opened, PLACES, SPEC, merging=Merging("median")):
+        column, row = ~opened[0].transform @ (tile.transform.c, tile.transform.f)
+        there = expected[:, int(row) : int(row) + 32, int(column) : int(column) + 32]
+        assert (tile.values == there).all()
+        assert tile.values.dtype == np.uint16
+        west = tile.position in (0, 2)
+        assert tile.acquired == ("2024-01-01/2024-03-01" if west else "2024-01-01/2024-02-01")
+        assert tile.scene.split(", ") == [opened[0].name, opened[2 if west else 1].name]
+
+
+def test_a_scene_in_the_next_zone(tmp_path: Path, write_scene: Writer) -> None:
+    """A slope along easting is the same slope in the neighbouring zone's pixels, to a hundredth of its rise a pixel."""
+    to_16 = Transformer.from_crs(32617, 32616, always_xy=True)
+    to_17 = Transformer.from_crs(32616, 32617, always_xy=True)
+    column, row = np.meshgrid(np.arange(400) + 0.5, np.arange(400) + 0.5)
+    easting = 200_000 + column * 10
+    here = write_scene(
+        tmp_path / "here.tif", np.repeat((easting / 10 - 19_000)[None], 2, axis=0).astype("float32"),
+        names=("B02", "B03"), origin=(200_000, 3_000_000),
+    )  # fmt: skip
+    x, y = to_16.transform(200_000 - 500, 3_000_000 + 500)
+    corner = round(x, -1), round(y, -1)
+    there_x, _ = to_17.transform(corner[0] + column * 10, corner[1] - row * 10)
+    there = write_scene(
+        tmp_path / "there.tif", np.repeat((np.asarray(there_x) / 10 - 19_000)[None], 2, axis=0).astype("float32"),
+        names=("B02", "B03"), origin=corner, crs="EPSG:32616",
+    )  # fmt: skip
+    table = boxes([(-29_800, 200)], [3])
+    assert [round(edge) for edge in table.total_bounds] == [201_900, 2_997_900, 202_100, 2_998_100]
+    opened = [open_scene(here), open_scene(there)]
+    (median,) = cut_tiles(opened, table, SPEC, merging=Merging("median"))
+    (alone,) = cut_tiles(opened[0], table, SPEC)
+    assert median.valid.all()
+    assert median.scene == "here, there"
+    assert np.abs(median.values - alone.values).max() < 0.01
+    only_there = boxes([(-29_800, 200), (-30_030, 200)], [3, 3])
+    assert choose_scenes(opened, only_there, SPEC).tolist() == [0, 1]
+    for tile in cut_tiles(opened, only_there, SPEC):
+        assert tile.crs == opened[tile.position].crs
+
+
+@given(
+    st.lists(st.lists(st.tuples(st.integers(-50, 50), st.booleans()), min_size=3, max_size=3), min_size=1, max_size=6)
+)
+def test_medians_are_numpys(layers: list[list[tuple[int, bool]]]) -> None:
+    stack = np.array([[value for value, _ in layer] for layer in layers], float).reshape(-1, 1, 1, 3)
+    clear = np.array([[seen for _, seen in layer] for layer in layers]).reshape(-1, 1, 3)
+    found = median_of(stack, clear)
+    for pixel in range(3):
+        known = stack[clear[:, 0, pixel], 0, 0, pixel]
+        assert found[0, 0, pixel] == (np.median(known) if len(known) else 0)
+
+
+def test_what_no_scene_shows(scenes: Callable[..., list[Path]]) -> None:
+    opened = [open_scene(path) for path in scenes("2024-01-01", "2024-02-01", scene_0=[(ALL, WEST, 0)])]
+    table = boxes([(50, 50), (900, 900)], [3, 3])
+    for merging in (Merging(), Merging("median")):
+        assert {tile.position: tile.status for tile in cut_tiles(opened, table, SPEC, merging=merging)} == {
+            0: CLASSIFIED,
+            1: OUTSIDE,
+        }
+    blank = [
+        open_scene(path)
+        for path in scenes("2024-01-01", "2024-02-01", scene_0=[(ALL, ALL, 0)], scene_1=[(ALL, ALL, 0)])
+    ]
+    with pytest.raises(InputError, match="show none of the rectangles"):
+        choose_scenes(blank, boxes([(900, 900)], [3]), SPEC)
+    whole = [open_scene(path) for path in scenes("2024-01-01", "2024-02-01", scene_1=[(ALL, ALL, "cloud")])]
+    cloudy = [tile.status for tile in cut_tiles(whole[1:] * 1, PLACES, TileSpec(32, SPEC.bands, max_cloud=0.0))]
+    assert cloudy == [CLOUD] * 4
+    assert NODATA not in cloudy
+
+
+def test_scenes_that_do_not_go_together(scenes: Callable[..., list[Path]], tmp_path: Path, write_scene: Writer) -> None:
+    first, second = (open_scene(path) for path in scenes("2024-01-01", "2024-02-01"))
+    coarse = open_scene(
+        write_scene(tmp_path / "coarse.tif", values(5)[:, ::2, ::2], names=("B02", "B03", "SCL"), pixel=20.0)
+    )
+    floats = open_scene(write_scene(tmp_path / "floats.tif", values(5)[:2].astype("float32"), names=("B02", "B03")))
+    with pytest.raises(InputError, match=r"coarse has cells of 20 where .* has 10: bring them to one with --cell-size"):
+        list(cut_tiles([first, coarse], PLACES, SPEC))
+    assert len(list(cut_tiles([first, coarse], PLACES, TileSpec(32, SPEC.bands, cell_size=20)))) == 4
+    with pytest.raises(InputError, match="floats has float32 values"):
+        list(cut_tiles([second, floats], PLACES, SPEC))
+    with pytest.raises(InputError, match="are not all different"):
+        list(cut_tiles([first, first], PLACES, SPEC))
+    with pytest.raises(InputError, match="the date 'May' is none"):
+        Merging(near="May")
+
+
+@pytest.mark.parametrize("combine", ["best", "median"])
+def test_exports_of_several_scenes(scenes: Callable[..., list[Path]], tmp_path: Path, combine: str) -> None:
+    paths = scenes("2024-01-01", "2024-02-01", "2024-03-01", scene_0=[(ALL, WEST, "cloud")])
+    out = tmp_path / "tiles"
+    summary = export_tiles(paths, PLACES, out, tile_size=32, bands=["B02", "B03"], combine=combine, max_cloud=0.2)  # type: ignore[arg-type]
+    assert summary.written == 4
+    cut = list(cut_tiles([open_scene(path) for path in paths], PLACES, SPEC, merging=Merging(combine)))  # type: ignore[arg-type]
+    for number, tile in enumerate(cut):
+        with rasterio.open(out / "images" / f"{number:09d}.tif") as image:
+            assert (image.read() == tile.values).all()
+            assert image.tags()["ACQUIRED"] == tile.acquired
+            told = image.tags()["COMBINED" if combine == "median" else "SCENE"]
+            assert told == tile.scene
+    again = export_tiles(paths, PLACES, out, tile_size=32, bands=["B02", "B03"], combine=combine, max_cloud=0.2)  # type: ignore[arg-type]
+    assert (again.written, again.skipped["in the folder already"]) == (0, 4)
+
+
+def test_the_table_is_not_changed(scenes: Callable[..., list[Path]]) -> None:
+    before: gpd.GeoDataFrame = PLACES.copy()
+    list(cut_tiles([open_scene(path) for path in scenes("2024-01-01", "2024-02-01")], PLACES, SPEC))
+    assert PLACES.equals(before)
