@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from littoral.cli.door import (
+    AlsoScenes,
     BandNames,
     CategoryTable,
     Combining,
@@ -34,11 +35,12 @@ def train(
         list[Path] | None, typer.Argument(help="Labeled_Tiles folders; or else --scene and --rectangles.")
     ] = None,
     scene: Annotated[
-        list[str] | None,
-        typer.Option(metavar="SCENE", help="Cut tiles from it, once, instead of reading TILES; may be given again."),
+        str | None, typer.Option(metavar="SCENE", help="Cut tiles from it, once, instead of reading TILES.")
     ] = None,
     rectangles: Annotated[Path | None, typer.Option(help="Labelled rectangles.")] = None,
-    class_field: Annotated[str | None, typer.Option(help="Field with the class.", show_default="CATCOA")] = None,
+    class_field: Annotated[
+        str | None, typer.Option(help="Field with the class.", show_default="CATCOA, value or classvalue")
+    ] = None,
     tile_size: Annotated[
         int | None,
         typer.Option(help="Side of a tile, pixels of the scene.", show_default="256"),
@@ -58,6 +60,7 @@ def train(
         float | None,
         typer.Option(help="Largest share of a rectangle's own pixels that may be cloud.", show_default="1"),
     ] = None,
+    also: AlsoScenes = None,
     combine: Combining = "best",
     near: Near = None,
     scene_crs: SceneCrs = None,
@@ -119,19 +122,17 @@ def train(
         "raw": raw or None,
         "region_field": region_field,
     }
-    opened = None
-    if scene:
-        opened = opened_scenes(scene, scene_crs, band_names)
+    if scene is not None:
+        opened = opened_scenes([scene, *(also or ())], scene_crs, band_names)
         for one in opened:
             print(one.describe())
-        cut["merging"] = Merging(combine, near) if len(opened) > 1 else None
+        cut |= {"scene": opened, "merging": Merging(combine, near)}
     else:
-        for option, given in {"--scene-crs": scene_crs, "--band-names": band_names, "--near": near}.items():
-            if given is not None:
-                raise InputError(option, "goes with --scene", "leave it away")
+        options = {"--also": also, "--near": near, "--scene-crs": scene_crs, "--band-names": band_names}
+        if useless := [name for name, value in options.items() if value]:
+            raise InputError(useless[0], "goes with --scene", "leave it away")
     data = prepare_data(
         tiles or None,
-        scene=opened,
         rectangles=None if rectangles is None else read_vector(rectangles, layer),
         cache=cache,
         batch_size=batch_size,
@@ -170,7 +171,7 @@ def evaluate(
     """The result of evaluate is a record of scores, on tiles that share no ground with the training tiles."""
     from littoral.learn import FeatureClassifier
 
-    check_output(output, overwrite)
+    check_output(output, overwrite, inputs=(model,))
     record = FeatureClassifier.from_model(model).evaluate(tiles, allow_seen=allow_seen, track=bar)
     write_json(record, output)
     print(told(record))

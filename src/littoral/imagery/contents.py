@@ -10,12 +10,12 @@ from dataclasses import fields
 from pathlib import Path
 
 from littoral.errors import InputError
+from littoral.imagery.catalogues.signing import signed_address
 from littoral.imagery.opening import open_file
 from littoral.imagery.scene import Band, Scene
 
 _ANSWER_S = 30.0
-_WEB = re.compile(r"(?:/vsicurl/)?(https?://.+)")
-_ARCHIVE = re.compile(r"/vsi(?:zip|tar|gzip)/(.+)")
+_ARCHIVE = re.compile(r"/vsi(?:zip|tar|gzip)/(?:\{(?P<archive>[^}]+)\}/(?P<inside>.*)|(?P<path>.+))")
 
 
 def content_key(scene: Scene, bands: Sequence[Band], *, workers: int = 2) -> str | None:
@@ -26,26 +26,25 @@ def content_key(scene: Scene, bands: Sequence[Band], *, workers: int = 2) -> str
     it. For a file on a server its address counts, with the size and the version (ETag) that the server states.
 
     Returns:
-        None where a server states no version, or wants a signature: then nobody can say whether the file changed.
+        None where a server states no version: then nobody can say whether the file changed.
 
     Raises:
-        InputError: a file cannot be read.
+        InputError: a file cannot be read, or keys for it are not set.
 
     Memory: 256 KiB for each worker.
     """
     chosen = (*bands, *scene.masks)
-    if any(band.access for band in chosen):
-        return None
-    files = {href: sorted(_behind(href, set())) for href in dict.fromkeys(band.href for band in chosen)}
-    names = sorted({name for of_one in files.values() for name in of_one})
+    access = {band.href: band.access for band in chosen}
+    files = {href: sorted(_behind(href, set())) for href in access}
+    names = sorted({(name, access[href]) for href, of_one in files.items() for name in of_one})
     with ThreadPoolExecutor(workers) as pool:
-        versions = dict(zip(names, pool.map(_version, names), strict=True))
+        versions = dict(zip(names, pool.map(_version, *zip(*names, strict=True)), strict=True))
     if None in versions.values():
         return None
     parts: list[object] = [scene.crs.to_wkt(), scene.transform[:6], scene.height, scene.width]
     for band in chosen:
         told = [getattr(band, one.name) for one in fields(band) if one.name != "href"]
-        parts += [told, sorted(str(versions[name]) for name in files[band.href])]
+        parts += [told, sorted(str(versions[name, band.access]) for name in files[band.href])]
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
@@ -66,7 +65,7 @@ def _behind(name: str, seen: set[str]) -> set[str]:
     """A raster's file, what lies beside it, and what it refers to."""
     if name not in seen:
         seen.add(name)
-        if not name.startswith(("/vsi", "http")):
+        if "://" not in name and not name.startswith("/vsi"):
             with open_file(name) as dataset:
                 others = list(dataset.files)
             for other in others:
@@ -74,25 +73,30 @@ def _behind(name: str, seen: set[str]) -> set[str]:
     return seen
 
 
-def _version(name: str) -> str | None:
+def _version(name: str, access: str) -> str | None:
     """What a file holds: its hash, or what its server says."""
-    if web := _WEB.fullmatch(name):
+    if "://" in name:
         # What a VRT refers to has versions of its own.
-        return None if name.lower().endswith(".vrt") else _version_by_server(web[1])
-    inside = _ARCHIVE.fullmatch(name)
-    path = Path(inside[1] if inside else name)
+        return None if name.lower().endswith(".vrt") else _version_by_server(name, access)
+    packed = _ARCHIVE.fullmatch(name)
+    if packed and packed["archive"]:
+        return f"{file_key(packed['archive'])} {packed['inside']}"
+    path = Path(packed["path"] if packed else name)
     archive = next((place for place in (path, *path.parents) if place.is_file()), None)
     return None if archive is None else f"{file_key(archive)} {path.relative_to(archive)}"
 
 
-def _version_by_server(address: str) -> str | None:
+def _version_by_server(name: str, access: str) -> str | None:
     # Only here, so that scenes on the disk need no network library.
     from littoral.downloads import open_session
 
-    with open_session() as session:
+    address, headers = signed_address(name, access)
+    with open_session(headers) as session:
         try:
-            answer = session.head(address, timeout=_ANSWER_S, allow_redirects=True)
+            # Its first byte: what is signed is signed for getting.
+            answer = session.get(address, headers={"Range": "bytes=0-0"}, timeout=_ANSWER_S, stream=True)
+            answer.close()
         except OSError:
             return None
-    version, size = answer.headers.get("ETag"), answer.headers.get("Content-Length")
-    return f"{address} {size} {version}" if answer.ok and version and size else None
+    version, span = answer.headers.get("ETag"), answer.headers.get("Content-Range", "")
+    return f"{name} {span.rpartition('/')[2]} {version}" if answer.status_code == 206 and version else None

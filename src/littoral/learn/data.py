@@ -163,7 +163,7 @@ def prepare_data(
 
     Args:
         path: A folder, a folder of folders (one per category), a list of either, or a set of tiles.
-        scene: Instead of ``path``: a scene, or the path to one; or several.
+        scene: Instead of ``path``: a scene, or the path to one; or several, in any CRS.
         rectangles: With ``scene``: polygons with the class field, or their file.
         class_field: With ``scene``: field with the class, whole numbers or names of ``categories``; None: the first
             there is of CATCOA, value, classvalue.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -109,6 +109,21 @@ class TileSet:
             footprints=self.footprints[chosen],
             regions=None if self.regions is None else self.regions[chosen],
         )
+
+
+def outlines_of(corners: Sequence[NDArray[np.float64] | None], crs: Sequence[CRS | None]) -> NDArray[np.object_]:
+    """Outlines ``(tiles,)`` in longitude and latitude, each of corners ``(4, 2)`` in a CRS of its own; None where it
+    has none."""
+    out = np.full(len(corners), None, object)
+    # Writing one out takes longer than comparing objects, of which there are few.
+    names = {id(one): one.to_wkt() for one in {id(one): one for one in crs if one is not None}.values()}
+    groups: dict[str, list[int]] = {}
+    for tile, one in enumerate(crs):
+        if one is not None:
+            groups.setdefault(names[id(one)], []).append(tile)
+    for name, tiles in groups.items():
+        out[tiles] = ground_outlines(np.array([corners[tile] for tile in tiles]), CRS.from_wkt(name))
+    return out
 
 
 def ground_outlines(corners: NDArray[np.float64], crs: CRS) -> NDArray[np.object_]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import rasterio
+from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
 from rasterio.enums import ColorInterp, MaskFlags
@@ -85,10 +86,20 @@ def read_head(path: Path) -> Head:
             image.nodata,
             None if image.crs is None else _crs(image.crs.to_wkt()),
             corners if placed else None,
-            (abs(image.transform.a), abs(image.transform.e)),
+            cell_size_of(image.transform),
             tags.get("PIXELS"),
             tags.get("REGION", ""),
         )
+
+
+def cell_size_of(transform: Affine) -> tuple[float, float]:
+    """Width and height of a pixel, turned or not.
+
+    >>> cell_size_of(Affine.translation(5e5, 3e6) @ Affine.rotation(30) @ Affine.scale(10, -20))
+    (10.0, 20.0)
+    """
+    a, b, _, d, e, _ = transform[:6]
+    return float(np.hypot(a, d)), float(np.hypot(b, e))
 
 
 def read_tile(path: str | Path) -> tuple[Values, NDArray[np.bool_]]:

@@ -29,7 +29,7 @@ def find_folders(path: Path) -> list[Path]:
                 path, f"is not whole, as an export to {target} was interrupted at its very end", "run it again"
             )
     if not path.is_dir():
-        if unfinished(path).exists():
+        if unfinished(path).exists() or (unfinished(path.parent) / "tiles" / path.name).exists():
             raise InputError(path, "is not there, as an export to it was interrupted", "run it again")
         raise InputError(path, "is not a folder", "pass the folder that littoral tiles wrote")
     if _holds_tiles(path):

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from pyproj import CRS
 from pyproj.exceptions import CRSError
@@ -19,9 +18,9 @@ from littoral.errors import InputError
 from littoral.imagery import AS_STORED, same_scaling
 from littoral.progress import Track, silent
 from littoral.tiles.labeled.images import Head, ImageFiles, read_head
-from littoral.tiles.labeled.layout import find_folders
+from littoral.tiles.labeled.layout import find_folders, unfinished
 from littoral.tiles.labeled.listing import Listing, notes_on, read_listing
-from littoral.tiles.tileset import TileSet, ground_outlines
+from littoral.tiles.tileset import TileSet, outlines_of
 
 
 def read_tiles(
@@ -45,7 +44,11 @@ def read_tiles(
     if not folders:
         raise InputError("the list of tile folders", "is empty", "pass the folder that littoral tiles wrote")
     listings = [read_listing(folder, categories) for folder in folders]
-    notes = notes_on(listings)
+    notes = [
+        *notes_on(listings),
+        *(f"an export to {folder} was interrupted; run it again to add its tiles"
+          for folder in folders if unfinished(folder).exists()),
+    ]  # fmt: skip
     images = [image for listing in listings for image in listing.images]
     if not images:
         why = f" ({'; '.join(notes)})" if notes else ""
@@ -68,7 +71,7 @@ def read_tiles(
         first.dtype,
         first.pixels or AS_STORED,
         first.nodata,
-        _footprints(heads),
+        outlines_of([head.corners for head in heads], [head.crs for head in heads]),
         first.cell_size,
         None if first.crs is None else first.crs.to_epsg(),
         _origin(listings),
@@ -181,17 +184,6 @@ def _present(codes: NDArray[np.int64], listings: Sequence[Listing]) -> tuple[Cat
     for listing in listings:
         found = {**listing.classes, **found}
     return tuple(sorted((found[code] for code in sorted(set(codes.tolist()))), key=lambda category: category.name))
-
-
-def _footprints(heads: Sequence[Head]) -> NDArray[np.object_]:
-    out = np.full(len(heads), None, object)
-    groups = pd.Series([None if head.crs is None else head.crs.to_wkt() for head in heads])
-    for index in groups.groupby(groups).groups.values():
-        positions = np.asarray(index)
-        crs = heads[positions[0]].crs
-        assert crs is not None
-        out[positions] = ground_outlines(np.stack([heads[i].corners for i in positions]), crs)
-    return out
 
 
 def _origin(listings: Sequence[Listing]) -> dict[str, Any]:

@@ -12,22 +12,25 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 
 from littoral import __version__
 from littoral.categories import CATCOA, Scheme
 from littoral.errors import InputError, LittoralWarning
-from littoral.imagery import Band, Scene, kept_as, open_scene, select_bands, stored_as
+from littoral.imagery import Band, Scene, kept_as, open_scene, select_bands
 from littoral.imagery.contents import content_key, file_key
 from littoral.progress import Track, silent
 from littoral.tiles.combining import Merging, cut_tiles
 from littoral.tiles.cutting import CLASSIFIED
+from littoral.tiles.exporting.contents import Kind
+from littoral.tiles.exporting.images import Encoder
+from littoral.tiles.labeled.images import cell_size_of
 from littoral.tiles.labels import Labelled, labelled
 from littoral.tiles.packed.cache import keep
 from littoral.tiles.packed.pack import FORMAT, Contents, PackWriter, mask_bytes
-from littoral.tiles.planning import on_cells
 from littoral.tiles.specs import TileSpec
-from littoral.tiles.tileset import TileSet, ground_outlines
+from littoral.tiles.tileset import TileSet, outlines_of
 
 
 def open_pack(
@@ -39,13 +42,13 @@ def open_pack(
     bands: Iterable[str | int] | None = None,
     min_purity: float = 0.0,
     region_field: str | None = None,
-    categories: Scheme = CATCOA,
     merging: Merging | None = None,
+    categories: Scheme = CATCOA,
     cache: str | Path | None = None,
     track: Track = silent,
     **cut: Any,
 ) -> TileSet:
-    """Labelled tiles straight from scenes: those that :func:`export_tiles` would write, in its order, bit for bit.
+    """Labelled tiles straight from a scene: those that :func:`export_tiles` would write, in its order, bit for bit.
 
     They are cut when they are asked for the first time. Afterwards nothing is decoded: the scene's files are only read
     through, to see whether they are still the same.
@@ -58,8 +61,8 @@ def open_pack(
         bands: Names or numbers from 1; None for all.
         min_purity: Smallest ``purity`` of a rectangle, the share of its own class among the line inside it.
         region_field: Field with the region of each rectangle.
-        categories: Names and colours of the codes.
         merging: What becomes of several scenes; None: the best for each rectangle.
+        categories: Names and colours of the codes.
         cache: Folder to keep packs in; None: the user's.
         track: Shows progress, a step per rectangle.
         cut: How else tiles are cut: fields of :class:`TileSpec`, such as ``min_valid`` and ``raw``.
@@ -80,19 +83,17 @@ def open_pack(
     chosen = select_bands(opened[0], None if bands is None else list(bands))
     spec = TileSpec(tile_size, tuple(band.name for band in chosen), **cut)
     if spec.crop != "fixed":
-        raise InputError(f"crop {spec.crop!r}", "gives tiles of many sizes", "train on tiles of one, crop='fixed'")
-    order = _Order(opened, chosen, spec, found, merging or Merging())
-    contents = [content_key(scene, select_bands(scene, spec.bands, exact=True)) for scene in opened]
-    if None in contents:
-        unsure = opened[contents.index(None)].name
+        raise InputError(f"crop {spec.crop}", "makes tiles of many sizes, and a network takes one", "leave it away")
+    order = _Order(tuple(opened), chosen, spec, merging or Merging(), found)
+    key = order.key()
+    if key is None:
         warnings.warn(
-            f"the server of {unsure} does not say which version of it this is, so nobody could tell next time whether "
-            "it is still the same: its tiles are kept for this run only",
+            f"a server of {', '.join(scene.name for scene in opened)} does not say which version of a file it has, so "
+            "nobody could tell next time whether it is still the same: tiles are kept for this run only",
             LittoralWarning,
             stacklevel=2,
         )
-    key = None if None in contents else order.key(contents)
-    needed = len(found.codes) * _tile_bytes(order.shape, order.dtype)
+    needed = len(found.codes) * _tile_bytes(order.shape, order.kept[1])
     return _tile_set(keep(cache, key, needed, lambda folder, key: order.make(folder, key, track)), categories)
 
 
@@ -136,11 +137,11 @@ def pack_files(tiles: TileSet, *, cache: str | Path | None = None, track: Track 
 class _Order:
     """All that decides what is in a pack."""
 
-    scenes: Sequence[Scene]
+    scenes: tuple[Scene, ...]
     bands: tuple[Band, ...]
     spec: TileSpec
-    found: Labelled
     merging: Merging
+    found: Labelled
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -149,26 +150,23 @@ class _Order:
         return len(self.bands), height, width
 
     @property
-    def dtype(self) -> str:
-        return kept_as(self.bands, self.spec.raw)[1]
+    def kept(self) -> tuple[str, str]:
+        """What values mean, and their NumPy type."""
+        return kept_as(self.bands, self.spec.raw)
 
-    def key(self, contents: Sequence[str | None]) -> str:
-        """Of the scenes' contents and all else."""
+    def key(self) -> str | None:
+        """Of the scenes' contents and all else; None where nobody can say what the contents are."""
+        contents = []
+        for scene in self.scenes:
+            contents.append((content_key(scene, select_bands(scene, self.spec.bands, exact=True)), scene.acquired))
+            if contents[-1][0] is None:
+                return None
         table, found = self.found.table, self.found
         angle = next((table[name].tolist() for name in table.columns if str(name).casefold() == "angle"), None)
         labels = (found.field, found.codes.tolist(), found.names, found.regions, sorted(found.skipped.items()))
         crs = None if table.crs is None else table.crs.to_wkt()
-        told = (
-            FORMAT,
-            __version__,
-            contents,
-            asdict(self.merging),
-            sorted(asdict(self.spec).items()),
-            labels,
-            angle,
-            crs,
-        )
-        digest = hashlib.sha256(repr(told).encode())
+        how = (sorted(self.spec.to_json().items()), sorted(asdict(self.merging).items()))
+        digest = hashlib.sha256(repr((FORMAT, __version__, contents, how, labels, angle, crs)).encode())
         for outline in shapely.to_wkb(table.geometry.to_numpy()):
             digest.update(outline or b"none")
         return digest.hexdigest()[:40]
@@ -177,63 +175,51 @@ class _Order:
         """Cut the tiles into a folder."""
         found = self.found
         skipped = Counter(found.skipped)
-        rows, shares, outlines, seen = [], [], [], []
-        with PackWriter(folder, key, self.shape, self.dtype) as writer:
-            cut = cut_tiles(self.scenes, found.table, self.spec, merging=self.merging, track=track)
+        rows: list[dict[str, Any]] = []
+        corners, crs, cell_size = [], [], (0.0, 0.0)
+        cut = cut_tiles(self.scenes, found.table, self.spec, merging=self.merging, track=track)
+        with PackWriter(folder, key, self.shape, self.kept[1]) as writer:
             for tile in track(cut, len(found.codes), "cutting tiles"):
                 if tile.status != CLASSIFIED:
                     skipped[tile.status] += 1
                     continue
                 writer.add(tile.values, tile.valid)
                 _, height, width = tile.values.shape
-                rows.append(tile.position)
-                shares.append(tile.valid_share)
-                corners = [tile.transform @ xy for xy in ((0, 0), (width, 0), (width, height), (0, height))]
-                outlines.append(ground_outlines(np.array([corners]), tile.crs)[0])
-                seen.append((tile.scene, tile.acquired))
+                corners.append(
+                    np.array([tile.transform @ xy for xy in ((0, 0), (width, 0), (width, height), (0, height))])
+                )
+                crs.append(tile.crs)
+                cell_size = cell_size if rows else cell_size_of(tile.transform)
+                rows.append(
+                    {
+                        "name": f"the tile of rectangle {found.names[tile.position]} in {tile.scene}",
+                        "code": int(found.codes[tile.position]),
+                        "region": found.regions[tile.position] if found.regions else "",
+                        "valid_share": tile.valid_share,
+                        "cloud_share": tile.cloud_share,
+                        "scene": tile.scene,
+                        "acquired": tile.acquired,
+                    }
+                )
             left_out = {reason: count for reason, count in skipped.items() if count}
             if not rows:
-                told = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
-                raise InputError("the table of rectangles", f"has none with a usable tile ({told})", "pass others")
-            regions = found.regions or ("",) * len(found.codes)
-            table = gpd.GeoDataFrame(
-                {
-                    "name": [
-                        f"the tile of rectangle {found.names[row]} in {name}"
-                        for row, (name, _) in zip(rows, seen, strict=True)
-                    ],
-                    "code": found.codes[rows],
-                    "region": [regions[row] for row in rows],
-                    "valid_share": shares,
-                    "acquired": [acquired for _, acquired in seen],
-                },
-                geometry=outlines,
-                crs="EPSG:4326",
-            )
-            return writer.finish(table, {**self._told(), "left_out": left_out})
+                reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
+                raise InputError("the table of rectangles", f"has none with a usable tile ({reasons})", "pass others")
+            outlines = outlines_of(corners, crs)
+            table = gpd.GeoDataFrame(pd.DataFrame(rows), geometry=outlines, crs="EPSG:4326")
+            told = {**self._told(), "cell_size": cell_size, "cell_epsg": crs[0].to_epsg(), "left_out": left_out}
+            return writer.finish(table, told)
 
     def _told(self) -> dict[str, Any]:
-        """What a set says of its tiles."""
-        raw, cells = self.spec.raw, on_cells(self.scenes[0], self.spec.cell_size)
-        pixels, dtype = kept_as(self.bands, raw)
-        rules = [stored_as(band, raw) for band in self.bands]
-        fills = {rule.fill if rule.masked is not None else None for rule in rules}
-        fill = fills.pop() if len(fills) == 1 else None
+        """What is said of all tiles, as an exported folder says it."""
+        kind = Kind(self.scenes[0], self.spec, self.spec.placement, "Labeled_Tiles", "tiff", self.kept,
+                    self.found.field, CATCOA)  # fmt: skip
+        nodata = Encoder.of(self.bands, self.spec.raw, "tiff", world_file=False).nodata
         return {
             "bands": list(self.spec.bands),
-            "pixels": pixels,
-            "nodata": None if fill is None else float(fill),
-            "cell_size": list(cells.cell_size),
-            "cell_epsg": cells.crs.to_epsg(),
-            "origin": {
-                "Raw": raw,
-                "MinValid": self.spec.min_valid,
-                "Placement": self.spec.placement,
-                "ClassField": self.found.field,
-                "Pixels": pixels,
-                "Dtype": dtype,
-                "Tile": self.spec.to_json(),
-            },
+            "pixels": self.kept[0],
+            "nodata": None if nodata is None else float(nodata),
+            "origin": kind.record(),
         }
 
 
@@ -243,7 +229,7 @@ def _tile_set(made: Contents, categories: Scheme) -> TileSet:
     present = sorted((categories.category(code) for code in sorted(set(codes.tolist()))), key=lambda one: one.name)
     regions = table["region"].to_numpy(object)
     left_out = ", ".join(f"{count} {reason}" for reason, count in told["left_out"].items())
-    x, y = told["cell_size"]
+    width, height = told["cell_size"]
     return TileSet(
         made.pack,
         codes,
@@ -254,7 +240,7 @@ def _tile_set(made: Contents, categories: Scheme) -> TileSet:
         told["pixels"],
         told["nodata"],
         table.geometry.to_numpy(object),
-        (x, y),
+        (width, height),
         told["cell_epsg"],
         told["origin"],
         regions=regions if any(regions) else None,
