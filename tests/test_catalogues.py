@@ -611,6 +611,21 @@ def test_what_others_signed_is_kept_out_of_scenes(portal: Portal) -> None:
     assert next(read_windows(scene, scene.bands, [Window(20, 20, 10, 10)]))[1].all()
 
 
+def test_plain_addresses(portal: Portal, images: dict[str, Path], tmp_path: Path) -> None:
+    portal.tokens = ["sig=SECRET"]
+    for address in (f"{portal.url}/open/B02.tif", f"{portal.url}/closed/B02.tif?sig=SECRET"):
+        scene = open_scene(address)
+        assert scene.bands[0].href == address.partition("?")[0]
+        values, _ = next(read_windows(scene, scene.bands, [Window(500, 100, 64, 64)]))
+        np.testing.assert_array_equal(values[0], rasterio.open(images["B02"]).read(1)[500:564, 100:164])
+    with pytest.raises(InputError, match=r"/closed/B03.tif cannot be read \(HTTP response code: 403\)") as error:
+        open_scene(f"{portal.url}/closed/B03.tif?sig=OTHER")
+    assert "OTHER" not in str(error.value)
+    portal.items = [earth_search(f"{portal.url}/open")]
+    scene = open_scene(f"{portal.api}/collections/c/items/{portal.items[0]['id']}", cell_size=20)
+    assert (scene.cell_size, scene.bands[0].offset) == ((20.0, 20.0), -0.1)
+
+
 def test_messages_without_secrets() -> None:
     for text in (
         "HTTP error 403 for https://a.blob.core.windows.net/c/B02.tif?st=1&sig=SECRET",
