@@ -2,7 +2,8 @@
 
 One block of 1024² of the real-sized product's B02, on the shore, encoded alone and as in the product. Each reader gives
 the whole block, 256 of its rows from the middle, and the whole at half the resolution, through its public interface; by
-turns, medians of the times. Readers that are not installed are named and passed over.
+turns, medians of the times. Readers that are not installed are named and passed over. Then, how much of the blocks that
+they touch the windows of ``benchmarks/tiles.py`` want.
 Run: ``python benchmarks/decoding.py`` (``--rounds 15``).
 """
 
@@ -25,6 +26,7 @@ import rasterio.shutil
 from numpy.typing import NDArray
 from product import real_sized_product
 from rasterio.windows import Window
+from tiles import SIDE, SIZE, windows_of
 
 BLOCK, ROWS = 1024, slice(384, 640)
 AT = (5 * BLOCK, 5 * BLOCK)
@@ -63,7 +65,29 @@ def main() -> None:
         row["share"] = None if row["256 rows"] is None else round(row["256 rows"] / (row["whole"] or 1), 2)
         rows[name] = row
         print(f"{name:<28}" + "".join(f"{'-' if value is None else value:>18}" for value in row.values()))
-    print(json.dumps({"benchmark": "decoding", "block_kb": size_kb, "ms": rows}))
+    shares = {}
+    with tempfile.TemporaryDirectory() as place:
+        for order, fields in windows_of(real_sized_product(), Path(place)).items():
+            shares[order] = wanted_shares(np.load(fields["windows"]))
+            pixels, bounds = shares[order].values()
+            print(f"{order}: of the blocks touched, {pixels:.0%} lies in a window, {bounds:.0%} in the bounds of those")
+    print(json.dumps({"benchmark": "decoding", "block_kb": size_kb, "ms": rows, "wanted": shares}))
+
+
+def wanted_shares(windows: NDArray[np.int64]) -> dict[str, float]:
+    """Of the blocks of 10 m that windows touch: the share of pixels in a window, and in the rectangle around those."""
+    pixels = np.zeros((-(-SIDE // BLOCK) * BLOCK,) * 2, bool)
+    for row, column in windows.tolist():
+        pixels[row : row + SIZE, column : column + SIZE] = True
+    inside, around, touched = 0, 0, 0
+    for top in range(0, SIDE, BLOCK):
+        for left in range(0, SIDE, BLOCK):
+            block = pixels[top : top + BLOCK, left : left + BLOCK]
+            if block.any():
+                high, wide = (np.ptp(np.flatnonzero(block.any(axis=axis))) + 1 for axis in (1, 0))
+                inside, around = inside + int(block.sum()), around + int(high * wide)
+                touched += min(BLOCK, SIDE - top) * min(BLOCK, SIDE - left)
+    return {"pixels": round(inside / touched, 3), "bounds": round(around / touched, 3)}
 
 
 def _encode(path: Path) -> NDArray[np.uint16]:
@@ -83,34 +107,39 @@ def _encode(path: Path) -> NDArray[np.uint16]:
 def _readers(path: Path) -> dict[str, dict[str, Read]]:
     found: dict[str, dict[str, Read]] = {}
     data = path.read_bytes()
+    product = real_sized_product().band("B02")
     for package, readers in (
-        ("rasterio", _rasterio),
-        ("Pillow", _pillow),
-        ("imagecodecs", _imagecodecs),
-        ("pylibjpeg-openjpeg", _pylibjpeg),
-        ("glymur", _glymur),
-        ("nvidia-nvimgcodec-cu12", _nvimgcodec),
+        ("rasterio", lambda: _rasterio(path, (0, 0))),
+        ("Pillow", lambda: _pillow(data)),
+        ("imagecodecs", lambda: _imagecodecs(data)),
+        ("pylibjpeg-openjpeg", lambda: _pylibjpeg(data)),
+        ("nvidia-nvimgcodec-cu12", lambda: _nvimgcodec(data)),
+        ("glymur", lambda: _glymur(path, (0, 0))),
+        ("rasterio, in the product", lambda: _rasterio(product, AT)),
+        ("glymur, in the product", lambda: _glymur(product, AT)),
     ):
         try:
-            found[f"{package} {version(package)}"] = readers(path, data)
+            name, _, where = package.partition(",")
+            found[f"{name} {version(name)}{where}"] = readers()
         except (PackageNotFoundError, ImportError) as error:
             print(f"without {package}: {error}")
     return found
 
 
-def _rasterio(path: Path, data: bytes) -> dict[str, Read]:
-    def read(window: Window | None, **options: object) -> NDArray[np.uint16]:
+def _rasterio(path: Path, at: tuple[int, int]) -> dict[str, Read]:
+    def read(rows: slice, **options: object) -> NDArray[np.uint16]:
+        window = Window(at[1], at[0] + rows.start, BLOCK, rows.stop - rows.start)
         with rasterio.Env(GDAL_NUM_THREADS="1"), rasterio.open(path) as source:
             return np.asarray(source.read(1, window=window, **options))
 
     return {
-        "whole": partial(read, None),
-        "256 rows": partial(read, Window(0, ROWS.start, BLOCK, ROWS.stop - ROWS.start)),
-        "half resolution": partial(read, None, out_shape=(BLOCK // 2, BLOCK // 2)),
+        "whole": partial(read, slice(0, BLOCK)),
+        "256 rows": partial(read, ROWS),
+        "half resolution": partial(read, slice(0, BLOCK), out_shape=(BLOCK // 2, BLOCK // 2)),
     }
 
 
-def _pillow(path: Path, data: bytes) -> dict[str, Read]:
+def _pillow(data: bytes) -> dict[str, Read]:
     from PIL import Image
 
     def read(reduce: int) -> NDArray[np.uint16]:
@@ -126,7 +155,7 @@ def _pillow(path: Path, data: bytes) -> dict[str, Read]:
     }
 
 
-def _imagecodecs(path: Path, data: bytes) -> dict[str, Read]:
+def _imagecodecs(data: bytes) -> dict[str, Read]:
     import imagecodecs
 
     return {
@@ -135,26 +164,31 @@ def _imagecodecs(path: Path, data: bytes) -> dict[str, Read]:
     }
 
 
-def _pylibjpeg(path: Path, data: bytes) -> dict[str, Read]:
+def _pylibjpeg(data: bytes) -> dict[str, Read]:
     import openjpeg
 
     return {"whole": lambda: openjpeg.decode(data), "256 rows": lambda: openjpeg.decode(data)[ROWS]}
 
 
-def _glymur(path: Path, data: bytes) -> dict[str, Read]:
+def _glymur(path: Path, at: tuple[int, int]) -> dict[str, Read]:
     import glymur
 
     if glymur.version.openjpeg_version == "0.0.0":
         raise ImportError("the wheel has no OpenJPEG in it, and none was found on the system")
     glymur.set_option("lib.num_threads", 1)
+
+    def read(rows: slice, step: int = 1) -> NDArray[np.uint16]:
+        where = slice(at[0] + rows.start, at[0] + rows.stop, step), slice(at[1], at[1] + BLOCK, step)
+        return np.asarray(glymur.Jp2k(path)[where])
+
     return {
-        "whole": lambda: glymur.Jp2k(path)[:],
-        "256 rows": lambda: glymur.Jp2k(path)[ROWS, 0:BLOCK],
-        "half resolution": lambda: glymur.Jp2k(path)[::2, ::2],
+        "whole": partial(read, slice(0, BLOCK)),
+        "256 rows": partial(read, ROWS),
+        "half resolution": partial(read, slice(0, BLOCK), 2),
     }
 
 
-def _nvimgcodec(path: Path, data: bytes) -> dict[str, Read]:
+def _nvimgcodec(data: bytes) -> dict[str, Read]:
     from nvidia import nvimgcodec
 
     decoder = nvimgcodec.Decoder(device_id=nvimgcodec.NVIMGCODEC_DEVICE_CPU_ONLY, max_num_cpu_threads=1)
@@ -164,7 +198,7 @@ def _nvimgcodec(path: Path, data: bytes) -> dict[str, Read]:
         stream = nvimgcodec.CodeStream(data)
         image = decoder.decode(stream if region is None else stream.get_sub_code_stream(0, region), params=params)
         if image is None:
-            raise ImportError("its CPU decoders do not read this file")
+            raise ImportError("it decodes nothing where there is no GPU")
         return np.asarray(image.cpu())
 
     read()

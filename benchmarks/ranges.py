@@ -11,7 +11,6 @@ from types import TracebackType
 
 import tifffile
 
-
 CHUNK = 2**14
 """Bytes sent at a time."""
 

@@ -1,8 +1,8 @@
 """Ways to read windows of a scene, each run in a process of its own by ``benchmarks/tiles.py``.
 
-``python benchmarks/readers.py JOB``: JOB is a JSON file (:class:`Job`); one JSON line comes back, and the sum of each
-window's values in a file beside it, so that the readers can be held against each other. The clock runs from before the
-files are opened until the last window is there; imports are outside it, and inside the peak of memory.
+``python benchmarks/readers.py JOB``: JOB is a JSON file (:class:`Job`); one JSON line comes back, and a sum over the
+values of each window in a file beside it, so that the readers can be held against each other. The clock runs from
+before the files are opened until the last window is there; imports are outside it, and inside the peak of memory.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
+SAMPLE = np.s_[:, ::5, ::5]
+"""Of each window's values, what is summed to hold the readers against each other: all would cost time of its own."""
 Pixels = NDArray[np.generic]
 Sums = Iterator[tuple[int, Pixels]]
 """Position of a window, and its values (bands, rows, columns)."""
@@ -200,7 +202,7 @@ def main(path: str) -> None:
         cpu, begin = _cpu_seconds(), time.perf_counter()
         times = [0.0]
         for position, values in READERS[job.reader](job, windows):
-            sums[position] = values.sum(dtype=np.float64)
+            sums[position] = values[SAMPLE].sum(dtype=np.float64)
             times.append(time.perf_counter() - begin)
             if times[-1] > job.limit_s:
                 break

@@ -23,6 +23,7 @@ from littoral.errors import InputError
 from littoral.imagery import Scene
 from littoral.tiles import (
     CLASSIFIED,
+    CLOUD,
     NODATA,
     OUTSIDE,
     Layout,
@@ -250,6 +251,33 @@ def test_a_band_that_is_missing_is_named(scene: Scene) -> None:
         list(cut_tiles(scene, along(30), replace(SPEC, bands=("B08",))))
 
 
-def test_the_scenes_own_cell_size_changes_nothing(scene: Scene) -> None:
+def test_tiles_of_another_cell_size(scene: Scene) -> None:
     (one,), (other,) = (cut_tiles(scene, along(30), replace(SPEC, cell_size=size)) for size in (None, 10.0))
     assert (one.values == other.values).all()
+    (coarse,) = cut_tiles(scene, along(30), replace(SPEC, cell_size=20.0))
+    means = smooth().reshape(3, SIZE // 2, 2, SIZE // 2, 2).mean(axis=(2, 4))
+    assert coarse.values == pytest.approx(means[:, 24:56, 24:56], rel=1e-6)
+    assert coarse.transform.a == 20
+    assert coarse.box_px == pytest.approx([(side - 16) / 2 + 16 for side in one.box_px])
+
+
+@pytest.mark.parametrize("placement", ["centred", "oriented"])
+def test_what_masks_call_cloud(place: Path, scene: Scene, write_scene: Writer, placement: str) -> None:
+    """A mask of coarser pixels: it says what is hidden, and hides nothing itself."""
+    classes = np.full((1, SIZE // 2, SIZE // 2), 4, "uint8")
+    classes[0, :, SIZE // 4 :] = 9
+    opened = open_scene(write_scene(place / "mask.tif", classes, names=("m",), pixel=20))
+    masked = replace(scene, masks=(replace(opened.bands[0], grid=opened.grid, role="scene classes"),))
+    spec = replace(SPEC, placement=placement)  # type: ignore[arg-type]
+    table = boxes([(80, 80), (120, 120), (40, 120)], [3] * 3).assign(Angle=90.0)
+    clear = {tile.position: tile for tile in cut_tiles(scene, table, spec)}
+    told = {tile.position: tile for tile in cut_tiles(masked, table, spec)}
+    assert [told[position].cloud_share for position in range(3)] == [0.5, 1.0, 0.0]
+    for position, tile in clear.items():
+        assert tile.cloud_share is None
+        assert (tile.values == told[position].values).all()
+        assert tile.valid.all()
+    (tile, *_) = sorted(cut_tiles(masked, table.assign(Angle=45.0), spec), key=lambda tile: tile.position)
+    assert tile.cloud_share == pytest.approx(0.5, abs=0.03)
+    (clouded,) = cut_tiles(masked, table.iloc[1:2], replace(spec, max_cloud=0.9))
+    assert clouded.status == CLOUD

@@ -165,6 +165,12 @@ def test_imagenet_has_a_folder_for_each_class(tmp_path: Path, scene_path: Path) 
     definition = written_json(folder, "esri_model_definition.emd")
     assert definition["MetaDataMode"] == "Imagenet"
     assert definition["Littoral"]["ClassFolders"] == {"3": "sandy shore", "7": "mud_flat_ wet_"}  # type: ignore[index]
+    # The reader knows the classes by their folders, and takes what the map names.
+    (folder / "images" / "sandy shore" / "000000009.tif").write_bytes(b"of an export that is being put in place")
+    found = read_tiles(folder, categories=scheme)
+    assert sorted(path.name for path in found.paths) == [f"00000000{number}.tif" for number in (0, 1, 2)]
+    assert sorted(found.codes.tolist()) == [3, 3, 7]
+    assert [category.name for category in found.categories] == ["mud/flat: wet?", "sandy shore"]
     # Appending goes on with the numbers, and with the folders.
     again = export_tiles(
         scene_path, boxes([(60, 90)], [7]), folder, tile_size=32, metadata_format="Imagenet", categories=scheme
@@ -197,6 +203,10 @@ def test_grid_tiles_without_a_class(tmp_path: Path, scene_path: Path) -> None:
     assert f"without class {summary.without_class})" in str(summary)
     stats = written_json(folder, "esri_accumulated_stats.json")
     assert (stats["NumTiles"], stats["FeatureStats"]["NumFeaturesTotal"]) == (25, features.written)  # type: ignore[index]
+    assert len(read_tiles(folder)) == features.written
+    assert any(
+        f"{summary.without_class} images show no object and were left out" in n for n in read_tiles(folder).notes
+    )
     empty = [path for path in (folder / "labels").iterdir() if ET.parse(path).find("object") is None]
     assert len(empty) == summary.without_class
     with rasterio.open(folder / "images" / f"{empty[0].stem}.tif") as image:
@@ -353,8 +363,7 @@ def test_folders_of_earlier_versions_are_appended_to(tmp_path: Path, scene_path:
     folder = tmp_path / "t"
     export_tiles(scene_path, TABLE.iloc[:2], folder, tile_size=32)
     definition = written_json(folder, "esri_model_definition.emd")
-    for name in ("Tile", "ImageFormat"):
-        del definition["Littoral"][name]  # type: ignore[attr-defined]
+    del definition["Littoral"]["Tile"]  # type: ignore[attr-defined]
     (folder / "esri_model_definition.emd").write_text(json.dumps(definition))
     assert export_tiles(scene_path, TABLE, folder, tile_size=32).written == 1
     with pytest.raises(InputError, match="these are of blackened"):
@@ -403,3 +412,33 @@ def test_a_place_without_rights_or_space(tmp_path: Path, scene_path: Path, monke
     with pytest.raises(WriteError, match="Permission denied"):
         export_tiles(scene_path, TABLE, tmp_path / "new" / "t", tile_size=32)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_cut_in_two_ways_are_not_one_set(tmp_path: Path, scene_path: Path) -> None:
+    table = TABLE.assign(Angle=[30.0, 40.0, -120.0])
+    export_tiles(scene_path, table, tmp_path / "a", tile_size=32)
+    export_tiles(scene_path, table, tmp_path / "b", tile_size=32, placement="oriented")
+    export_tiles(scene_path, table, tmp_path / "c", tile_size=32, blacken_around_feature=True)
+    with pytest.raises(InputError, match=r"b holds tiles of placement oriented, .*a of centred"):
+        read_tiles([tmp_path / "a", tmp_path / "b"])
+    with pytest.raises(InputError, match=r"c holds tiles of blacken True, .*a of False"):
+        read_tiles([tmp_path / "a", tmp_path / "c"])
+
+
+def test_tiles_of_pixel_space_have_a_place(tmp_path: Path, scene_path: Path) -> None:
+    export_tiles(scene_path, TABLE, tmp_path / "t", tile_size=32, reference_system="pixel")
+    assert written_json(tmp_path / "t", "esri_model_definition.emd")["ImageSpaceUsed"] == "PIXEL_SPACE"
+    assert all(outline is not None for outline in read_tiles(tmp_path / "t").footprints)
+
+
+def test_regions_go_with_the_tiles(tmp_path: Path, scene_path: Path) -> None:
+    table = TABLE.assign(region=["north", None, "south"])
+    export_tiles(scene_path, table, tmp_path / "t", tile_size=32, region_field="region")
+    assert read_tiles(tmp_path / "t").regions is not None
+    assert list(read_tiles(tmp_path / "t").regions) == ["north", "", "south"]  # type: ignore[arg-type]
+
+
+def test_rows_without_a_shape_lie_nowhere(tmp_path: Path, scene_path: Path) -> None:
+    table = TABLE.set_geometry([TABLE.geometry.iloc[0], None, TABLE.geometry.iloc[2]], crs=TABLE.crs)
+    summary = export_tiles(scene_path, table, tmp_path / "t", tile_size=32)
+    assert str(summary) == "2 tiles (sandy shore 2); left out: 1 outside imagery"

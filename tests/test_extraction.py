@@ -16,7 +16,7 @@ from scipy import ndimage
 from conftest import ORIGIN
 from littoral import extract_shoreline, open_scene
 from littoral.demo.world import make_world
-from littoral.errors import InputError
+from littoral.errors import InputError, LittoralWarning
 from littoral.geodesy import line_lengths
 from littoral.imagery import Window, read_windows
 from littoral.shoreline import Rules, field
@@ -111,7 +111,7 @@ def test_islets_ponds_and_lakes(scene_of: Callable[..., Path]) -> None:
     assert shapely.Polygon(inland.geometry[0]).contains(lake)
     point = gpd.GeoDataFrame(geometry=[lake.centroid], crs=32617)
     assert extract_shoreline(path, sea=point).geometry.equals(inland.geometry)
-    with pytest.raises(InputError, match="touches no water"):
+    with pytest.raises(InputError, match=r"touches nothing .* takes for water: .* --threshold"):
         extract_shoreline(path, sea=gpd.GeoDataFrame(geometry=[shapely.Point(*ORIGIN).buffer(10)], crs=32617))
 
 
@@ -206,8 +206,17 @@ def test_choice_of_the_index(bands: list[str], auto: str) -> None:
         if set(index.bands) <= set(bands):
             assert choose_index(name, bands) == index
         else:
-            with pytest.raises(InputError, match=r"has the bands .*, not"):
+            with pytest.raises(InputError, match=r"has the bands .*, not .* --band-names B02,B03,B04,B08,B11 for blue"):
                 choose_index(name, bands)
+
+
+def test_the_last_resort_is_said(scene_of: Callable[..., Path]) -> None:
+    land = disc(80, 40, 40, 20)
+    path = scene_of((np.stack([900 - 300 * land, 400 + 600 * land])).astype("uint16"), names=("B03", "B04"))
+    with pytest.warns(LittoralWarning, match="coast has no near infrared; .* look at the line"):
+        lines = extract_shoreline(path)
+    # Who asks for it knows.
+    assert extract_shoreline(path, Rules(index="RGB")).to_wkb().equals(lines.to_wkb())
 
 
 def test_values_of_the_indices() -> None:

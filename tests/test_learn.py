@@ -4,6 +4,7 @@ import io
 import json
 import pickle
 import shutil
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from torch import nn
 
 from littoral import CATCOA, FeatureClassifier, prepare_data
 from littoral.errors import InputError
-from littoral.learn.data import TileData, _Batches
+from littoral.learn.batches import Batches, TileDataset
+from littoral.learn.data import TileData
 from littoral.learn.evaluation import Baselines, fit_baselines, score
 from littoral.learn.network import HIDDEN, build_network, load_state_bytes, state_bytes
 from littoral.learn.training import HEADING, precision
@@ -81,7 +83,7 @@ def test_training_batches_are_views_of_the_tiles(tile_data: TileData) -> None:
     ("count", "sizes"), [(17, [8, 9]), (16, [8, 8]), (18, [8, 8, 2]), (9, [9]), (3, [3]), (1, [1])]
 )
 def test_a_last_batch_of_one_joins_the_one_before(count: int, sizes: list[int]) -> None:
-    batches = _Batches(np.zeros(count, int), 8, shuffle=False, oversample=False)
+    batches = Batches(np.zeros(count, int), 8, shuffle=False, oversample=False)
     assert [len(batch) for batch in batches] == sizes
     assert len(batches) == len(sizes)
     assert sorted(chain.from_iterable(batches)) == list(range(count))
@@ -90,7 +92,7 @@ def test_a_last_batch_of_one_joins_the_one_before(count: int, sizes: list[int]) 
 def test_oversampling_draws_classes_equally() -> None:
     targets = np.array([0] * 900 + [1] * 100)
     torch.manual_seed(0)
-    drawn = targets[list(chain.from_iterable(_Batches(targets, 64, shuffle=True, oversample=True)))]
+    drawn = targets[list(chain.from_iterable(Batches(targets, 64, shuffle=True, oversample=True)))]
     assert len(drawn) == 1800
     assert 0.45 < drawn.mean() < 0.55
 
@@ -401,3 +403,20 @@ def test_figures(trained: FeatureClassifier, tile_data: TileData) -> None:
         10, len(tile_data.split.validation)
     )
     assert sum(len(axes.images) for axes in tile_data.show_batch(rows=1).axes) == 5
+
+
+@pytest.mark.parametrize(("how", "turns"), [({}, 8), ({"placement": "oriented"}, 4), ({"space": "pixel"}, 1)])
+def test_training_turns_tiles_only_as_they_may_lie(tile_data: TileData, how: dict[str, str], turns: int) -> None:
+    """An oriented tile goes on showing the shore along its rows, one of pixel space stays upright."""
+    given = tile_data.preprocessing
+    part = tile_data.split.training[:1]
+    told = replace(given, tile=replace(given.tile, **how))
+    plain = TileDataset(tile_data.tiles, told, part, augment=False)[0][0]
+    torch.manual_seed(0)
+    dataset = TileDataset(tile_data.tiles, told, part, augment=True)
+    seen = {dataset[0][0].numpy().tobytes() for _ in range(60)}
+    assert len(seen) == turns
+    assert plain.numpy().tobytes() in seen
+    if turns == 4:
+        assert seen == {flipped.contiguous().numpy().tobytes() for flipped in (plain, plain.flip(1), plain.flip(2),
+                                                                             plain.flip(1, 2))}  # fmt: skip

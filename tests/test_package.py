@@ -48,6 +48,26 @@ def test_round_trip_and_same_bytes(path: Path, tmp_path: Path) -> None:
         write_package(path, MODEL)
 
 
+def test_a_model_carries_how_its_tiles_were_cut(tmp_path: Path) -> None:
+    tile = TileSpec(64, ("B02", "B03"), True, 0.25, 48, "oriented", "fixed", True, "pixel", 20.0, 0.5)
+    manifest = replace(MODEL.manifest, preprocessing=replace(PREPROCESSING, tile=tile))
+    back = read_package(write_package(tmp_path / "m.dlpk", replace(MODEL, manifest=manifest)))
+    assert back.manifest.preprocessing.tile == tile
+    told = [back.definition[key] for key in ("BlackenAroundFeature", "CropSizeFixed", "ImageSpaceUsed")]
+    assert told == [1, 1, "PIXEL_SPACE"]
+
+
+def test_packages_of_earlier_versions_are_read(path: Path) -> None:
+    def edit(files: dict[str, bytes]) -> None:
+        manifest = json.loads(files[MANIFEST])
+        tile = manifest["preprocessing"]["tile"]
+        manifest["preprocessing"]["tile"] = {key: tile[key] for key in ("size_px", "bands", "raw", "min_valid")}
+        files[MANIFEST] = json.dumps(manifest).encode()
+
+    rewrite(path, edit)
+    assert read_package(path).manifest == MODEL.manifest
+
+
 def test_definition_reads_as_a_feature_classifier(path: Path) -> None:
     emd = read_package(path).definition
     assert emd["ModelFile"] == "m.pth"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import geopandas as gpd
 import numpy as np
@@ -15,11 +17,14 @@ import rasterio
 import shapely
 from affine import Affine
 
+from conftest import boxes
+from littoral import report
 from littoral.categories import CATCOA, user_scheme
 from littoral.errors import ExistsError, InputError
 from littoral.imagery import Scene, open_scene
 from littoral.learn.evaluation import Baselines, score
 from littoral.package import Manifest, Package, Preprocessing, write_package
+from littoral.progress import silent
 from littoral.report import write_report
 from littoral.tiles import TileSpec
 from littoral.vectors import write_vector
@@ -427,3 +432,13 @@ def test_page_is_not_overwritten_unasked(coast: gpd.GeoDataFrame, tmp_path: Path
     write_report(coast, out, overwrite=True)
     assert out.read_text().startswith("<!DOCTYPE html>")
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
+
+
+def test_a_picture_is_of_its_own_row(tmp_path: Path, write_scene: Callable[..., Path]) -> None:
+    """Tiles come in the order of the scene's blocks, which is not that of the table."""
+    values = np.repeat(np.arange(2000, dtype="uint16")[:, None], 300, axis=1)[None].repeat(3, axis=0)
+    scene = open_scene(write_scene(tmp_path / "s.tif", values + 1))
+    table = boxes([(150.0, float(row)) for row in (1800, 200, 1000)], [3, 3, 3])
+    coast = SimpleNamespace(scene=scene, table=table, package=None)
+    means, _ = report._cut(coast, np.arange(3), [], silent)  # type: ignore[arg-type]
+    assert {row: round(float(mean[0]), -2) for row, mean in means.items()} == {0: 1800, 1: 200, 2: 1000}

@@ -18,7 +18,6 @@ import rasterio.shutil
 from conftest import boxes, textured
 from littoral import export_tiles, read_tiles
 from littoral.errors import InputError, WriteError
-from littoral.tiles.exporting import unfinished
 from littoral.tiles.exporting.staging import locked
 
 Writer = Callable[..., Path]
@@ -68,12 +67,20 @@ def test_killed_exports_go_on(tmp_path: Path, scene_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     stories = json.loads(result.stdout)
     assert len(stories) == 30
-    assert {story["before"] for story in stories} == {0, 3}
     for story in stories:
         assert story["code"] == -9, story
         assert story["same"], story
-        # The folder is as it was, or complete.
-        assert story["seen"] in (story["before"], story["before"] + 24), story
+        # The folder is as it was, or complete, or the reader says that it is neither.
+        moving = story["name"] in ("before the first move", "among the moves", "before the map", "before clearing up",
+                                   "while clearing up")  # fmt: skip
+        if moving:
+            assert "was interrupted at its very end" in story["seen"], story
+        elif story["name"] == "before the stage goes":
+            assert story["seen"] == (24 if isinstance(story["before"], str) else 27), story
+        elif isinstance(story["before"], str):
+            assert story["seen"] == "is not there, as an export to it was interrupted", story
+        else:
+            assert story["seen"] == story["before"] == 3, story
         assert story["left"] == ["t"], story
     by_name = {story["name"]: story for story in stories}
     # What was done is not cut again; up to eight tiles are being written while others are cut.
@@ -90,8 +97,6 @@ def test_killed_exports_go_on(tmp_path: Path, scene_path: Path) -> None:
         assert by_name[name]["again"] == 0, name
     assert by_name["before the texts"]["written"] == 24
     assert by_name["among the moves"]["written"] == 0
-    assert "was interrupted, run it again to finish it" in by_name["after ten tiles"]["said"]
-    assert by_name["before the stage goes"]["said"] is None
 
 
 @pytest.mark.parametrize(
@@ -172,7 +177,7 @@ def test_another_export_is_not_gone_on_with(tmp_path: Path, scene_path: Path, wr
             InputError, match=rf"unfinished export \(9 tiles done\) of other {what}: run that one again"
         ):
             export_tiles(scene_path, table, out, **{"tile_size": 32, **options})  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="of other scene: "):
+    with pytest.raises(InputError, match="of other scenes: "):
         export_tiles(other, SHORE, out, tile_size=32)
     other.unlink()
     assert contents(tmp_path) == stage
@@ -209,12 +214,11 @@ def test_a_full_disk_is_gone_on_from(tmp_path: Path, scene_path: Path, monkeypat
     with pytest.raises(WriteError, match=r"No space left on device.*run the same command again"):
         export_tiles(scene_path, SHORE, out, tile_size=32)
     assert contents(out) == before
-    assert unfinished(out) == f"an export to {out} was interrupted, run it again to finish it"
+    assert len(read_tiles(out)) == 1
     monkeypatch.undo()
     track = Track()
     summary = export_tiles(scene_path, SHORE, out, tile_size=32, track=track)
     assert (summary.written, track.cut) == (24, 16)
-    assert unfinished(out) is None
     export_tiles(scene_path, boxes([(30, 120)], [3]), tmp_path / "whole", tile_size=32)
     export_tiles(scene_path, SHORE, tmp_path / "whole", tile_size=32)
     assert contents(out) == contents(tmp_path / "whole")
@@ -234,7 +238,7 @@ def test_a_scene_that_breaks_off(tmp_path: Path, write_scene: Writer) -> None:
         with pytest.raises(InputError, match="could not be read"):
             export_tiles(path, table, tmp_path / "t", tile_size=32)
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"\(1\d tiles done\) of other scene: "):
+    with pytest.raises(InputError, match=r"\(1\d tiles done\) of other scenes: "):
         export_tiles(path, table, tmp_path / "t", tile_size=32)
     export_tiles(path, table, tmp_path / "t", tile_size=32, restart=True)
     assert contents(tmp_path / "t") == contents(tmp_path / "whole")

@@ -339,13 +339,6 @@ def test_across_the_antimeridian() -> None:
     assert ground_pairs(there, here).tolist() == [[0], [0]]
 
 
-def test_tiles_without_georeference_count_as_places() -> None:
-    tiles = world([None] * 20, [3, 7] * 10)
-    split = split_tiles(tiles, 0.2)
-    assert len(split.validation) == 4
-    assert len(split.set_aside) == 0
-
-
 def test_two_clips_of_one_place_in_two_zones(data: Path, tmp_path: Path) -> None:
     table = gpd.read_file(data / "realcoast" / "realcoast.gpkg", layer="rectangles")
     table["CATCOA"] = table["CATCOA"].astype("Int64")
@@ -436,7 +429,3 @@ def test_damaged_folders_are_sentences(tmp_path: Path, scene_path: Path, name: s
     (tmp_path / "t" / name).write_bytes(content)
     with pytest.raises(InputError, match=Path(name).name.replace(".", r"\.")):
         read_tiles(tmp_path / "t")
-
-
-def test_no_georeference_is_said() -> None:
-    assert "20 tiles have no georeference" in split_tiles(world([None] * 20, [3, 7] * 10), 0.2).describe()

@@ -370,7 +370,8 @@ def _cut(
         spec = TileSpec(SAMPLE_PX, tuple(names), min_valid=0.0)
     rgb = _rgb(select_bands(coast.scene, spec.bands))
     tiles = track(cut_tiles(coast.scene, coast.table.iloc[rows], spec), len(rows), "cutting tiles")
-    for row, tile in zip(rows, tiles, strict=True):
+    for tile in tiles:
+        row = rows[tile.position]
         if tile.status == CLASSIFIED and row in measured:
             means[row] = band_means(tile.values, tile.valid)
         if tile.status == CLASSIFIED and row in pictured:

@@ -47,7 +47,7 @@ def classify(
 
     check_output(output, overwrite, DRIVERS, inputs=(rectangles, model))
     package = read_package(model)
-    opened = opened_scenes(scene, also, scene_crs, band_names)
+    opened = opened_scenes([scene, *(also or ())], scene_crs, band_names)
     table = classify_objects(
         opened,
         read_vector(rectangles, layer),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -101,9 +102,9 @@ def scheme(path: Path | None) -> Scheme:
     return CATCOA if path is None else read_categories(path)
 
 
-def opened_scenes(scene: str, also: list[str] | None, crs: str | None, band_names: str | None) -> list[Scene]:
+def opened_scenes(sources: Sequence[str], crs: str | None, band_names: str | None) -> list[Scene]:
     """All the scenes that were given, in that order."""
     from littoral.imagery import open_scenes
 
     names = listed(band_names)
-    return [one for source in (scene, *(also or ())) for one in open_scenes(source, crs=crs, band_names=names)]
+    return [one for source in sources for one in open_scenes(source, crs=crs, band_names=names)]

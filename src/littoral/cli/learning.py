@@ -9,16 +9,70 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from littoral.cli.door import CategoryTable, Overwrite, app, scheme
+from littoral.cli.door import (
+    AlsoScenes,
+    BandNames,
+    CategoryTable,
+    Combining,
+    Layer,
+    Near,
+    Overwrite,
+    SceneCrs,
+    app,
+    listed,
+    opened_scenes,
+    scheme,
+)
 from littoral.errors import InputError
 from littoral.progress import bar
-from littoral.vectors import check_output, staged
+from littoral.vectors import check_output, read_vector, staged
 
 
 @app.command()
 def train(
-    tiles: Annotated[list[Path], typer.Argument(help="Labeled_Tiles folders.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Model to write (.dlpk).")],
+    tiles: Annotated[
+        list[Path] | None, typer.Argument(help="Labeled_Tiles folders; or else --scene and --rectangles.")
+    ] = None,
+    scene: Annotated[
+        str | None, typer.Option(metavar="SCENE", help="Cut tiles from it, once, instead of reading TILES.")
+    ] = None,
+    rectangles: Annotated[Path | None, typer.Option(help="Labelled rectangles.")] = None,
+    class_field: Annotated[
+        str | None, typer.Option(help="Field with the class.", show_default="CATCOA, value or classvalue")
+    ] = None,
+    tile_size: Annotated[
+        int | None,
+        typer.Option(help="Side of a tile, pixels of the scene.", show_default="256"),
+    ] = None,
+    bands: Annotated[str | None, typer.Option(help="Names or numbers.", show_default="all")] = None,
+    min_valid: Annotated[
+        float | None,
+        typer.Option(help="Least valid share of a rectangle's own pixels.", show_default="0.5"),
+    ] = None,
+    min_purity: Annotated[
+        float | None,
+        typer.Option(help="Least purity of a rectangle.", show_default="0"),
+    ] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Keep stored values where an offset is known.")] = False,
+    region_field: Annotated[str | None, typer.Option(help="Field with the region, for --split region.")] = None,
+    max_cloud: Annotated[
+        float | None,
+        typer.Option(help="Largest share of a rectangle's own pixels that may be cloud.", show_default="1"),
+    ] = None,
+    also: AlsoScenes = None,
+    combine: Combining = "best",
+    near: Near = None,
+    scene_crs: SceneCrs = None,
+    band_names: BandNames = None,
+    layer: Layer = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder to keep packed tiles in; those of TILES are packed only if it is named.",
+            show_default="the user's",
+        ),
+    ] = None,
     backbone: Annotated[str, typer.Option(help="timm's name of a convolutional network.")] = "resnet34",
     weights: Annotated[
         str, typer.Option(help="hub (timm's, downloaded once), none, or a file of the backbone's weights.")
@@ -31,8 +85,15 @@ def train(
     batch_size: Annotated[int, typer.Option(help="Tiles in a batch.")] = 32,
     val_share: Annotated[float, typer.Option(help="Share of the tiles to validate with.")] = 0.2,
     split: Annotated[
-        Literal["spatial", "random"], typer.Option(help="spatial (leaks nothing) or random (leaks, and says so).")
+        Literal["spatial", "region", "random"],
+        typer.Option(help="spatial or region (leak nothing), or random (leaks, and says so)."),
     ] = "spatial",
+    block_km: Annotated[
+        float | None, typer.Option(help="Side of the blocks of a spatial split, km.", show_default="four tiles")
+    ] = None,
+    val_regions: Annotated[
+        str | None, typer.Option(help="Regions to hold out, e.g. north,bay.", show_default="some, by the seed")
+    ] = None,
     chip_size: Annotated[
         int | None, typer.Option(help="Side of the network's input, pixels.", show_default="the tile's")
     ] = None,
@@ -47,19 +108,44 @@ def train(
 ) -> None:
     """The result of train is a model: a .dlpk with weights, preprocessing, classes and scores of unseen ground."""
     from littoral.learn import FeatureClassifier, prepare_data
+    from littoral.tiles import Merging
 
     must_be_package(output)
     check_output(output, overwrite)
+    cut: dict[str, Any] = {
+        "class_field": class_field,
+        "tile_size": tile_size,
+        "bands": listed(bands),
+        "min_valid": min_valid,
+        "max_cloud": max_cloud,
+        "min_purity": min_purity,
+        "raw": raw or None,
+        "region_field": region_field,
+    }
+    if scene is not None:
+        opened = opened_scenes([scene, *(also or ())], scene_crs, band_names)
+        for one in opened:
+            print(one.describe())
+        cut |= {"scene": opened, "merging": Merging(combine, near)}
+    else:
+        options = {"--also": also, "--near": near, "--scene-crs": scene_crs, "--band-names": band_names}
+        if useless := [name for name, value in options.items() if value]:
+            raise InputError(useless[0], "goes with --scene", "leave it away")
     data = prepare_data(
-        tiles,
+        tiles or None,
+        rectangles=None if rectangles is None else read_vector(rectangles, layer),
+        cache=cache,
         batch_size=batch_size,
         val_split_pct=val_share,
         split=split,
+        block_km=block_km,
+        val_regions=listed(val_regions),
         chip_size=chip_size,
         drop_rare=drop_rare,
         seed=seed,
         categories=scheme(categories),
         track=bar,
+        **{name: value for name, value in cut.items() if value is not None},
     )
     print(data.describe())
     pretrained: bool | str = {"hub": True, "none": False}.get(weights, weights)
@@ -85,7 +171,7 @@ def evaluate(
     """The result of evaluate is a record of scores, on tiles that share no ground with the training tiles."""
     from littoral.learn import FeatureClassifier
 
-    check_output(output, overwrite)
+    check_output(output, overwrite, inputs=(model,))
     record = FeatureClassifier.from_model(model).evaluate(tiles, allow_seen=allow_seen, track=bar)
     write_json(record, output)
     print(told(record))

@@ -76,6 +76,9 @@ def tiles(
     min_purity: Annotated[
         float, typer.Option(help="Least share of a rectangle's own class among the line inside it (its purity).")
     ] = 0.0,
+    region_field: Annotated[
+        str | None, typer.Option(help="Field with the region, by which a split can hold tiles out.")
+    ] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Keep stored values where a Sentinel-2 offset is known.")] = False,
     metadata_format: Annotated[
         Literal["Labeled_Tiles", "Imagenet"],
@@ -107,7 +110,7 @@ def tiles(
     """The result of tiles is a folder of images with one class each; interrupted and run again, it goes on."""
     from littoral.tiles import export_tiles
 
-    opened = opened_scenes(scene, also, scene_crs, band_names)
+    opened = opened_scenes([scene, *(also or ())], scene_crs, band_names)
     for one in opened:
         print(one.describe())
     summary = export_tiles(
@@ -136,6 +139,7 @@ def tiles(
         combine=combine,
         near=near,
         min_purity=min_purity,
+        region_field=region_field,
         metadata_format=metadata_format,
         image_format=image_format,
         world_file=world_file,

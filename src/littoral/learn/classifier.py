@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from littoral import figures
 from littoral.errors import InputError, MissingExtraError
 from littoral.imagery import Values, same_scaling, valid_values
-from littoral.learn.data import TileData, inputs, training_area
+from littoral.learn.batches import inputs
+from littoral.learn.data import TileData, training_area
 from littoral.learn.evaluation import Baselines, Scores, band_means, fit_baselines, score
 from littoral.learn.network import build_network, load_state_bytes, state_bytes
 from littoral.learn.training import Epoch, Rate, find_rate, train
@@ -286,7 +287,7 @@ class FeatureClassifier:
         rgb = figures.rgb_bands(data.tiles.bands)
         names = [category.name for category in data.categories]
         return figures.plot_tiles(
-            [figures.stretch(*read_tile(path), rgb) for path in chosen.paths],
+            [figures.stretch(*chosen.read(position), rgb) for position in range(len(chosen))],
             [f"{names[t]}\n→ {names[a]}" for t, a in zip(chosen.targets, answers, strict=True)],
             columns=columns,
             colours=[data.categories[a].colour for a in answers],
@@ -339,8 +340,8 @@ class FeatureClassifier:
     def _answers(self, tiles: TileSet, track: Track) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Probabilities (tiles, classes) and band means (tiles, bands)."""
         probabilities, means, batch = [], [], []
-        for position, path in enumerate(track(tiles.paths, len(tiles), "scoring tiles")):
-            values, valid = read_tile(path)
+        for position in track(range(len(tiles)), len(tiles), "scoring tiles"):
+            values, valid = tiles.read(position)
             means.append(band_means(values, valid))
             batch.append(self.manifest.preprocessing.apply(values, valid))
             if len(batch) == BATCH or position == len(tiles) - 1:

@@ -1,12 +1,13 @@
-"""Tiles on disk to batches: split, normalisation by the training part, augmentation, oversampling."""
+"""What a classifier learns from: tiles, their split, and how the training part measures."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import numpy as np
 import shapely
 from matplotlib.figure import Figure
@@ -15,20 +16,19 @@ from numpy.typing import NDArray
 from littoral import figures
 from littoral.categories import CATCOA, Category, Scheme
 from littoral.errors import InputError, MissingExtraError
+from littoral.imagery import Scene
+from littoral.learn.batches import Batch, Batches, TileDataset
 from littoral.learn.evaluation import band_means
-from littoral.package import Preprocessing, standardise
+from littoral.package import Preprocessing
 from littoral.progress import Track, silent
-from littoral.tiles import Split, TileSet, TileSpec, read_tile, read_tiles, split_tiles
+from littoral.tiles import Merging, Split, TileSet, TileSpec, open_pack, pack_files, read_tiles, split_tiles
 from littoral.tiles.splits import Kind
+from littoral.vectors import read_vector
 
 try:
-    import torch
-    from torch import Tensor
-    from torch.utils.data import DataLoader, Dataset, Sampler
+    from torch.utils.data import DataLoader
 except ImportError as error:
     raise MissingExtraError("learning", "learn") from error
-
-Batch = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True, repr=False)
@@ -90,13 +90,15 @@ class TileData:
             training, validation, aside = (int((targets[part] == index).sum()) for part in parts)
             lines.append(f"{name:<{width}} {training:>9} {validation:>11} {aside:>10}")
         lines.append(self.split.describe())
-        if self.split.only_training:
-            names = ", ".join(self.class_mapping[code] for code in self.split.only_training)
-            lines.append(f"on the training side only (one place), so not in the validation scores: {names}")
-        if self.tiles.missing_labels:
-            lines.append(f"{self.tiles.missing_labels} images have no label file and were left out")
+        for codes, what in (
+            (self.split.only_training, "on the training side only (one place), so not in the validation scores"),
+            (self.split.only_validation, "on the validation side only, so never learnt"),
+        ):
+            if codes:
+                lines.append(f"{what}: {', '.join(self.class_mapping[code] for code in codes)}")
         if self.dropped:
             lines.append(f"dropped, as they have one tile: {', '.join(self.dropped)}")
+        lines += self.tiles.notes
         return "\n".join(lines)
 
     def show_batch(self, rows: int = 5, *, columns: int = 5) -> Figure:
@@ -110,7 +112,7 @@ class TileData:
         chosen = rng.permutation(self.split.training)[: rows * columns]
         categories = [self.categories[self.tiles.targets[i]] for i in chosen]
         rgb = figures.rgb_bands(self.tiles.bands)
-        images = [figures.stretch(*read_tile(self.tiles.paths[i]), rgb) for i in chosen]
+        images = [figures.stretch(*self.tiles.read(i), rgb) for i in chosen]
         return figures.plot_tiles(
             images, [c.name for c in categories], columns=columns, colours=[c.colour for c in categories]
         )
@@ -123,32 +125,61 @@ class TileData:
             training: Shuffled, and randomly cropped, flipped and turned; else in order, the middle of each tile.
             oversample: Draw every class equally often, with replacement; as many draws as classes times the largest.
         """
-        dataset = _Tiles(self, part, augment=training)
-        batches = _Batches(self.tiles.targets[part], self.batch_size, shuffle=training, oversample=oversample)
+        dataset = TileDataset(self.tiles, self.preprocessing, part, augment=training)
+        batches = Batches(self.tiles.targets[part], self.batch_size, shuffle=training, oversample=oversample)
         # No worker processes: reading a tile takes a fraction of the step, and nothing has to be forked.
         return DataLoader(dataset, batch_sampler=batches)
 
 
 def prepare_data(
-    path: str | Path | Iterable[str | Path],
+    path: str | Path | Iterable[str | Path] | TileSet | None = None,
     *,
+    scene: Scene | str | Path | Sequence[Scene | str | Path] | None = None,
+    rectangles: gpd.GeoDataFrame | str | Path | None = None,
+    class_field: str | None = None,
+    tile_size: int = 256,
+    bands: Iterable[str | int] | None = None,
+    min_purity: float = 0.0,
+    region_field: str | None = None,
+    merging: Merging | None = None,
+    cache: str | Path | None = None,
     batch_size: int = 64,
     val_split_pct: float = 0.1,
     split: Kind = "spatial",
+    block_km: float | None = None,
+    val_regions: Sequence[str] | None = None,
     chip_size: int | None = None,
     class_mapping: Mapping[int, str] | None = None,
     drop_rare: bool = False,
     seed: int = 42,
     categories: Scheme = CATCOA,
     track: Track = silent,
+    **cut: Any,
 ) -> TileData:
-    """Read Labeled_Tiles folders, split them, and measure the training part.
+    """Gather labelled tiles, split them, and measure the training part.
+
+    Tiles come from Labeled_Tiles folders (``path``), or straight from a scene and labelled rectangles: then they are
+    cut once and kept in a cache, which may be deleted at any time (:mod:`littoral.tiles.packed`).
 
     Args:
-        path: A folder, a folder of folders (one per category), or a list of either.
+        path: A folder, a folder of folders (one per category), a list of either, or a set of tiles.
+        scene: Instead of ``path``: a scene, or the path to one; or several, in any CRS.
+        rectangles: With ``scene``: polygons with the class field, or their file.
+        class_field: With ``scene``: field with the class, whole numbers or names of ``categories``; None: the first
+            there is of CATCOA, value, classvalue.
+        tile_size: With ``scene``: width and height of a tile, pixels of the scene.
+        bands: With ``scene``: names or numbers from 1; None for all.
+        min_purity: With ``scene``: smallest ``purity`` of a rectangle.
+        region_field: With ``scene``: field with the region of each rectangle.
+        merging: With several scenes: what becomes of them; None: the best for each rectangle.
+        cache: Folder to keep packed tiles in. None: for tiles of a scene the user's cache; those of folders are packed
+            only if one is named.
         batch_size: Tiles in a batch.
         val_split_pct: Share of the tiles to validate with, 0 to 1.
-        split: ``spatial`` leaks nothing; ``random`` is what other tools do, and says that it leaks.
+        split: ``spatial`` leaks nothing; nor does ``region``, which holds out whole regions; ``random`` is what other
+            tools do, and says that it leaks.
+        block_km: Side of the squares of a spatial split; None: four tiles.
+        val_regions: Regions to hold out, by name; None: some, by the seed.
         chip_size: Side of the network's input; None: the tile's own size. Smaller: random crops in training, the
             middle otherwise.
         class_mapping: Other names for class values.
@@ -156,13 +187,53 @@ def prepare_data(
         seed: Of split, augmentation and training.
         categories: Names and colours for class values.
         track: Shows progress, a step per tile.
+        cut: With ``scene``: how else tiles are cut, fields of :class:`littoral.tiles.TileSpec` (``min_valid``, …).
 
     Raises:
-        InputError: folders that cannot be read, fewer than two classes, a class with one tile, no split without a
-            leak, a chip larger than the tiles.
+        InputError: folders, a scene or rectangles that cannot be read, fewer than two classes, a class with one tile,
+            no split without a leak, a chip larger than the tiles.
+        WriteError: the cache cannot be written.
+
+    Memory: 3 KB per tile; pixels stay on disk.
     """
-    paths = [Path(path)] if isinstance(path, str | Path) else [Path(one) for one in path]
-    tiles = read_tiles(paths, categories=categories, track=track)
+    unknown = sorted(set(cut) - {field.name for field in fields(TileSpec)})
+    if unknown:
+        raise TypeError(f"prepare_data has no argument {unknown[0]!r}")
+    if scene is not None:
+        if path is not None or rectangles is None:
+            what = "goes without a folder of tiles" if path is not None else "needs rectangles with their class"
+            raise InputError("a scene", what, "pass either the tiles' folder, or scene and rectangles")
+        tiles = open_pack(
+            scene,
+            read_vector(rectangles) if isinstance(rectangles, str | Path) else rectangles,
+            class_field=class_field,
+            tile_size=tile_size,
+            bands=bands,
+            min_purity=min_purity,
+            region_field=region_field,
+            merging=merging,
+            categories=categories,
+            cache=cache,
+            track=track,
+            **cut,
+        )
+        folder = Path.cwd()
+    else:
+        if path is None:
+            raise InputError("prepare_data", "has no tiles", "pass the tiles' folder, or scene and rectangles")
+        asked = {"rectangles": rectangles, "class_field": class_field, "tile_size": tile_size, "bands": bands,
+                 "min_purity": min_purity, "region_field": region_field, "merging": merging, **cut}  # fmt: skip
+        usual = {"tile_size": 256, "min_purity": 0.0}
+        if useless := [name for name, value in asked.items() if value is not None and value != usual.get(name)]:
+            raise InputError(useless[0], "goes with a scene; tiles of a folder are cut already", "leave it away")
+        if isinstance(path, TileSet):
+            tiles, folder = path, Path.cwd()
+        else:
+            paths = [Path(path)] if isinstance(path, str | Path) else [Path(one) for one in path]
+            tiles = read_tiles(paths, categories=categories, track=track)
+            folder = paths[0].absolute().parent
+            if cache is not None:
+                tiles = pack_files(tiles, cache=cache, track=track)
     if class_mapping:
         renamed = [replace(c, name=class_mapping.get(c.code, c.name)) for c in tiles.categories]
         tiles = replace(tiles, categories=tuple(sorted(renamed, key=lambda category: category.name)))
@@ -181,7 +252,7 @@ def prepare_data(
         )
     if batch_size < 2:
         raise InputError(f"batch_size {batch_size}", "is too small for batch normalisation", "pass 2 or more")
-    parts = split_tiles(tiles, val_split_pct, kind=split, seed=seed)
+    parts = split_tiles(tiles, val_split_pct, kind=split, seed=seed, block_km=block_km, val_regions=val_regions)
     if len(set(tiles.targets[parts.training].tolist())) < 2:
         raise InputError(
             "the training part", f"of {len(parts.training)} tiles shows fewer than two classes", "add tiles"
@@ -192,7 +263,7 @@ def prepare_data(
     # A model cuts as its tiles were cut.
     spec = TileSpec.from_json({**told, **tiles.origin.get("Tile", {})})
     preprocessing = Preprocessing(spec, chip_size or tiles.size_px, mean, std, tiles.dtype, tiles.pixels, tiles.nodata)
-    return TileData(tiles, parts, preprocessing, means, batch_size, seed, dropped, paths[0].absolute().parent)
+    return TileData(tiles, parts, preprocessing, means, batch_size, seed, dropped, folder)
 
 
 def training_area(tiles: TileSet, part: NDArray[np.int64]) -> str:
@@ -227,10 +298,10 @@ def _measure(
     count, total, squares = 0, np.zeros(bands), np.zeros(bands)
     for_training = np.zeros(len(tiles), bool)
     for_training[training] = True
-    for position, path in enumerate(track(tiles.paths, len(tiles), "measuring tiles")):
-        values, valid = read_tile(path)
+    for position in track(range(len(tiles)), len(tiles), "measuring tiles"):
+        values, valid = tiles.read(position)
         if not valid.any():
-            raise InputError(path, "has no valid pixel", "take it out of map.txt")
+            raise InputError(tiles.name(position), "has no valid pixel", "take it out of the set (out of map.txt)")
         means[position] = band_means(values, valid)
         if for_training[position]:
             pixels = values[:, valid].astype(np.float64)
@@ -247,57 +318,3 @@ def _measure(
     if flat:
         raise InputError(f"band {flat[0]}", "has the same value in all training tiles", "leave it out with --bands")
     return means, tuple((total / count).tolist()), tuple(std.tolist())
-
-
-class _Tiles(Dataset[Batch]):
-    """Tiles read from disk as they are asked for: memory does not grow with their number."""
-
-    def __init__(self, data: TileData, part: NDArray[np.int64], *, augment: bool) -> None:
-        self.data, self.part, self.augment = data, part, augment
-        self.targets = torch.from_numpy(data.tiles.targets)
-
-    def __len__(self) -> int:
-        return len(self.part)
-
-    def __getitem__(self, index: int) -> Batch:
-        position = int(self.part[index])
-        given = self.data.preprocessing
-        values, valid = read_tile(self.data.tiles.paths[position])
-        if not self.augment:
-            return torch.from_numpy(given.apply(values, valid)), self.targets[position]
-        spare = values.shape[1] - given.chip_px
-        top, left = (int(torch.randint(spare + 1, ())) for _ in range(2))
-        crop = np.s_[top : top + given.chip_px, left : left + given.chip_px]
-        x = torch.from_numpy(standardise(values[(slice(None), *crop)], valid[crop], given.mean, given.std))
-        # A shore looks the same from any side: one of the eight flips and turns.
-        turn = int(torch.randint(8, ()))
-        x = torch.rot90(x, turn % 4, (1, 2))
-        return (x.flip(2) if turn >= 4 else x).contiguous(), self.targets[position]
-
-
-class _Batches(Sampler[list[int]]):
-    """Batches of indices; a last batch of one joins the batch before, as batch normalisation needs two."""
-
-    def __init__(self, targets: NDArray[np.int64], size: int, *, shuffle: bool, oversample: bool) -> None:
-        counts = np.bincount(targets)
-        self.weights = torch.from_numpy(1.0 / counts[targets]) if oversample else None
-        self.draws = int((counts > 0).sum() * counts.max()) if oversample else len(targets)
-        self.count, self.size, self.shuffle = len(targets), size, shuffle
-
-    def __len__(self) -> int:
-        full, rest = divmod(self.draws, self.size)
-        return full + (rest > 1 or (rest == 1 and full == 0))
-
-    def __iter__(self) -> Iterator[list[int]]:
-        if self.weights is not None:
-            order: list[int] = torch.multinomial(self.weights, self.draws, replacement=True).tolist()
-        else:
-            order = (torch.randperm(self.count) if self.shuffle else torch.arange(self.count)).tolist()
-        for number in range(len(self)):
-            start = number * self.size
-            yield order[start : start + self.size] if number < len(self) - 1 else order[start:]
-
-
-def inputs(batch: Any) -> Tensor:
-    """A tensor in the memory layout that convolutions like best."""
-    return torch.as_tensor(batch).contiguous(memory_format=torch.channels_last)

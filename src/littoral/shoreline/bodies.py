@@ -94,7 +94,11 @@ def mark_sea(field: Field, transform: Affine, marks: NDArray[np.object_] | None)
     if marks is not None:
         sea = _marked(bodies, field.index.shape[1], transform, marks)
         if not sea.any():
-            raise InputError("the sea mask", "touches no water of the scene", "draw it where the scene has its sea")
+            raise InputError(
+                "the sea mask",
+                "touches nothing that the index takes for water",
+                "draw it where the scene has its sea; if it lies there, give another --index or --threshold",
+            )
     else:
         sea = _running_off(bodies, field) & (bodies.size >= _LESSER_SEA * bodies.size.max())
         sea[bodies.size.argmax()] = True

@@ -7,6 +7,7 @@ water, but not one land, in finding bodies (:mod:`littoral.shoreline.bodies`) as
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -19,7 +20,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from skimage.measure import find_contours
 
-from littoral.errors import InputError
+from littoral.errors import InputError, LittoralWarning
 from littoral.geodesy import DEGREES, line_lengths, require_metres, segment_lengths
 from littoral.imagery import Band, Scene, Window, cloudy, open_scene, read_windows, select_bands
 from littoral.progress import Track, silent
@@ -74,7 +75,8 @@ def extract_shoreline(
 
     Sea is the largest body of water, and each other of a fiftieth of its size or more that runs off the image; or,
     with ``sea``, every body that one of those polygons touches. All other water is land here. Missing and cloudy
-    pixels, and the image's own edge, never become shore: lines end there.
+    pixels, and the image's own edge, never become shore: lines end there. Where only the visible bands are there, the
+    index of last resort is taken and a :class:`LittoralWarning` says so.
 
     Args:
         scene: A scene, or the path to one. Its bands are named as Sentinel-2's. An index is a ratio: an offset that
@@ -103,6 +105,12 @@ def extract_shoreline(
     rules = rules or Rules()
     day = (scene.acquired or None) if taken is None else _checked(taken)
     index = choose_index(rules.index, [band.name for band in scene.bands])
+    if rules.index == "auto" and index.name == "RGB":
+        sentence = (
+            f"{scene.name} has no near infrared; by its visible bands alone turbid or shallow water passes for land "
+            "and dark vegetation for water: look at the line before you use it."
+        )
+        warnings.warn(LittoralWarning(sentence), stacklevel=2)
     hidden = _cloud_bands(scene, cloud)
     if sea is not None:
         require_crs(sea, "the sea mask")

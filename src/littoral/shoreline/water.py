@@ -98,7 +98,8 @@ def choose_index(name: str, available: list[str]) -> WaterIndex:
     raise InputError(
         "the scene",
         f"has the bands {', '.join(available)}, not {needed}, which {'an index' if name == 'auto' else name} needs",
-        "name its bands as Sentinel-2 does with --band-names, or choose another index",
+        "name its bands as Sentinel-2 does, in the file's order, e.g. --band-names B02,B03,B04,B08,B11 for blue, "
+        "green, red, near and short-wave infrared, or choose another index",
     )
 
 

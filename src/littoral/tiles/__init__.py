@@ -3,10 +3,12 @@
 from littoral.tiles.combining import Merging, cut_planned, cut_tiles, plan_scenes
 from littoral.tiles.cutting import CLASSIFIED, CLOUD, NODATA, OUTSIDE, Tile
 from littoral.tiles.exporting import ExportSummary, export_tiles
-from littoral.tiles.labeled import TileSet, read_tile, read_tiles
+from littoral.tiles.labeled import read_tile, read_tiles
+from littoral.tiles.packed import open_pack, pack_files
 from littoral.tiles.planning import Placed, Plan, plan_tiles
 from littoral.tiles.specs import Layout, TileSpec
 from littoral.tiles.splits import Split, ground_pairs, split_tiles
+from littoral.tiles.tileset import TileSet
 
 __all__ = [
     "CLASSIFIED",
@@ -26,6 +28,8 @@ __all__ = [
     "cut_tiles",
     "export_tiles",
     "ground_pairs",
+    "open_pack",
+    "pack_files",
     "plan_scenes",
     "plan_tiles",
     "read_tile",

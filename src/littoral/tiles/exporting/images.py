@@ -19,7 +19,9 @@ from littoral.tiles.cutting import Tile
 ImageFormat = Literal["tiff", "png", "jpeg"]
 """Of images. A JPEG is lossy: what is read back is near to what was cut, not the same."""
 
-_SUFFIXES = {"tiff": (".tif", ".tfw"), "png": (".png", ".pgw"), "jpeg": (".jpg", ".jgw")}
+SUFFIXES = {"tiff": ".tif", "png": ".png", "jpeg": ".jpg"}
+"""Of images, by their format."""
+_WORLD_FILES = {"tiff": ".tfw", "png": ".pgw", "jpeg": ".jgw"}
 _TAKES = {"png": ("uint8", "uint16"), "jpeg": ("uint8",)}
 _JPEG_QUALITY = 95
 
@@ -75,7 +77,7 @@ class Encoder:
     @property
     def suffix(self) -> str:
         """Of image files."""
-        return _SUFFIXES[self.format][0]
+        return SUFFIXES[self.format]
 
     def encoded(self, tile: Tile, tags: Mapping[str, str]) -> dict[str, bytes]:
         """Contents of a tile's files by suffix; the image comes first.
@@ -83,7 +85,7 @@ class Encoder:
         A GeoTIFF says everything itself. Beside a PNG or JPEG stand a world file, what GDAL calls auxiliary metadata
         (``.aux.xml``: CRS, band names, nodata, tags) and, where pixels are missing, a mask (``.msk``).
         """
-        suffix, world = _SUFFIXES[self.format]
+        suffix, world = SUFFIXES[self.format], _WORLD_FILES[self.format]
         if self.format == "tiff":
             files = {suffix: self._tiff(tile, tags)}
         else:

@@ -1,90 +1,32 @@
-"""What an export is asked for, in the forms that planning takes: labelled polygons, an extent, a mask."""
+"""What an export is asked for, in the forms that planning takes: polygons, an extent, a mask."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 from shapely.geometry.base import BaseGeometry
 
-from littoral.categories import Scheme
 from littoral.errors import InputError
 from littoral.imagery import Scene
-from littoral.vectors import read_vector, require_column, require_crs
-
-CLASS_FIELDS = ("CATCOA", "value", "classvalue")
-"""Looked for, in this order, where nobody names the field with the class."""
+from littoral.vectors import read_vector, require_crs
 
 Extent = str | Path | Sequence[float] | None
 """``"intersection"`` or ``"union"`` of scene and rectangles; a vector file, for its bounds; or (west, south, east,
 north)."""
 
 
-@dataclass(frozen=True)
-class Labelled:
-    """Rows with a class."""
-
-    table: gpd.GeoDataFrame
-    """Polygons."""
-    codes: list[int]
-    """Class value of each."""
-    names: list[str]
-    """What each is called: its ``ID``, or else its index."""
-    field: str
-    """The field that holds the class."""
-    left_out: Counter[str]
-    """Rows without a class, or of mixed ones."""
-
-
-def labelled_rows(
-    table: gpd.GeoDataFrame, class_field: str | None, scheme: Scheme, *, min_purity: float, buffer_radius: float
-) -> Labelled:
-    """The rows that can be exported, with their class values.
+def buffered(table: gpd.GeoDataFrame, radius: float) -> gpd.GeoDataFrame:
+    """Points and lines as what lies around them; polygons as they are.
 
     Raises:
-        InputError: no such field, one that is null in every row, values that are no class, shapes of no area.
+        InputError: a radius that is none, or with polygons only.
     """
-    source = "the table of rectangles"
-    require_crs(table, source)
-    field = _class_field(table, class_field, source)
-    known = table[table[field].notna()]
-    if known.empty:
-        raise InputError(
-            f"field {field}", "is null in every row", "label the rectangles or choose another --class-field"
-        )
-    left_out = Counter({f"without {field}": len(table) - len(known)})
-    if not 0 <= min_purity <= 1:
-        raise InputError(f"min_purity {min_purity}", "is no share", "pass a number from 0 to 1")
-    if min_purity > 0:
-        pure = known[require_column(table, "purity", source)] >= min_purity
-        left_out["of mixed classes"] = len(known) - int(pure.sum())
-        known = known[pure]
-    codes = [scheme.code_of(value) for value in known[field]]
-    names = [str(name) for name in known.get("ID", known.index).tolist()]
-    return Labelled(_buffered(known, buffer_radius), codes, names, field, left_out)
-
-
-def _class_field(table: pd.DataFrame, asked: str | None, source: str) -> str:
-    if asked is not None:
-        return require_column(table, asked, source)
-    for field in CLASS_FIELDS:
-        if field.casefold() in {str(name).casefold() for name in table.columns}:
-            return require_column(table, field, source)
-    raise InputError(
-        source, f"has no field {', '.join(CLASS_FIELDS)}", "name the one that holds the class with --class-field"
-    )
-
-
-def _buffered(table: gpd.GeoDataFrame, radius: float) -> gpd.GeoDataFrame:
-    """Points and lines as what lies around them; polygons as they are."""
     if not (np.isfinite(radius) and radius >= 0):
         raise InputError(f"buffer radius {radius}", "is not a positive number", "pass units of the table's CRS")
     if radius == 0:

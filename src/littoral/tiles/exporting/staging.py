@@ -24,21 +24,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from littoral.errors import InputError
-from littoral.tiles.labeled import MAP
+from littoral.tiles.labeled.layout import COMMITTED, MAP, unfinished
 
-_JOURNAL, _TILES, _COMMIT = "journal.jsonl", "tiles", "commit"
-
-
-def unfinished(folder: Path) -> str | None:
-    """What to say of a folder that an interrupted export was to fill; None if there is none.
-
-    The folder itself is as it was before that export.
-    """
-    for target, inside in ((folder, "."), (folder.parent, folder.name)):
-        stage = _stage(target)
-        if (stage / _JOURNAL).exists() and (stage / _TILES / inside).exists():
-            return f"an export to {target} was interrupted, run it again to finish it"
-    return None
+_JOURNAL, _TILES = "journal.jsonl", "tiles"
 
 
 @contextmanager
@@ -80,7 +68,7 @@ class Stage:
         Raises:
             InputError: an interrupted export of something else.
         """
-        self.place = _stage(target)
+        self.place = unfinished(target)
         self.tiles = self.place / _TILES
         """Takes the files; a path below it is one below the target."""
         self.done: set[int] = set()
@@ -129,7 +117,7 @@ class Stage:
     def commit(self) -> None:
         """Put everything into place, for good."""
         self._file.close()
-        (self.place / _COMMIT).touch()
+        (self.place / COMMITTED).touch()
         _roll_forward(self._target)
 
     def drop(self) -> None:
@@ -166,15 +154,10 @@ class Stage:
             return False
 
 
-def _stage(target: Path) -> Path:
-    place = target.absolute()
-    return place.parent / f".{place.name}.unfinished"
-
-
 def _roll_forward(target: Path) -> None:
     """Move what an export has gathered into place, if it was gathered to its end; may be broken off and repeated."""
-    stage = _stage(target)
-    if not (stage / _COMMIT).exists():
+    stage = unfinished(target)
+    if not (stage / COMMITTED).exists():
         return
     files = [path for path in (stage / _TILES).rglob("*") if path.is_file()]
     for path in sorted(files, key=lambda path: (path.name == MAP, path)):
@@ -187,5 +170,5 @@ def _roll_forward(target: Path) -> None:
 def _remove(stage: Path) -> None:
     """Drop a stage; broken off, it is one that has nothing to tell."""
     (stage / _JOURNAL).unlink(missing_ok=True)
-    (stage / _COMMIT).unlink(missing_ok=True)
+    (stage / COMMITTED).unlink(missing_ok=True)
     shutil.rmtree(stage, ignore_errors=True)

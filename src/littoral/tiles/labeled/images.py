@@ -1,0 +1,166 @@
+"""Image files of tiles: what their headers say, and their pixels."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from pyproj import CRS
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+from littoral.errors import InputError
+from littoral.imagery import Values, valid_values
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """Tiles that are a file each; a :class:`littoral.tiles.tileset.Store`."""
+
+    paths: tuple[Path, ...]
+    """In the order of the set."""
+
+    def read(self, position: int) -> tuple[Values, NDArray[np.bool_]]:
+        return read_tile(self.paths[position])
+
+    def name(self, position: int) -> str:
+        return str(self.paths[position])
+
+    def subset(self, chosen: NDArray[np.int64]) -> ImageFiles:
+        return ImageFiles(tuple(self.paths[position] for position in chosen))
+
+
+@dataclass(frozen=True)
+class Head:
+    """What an image file says of itself."""
+
+    count: int
+    """Bands."""
+    size_px: tuple[int, int]
+    """Width and height."""
+    names: tuple[str, ...] | None
+    """Of its bands; None where it does not name them all."""
+    dtype: str
+    """NumPy type."""
+    nodata: float | None
+    """Value that means nodata."""
+    crs: CRS | None
+    """Of the ground it shows, if it says so."""
+    corners: NDArray[np.float64] | None
+    """(4, 2), from the upper left one clockwise, in its CRS; None without a place on the ground."""
+    cell_size: tuple[float, float]
+    """Width and height of a pixel."""
+    pixels: str | None
+    """What littoral's own tiles say their values mean."""
+    region: str
+    """Region that littoral's own tiles say they are of; may be empty."""
+
+
+def read_head(path: Path) -> Head:
+    """
+    Raises:
+        InputError: not a raster that can be read.
+    """
+    with _open_image(path) as image:
+        bands = _measured(image)
+        names = tuple(image.descriptions[band - 1] or "" for band in bands)
+        width, height = image.width, image.height
+        # A file without a place has the identity for a transform.
+        placed = not image.transform.is_identity
+        corners = np.array([image.transform @ xy for xy in ((0, 0), (width, 0), (width, height), (0, height))])
+        tags = image.tags()
+        return Head(
+            len(bands),
+            (width, height),
+            names if all(names) else None,
+            image.dtypes[0],
+            image.nodata,
+            None if image.crs is None else _crs(image.crs.to_wkt()),
+            corners if placed else None,
+            cell_size_of(image.transform),
+            tags.get("PIXELS"),
+            tags.get("REGION", ""),
+        )
+
+
+def cell_size_of(transform: Affine) -> tuple[float, float]:
+    """Width and height of a pixel, turned or not.
+
+    >>> cell_size_of(Affine.translation(5e5, 3e6) @ Affine.rotation(30) @ Affine.scale(10, -20))
+    (10.0, 20.0)
+    """
+    a, b, _, d, e, _ = transform[:6]
+    return float(np.hypot(a, d)), float(np.hypot(b, e))
+
+
+def read_tile(path: str | Path) -> tuple[Values, NDArray[np.bool_]]:
+    """Values ``(bands, height, width)`` of one tile and the mask ``(height, width)`` of pixels valid in all bands.
+
+    Raises:
+        InputError: not a raster that can be read to its end.
+    """
+    with _open_image(path) as image:
+        bands = _measured(image)
+        values = image.read(bands)
+        flags = image.mask_flag_enums[0]
+        has_mask = MaskFlags.per_dataset in flags and (MaskFlags.alpha not in flags or len(bands) < image.count)
+        valid = image.read_masks(1) > 0 if has_mask else np.ones(values.shape[1:], bool)
+        if not has_mask:
+            for plane, band in zip(values, bands, strict=True):
+                valid &= valid_values(plane, image.nodatavals[band - 1])
+    return values, valid
+
+
+def origin_of(path: Path) -> tuple[object, ...]:
+    """What one of littoral's tiles was cut from: its scene, its class, and the six numbers of its transform.
+
+    Raises:
+        InputError: not a raster that can be read.
+    """
+    with _open_image(path) as image:
+        tags = image.tags()
+        return tags.get("SCENE"), tags.get("CLASS"), *image.transform[:6]
+
+
+def _measured(image: Any) -> list[int]:
+    """Bands from 1, without one that only masks the others. GDAL takes a fourth band of bytes for such a one, unless
+    it has a name."""
+    return [
+        band
+        for band in image.indexes
+        if image.colorinterp[band - 1] != ColorInterp.alpha or image.descriptions[band - 1]
+    ]
+
+
+@contextmanager
+def _open_image(path: str | Path) -> Iterator[Any]:
+    """A tile's file.
+
+    Raises:
+        InputError: not a raster that can be read.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Tiles of other programs may have none; the split says so.
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(path) as image:
+                yield image
+    except RasterioError as error:
+        raise InputError(path, f"could not be read ({error})", "export it again or take it out of map.txt") from error
+
+
+@lru_cache(maxsize=256)
+def _crs(wkt: str) -> CRS | None:
+    """One object per CRS: parsing the text for each of thousands of tiles would take most of the time. A plan's own
+    grid is no place on the ground."""
+    crs = CRS.from_wkt(wkt)
+    return None if crs.is_engineering else crs

@@ -1,0 +1,215 @@
+"""Folders of tiles to one set, pixels left on disk."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+from littoral.categories import CATCOA, Category, Scheme
+from littoral.errors import InputError
+from littoral.imagery import AS_STORED, same_scaling
+from littoral.progress import Track, silent
+from littoral.tiles.labeled.images import Head, ImageFiles, read_head
+from littoral.tiles.labeled.layout import find_folders, unfinished
+from littoral.tiles.labeled.listing import Listing, notes_on, read_listing
+from littoral.tiles.tileset import TileSet, outlines_of
+
+
+def read_tiles(
+    path: str | Path | Iterable[str | Path], *, categories: Scheme = CATCOA, track: Track = silent
+) -> TileSet:
+    """Read what Labeled_Tiles or Imagenet folders hold, pixels left on disk; several folders become one set.
+
+    Args:
+        path: A folder, a folder of such folders, or a list of either.
+        categories: Colours, and names where a folder's own name of a class is just its number.
+        track: Shows progress, a step per tile.
+
+    Raises:
+        InputError: no such folder, one that an export left unfinished, one without the needed files or with bands or a
+            tile size of its own, tiles of different sizes, a label that cannot be resolved, a tile that cannot be read.
+
+    Memory: 3 KB per tile.
+    """
+    given = [path] if isinstance(path, str | Path) else list(path)
+    folders = [folder for one in given for folder in find_folders(Path(one))]
+    if not folders:
+        raise InputError("the list of tile folders", "is empty", "pass the folder that littoral tiles wrote")
+    listings = [read_listing(folder, categories) for folder in folders]
+    notes = [
+        *notes_on(listings),
+        *(f"an export to {folder} was interrupted; run it again to add its tiles"
+          for folder in folders if unfinished(folder).exists()),
+    ]  # fmt: skip
+    images = [image for listing in listings for image in listing.images]
+    if not images:
+        why = f" ({'; '.join(notes)})" if notes else ""
+        raise InputError(folders[0], f"holds no labelled tile{why}", "export tiles first, with littoral tiles")
+    owners = [listing for listing in listings for _ in listing.images]
+    heads = [
+        _completed(read_head(image), owner)
+        for image, owner in track(zip(images, owners, strict=True), len(images), "reading tile headers")
+    ]
+    _check_alike(images, heads)
+    first = heads[0]
+    codes = np.array([code for listing in listings for code in listing.codes], np.int64)
+    regions = np.array([head.region for head in heads], object)
+    return TileSet(
+        ImageFiles(tuple(images)),
+        codes,
+        _present(codes, listings),
+        _names(first),
+        first.size_px[0],
+        first.dtype,
+        first.pixels or AS_STORED,
+        first.nodata,
+        outlines_of([head.corners for head in heads], [head.crs for head in heads]),
+        first.cell_size,
+        None if first.crs is None else first.crs.to_epsg(),
+        _origin(listings),
+        sum(len(listing.unlabelled) for listing in listings),
+        regions if any(regions) else None,
+        tuple(notes),
+    )
+
+
+def _completed(head: Head, listing: Listing) -> Head:
+    """What the file does not say of itself, its folder may."""
+    definition, accumulated = listing.definition, listing.accumulated
+    made = definition.get("Littoral", {})
+    crs, corners = head.crs or _stated_crs(definition, accumulated), head.corners
+    # Littoral's own tiles of pixel space have a place all the same.
+    if crs is None or (definition.get("ImageSpaceUsed") == "PIXEL_SPACE" and not made):
+        crs = corners = None
+    return replace(
+        head,
+        names=head.names or _stated_names(definition, accumulated, head.count),
+        crs=None if corners is None else crs,
+        corners=corners,
+        pixels=head.pixels or made.get("Pixels"),
+    )
+
+
+def _stated_crs(definition: Mapping[str, Any], accumulated: Mapping[str, Any]) -> CRS | None:
+    """The CRS of a folder's cells: that of its tiles, if all cells are in one."""
+    found: set[int] = set()
+    for key in ("MinCellSize", "MaxCellSize"):
+        for content in (definition, accumulated):
+            cell = content.get(key)
+            place = cell.get("spatialReference") if isinstance(cell, dict) else None
+            code = (place.get("latestWkid") or place.get("wkid")) if isinstance(place, dict) else None
+            if isinstance(code, int):
+                found.add(code)
+    return _crs_of_wkid(found.pop()) if len(found) == 1 else None
+
+
+def _crs_of_wkid(code: int) -> CRS | None:
+    """Esri's numbers are EPSG's, and its own from where EPSG's end.
+
+    >>> _crs_of_wkid(32617).to_string(), _crs_of_wkid(102008).to_string(), _crs_of_wkid(7)
+    ('EPSG:32617', 'ESRI:102008', None)
+    """
+    for authority in ("EPSG", "ESRI"):
+        try:
+            return CRS.from_authority(authority, code)
+        except CRSError:
+            continue
+    return None
+
+
+def _stated_names(definition: Mapping[str, Any], accumulated: Mapping[str, Any], count: int) -> tuple[str, ...] | None:
+    """Names of the bands by the folder; ``Band_1``, ``Band_2``, … only counts them.
+
+    >>> _stated_names({"InputRastersProps": {"BandNames": ["Red", "Green"]}}, {}, 2)
+    ('Red', 'Green')
+    >>> _stated_names({"InputRastersProps": {"BandNames": ["Band_1", "Band_2"]}}, {}, 2) is None
+    True
+    """
+    for content in (definition, accumulated):
+        properties = content.get("InputRastersProps")
+        names = properties.get("BandNames") if isinstance(properties, dict) else None
+        if isinstance(names, list) and len(set(map(str, names))) == count == len(names):
+            told = tuple(str(name) for name in names)
+            return None if all(re.fullmatch(r"Band_?\d+", name, re.IGNORECASE) for name in told) else told
+    return None
+
+
+def _names(head: Head) -> tuple[str, ...]:
+    return head.names or tuple(f"B{number}" for number in range(1, head.count + 1))
+
+
+def _check_alike(images: Sequence[Path], heads: Sequence[Head]) -> None:
+    first = heads[0]
+    for image, head in zip(images, heads, strict=True):
+        if head.size_px != first.size_px:
+            raise InputError(
+                image,
+                f"has {head.size_px[0]} x {head.size_px[1]} pixels, {images[0]} has "
+                f"{first.size_px[0]} x {first.size_px[1]}",
+                "export tiles of one fixed size, around the rectangles and not cropped to them (FIXED_SIZE, "
+                "fix_chip_size=True): what is classified later comes in such tiles",
+            )
+        if head.size_px[0] != head.size_px[1]:
+            raise InputError(image, f"is {head.size_px[0]} x {head.size_px[1]} pixels", "train on square tiles")
+        if head.count != first.count:
+            raise InputError(
+                image, f"has {head.count} bands, {images[0]} has {first.count}", "train on tiles of the same bands"
+            )
+        if _names(head) != _names(first):
+            raise InputError(
+                image,
+                f"has bands {', '.join(_names(head))}, {images[0]} has {', '.join(_names(first))}",
+                "train on tiles of the same bands in the same order",
+            )
+        kept, kept_first = ((one.pixels or AS_STORED, one.dtype) for one in (head, first))
+        if not same_scaling(kept, kept_first):
+            raise InputError(
+                image,
+                f"holds {head.dtype} values ({kept[0]}), {images[0]} {first.dtype} ({kept_first[0]})",
+                "train on tiles of one scaling",
+            )
+
+
+def _present(codes: NDArray[np.int64], listings: Sequence[Listing]) -> tuple[Category, ...]:
+    """Classes that occur; of several names for one value, the first wins."""
+    found: dict[int, Category] = {}
+    for listing in listings:
+        found = {**listing.classes, **found}
+    return tuple(sorted((found[code] for code in sorted(set(codes.tolist()))), key=lambda category: category.name))
+
+
+def _origin(listings: Sequence[Listing]) -> dict[str, Any]:
+    origins = [listing.definition.get("Littoral", {}) for listing in listings]
+    ways = [_way(origin) for origin in origins]
+    for listing, origin, way in zip(listings, origins, ways, strict=True):
+        if other := [name for name in way if way[name] != ways[0][name]]:
+            raise InputError(
+                listing.folder,
+                f"holds tiles of {other[0]} {way[other[0]]}, {listings[0].folder} of {ways[0][other[0]]}",
+                "train on tiles that were cut in one way",
+            )
+        if origin.get("Raw", False) != origins[0].get("Raw", False):
+            raise InputError(
+                listing.folder,
+                f"was exported with another --raw than {listings[0].folder}",
+                "train on tiles of one scaling",
+            )
+    return dict(origins[0])
+
+
+def _way(origin: Mapping[str, Any]) -> dict[str, Any]:
+    """How tiles lie on their rectangles, by what a folder says of them; what it does not say is as it was at first."""
+    cut = origin.get("Tile", {})
+    usual = {"crop": "fixed", "blacken": False, "space": "map"}
+    return {
+        "placement": origin.get("Placement", "centred"),
+        **{name: cut.get(name, value) for name, value in usual.items()},
+    }

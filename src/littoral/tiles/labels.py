@@ -1,0 +1,93 @@
+"""Which rectangles may teach: those that say their class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from littoral.categories import Scheme
+from littoral.errors import InputError
+from littoral.vectors import require_column
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Rectangles with a class."""
+
+    table: gpd.GeoDataFrame
+    """Those that are left."""
+    field: str
+    """Where the class stands, in the table's own spelling."""
+    codes: NDArray[np.int64]
+    """Class value of each."""
+    names: tuple[str, ...]
+    """``ID`` of each, or else its index."""
+    regions: tuple[str, ...] | None
+    """Region of each, "" where it is null; None where no field was named."""
+    skipped: Mapping[str, int]
+    """How many were left out, by reason."""
+
+
+CLASS_FIELDS = ("CATCOA", "value", "classvalue")
+"""Looked for, in this order, where nobody names the field with the class."""
+
+
+def labelled(
+    rectangles: gpd.GeoDataFrame,
+    class_field: str | None,
+    categories: Scheme,
+    *,
+    min_purity: float = 0.0,
+    region_field: str | None = None,
+) -> Labelled:
+    """Leave out rectangles without a class and, if wanted, those of mixed classes.
+
+    Without ``class_field``, the class stands in the first there is of :data:`CLASS_FIELDS`.
+
+    Raises:
+        InputError: a field that is missing, null everywhere or of other values, or a share that is none.
+
+    >>> box = gpd.GeoDataFrame({"kind": ["mangrove", None]}, geometry=[None, None])
+    >>> from littoral.categories import CATCOA
+    >>> found = labelled(box, "KIND", CATCOA)
+    >>> found.codes.tolist(), found.names, dict(found.skipped)
+    ([7], ('0',), {'without kind': 1})
+    """
+    if not 0 <= min_purity <= 1:
+        raise InputError(f"min_purity {min_purity}", "is no share", "pass a number from 0 to 1")
+    source = "the table of rectangles"
+    column = _class_field(rectangles, class_field, source)
+    table = rectangles[rectangles[column].notna()]
+    if table.empty:
+        raise InputError(
+            f"field {column}", "is null in every row", "label the rectangles or choose another --class-field"
+        )
+    skipped = {f"without {column}": len(rectangles) - len(table)}
+    if min_purity > 0:
+        pure = table[require_column(table, "purity", source)] >= min_purity
+        skipped["of mixed classes"] = len(table) - int(pure.sum())
+        table = table[pure]
+    codes = np.array([categories.code_of(value) for value in table[column]], np.int64)
+    names = table.get("ID", table.index)
+    regions = None
+    if region_field is not None:
+        found = table[require_column(table, region_field, source)]
+        regions = tuple("" if missing else str(value) for value, missing in zip(found, found.isna(), strict=True))
+    return Labelled(table, column, codes, tuple(map(str, names)), regions, skipped)
+
+
+def _class_field(table: pd.DataFrame, asked: str | None, source: str) -> str:
+    if asked is not None:
+        return require_column(table, asked, source)
+    there = {str(name).casefold() for name in table.columns}
+    for field in CLASS_FIELDS:
+        if field.casefold() in there:
+            return require_column(table, field, source)
+    raise InputError(
+        source, f"has no field {', '.join(CLASS_FIELDS)}", "name the one that holds the class with --class-field"
+    )

@@ -1,0 +1,92 @@
+"""Where packs are kept: made by one process while others wait, whole or not there."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from littoral.errors import LittoralWarning, WriteError
+from littoral.tiles.packed.pack import Contents, read_pack
+
+Make = Callable[[Path, str], Contents]
+"""Writes a pack into an empty folder, to be known by a key."""
+
+
+def cache_folder(given: str | Path | None = None) -> Path:
+    """The given folder, else the user's."""
+    own = os.environ.get("LITTORAL_CACHE")
+    if given is not None or own:
+        return Path(given or own or "").expanduser()
+    shared = os.environ.get("XDG_CACHE_HOME")
+    return (Path(shared) if shared else Path.home() / ".cache") / "littoral"
+
+
+def keep(cache: str | Path | None, key: str | None, needed_bytes: int, make: Make) -> Contents:
+    """The pack of a key, made if it is not there; without a key one that lasts as long as this process reads it.
+
+    Raises:
+        WriteError: the disk refused, or has no room for what is needed; nothing is left there.
+    """
+    root = cache_folder(cache) / "tiles"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        if key is not None:
+            return _kept(root, key, needed_bytes, make)
+        _need_room(root, needed_bytes)
+        # What is mapped stays until it is let go, though it has no name any more.
+        with tempfile.TemporaryDirectory(dir=root, prefix=".once-", ignore_cleanup_errors=True) as stage:
+            return make(Path(stage), "")
+    except OSError as error:
+        raise WriteError(root, error) from error
+
+
+def _kept(root: Path, key: str, needed_bytes: int, make: Make) -> Contents:
+    place = root / key
+    if (found := read_pack(place, key)) is not None:
+        return found
+    with _alone(root / f"{key}.lock"):
+        if (found := read_pack(place, key)) is not None:
+            return found
+        if place.exists():
+            warnings.warn(f"{place} was damaged, so its tiles are made anew", LittoralWarning, stacklevel=4)
+            shutil.rmtree(place)
+        # Nobody else works on this key: what stands here was left by a process that was killed.
+        for left in root.glob(f".{key}-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        _need_room(root, needed_bytes)
+        stage = Path(tempfile.mkdtemp(prefix=f".{key}-", dir=root))
+        try:
+            made = make(stage, key)
+            os.replace(stage, place)
+        finally:
+            shutil.rmtree(stage, ignore_errors=True)
+        return made
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Other processes wait."""
+    lock = FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        warnings.warn("another process makes the same tiles: waiting for it", LittoralWarning, stacklevel=6)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _need_room(root: Path, needed_bytes: int) -> None:
+    free = shutil.disk_usage(root).free
+    if needed_bytes > free:
+        raise OSError(errno.ENOSPC, f"it takes {needed_bytes / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free")
