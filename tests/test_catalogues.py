@@ -295,6 +295,18 @@ def test_names_from_what_assets_say_of_their_bands() -> None:
     assert [band.name for band in open_item(narrow).bands] == ["B06", "B8A", "B09"]
 
 
+def test_no_cloud_is_a_finding() -> None:
+    item = earth_search("https://example.org", collection="sentinel-2-c1-l2a")
+    for key in ("cloud", "snow"):
+        told = {"raster:bands": [{"nodata": 0, "data_type": "uint8"}], "roles": ["data", key], **shape_of(20)}
+        item["assets"][key] = {"href": f"https://example.org/{key}.tif", "type": "image/tiff", **told}
+    scene = open_item(item)
+    assert [(mask.name, mask.role, mask.nodata, mask.dtype) for mask in scene.masks] == [
+        ("SCL", "scene classes", None, "uint8"),
+        ("CLDPRB", "cloud probability", None, "uint8"),
+    ]
+
+
 def test_cells_decide_which_size_of_a_band_is_read() -> None:
     assert {band.stem for band in open_item(cdse()).bands} == {"B02", "B03", "B04", "B08", "B11"}
     coarse = open_item(cdse(), cell_size=20)
