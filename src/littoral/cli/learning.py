@@ -128,7 +128,14 @@ def train(
             print(one.describe())
         cut |= {"scene": opened, "merging": Merging(combine, near)}
     else:
-        options = {"--also": also, "--near": near, "--scene-crs": scene_crs, "--band-names": band_names}
+        options = {
+            "--also": also,
+            "--combine": combine != "best",
+            "--near": near,
+            "--scene-crs": scene_crs,
+            "--band-names": band_names,
+            "--layer": layer,
+        }
         if useless := [name for name, value in options.items() if value]:
             raise InputError(useless[0], "goes with --scene", "leave it away")
     data = prepare_data(

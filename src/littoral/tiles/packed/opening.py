@@ -27,7 +27,7 @@ from littoral.tiles.exporting.contents import Kind
 from littoral.tiles.exporting.images import Encoder
 from littoral.tiles.labeled.images import cell_size_of
 from littoral.tiles.labels import Labelled, labelled
-from littoral.tiles.packed.cache import keep
+from littoral.tiles.packed.cache import cache_folder, keep
 from littoral.tiles.packed.pack import FORMAT, Contents, PackWriter, mask_bytes
 from littoral.tiles.specs import TileSpec
 from littoral.tiles.tileset import TileSet, outlines_of
@@ -94,7 +94,12 @@ def open_pack(
             stacklevel=2,
         )
     needed = len(found.codes) * _tile_bytes(order.shape, order.kept[1])
-    return _tile_set(keep(cache, key, needed, lambda folder, key: order.make(folder, key, track)), categories)
+    tiles = _tile_set(keep(cache, key, needed, lambda folder, key: order.make(folder, key, track)), categories)
+    if key is None:
+        return tiles
+    size = len(tiles) * _tile_bytes(order.shape, tiles.dtype) / 1e9
+    kept = f"tiles are kept in {cache_folder(cache) / 'tiles' / key} ({size:.1f} GB), which may be deleted at any time"
+    return replace(tiles, notes=(*tiles.notes, kept))
 
 
 def pack_files(tiles: TileSet, *, cache: str | Path | None = None, track: Track = silent) -> TileSet:
