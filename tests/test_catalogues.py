@@ -43,8 +43,9 @@ from littoral.imagery import (
     write_items,
 )
 from littoral.imagery.catalogues import known, signing
+from littoral.imagery.catalogues.extents import enclosing_box, time_range
 from littoral.imagery.catalogues.scaling import Told, baseline_of, reflectance_scaling
-from littoral.imagery.catalogues.searching import latest_versions, time_range
+from littoral.imagery.catalogues.searching import latest_versions
 from stac_server import ORIGIN, SIDE_M, Portal, cog, serving
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.0.0.1"])]
@@ -62,8 +63,13 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {**made, "SCL": cog(folder / "SCL.tif", 9, 20, classes=True)}
 
 
+@pytest.fixture(scope="session")
+def contents(images: dict[str, Path]) -> dict[str, bytes]:
+    return {name: file.read_bytes() for name, file in images.items()}
+
+
 @pytest.fixture
-def portal(monkeypatch: pytest.MonkeyPatch, images: dict[str, Path]) -> Iterator[Portal]:
+def portal(monkeypatch: pytest.MonkeyPatch, contents: dict[str, bytes]) -> Iterator[Portal]:
     """A server that plays all three catalogues, its files in a public, a guarded and a keyed container."""
     with serving() as portal:
         for name, changes in {
@@ -76,7 +82,7 @@ def portal(monkeypatch: pytest.MonkeyPatch, images: dict[str, Path]) -> Iterator
         monkeypatch.setattr(signing, "_tokens", {})
         portal.guarded, portal.keyed = {"closed"}, {"eodata"}
         for container in ("open", "closed", "eodata"):
-            portal.files |= {f"/{container}/{name}.tif": file.read_bytes() for name, file in images.items()}
+            portal.files |= {f"/{container}/{name}.tif": content for name, content in contents.items()}
         yield portal
 
 
@@ -287,6 +293,18 @@ def test_names_from_what_assets_say_of_their_bands() -> None:
     assert [band.name for band in open_item(eo).bands] == ["B02", "B03", "B11"]
     narrow = item_at("https://example.org", keys={"B02": "nir08", "B03": "nir09", "B04": "rededge2", "B08": "b8a_20m"})
     assert [band.name for band in open_item(narrow).bands] == ["B06", "B8A", "B09"]
+
+
+def test_no_cloud_is_a_finding() -> None:
+    item = earth_search("https://example.org", collection="sentinel-2-c1-l2a")
+    for key in ("cloud", "snow"):
+        told = {"raster:bands": [{"nodata": 0, "data_type": "uint8"}], "roles": ["data", key], **shape_of(20)}
+        item["assets"][key] = {"href": f"https://example.org/{key}.tif", "type": "image/tiff", **told}
+    scene = open_item(item)
+    assert [(mask.name, mask.role, mask.nodata, mask.dtype) for mask in scene.masks] == [
+        ("SCL", "scene classes", None, "uint8"),
+        ("CLDPRB", "cloud probability", None, "uint8"),
+    ]
 
 
 def test_cells_decide_which_size_of_a_band_is_read() -> None:
@@ -611,6 +629,21 @@ def test_what_others_signed_is_kept_out_of_scenes(portal: Portal) -> None:
     assert next(read_windows(scene, scene.bands, [Window(20, 20, 10, 10)]))[1].all()
 
 
+def test_plain_addresses(portal: Portal, images: dict[str, Path], tmp_path: Path) -> None:
+    portal.tokens = ["sig=SECRET"]
+    for address in (f"{portal.url}/open/B02.tif", f"{portal.url}/closed/B02.tif?sig=SECRET"):
+        scene = open_scene(address)
+        assert scene.bands[0].href == address.partition("?")[0]
+        values, _ = next(read_windows(scene, scene.bands, [Window(500, 100, 64, 64)]))
+        np.testing.assert_array_equal(values[0], rasterio.open(images["B02"]).read(1)[500:564, 100:164])
+    with pytest.raises(InputError, match=r"/closed/B03.tif cannot be read \(HTTP response code: 403\)") as error:
+        open_scene(f"{portal.url}/closed/B03.tif?sig=OTHER")
+    assert "OTHER" not in str(error.value)
+    portal.items = [earth_search(f"{portal.url}/open")]
+    scene = open_scene(f"{portal.api}/collections/c/items/{portal.items[0]['id']}", cell_size=20)
+    assert (scene.cell_size, scene.bands[0].offset) == ((20.0, 20.0), -0.1)
+
+
 def test_messages_without_secrets() -> None:
     for text in (
         "HTTP error 403 for https://a.blob.core.windows.net/c/B02.tif?st=1&sig=SECRET",
@@ -688,6 +721,17 @@ def test_across_the_antimeridian_each_scene_once(portal: Portal) -> None:
     portal.items = [west, east, far, both]
     found = search_scenes((179.5, -17, -179.5, -16), source="planetary-computer")
     assert days_of(found) == ["2024-06-01", "2024-06-02", "2024-06-04"]
+
+
+@given(st.lists(st.tuples(st.floats(-180, 180), st.floats(-90, 90)), min_size=1, max_size=8))
+def test_a_box_holds_its_points(places: list[tuple[float, float]]) -> None:
+    points = np.array(places)
+    west, south, east, north = enclosing_box(points)
+    across = (points[:, 0] - west) % 360
+    width = (east - west) % 360
+    assert (across <= width + 1e-9).all() or np.isclose(across.max(), 360)
+    assert width <= np.ptp(points[:, 0]) + 1e-9
+    assert (south, north) == (points[:, 1].min(), points[:, 1].max())
 
 
 def test_around_rectangles(portal: Portal) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from littoral.downloads import DownloadError, Patience, UnreachableError, download, open_session, unpack_zip
+from littoral.downloads import DownloadError, Patience, UnreachableError, download, open_session, read_json, unpack_zip
 from littoral.errors import InputError
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.0.0.1"])]
@@ -326,3 +326,26 @@ def test_bad_zips_leave_all_as_it_was(tmp_path: Path, kind: str) -> None:
         "in/out/old",
     ]
     assert {file.name for file in tmp_path.iterdir()} <= {"in", "bad.zip"}
+
+
+def test_documents_kept_in_memory(office: Office) -> None:
+    def ask(path: str) -> object:
+        with open_session() as session:
+            return read_json(session, f"{office.url}{path}?key=secret", patience=QUICK)
+
+    office.files |= {"/a.json": b'{"token": "t"}', "/b.json": b"<html>", "/c.json": b'"' + bytes(2**26) + b'"'}
+    office.answers["/a.json"] = [(503, {"Retry-After": "0"}), (500, {})]
+    office.breaks["/a.json"] = [3]
+    with pytest.raises(DownloadError, match="broke off"):
+        ask("/a.json")
+    assert ask("/a.json") == {"token": "t"}
+    for path, said in (
+        ("/b.json", r"/b.json did not answer with JSON"),
+        ("/c.json", r"/c.json is larger than 67,108,864 bytes"),
+        ("/none.json", r"/none.json does not exist on the server"),
+    ):
+        with pytest.raises(DownloadError, match=said) as error:
+            ask(path)
+        assert "secret" not in str(error.value)
+    with pytest.raises(UnreachableError), open_session() as session:
+        read_json(session, "http://127.0.0.1:1/a.json", patience=QUICK)

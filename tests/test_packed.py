@@ -28,6 +28,7 @@ from littoral.errors import InputError, LittoralWarning, WriteError
 from littoral.imagery.contents import content_key
 from littoral.tiles import Merging, TileSet, open_pack, pack_files
 from littoral.tiles.packed import cache_folder, opening
+from safe_recipe import ORIGIN, write_safe, zip_safe
 
 Writer = Callable[..., Path]
 Coast = tuple[Path, gpd.GeoDataFrame]
@@ -384,6 +385,21 @@ def test_an_archive_counts_as_a_whole(tmp_path: Path, write_scene: Writer) -> No
     # Braces say where the archive's own name ends.
     assert key(f"/vsizip/{{{tmp_path / 'a.zip'}}}/in/s.tif") == a
     assert key(f"/vsizip/{tmp_path / 'none.zip'}/in/s.tif") is None
+
+
+def test_a_product_and_its_zip(tmp_path: Path, cuts: list[int]) -> None:
+    product = write_safe(tmp_path)
+    zipped = zip_safe(product, tmp_path / "product.zip")
+    x, y = ORIGIN
+    outlines = [shapely.box(x + 200 * n, y - 500, x + 200 * n + 150, y - 350) for n in range(1, 5)]
+    table = gpd.GeoDataFrame({"CATCOA": [3, 7, 3, 7]}, geometry=outlines, crs="EPSG:32629")
+    given = {"tile_size": 16, "bands": ["B02", "B11"], "cache": tmp_path / "cache"}
+    first = open_pack(product, table, **given)
+    again = open_pack(product, table, **given)
+    assert len(cuts) == 1
+    assert_same(open_pack(zipped, table, **given), first)
+    assert_same(open_pack(zipped, table, **given), again)
+    assert len(cuts) == 2
 
 
 class Server(BaseHTTPRequestHandler):

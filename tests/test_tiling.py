@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -126,3 +127,12 @@ def test_wrong_options(run: Run, inputs: Path, tmp_path: Path, options: str, com
     assert complaint in err
     assert "Traceback" not in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_documents_table_names_every_parameter() -> None:
+    table = (Path(__file__).parents[1] / "docs" / "export-parameters.md").read_text(encoding="utf-8")
+    ours = set(inspect.signature(export_tiles).parameters) - {"track"}
+    assert [name for name in sorted(ours) if f"`{name}`" not in table] == []
+    assert [
+        number for number in range(1, 24) if not re.search(rf"^\|[^|]*\b{number}\b[^|]*\|", table, re.MULTILINE)
+    ] == []

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from littoral.charts import fetch_charts, read_charts
     from littoral.classify import classify_objects, write_classified
     from littoral.errors import LittoralError
-    from littoral.imagery import open_scene
+    from littoral.imagery import fetch_scenes, open_scene, open_scenes, search_scenes
     from littoral.learn import FeatureClassifier, prepare_data
     from littoral.rectangles import rectangles_along_lines
     from littoral.report import write_report
@@ -33,14 +33,17 @@ _HOMES = {
     "export_tiles": "tiles",
     "extract_shoreline": "shoreline",
     "fetch_charts": "charts",
+    "fetch_scenes": "imagery",
     "merge_lines": "shoreline",
     "open_scene": "imagery",
+    "open_scenes": "imagery",
     "prepare_data": "learn",
     "read_categories": "categories",
     "read_charts": "charts",
     "read_tiles": "tiles",
     "read_vector": "vectors",
     "rectangles_along_lines": "rectangles",
+    "search_scenes": "imagery",
     "transfer_labels": "shoreline",
     "write_classified": "classify",
     "write_report": "report",
@@ -57,14 +60,17 @@ __all__ = [
     "export_tiles",
     "extract_shoreline",
     "fetch_charts",
+    "fetch_scenes",
     "merge_lines",
     "open_scene",
+    "open_scenes",
     "prepare_data",
     "read_categories",
     "read_charts",
     "read_tiles",
     "read_vector",
     "rectangles_along_lines",
+    "search_scenes",
     "transfer_labels",
     "write_classified",
     "write_report",

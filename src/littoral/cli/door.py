@@ -33,7 +33,7 @@ SceneArgument = Annotated[
     typer.Argument(
         metavar="SCENE",
         help="GeoTIFF, COG, VRT or JPEG 2000, by path or web address; a folder with one file per band; a Sentinel-2 "
-        "product (.SAFE or .zip); a Landsat product's folder.",
+        "product (.SAFE or .zip); a Landsat product's folder; a STAC item, by path or web address.",
     ),
 ]
 AlsoScenes = Annotated[

@@ -175,7 +175,7 @@ def _parsed(response: requests.Response, shown: str) -> Any:
             if len(body) > _LARGEST_ANSWER:
                 raise DownloadError(shown, f"is larger than {_LARGEST_ANSWER:,} bytes", "check the address")
     except requests.RequestException as error:
-        raise _BrokenError(DownloadError(shown, f"broke off after {len(body):,} bytes", "try again later")) from error
+        raise _BrokenError(DownloadError(shown, "broke off", "try again later")) from error
     try:
         return json.loads(body)
     except ValueError as error:

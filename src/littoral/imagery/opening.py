@@ -19,7 +19,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOEr
 
 from littoral.downloads import shown_address
 from littoral.errors import InputError
-from littoral.imagery.catalogues.signing import gdal_environment, gdal_name, without_secrets
+from littoral.imagery.catalogues.signing import gdal_environment, gdal_name, without_secrets, without_signature
 from littoral.imagery.grids import fit_grid
 from littoral.imagery.scene import SENTINEL_NAME, Band, Grid, Role, Scene, renamed
 
@@ -45,6 +45,7 @@ def open_files(
         InputError: not a raster, no georeference, bands in several CRS or turned against each other, names that do
             not fit.
     """
+    files = [without_signature(file) for file in files]
     with ExitStack() as stack:
         datasets = [stack.enter_context(open_file(file)) for file in files]
         for dataset in datasets:
@@ -58,7 +59,9 @@ def open_files(
         found_crs = _crs(finest, crs)
         own = Grid(finest.transform, finest.height, finest.width)
         bands = _distinct(
-            _band(dataset, index, names[position] if names else None, len(files) > 1, own)
+            replace(
+                _band(dataset, index, names[position] if names else None, len(files) > 1, own), href=files[position]
+            )
             for position, dataset in enumerate(datasets)
             for index in dataset.indexes
             if dataset.colorinterp[index - 1] != ColorInterp.alpha

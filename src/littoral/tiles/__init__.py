@@ -7,7 +7,7 @@ from littoral.tiles.labeled import read_tile, read_tiles
 from littoral.tiles.packed import open_pack, pack_files
 from littoral.tiles.planning import Placed, Plan, plan_tiles
 from littoral.tiles.specs import Layout, TileSpec
-from littoral.tiles.splits import Split, ground_pairs, split_tiles
+from littoral.tiles.splits import Split, UnplacedWarning, ground_pairs, split_tiles
 from littoral.tiles.tileset import TileSet
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Tile",
     "TileSet",
     "TileSpec",
+    "UnplacedWarning",
     "cut_planned",
     "cut_tiles",
     "export_tiles",

@@ -110,7 +110,7 @@ def _is_raster(content: Mapping[str, Any]) -> bool:
     kind = str(content.get("type") or "").lower()
     suffix = PurePosixPath(urlsplit(content["href"]).path).suffix.lower()
     raster = ("tiff" in kind or "jp2" in kind) if kind else suffix in _SUFFIXES
-    return raster and not _PICTURES & set(content.get("roles") or ())
+    return raster and not _PICTURES & set(content["roles"])
 
 
 def _entries(item: Item, content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -147,8 +147,7 @@ def _landsat_name(core: str, content: Mapping[str, Any], entries: list[Mapping[s
 
 
 def _metres(key: str, content: Mapping[str, Any]) -> float:
-    transform = content.get("proj:transform")
-    if isinstance(transform, list) and transform:
-        return abs(float(transform[0]))
+    if content.get("proj:transform"):
+        return abs(float(content["proj:transform"][0]))
     suffix = re.search(r"_(\d+)m$", key)
     return float(content.get("gsd") or (suffix[1] if suffix else 0))

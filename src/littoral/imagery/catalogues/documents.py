@@ -16,6 +16,7 @@ from littoral.imagery.catalogues.signing import without_signature
 
 ITEM = "item.json"
 """In the folder of a fetched scene: its item, whose files are those beside it."""
+_HUGE = 1e12
 Item = dict[str, Any]
 """A STAC item, its assets' addresses absolute and without signatures."""
 Items = str | Path | Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -66,15 +67,18 @@ def located(item: Mapping[str, Any], base: str, named: str) -> Item:
     Raises:
         InputError: an address is relative and nothing says to what.
     """
-    home = base or _self(item)
-    assets = {
-        str(key): {**asset, "href": _absolute(str(asset["href"]), home, named)}
-        for key, asset in item["assets"].items()
-        if isinstance(asset, Mapping) and asset.get("href")
-    }
+    links = [link for link in _listed(item.get("links"), Mapping) if _is_address(link.get("href"))]
+    home = base or next((link["href"] for link in links if link.get("rel") == "self" and is_web(link["href"])), "")
+    _refuse_damage(item["properties"], named, "")
+    assets = {}
+    for key, asset in item["assets"].items():
+        if isinstance(asset, Mapping) and isinstance(asset.get("href"), str) and asset["href"]:
+            _refuse_damage(asset, named, f" of the asset {key}")
+            roles = _listed(asset.get("roles"), str)
+            assets[str(key)] = {**asset, "href": _absolute(asset["href"], home, named), "roles": roles}
     if not assets:
         raise InputError(named, "is an item without files (assets)", "pass one that has some, or ask its catalogue")
-    return {**item, "assets": assets}
+    return {**item, "links": links, "assets": assets}
 
 
 def taken(item: Mapping[str, Any]) -> str:
@@ -95,9 +99,9 @@ def tile_of(item: Mapping[str, Any]) -> str:
     parts = [properties.get(f"mgrs:{part}") for part in ("utm_zone", "latitude_band", "grid_square")]
     row = [properties.get(f"landsat:wrs_{part}") for part in ("path", "row")]
     if not code and all(parts):
-        code = f"{int(parts[0]):02d}{parts[1]}{parts[2]}"
+        code = f"{parts[0]:0>2}{parts[1]}{parts[2]}"
     if not code and all(row):
-        code = "/".join(f"{int(part):03d}" for part in row)
+        code = "/".join(f"{part:0>3}" for part in row)
     return code.rpartition("-")[2]
 
 
@@ -137,12 +141,35 @@ def _items(document: Any, named: str) -> list[Mapping[str, Any]]:
     )
 
 
-def _self(item: Mapping[str, Any]) -> str:
-    links = [link for link in item.get("links") or () if isinstance(link, Mapping) and link.get("rel") == "self"]
-    return next((href for link in links if is_web(href := str(link.get("href", "")))), "")
+def _listed(value: object, kind: type[Any]) -> list[Any]:
+    return [entry for entry in value if isinstance(entry, kind)] if isinstance(value, list) else []
+
+
+def _refuse_damage(content: Mapping[str, Any], named: str, where: str) -> None:
+    """What places pixels on the ground must be whole; all else that is odd is passed over."""
+    for name, counts, least in (("proj:transform", (6, 9), -math.inf), ("proj:shape", (2,), 1), ("gsd", (1,), 0)):
+        value = content.get(name)
+        numbers = value if isinstance(value, list) else [value]
+        if value is not None and not (len(numbers) in counts and all(_is_number(one, least) for one in numbers)):
+            raise InputError(
+                f"{name}{where} of {named}", f"is {value!r}", "fetch the item again, or tell its catalogue"
+            )
+
+
+def _is_number(value: object, least: float) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value) and least <= value < _HUGE
+
+
+def _is_address(href: object) -> bool:
+    try:
+        return isinstance(href, str) and bool(urlsplit(href))
+    except ValueError:
+        return False
 
 
 def _absolute(href: str, home: str, named: str) -> str:
+    if not _is_address(href):
+        raise InputError(named, f"has a file at {href!r}, which is no address", "tell its catalogue")
     if href.startswith("file://"):
         return unquote(urlsplit(href).path)
     if "://" in href:

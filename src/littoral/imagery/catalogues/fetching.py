@@ -140,8 +140,11 @@ def _fetch(item: Item, key: str, path: Path, patience: Patience) -> int:
     href = content["href"]
     if "://" not in href:
         raise InputError(href, "is on this machine already", "open its item as it is")
-    https = (content.get("alternate") or {}).get("https") or {}
-    url, headers = signed_address(href, access_of(href, item), alternate=str(https.get("href", "")), patience=patience)
+    try:
+        alternate = str(content["alternate"]["https"]["href"])
+    except (KeyError, TypeError):
+        alternate = ""
+    url, headers = signed_address(href, access_of(href, item), alternate=alternate, patience=patience)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -160,9 +163,9 @@ def _write_item(item: Item, names: dict[str, str], path: Path) -> Path:
         for key, name in names.items()
     }
     links = [
-        {**link, "rel": "derived_from" if link.get("rel") == "self" else link.get("rel"), "href": str(link["href"])}
-        for link in item.get("links") or ()
-        if "://" in str(link.get("href", "")) and without_signature(str(link["href"])) == link["href"]
+        {**link, "rel": "derived_from"} if link.get("rel") == "self" else link
+        for link in item["links"]
+        if "://" in link["href"] and without_signature(link["href"]) == link["href"]
     ]
     with staged(path) as stage:
         content = {**item, "links": links, "assets": assets}

@@ -36,7 +36,7 @@ def open_item(item: Items, *, cell_size: float | None = None, patience: Patience
 
     Bands of Sentinel-2 are called B01 to B12 and B8A, and Landsat's take the name of that of the same wavelengths,
     whatever the catalogue calls them; other items keep the keys of their assets. Scale and offset are those of
-    :func:`littoral.imagery.catalogues.reflectance_scaling`.
+    :func:`littoral.imagery.catalogues.scaling.reflectance_scaling`.
 
     Args:
         item: An item's file, its web address, or its content; a file with one item in a FeatureCollection.

@@ -65,7 +65,7 @@ def access_of(href: str, item: Mapping[str, Any]) -> str:
     >>> access_of("https://sentinel-cogs.s3.us-west-2.amazonaws.com/B02.tif", {"links": []})
     ''
     """
-    links = [str(link.get("href", "")) for link in item.get("links") or () if isinstance(link, Mapping)]
+    links = [str(link["href"]) for link in item["links"]]
     homes = {urlsplit(link).netloc for link in links if link.startswith(("http://", "https://"))}
     for catalogue in KNOWN.values():
         if catalogue.keeps(href):

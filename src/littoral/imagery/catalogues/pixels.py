@@ -102,13 +102,7 @@ def _said_grid(item: Item, content: Mapping[str, Any]) -> Grid | None:
     for place in (content, item["properties"]):
         transform, shape = place.get("proj:transform"), place.get("proj:shape")
         if transform and shape:
-            try:
-                height, width = (int(side) for side in shape)
-                return Grid(Affine(*(float(number) for number in transform[:6])), height, width)
-            except (TypeError, ValueError) as error:
-                raise InputError(
-                    f"The item {item['id']}", f"has no usable proj:transform and proj:shape ({error})", "fetch it again"
-                ) from error
+            return Grid(Affine(*transform[:6]), int(shape[0]), int(shape[1]))
     return None
 
 

@@ -104,7 +104,7 @@ def split_tiles(
     Warns:
         UnplacedWarning: tiles without georeference cannot be compared; each counts as a place of its own.
 
-    Memory: 50 bytes for each pair of tiles that share ground, and 100 MB for the proof.
+    Memory: 100 bytes for each pair of tiles that share ground, and 100 MB for the proof.
     """
     if not 0 < val_share < 1:
         raise InputError(f"validation share {val_share}", "is not between 0 and 1", "pass e.g. 0.2")
