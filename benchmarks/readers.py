@@ -1,8 +1,8 @@
 """Ways to read windows of a scene, each run in a process of its own by ``benchmarks/tiles.py``.
 
-``python benchmarks/readers.py JOB``: JOB is a JSON file (:class:`Job`); one JSON line comes back, and a sum over the
-values of each window in a file beside it, so that the readers can be held against each other. The clock runs from
-before the files are opened until the last window is there; imports are outside it, and inside the peak of memory.
+``python benchmarks/readers.py JOB``: JOB is a JSON file (:class:`Job`); one JSON line comes back, and sums over the
+values of each window and band in a file beside it, so that the readers can be held against each other. The clock runs
+from before the files are opened until the last window is there; imports are outside it, and inside the peak of memory.
 """
 
 from __future__ import annotations
@@ -196,13 +196,13 @@ def main(path: str) -> None:
     """Do a job and say what it took."""
     job = Job(**json.loads(Path(path).read_text()))
     windows = np.load(job.windows)
-    sums = np.full(len(windows), np.nan)
+    sums = np.full((len(windows), len(job.files)), np.nan)
     with rasterio.Env(**job.options):
         _load(job.reader)
         cpu, begin = _cpu_seconds(), time.perf_counter()
         times = [0.0]
         for position, values in READERS[job.reader](job, windows):
-            sums[position] = values[SAMPLE].sum(dtype=np.float64)
+            sums[position] = values[SAMPLE].sum(axis=(1, 2), dtype=np.float64)
             times.append(time.perf_counter() - begin)
             if times[-1] > job.limit_s:
                 break
