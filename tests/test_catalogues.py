@@ -206,6 +206,15 @@ def test_offsets_of_all_catalogues(told: Told, scaling: tuple[float, float] | No
     assert reflectance_scaling(told) == scaling
 
 
+def test_an_offset_of_stored_values_is_refused() -> None:
+    item = item_at("https://example.org", declared={"scale": 0.0001, "offset": -1000})
+    with pytest.raises(InputError, match=r"^The item S2A\S+ declares an offset of -1000, which .*: write -0\.1 if"):
+        open_item(item)
+    # It does not count where the pixels were shifted, or nothing was added.
+    assert reflectance_scaling(Told(1e-4, -1000.0, 5.09, applied=True)) == (1e-4, 0.0)
+    assert reflectance_scaling(Told(1e-4, -1000.0, 2.12)) == (1e-4, 0.0)
+
+
 @pytest.mark.parametrize(
     ("properties", "name", "baseline"),
     [
