@@ -4,10 +4,11 @@ A :class:`Scene` says what there is; :func:`stored_as` decides how values are ke
 function that moves bytes. Values come back as ``(bands, height, width)`` with a mask of ``(height, width)``.
 """
 
+from littoral.imagery.catalogues.addresses import without_secrets
 from littoral.imagery.catalogues.fetching import FetchedScenes, fetch_scenes
 from littoral.imagery.catalogues.items import open_item, open_items
 from littoral.imagery.catalogues.searching import search_scenes, write_items
-from littoral.imagery.catalogues.signing import gdal_environment, gdal_name, gdal_options, without_secrets
+from littoral.imagery.catalogues.signing import gdal_environment, gdal_name, gdal_options
 from littoral.imagery.grids import at_cell_size
 from littoral.imagery.opening import date_of
 from littoral.imagery.reading import read_overview, read_windows

@@ -13,11 +13,12 @@ from urllib.parse import urlsplit
 
 from littoral.downloads import PATIENT, Patience, UnreachableError, download, open_session
 from littoral.errors import InputError, WriteError
+from littoral.imagery.catalogues.addresses import without_secrets
 from littoral.imagery.catalogues.bands import Asset
 from littoral.imagery.catalogues.documents import ITEM, Item, Items, read_items
 from littoral.imagery.catalogues.items import assets_for
 from littoral.imagery.catalogues.known import access_of
-from littoral.imagery.catalogues.signing import signed_address, without_secrets, without_signature
+from littoral.imagery.catalogues.signing import signed_address
 from littoral.imagery.scene import same_band
 from littoral.progress import Track, silent
 from littoral.vectors import staged
@@ -165,7 +166,7 @@ def _write_item(item: Item, names: dict[str, str], path: Path) -> Path:
     links = [
         {**link, "rel": "derived_from"} if link.get("rel") == "self" else link
         for link in item["links"]
-        if "://" in link["href"] and without_signature(link["href"]) == link["href"]
+        if "://" in link["href"]
     ]
     with staged(path) as stage:
         content = {**item, "links": links, "assets": assets}
