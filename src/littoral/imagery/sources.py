@@ -10,6 +10,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from littoral.errors import InputError, LittoralWarning
+from littoral.imagery.catalogues.addresses import without_secrets
 from littoral.imagery.catalogues.documents import is_item
 from littoral.imagery.catalogues.items import open_items
 from littoral.imagery.grids import at_cell_size
@@ -53,7 +54,7 @@ def open_scene(
     scenes = open_scenes(source, crs=crs, band_names=band_names, cell_size=cell_size)
     if len(scenes) > 1:
         named = ", ".join(scene.name for scene in scenes[:3]) + (", …" if len(scenes) > 3 else "")
-        raise InputError(source, f"holds {len(scenes)} scenes ({named})", "pass one of them")
+        raise InputError(without_secrets(str(source)), f"holds {len(scenes)} scenes ({named})", "pass one of them")
     return scenes[0]
 
 

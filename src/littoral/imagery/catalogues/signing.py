@@ -74,8 +74,8 @@ def gdal_name(href: str, access: str = "") -> str:
 
     It holds no secret, but for files whose address came with one.
 
-    >>> gdal_name("https://example.org/B02.tif")
-    '/vsicurl/https://example.org/B02.tif'
+    >>> gdal_name("https://tiles.example.org/open/B02.tif")
+    '/vsicurl/https://tiles.example.org/open/B02.tif'
     >>> gdal_name("s3://sentinel-cogs/31/B02.tif")
     '/vsicurl/https://sentinel-cogs.s3.us-west-2.amazonaws.com/31/B02.tif'
     >>> gdal_name("s3://eodata/Sentinel-2/B02.jp2", "cdse")
