@@ -254,6 +254,8 @@ def test_each_catalogue_puts_its_offset_into_the_bands(portal: Portal) -> None:
         assert {(band.scale, band.offset, band.nodata) for band in bands} == {(1e-4, offset, 0.0)}
         assert stored_as(bands[0]).add == round(offset * 10_000)
     assert not portal.asked
+    other = item_at(f"{portal.url}/open", declared={"scale": 1e-4, "offset": -0.1, "nodata": 65535})
+    assert {band.nodata for band in open_item(other).bands} == {65535.0}
 
 
 def test_a_flag_that_may_be_wrong_is_warned_of(portal: Portal) -> None:

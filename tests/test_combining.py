@@ -17,7 +17,7 @@ from pyproj import Transformer
 from conftest import boxes
 from littoral import export_tiles
 from littoral.errors import InputError
-from littoral.imagery import open_scene
+from littoral.imagery import as_scenes, open_scene
 from littoral.tiles import (
     CLASSIFIED,
     CLOUD,
@@ -200,6 +200,8 @@ def test_scenes_that_do_not_go_together(scenes: Callable[..., list[Path]], tmp_p
         list(cut_tiles([second, floats], PLACES, SPEC))
     with pytest.raises(InputError, match="are not all different"):
         list(cut_tiles([first, first], PLACES, SPEC))
+    with pytest.raises(InputError, match="a median of one scene, scene_0_20240101, is asked for"):
+        list(cut_tiles([first], PLACES, SPEC, merging=Merging("median")))
     with pytest.raises(InputError, match="the date 'May' is none"):
         Merging(near="May")
 
@@ -330,6 +332,16 @@ def test_a_grid_over_two_scenes_has_each_place_once_by_the_class_that_covers_mos
     assert len(corners) == len(everything.tiles)
     # Both grids of 10 columns and rows meet in the cells of the overlap, which count once.
     assert len(corners) == 150
+
+
+def test_a_folder_of_scenes_is_several(scenes: Callable[..., list[Path]], tmp_path: Path, write_scene: Writer) -> None:
+    (path,) = scenes("2024-01-01")
+    write_scene(tmp_path / "beside.tif", values(9)[:2], names=("B02", "B03"), nodata=0, origin=(502_000, 3_000_000))
+    for asked in (tmp_path, [tmp_path], [open_scene(path), tmp_path / "beside.tif"]):
+        assert sorted(scene.name for scene in as_scenes(asked)) == ["beside", "scene_0_20240101"]
+    assert [scene.cell_size for scene in as_scenes(path, cell_size=20)] == [(20, 20)]
+    with pytest.raises(InputError, match="the list of scenes is empty"):
+        as_scenes([])
 
 
 def test_the_table_is_not_changed(scenes: Callable[..., list[Path]]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from littoral import extract_shoreline
 from littoral.errors import InputError, LittoralWarning
 from littoral.imagery import open_scene, open_scenes
 
@@ -38,6 +39,8 @@ def test_every_raster_opens_or_is_refused_with_the_right_sentence(data: Path) ->
 def test_products(data: Path) -> None:
     (l2a,) = (data / "safe" / "s2-safe-L2A-T29UNU-60m").glob("*.SAFE")
     assert len(open_scene(l2a).absent) == 11
+    with pytest.raises(InputError, match=r"the product lists B01, B02, .*open it at a cell size whose files are there"):
+        extract_shoreline(l2a)
     coarse = open_scene(l2a, cell_size=60)
     assert [band.name for band in coarse.bands] == ["B01", "B02", "B03", "B04", "B8A", "B09", "B11"]
     assert {band.offset for band in coarse.bands} == {-0.1}

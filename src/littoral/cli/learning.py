@@ -19,6 +19,7 @@ from littoral.cli.door import (
     Overwrite,
     SceneCrs,
     app,
+    describe_scenes,
     listed,
     opened_scenes,
     scheme,
@@ -124,8 +125,7 @@ def train(
     }
     if scene is not None:
         opened = opened_scenes([scene, *(also or ())], scene_crs, band_names)
-        for one in opened:
-            print(one.describe())
+        describe_scenes(opened)
         cut |= {"scene": opened, "merging": Merging(combine, near)}
     else:
         options = {

@@ -29,7 +29,7 @@ from littoral.imagery.scene import (
     stored_as,
     valid_values,
 )
-from littoral.imagery.sources import Source, open_scene, open_scenes
+from littoral.imagery.sources import Scenes, Source, as_scenes, open_scene, open_scenes
 from littoral.imagery.streaming import stream_windows
 
 __all__ = [
@@ -39,10 +39,12 @@ __all__ = [
     "FetchedScenes",
     "Grid",
     "Scene",
+    "Scenes",
     "Source",
     "Stored",
     "Values",
     "Window",
+    "as_scenes",
     "at_cell_size",
     "cloudy",
     "date_of",

@@ -24,6 +24,7 @@ IMAGE_FOLDERS = ("IMG_DATA", "R10m", "R20m", "R60m")
 PRODUCT_IMAGE = re.compile(r"(L[12][AC]_)?T\d{2}[A-Z]{3}_\d{8}T\d{6}_B\d[\dA]")
 """Start of the names of their images."""
 Source = str | Path | Sequence[str | Path] | Mapping[str, str | Path]
+Scenes = Scene | str | Path | Sequence[Scene | str | Path]
 SUFFIXES = (".tif", ".tiff", ".vrt", ".jp2", ".img")
 """Of the files taken for bands or scenes in a folder."""
 
@@ -81,6 +82,26 @@ def open_scenes(
     for scene in scenes:
         _warn_of_offsets(scene)
     return scenes if cell_size is None else [at_cell_size(scene, cell_size) for scene in scenes]
+
+
+def as_scenes(given: Scenes, *, cell_size: float | None = None) -> list[Scene]:
+    """Scenes as they are, and all those that paths hold, in the order given.
+
+    Args:
+        given: A scene or what holds one or several (:func:`open_scenes`), or a list of such.
+        cell_size: Of scenes that are opened; those that are open stay as they are.
+
+    Raises:
+        InputError: as :func:`open_scenes`; an empty list.
+    """
+    listed = [given] if isinstance(given, Scene | str | Path) else list(given)
+    if not listed:
+        raise InputError("the list of scenes", "is empty", "pass at least one")
+    return [
+        scene
+        for one in listed
+        for scene in ([one] if isinstance(one, Scene) else open_scenes(one, cell_size=cell_size))
+    ]
 
 
 def _open_path(source: str, crs: str | None, band_names: Sequence[str] | None, cell_size: float | None) -> list[Scene]:

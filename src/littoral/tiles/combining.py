@@ -104,6 +104,10 @@ def plan_scenes(
     merging = merging or Merging()
     layouts = layouts or [Layout()] * len(several)
     if len(several) == 1:
+        if merging.combine == "median":
+            raise InputError(
+                f"a median of one scene, {several[0].name},", "is asked for", "add scenes, or leave it away"
+            )
         return plan_tiles(several[0], rectangles, spec, layouts[0], classes)
     several = [on_cells(scene, spec.cell_size) for scene in several]
     _check_alike(several, spec)

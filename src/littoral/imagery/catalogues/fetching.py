@@ -103,7 +103,7 @@ def fetch_scenes(
         raise InputError(
             f"{len(chosen) - len(done)} of {len(chosen)} scenes",
             f"could not be fetched, {len(done)} were ({reasons})",
-            "run the same command again, it goes on with the rest",
+            "run the same command again for those that may come, it goes on with the rest",
         )
     return FetchedScenes(tuple(done), sum(size > 0 for size in sizes), sizes.count(0), sum(sizes))
 

@@ -110,6 +110,9 @@ class Encoder:
             "transform": tile.transform,
             "nodata": nodata,
         }
+        if count == 4 and self.dtype == "uint8":
+            # Four bands of bytes would be taken for red, green, blue and their transparency.
+            options["photometric"] = "minisblack"
         with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), MemoryFile() as memory:
             with memory.open(driver="GTiff", compress="deflate", zlevel=1, interleave="band", **options) as image:
                 image.write(tile.values)
