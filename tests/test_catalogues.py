@@ -23,6 +23,7 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
+from littoral import export_tiles
 from littoral.cli import main
 from littoral.downloads import DownloadError, Patience
 from littoral.errors import InputError, LittoralError, LittoralWarning, MissingExtraError
@@ -42,7 +43,7 @@ from littoral.imagery import (
     without_secrets,
     write_items,
 )
-from littoral.imagery.catalogues import known, signing
+from littoral.imagery.catalogues import addresses, known, signing
 from littoral.imagery.catalogues.extents import enclosing_box, time_range
 from littoral.imagery.catalogues.scaling import Told, baseline_of, reflectance_scaling
 from littoral.imagery.catalogues.searching import latest_versions
@@ -206,6 +207,15 @@ def test_offsets_of_all_catalogues(told: Told, scaling: tuple[float, float] | No
     assert reflectance_scaling(told) == scaling
 
 
+def test_an_offset_of_stored_values_is_refused() -> None:
+    item = item_at("https://example.org", declared={"scale": 0.0001, "offset": -1000})
+    with pytest.raises(InputError, match=r"^The item S2A\S+ declares an offset of -1000, which .*: write -0\.1 if"):
+        open_item(item)
+    # It does not count where the pixels were shifted, or nothing was added.
+    assert reflectance_scaling(Told(1e-4, -1000.0, 5.09, applied=True)) == (1e-4, 0.0)
+    assert reflectance_scaling(Told(1e-4, -1000.0, 2.12)) == (1e-4, 0.0)
+
+
 @pytest.mark.parametrize(
     ("properties", "name", "baseline"),
     [
@@ -244,6 +254,8 @@ def test_each_catalogue_puts_its_offset_into_the_bands(portal: Portal) -> None:
         assert {(band.scale, band.offset, band.nodata) for band in bands} == {(1e-4, offset, 0.0)}
         assert stored_as(bands[0]).add == round(offset * 10_000)
     assert not portal.asked
+    other = item_at(f"{portal.url}/open", declared={"scale": 1e-4, "offset": -0.1, "nodata": 65535})
+    assert {band.nodata for band in open_item(other).bands} == {65535.0}
 
 
 def test_a_flag_that_may_be_wrong_is_warned_of(portal: Portal) -> None:
@@ -644,6 +656,61 @@ def test_plain_addresses(portal: Portal, images: dict[str, Path], tmp_path: Path
     assert (scene.cell_size, scene.bands[0].offset) == ((20.0, 20.0), -0.1)
 
 
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "apikey=SECRET.KEY.Z",
+        "api%5Fkey=SECRET.a",
+        "jwt=SECRET.a.b",
+        "subscription-key=SECRET.x",
+        "X-Amz-Date=20260101&X-Amz-Security-Token=SECRET&X-Amz-Signature=SECRET",
+        "Expires=1&Signature=SECRET&Key-Pair-Id=SECRET.K",
+        "sv=1&sig=SECRET",
+        "authToken=SECRET",
+        "password=SECRET",
+    ],
+)
+def test_keys_are_in_no_scene_and_no_tile(portal: Portal, tmp_path: Path, secret: str) -> None:
+    portal.guarded, portal.tokens = {"closed"}, [secret, f"version=2.1&{secret}"]
+    shown = f"{portal.url}/closed/B02.tif"
+    for address, bare in ((f"{shown}?{secret}", shown), (f"{shown}?version=2.1&{secret}", f"{shown}?version=2.1")):
+        scene = open_scene(address)
+        assert (scene.name, scene.bands[0].name, scene.bands[0].href) == ("B02", "B02", bare)
+        assert next(read_windows(scene, scene.bands, [Window(20, 20, 10, 10)]))[1].all()
+        assert "SECRET" not in repr(scene) + scene.describe()
+    place = gpd.GeoDataFrame({"ID": [1], "CATCOA": [3]}, geometry=[shapely.box(501e3, 2998e3, 5012e2, 29982e2)])
+    export_tiles(scene, place.set_crs("EPSG:32617"), tmp_path / "tiles", tile_size=32)
+    written = [file.read_bytes() for file in (tmp_path / "tiles").rglob("*") if file.is_file()]
+    assert len(written) > 2
+    assert not any(b"SECRET" in content for content in written)
+
+
+def test_users_are_in_no_scene_and_no_message(portal: Portal, tmp_path: Path) -> None:
+    at = portal.url.replace("://", "://user:SECRET@")
+    for address in (f"{at}/open/B02.tif", f"/vsicurl/{at}/open/B02.tif?key=SECRET"):
+        scene = open_scene(address)
+        assert "SECRET" not in repr(scene)
+        assert scene.name == "B02"
+        assert next(read_windows(scene, scene.bands, [Window(20, 20, 10, 10)]))[1].all()
+    profile = {"driver": "GTiff", "width": 9, "height": 9, "count": 1, "dtype": "uint8"}
+    with rasterio.open(tmp_path / "bare.tif", "w", transform=rasterio.Affine(10, 0, 0, 0, -10, 0), **profile) as bare:
+        bare.write(np.ones((1, 9, 9), "uint8"))
+    portal.files["/open/bare.tif"] = (tmp_path / "bare.tif").read_bytes()
+    with pytest.raises(InputError, match=r"/open/bare.tif has no coordinate reference system") as error:
+        open_scene(f"{at}/open/bare.tif?key=SECRET")
+    assert "SECRET" not in str(error.value)
+
+
+def test_parameters_that_are_no_secrets_stay() -> None:
+    for query in ("version=2", "authority=EPSG&author=me", "keywords=sea", "sigma=1", "design=2", "key=a/B02.tif", "v"):
+        address = f"https://example.org/get?{query}"
+        assert addresses.without_signature(address) == address
+        assert addresses.without_signature(f"{address}&token=a&st=1#page=2") == f"{address}#page=2"
+        assert signing.gdal_name(f"{address}#page=2") == f"/vsicurl/{address}&token=a&st=1#page=2"
+    for path in ("scenes/a?key=1.tif", "C:\\scenes\\a?key=1.tif"):
+        assert addresses.without_signature(path) == path
+
+
 def test_messages_without_secrets() -> None:
     for text in (
         "HTTP error 403 for https://a.blob.core.windows.net/c/B02.tif?st=1&sig=SECRET",
@@ -848,6 +915,52 @@ def test_items_need_no_extra(portal: Portal, monkeypatch: pytest.MonkeyPatch) ->
     for name in ("pystac", "pystac_client"):
         monkeypatch.setitem(sys.modules, name, None)
     assert open_item(planetary(portal)).bands
+
+
+def test_no_secret_is_written_with_items(portal: Portal, tmp_path: Path) -> None:
+    portal.guarded, portal.tokens = {"closed"}, ["api_key=SECRET"]
+    item = item_at(f"{portal.url}/closed", keys={"B02": "B02"}, links=[
+        {"rel": "self", "href": "https://example.org/item.json?api_key=SECRET"},
+        {"rel": "about", "href": "https://user:SECRET@example.org/about?version=2"},
+    ])  # fmt: skip
+    asset = item["assets"]["B02"]
+    asset["href"] += "?api_key=SECRET"
+    asset["alternate"] = {"https": {"href": "https://example.org/B02.tif?jwt=SECRET"}}
+    write_items([item], tmp_path / "scenes.json")
+    assert "SECRET" not in (tmp_path / "scenes.json").read_text()
+    (written,) = json.loads((tmp_path / "scenes.json").read_text())["features"]
+    assert written["links"][1]["href"] == "https://example.org/about?version=2"
+    assert written["geometry"]["type"] == "Polygon"
+    scene = open_item(tmp_path / "scenes.json")
+    assert next(read_windows(scene, scene.bands, [Window(20, 20, 10, 10)]))[1].all()
+    (fetched,) = fetch_scenes([item], tmp_path / "fetched", patience=QUICK).items
+    assert "SECRET" not in fetched.read_text()
+
+
+def test_an_alternate_address_comes_with_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CDSE_S3_ACCESS_KEY", raising=False)
+    monkeypatch.setenv("CDSE_TOKEN", "HIDDEN")
+    whole = "https://example.org/B02.tif?jwt=a"
+    bare = addresses.without_signature(whole)
+    assert signing.signed_address("s3://eodata/B02.jp2", "cdse", alternate=bare)[0] == whole
+
+
+def test_searching_says_no_key(capsys: pytest.CaptureFixture[str], portal: Portal, tmp_path: Path) -> None:
+    portal.statuses["/stac"] = [400]
+    portal.bodies["/front/stac"] = b"{}"
+    for source in (
+        "http://127.0.0.1:1/stac?apikey=SECRET",
+        "http://user:SECRET@127.0.0.1:1/stac",
+        f"{portal.api}?apikey=SECRET",
+        f"{portal.url}/front/stac?apikey=SECRET",
+        "ftp://user:SECRET@example.org/stac",
+    ):
+        assert run("search", "--bbox", *BOX, "--source", source, "-o", tmp_path / "scenes.json") == 2
+        with pytest.raises(InputError) as error:
+            search_scenes(BOX, source=source, patience=QUICK)
+        told = capsys.readouterr()
+        assert "SECRET" not in told.out + told.err + str(error.value)
+        assert error.value.__suppress_context__ or error.value.__context__ is None
 
 
 def test_a_gis_opens_what_search_wrote(stocked: Portal, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
+import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import Transformer
@@ -16,8 +17,19 @@ from pyproj import Transformer
 from conftest import boxes
 from littoral import export_tiles
 from littoral.errors import InputError
-from littoral.imagery import open_scene
-from littoral.tiles import CLASSIFIED, CLOUD, NODATA, OUTSIDE, Merging, TileSpec, cut_tiles
+from littoral.imagery import as_scenes, open_scene
+from littoral.tiles import (
+    CLASSIFIED,
+    CLOUD,
+    NODATA,
+    OUTSIDE,
+    Layout,
+    Merging,
+    TileSpec,
+    cut_tiles,
+    plan_scenes,
+    read_tiles,
+)
 from littoral.tiles.combining import choose_scenes, median_of
 
 Writer = Callable[..., Path]
@@ -188,6 +200,8 @@ def test_scenes_that_do_not_go_together(scenes: Callable[..., list[Path]], tmp_p
         list(cut_tiles([second, floats], PLACES, SPEC))
     with pytest.raises(InputError, match="are not all different"):
         list(cut_tiles([first, first], PLACES, SPEC))
+    with pytest.raises(InputError, match="a median of one scene, scene_0_20240101, is asked for"):
+        list(cut_tiles([first], PLACES, SPEC, merging=Merging("median")))
     with pytest.raises(InputError, match="the date 'May' is none"):
         Merging(near="May")
 
@@ -203,10 +217,131 @@ def test_exports_of_several_scenes(scenes: Callable[..., list[Path]], tmp_path: 
         with rasterio.open(out / "images" / f"{number:09d}.tif") as image:
             assert (image.read() == tile.values).all()
             assert image.tags()["ACQUIRED"] == tile.acquired
-            told = image.tags()["COMBINED" if combine == "median" else "SCENE"]
-            assert told == tile.scene
+            assert image.tags()["SCENE"] == tile.scene
     again = export_tiles(paths, PLACES, out, tile_size=32, bands=["B02", "B03"], combine=combine, max_cloud=0.2)  # type: ignore[arg-type]
     assert (again.written, again.skipped["in the folder already"]) == (0, 4)
+
+
+def test_scenes_of_one_name_are_told_apart_by_what_they_hold(tmp_path: Path, write_scene: Writer) -> None:
+    out, paths = tmp_path / "tiles", []
+    for year in (2023, 2024):
+        (tmp_path / str(year)).mkdir()
+        paths.append(write_scene(tmp_path / str(year) / "scene.tif", values(year)[:2], names=("B02", "B03")))
+        assert export_tiles(paths[-1], PLACES, out, tile_size=32).written == 4
+    assert export_tiles(paths, PLACES, out, tile_size=32, combine="median").written == 4
+    moved = tmp_path / "moved.tif"
+    paths[0].rename(moved)
+    assert export_tiles(moved, PLACES, out, tile_size=32).written == 0
+
+
+def test_a_median_with_one_scene_more_is_another(scenes: Callable[..., list[Path]], tmp_path: Path) -> None:
+    paths = scenes("2024-01-01", "2024-02-01", "2024-03-01")
+    for some, written in ((paths[:2], 4), (paths, 4), (paths[:2], 0)):
+        assert (
+            export_tiles(some, PLACES, tmp_path / "t", tile_size=32, bands=[1, 2], combine="median").written == written
+        )
+
+
+def test_cloud_over_missing_pixels_is_not_counted_twice(scenes: Callable[..., list[Path]]) -> None:
+    """The second has a cloud where it has no pixels anyway, and shows more of the ground than the first."""
+    first, second = (
+        open_scene(path)
+        for path in scenes(
+            "2024-01-01",
+            "2024-02-01",
+            scene_0=[(slice(40, 50), slice(40, 60), "cloud")],
+            scene_1=[(slice(40, 48), slice(40, 60), 0), (slice(40, 48), slice(40, 60), "cloud")],
+        )
+    )
+    assert choose_scenes([first, second], PLACES.iloc[:1], SPEC).tolist() == [1]
+
+
+def test_missing_pixels_of_a_median_have_the_nodata_value(tmp_path: Path, write_scene: Writer) -> None:
+    paths = []
+    for number in range(2):
+        pixels = values(number)[:2]
+        pixels[:, 50:60, 50:60] = 0
+        path = tmp_path / f"s{number}.tif"
+        paths.append(write_scene(path, pixels, names=("B02", "B03"), nodata=0, scales=(1e-4,) * 2, offsets=(-0.1,) * 2))
+    (tile,) = cut_tiles([open_scene(path) for path in paths], PLACES.iloc[:1], SPEC, merging=Merging("median"))
+    assert tile.values.dtype == np.int16
+    assert (~tile.valid).sum() == 100
+    assert (tile.values[:, ~tile.valid] == -32768).all()
+
+
+def test_scenes_of_different_nodata(tmp_path: Path, write_scene: Writer) -> None:
+    """Zeros that are measured stay so on disk, beside a scene in which 0 means nodata."""
+    west, east = values(0)[:2], values(1)[:2]
+    west[:, :, 100:] = 0
+    east[:, 40:60, 145:155], east[:, :, :100] = 0, 65535
+    paths = [
+        write_scene(tmp_path / "west.tif", west, names=("B02", "B03"), nodata=0),
+        write_scene(tmp_path / "east.tif", east, names=("B02", "B03"), nodata=65535),
+    ]
+    export_tiles(paths, PLACES, tmp_path / "t", tile_size=32)
+    cut = list(cut_tiles([open_scene(path) for path in paths], PLACES, SPEC))
+    tiles = read_tiles(tmp_path / "t")
+    for number, tile in enumerate(cut):
+        read, valid = tiles.read(number)
+        assert (read == tile.values).all()
+        assert (valid == tile.valid).all()
+    assert sum(int((tile.values[:, tile.valid] == 0).sum()) for tile in cut) > 0
+
+
+def test_float_bands_beside_bits_of_cloud(tmp_path: Path, write_scene: Writer) -> None:
+    folder = tmp_path / "product"
+    folder.mkdir()
+    write_scene(folder / "x_B02.tif", values(0)[:1].astype("float32") / 1e4, names=None)
+    quality = np.full((1, SIDE, SIDE), 21824, "uint16")
+    quality[0, 45:55, 40:60] = 22280
+    write_scene(folder / "x_QA_PIXEL.tif", quality, names=None)
+    (tile,) = cut_tiles(open_scene(folder), PLACES.iloc[:1], TileSpec(32, ("B02",)))
+    assert (tile.cloud_share, tile.clear_share, tile.values.dtype) == (0.5, 0.5, np.float32)
+
+
+def test_a_grid_over_two_scenes_has_each_place_once_by_the_class_that_covers_most(
+    tmp_path: Path, write_scene: Writer
+) -> None:
+    """The scenes overlap in the middle, and lie on one grid."""
+    east = (500_000 + 1_000, 3_000_000)
+    paths = [
+        write_scene(tmp_path / "west.tif", values(0)[:2], names=("B02", "B03"), nodata=0),
+        write_scene(tmp_path / "east.tif", values(1)[:2], names=("B02", "B03"), nodata=0, origin=east),
+    ]
+    rng = np.random.default_rng(5)
+    centres = [(float(x), float(y)) for x, y in rng.integers(20, 180, (12, 2)) * (1.5, 1)]
+    table = boxes(centres, [3, 7, 8] * 4, side_m=300.0)
+    opened = [open_scene(path) for path in paths]
+    plan = plan_scenes(opened, table, SPEC, [Layout((20, 20))] * 2, table["CATCOA"].tolist())
+    footprints = [
+        shapely.box(*np.round(shapely.MultiPoint([tile.transform @ (0, 0), tile.transform @ (32, 32)]).bounds))
+        for tile in plan.tiles
+    ]
+    assert len({outline.wkt for outline in footprints}) == len(footprints) > 30
+    assert {tile.scene.name for tile in plan.tiles} == {"west", "east"}
+    for tile, outline in zip(plan.tiles, footprints, strict=True):
+        areas = {
+            code: shapely.union_all(own.geometry.to_numpy()).intersection(outline).area
+            for code, own in table.groupby("CATCOA")
+        }
+        assert areas[table["CATCOA"].iloc[tile.position]] == pytest.approx(max(areas.values()))
+    everything = plan_scenes(
+        opened, table, SPEC, [Layout((20, 20), only_with_features=False)] * 2, table["CATCOA"].tolist()
+    )
+    corners = {tuple(np.round(tile.transform @ (0, 0))) for tile in everything.tiles}
+    assert len(corners) == len(everything.tiles)
+    # Both grids of 10 columns and rows meet in the cells of the overlap, which count once.
+    assert len(corners) == 150
+
+
+def test_a_folder_of_scenes_is_several(scenes: Callable[..., list[Path]], tmp_path: Path, write_scene: Writer) -> None:
+    (path,) = scenes("2024-01-01")
+    write_scene(tmp_path / "beside.tif", values(9)[:2], names=("B02", "B03"), nodata=0, origin=(502_000, 3_000_000))
+    for asked in (tmp_path, [tmp_path], [open_scene(path), tmp_path / "beside.tif"]):
+        assert sorted(scene.name for scene in as_scenes(asked)) == ["beside", "scene_0_20240101"]
+    assert [scene.cell_size for scene in as_scenes(path, cell_size=20)] == [(20, 20)]
+    with pytest.raises(InputError, match="the list of scenes is empty"):
+        as_scenes([])
 
 
 def test_the_table_is_not_changed(scenes: Callable[..., list[Path]]) -> None:

@@ -442,3 +442,12 @@ def test_rows_without_a_shape_lie_nowhere(tmp_path: Path, scene_path: Path) -> N
     table = TABLE.set_geometry([TABLE.geometry.iloc[0], None, TABLE.geometry.iloc[2]], crs=TABLE.crs)
     summary = export_tiles(scene_path, table, tmp_path / "t", tile_size=32)
     assert str(summary) == "2 tiles (sandy shore 2); left out: 1 outside imagery"
+
+
+def test_a_fourth_band_of_bytes_is_no_transparency(tmp_path: Path, write_scene: Writer) -> None:
+    values = np.random.default_rng(0).integers(1, 255, (4, 160, 160), dtype="uint8")
+    path = write_scene(tmp_path / "scene.tif", values, names=("B02", "B03", "B04", "B08"))
+    export_tiles(path, boxes([(80, 60)], [3]), tmp_path / "t", tile_size=32)
+    with rasterio.open(tmp_path / "t" / "images" / "000000000.tif") as image:
+        assert rasterio.enums.ColorInterp.alpha not in image.colorinterp
+        assert image.mask_flag_enums[0] == [rasterio.enums.MaskFlags.all_valid]

@@ -110,7 +110,7 @@ def test_streamed_windows_are_those_read_one_by_one(folder: Path, windows: list[
 )
 def test_shares_cover_each_cell_and_no_pixel_twice(step: float, shift: float, first: int, count: int) -> None:
     axis = Axis(step, shift)
-    shares = axis.shares(first, count)
+    shares = axis.cover(first, count).shares
     start, stop = axis.span(first, count)
     assert shares.shape == (count, stop - start)
     assert np.allclose(shares.sum(axis=1), 1)

@@ -414,9 +414,9 @@ def test_one_level_too_low_or_too_high(tmp_path: Path) -> None:
 
 def test_an_interrupted_export_is_said(tmp_path: Path) -> None:
     stage = pro_2_1(tmp_path / ".tiles.unfinished")
-    with pytest.raises(InputError, match="an export to it was interrupted: run it again"):
+    with pytest.raises(InputError, match="an export to it was interrupted: run that export again"):
         read_tiles(tmp_path / "tiles")
-    with pytest.raises(InputError, match="an export into it was interrupted: run it again"):
+    with pytest.raises(InputError, match="an export into it was interrupted: run that export again"):
         read_tiles(tmp_path)
     # Beside a folder that is whole, it is none of the reader's business.
     shutil.copytree(stage, tmp_path / "tiles")

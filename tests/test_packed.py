@@ -80,7 +80,11 @@ def test_a_pack_is_what_an_export_would_be(tmp_path: Path, write_scene: Writer, 
         packed = open_pack(scene, table, tile_size=32, bands=bands, min_purity=purity, cache=tmp_path / "cache")
         assert_same(packed, read_tiles(folder))
         assert not packed.read(1)[1].all()
-    assert packed.notes == ("rectangles left out: 1 without CATCOA, 1 of mixed classes, 1 outside imagery",)
+    assert packed.notes == (
+        "rectangles left out: 1 without CATCOA, 1 of mixed classes, 1 outside imagery",
+        f"tiles are kept in {max((tmp_path / 'cache' / 'tiles').glob('*/'), key=lambda one: one.stat().st_mtime_ns)} "
+        "(0.0 GB), which may be deleted at any time",
+    )
     assert packed.name(0) == "the tile of rectangle 1 in s"
     assert packed.paths == ()
     part = packed.subset(np.array([2, 0]))
@@ -492,6 +496,7 @@ def test_train_without_an_export(run: Callable[..., tuple[int, str, str]], tmp_p
         ((), "prepare_data has no tiles"),
         ((tmp_path, "--band-names", "B02"), "--band-names goes with --scene"),
         ((tmp_path, "--class-field", "kind"), "class_field goes with a scene"),
+        ((tmp_path, "--combine", "median"), "--combine goes with --scene"),
         ((*usual[1:], "--block-km", "-3"), "block length -3.0"),
         ((*usual[1:], "--split", "region"), "do not say which region they are of"),
     ):

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from littoral.errors import InputError
+from littoral import extract_shoreline
+from littoral.errors import InputError, LittoralWarning
 from littoral.imagery import open_scene, open_scenes
 
 REFUSED = {
@@ -38,6 +39,8 @@ def test_every_raster_opens_or_is_refused_with_the_right_sentence(data: Path) ->
 def test_products(data: Path) -> None:
     (l2a,) = (data / "safe" / "s2-safe-L2A-T29UNU-60m").glob("*.SAFE")
     assert len(open_scene(l2a).absent) == 11
+    with pytest.raises(InputError, match=r"the product lists B01, B02, .*open it at a cell size whose files are there"):
+        extract_shoreline(l2a)
     coarse = open_scene(l2a, cell_size=60)
     assert [band.name for band in coarse.bands] == ["B01", "B02", "B03", "B04", "B8A", "B09", "B11"]
     assert {band.offset for band in coarse.bands} == {-0.1}
@@ -52,9 +55,20 @@ def test_products(data: Path) -> None:
         open_scene(cropped)
     (images,) = cropped.glob("GRANULE/*/IMG_DATA")
     scene = open_scene(images)
+    assert scene.name == "T30TXR_20200622T105631"
     assert [(band.name, band.offset, band.nodata) for band in scene.bands] == [("B02", -0.1, 0), ("B04", -0.1, 0)]
     # One band's file alone is not mistaken for one without an offset.
     assert open_scene(next(images.glob("*_B02.jp2"))).bands[0] == scene.bands[0]
+
+
+def test_a_band_taken_out_of_its_product_is_warned_of(data: Path, tmp_path: Path) -> None:
+    (image,) = (data / "safe").glob("s2-safe-L1C-30TXR-cropped/*.SAFE/GRANULE/*/IMG_DATA/*_B02.jp2")
+    (tmp_path / image.name).write_bytes(image.read_bytes())
+    with pytest.warns(
+        LittoralWarning, match=r"_B02\.jp2 is an image of a Sentinel-2 product without the product's metadata"
+    ):
+        scene = open_scene(tmp_path / image.name)
+    assert scene.bands[0].offset == 0
 
 
 def test_folders_of_scenes(data: Path) -> None:

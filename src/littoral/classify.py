@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from littoral.categories import Category
 from littoral.errors import InputError
-from littoral.imagery import Scene, kept_as, open_scene, same_scaling, select_bands
+from littoral.imagery import Scene, Scenes, as_scenes, kept_as, same_scaling, select_bands
 from littoral.package import Package, Preprocessing
 from littoral.progress import Track, silent
 from littoral.tiles import CLASSIFIED, OUTSIDE, Merging, cut_tiles
@@ -27,7 +27,7 @@ BATCH = 32
 
 
 def classify_objects(
-    scenes: Scene | str | Path | Sequence[Scene | str | Path],
+    scenes: Scenes,
     rectangles: gpd.GeoDataFrame,
     model: FeatureClassifier | Package | str | Path,
     *,
@@ -59,13 +59,12 @@ def classify_objects(
     """
     from littoral.learn import FeatureClassifier
 
-    listed = [scenes] if isinstance(scenes, Scene | str | Path) else list(scenes)
-    opened = [scene if isinstance(scene, Scene) else open_scene(scene) for scene in listed]
     if isinstance(model, str | Path):
         model = FeatureClassifier.from_model(model)
     elif isinstance(model, Package):
         model = FeatureClassifier.from_package(model, model.name)
     preprocessing, categories = model.manifest.preprocessing, model.manifest.categories
+    opened = as_scenes(scenes, cell_size=preprocessing.tile.cell_size)
     for scene in opened:
         check_scene(scene, preprocessing)
 

@@ -47,7 +47,7 @@ def classify(
 
     check_output(output, overwrite, DRIVERS, inputs=(rectangles, model))
     package = read_package(model)
-    opened = opened_scenes([scene, *(also or ())], scene_crs, band_names)
+    opened = opened_scenes([scene, *(also or ())], scene_crs, band_names, package.manifest.preprocessing.tile.cell_size)
     table = classify_objects(
         opened,
         read_vector(rectangles, layer),
@@ -62,6 +62,9 @@ def classify(
     tell_renamed(table)
     for status, count in table["status"].value_counts().items():
         print(f"  {status:<22}{count:>8}")
+    if len(opened) > 1:
+        for name, count in table["Scene"].value_counts().items():
+            print(f"  seen on {name:<14}{count:>8}")
     for name, count in table[class_label_field].value_counts().items():
         print(f"    {name:<20}{count:>8}")
     print(f"{output}: {len(table)} rectangles")

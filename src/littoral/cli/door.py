@@ -102,9 +102,17 @@ def scheme(path: Path | None) -> Scheme:
     return CATCOA if path is None else read_categories(path)
 
 
-def opened_scenes(sources: Sequence[str], crs: str | None, band_names: str | None) -> list[Scene]:
+def opened_scenes(
+    sources: Sequence[str], crs: str | None, band_names: str | None, cell_size: float | None = None
+) -> list[Scene]:
     """All the scenes that were given, in that order."""
     from littoral.imagery import open_scenes
 
     names = listed(band_names)
-    return [one for source in sources for one in open_scenes(source, crs=crs, band_names=names)]
+    return [one for source in sources for one in open_scenes(source, crs=crs, band_names=names, cell_size=cell_size)]
+
+
+def describe_scenes(scenes: Sequence[Scene]) -> None:
+    """Print what a user should check before a long run; of many scenes only what they are."""
+    for scene in scenes:
+        print(scene.describe() if len(scenes) <= 2 else scene.describe().splitlines()[0])

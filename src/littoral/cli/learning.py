@@ -19,6 +19,7 @@ from littoral.cli.door import (
     Overwrite,
     SceneCrs,
     app,
+    describe_scenes,
     listed,
     opened_scenes,
     scheme,
@@ -124,11 +125,17 @@ def train(
     }
     if scene is not None:
         opened = opened_scenes([scene, *(also or ())], scene_crs, band_names)
-        for one in opened:
-            print(one.describe())
+        describe_scenes(opened)
         cut |= {"scene": opened, "merging": Merging(combine, near)}
     else:
-        options = {"--also": also, "--near": near, "--scene-crs": scene_crs, "--band-names": band_names}
+        options = {
+            "--also": also,
+            "--combine": combine != "best",
+            "--near": near,
+            "--scene-crs": scene_crs,
+            "--band-names": band_names,
+            "--layer": layer,
+        }
         if useless := [name for name, value in options.items() if value]:
             raise InputError(useless[0], "goes with --scene", "leave it away")
     data = prepare_data(

@@ -65,6 +65,9 @@ def shoreline(
     date: Annotated[
         str | None, typer.Option(help="When the image was taken, YYYY-MM-DD.", show_default="from tags or name")
     ] = None,
+    cell_size: Annotated[
+        float | None, typer.Option(help="Of the scene, units of its CRS.", show_default="that of its finest band")
+    ] = None,
     scene_crs: SceneCrs = None,
     band_names: BandNames = None,
     overwrite: Overwrite = False,
@@ -74,7 +77,7 @@ def shoreline(
     from littoral.shoreline import Rules, extract_shoreline
 
     check_output(output, overwrite, DRIVERS, inputs=(scene, cloud_mask, sea))
-    opened = open_scene(scene, crs=scene_crs, band_names=listed(band_names))
+    opened = open_scene(scene, crs=scene_crs, band_names=listed(band_names), cell_size=cell_size)
     waters = None if sea is None else read_vector(sea, None)
     if waters is not None:
         require_crs(waters, sea)

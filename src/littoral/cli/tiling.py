@@ -18,6 +18,7 @@ from littoral.cli.door import (
     SceneArgument,
     SceneCrs,
     app,
+    describe_scenes,
     listed,
     opened_scenes,
     scheme,
@@ -110,9 +111,8 @@ def tiles(
     """The result of tiles is a folder of images with one class each; interrupted and run again, it goes on."""
     from littoral.tiles import export_tiles
 
-    opened = opened_scenes([scene, *(also or ())], scene_crs, band_names)
-    for one in opened:
-        print(one.describe())
+    opened = opened_scenes([scene, *(also or ())], scene_crs, band_names, cell_size)
+    describe_scenes(opened)
     summary = export_tiles(
         opened,
         read_vector(rectangles, layer),

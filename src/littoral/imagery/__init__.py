@@ -4,10 +4,11 @@ A :class:`Scene` says what there is; :func:`stored_as` decides how values are ke
 function that moves bytes. Values come back as ``(bands, height, width)`` with a mask of ``(height, width)``.
 """
 
+from littoral.imagery.catalogues.addresses import without_secrets
 from littoral.imagery.catalogues.fetching import FetchedScenes, fetch_scenes
 from littoral.imagery.catalogues.items import open_item, open_items
 from littoral.imagery.catalogues.searching import search_scenes, write_items
-from littoral.imagery.catalogues.signing import gdal_environment, gdal_name, gdal_options, without_secrets
+from littoral.imagery.catalogues.signing import gdal_environment, gdal_name, gdal_options
 from littoral.imagery.grids import at_cell_size
 from littoral.imagery.opening import date_of
 from littoral.imagery.reading import read_overview, read_windows
@@ -28,7 +29,7 @@ from littoral.imagery.scene import (
     stored_as,
     valid_values,
 )
-from littoral.imagery.sources import Source, open_scene, open_scenes
+from littoral.imagery.sources import Scenes, Source, as_scenes, open_scene, open_scenes
 from littoral.imagery.streaming import stream_windows
 
 __all__ = [
@@ -38,10 +39,12 @@ __all__ = [
     "FetchedScenes",
     "Grid",
     "Scene",
+    "Scenes",
     "Source",
     "Stored",
     "Values",
     "Window",
+    "as_scenes",
     "at_cell_size",
     "cloudy",
     "date_of",

@@ -9,6 +9,7 @@ averaged: a cell has that of the pixel under its centre.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,31 @@ _NEAR = 1e-6
 """Parts of a pixel that are taken for nothing: transforms are written with so many digits."""
 
 
+@dataclass(frozen=True, eq=False)
+class Cover:
+    """How some cells lie on the pixels of their span, along one axis."""
+
+    shares: NDArray[np.float64]
+    """(cells, pixels): how much of each cell lies on each pixel; rows sum to 1."""
+    within: NDArray[np.int64] | None
+    """(cells,): the pixel that each lies in; None where one lies on several."""
+
+
+@lru_cache(maxsize=256)
+def _cover(step: float, begin: float, count: int, pixels: int) -> Cover:
+    """Windows of one size meet few ways to lie on pixels, again and again."""
+    edges = begin + step * np.arange(count + 1)
+    pixel = np.arange(pixels)
+    common = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
+    common[common < _NEAR] = 0
+    shares = np.asarray(common / common.sum(axis=1, keepdims=True))
+    within = shares.argmax(axis=1) if (shares.max(axis=1) == 1).all() else None
+    for array in (shares, within):
+        if array is not None:
+            array.flags.writeable = False
+    return Cover(shares, within)
+
+
 @dataclass(frozen=True)
 class Axis:
     """How cells lie on pixels along one axis: cell ``i`` begins at pixel ``shift + step * i``.
@@ -29,9 +55,9 @@ class Axis:
     >>> twenty_metres = Axis(0.5, 0.0)
     >>> [int(edge) for edge in twenty_metres.span(3, 4)]
     [1, 4]
-    >>> twenty_metres.shares(3, 4).argmax(axis=1).tolist()
+    >>> twenty_metres.cover(3, 4).within.tolist()
     [0, 1, 1, 2]
-    >>> Axis(1.5, 0.0).shares(0, 2).round(2).tolist()
+    >>> Axis(1.5, 0.0).cover(0, 2).shares.round(2).tolist()
     [[0.67, 0.33, 0.0], [0.0, 0.33, 0.67]]
     """
 
@@ -50,14 +76,10 @@ class Axis:
         start, stop = self.shift + self.step * first, self.shift + self.step * (first + count)
         return np.floor(start + _NEAR).astype(np.int64), np.ceil(stop - _NEAR).astype(np.int64)
 
-    def shares(self, first: int, count: int) -> NDArray[np.float64]:
-        """(cells, pixels of their span): how much of each cell lies on each pixel; rows sum to 1."""
+    def cover(self, first: int, count: int) -> Cover:
+        """How ``count`` cells from ``first`` on lie on the pixels of their span."""
         start, stop = self.span(first, count)
-        edges = self.shift + self.step * np.arange(first, first + count + 1) - start
-        pixel = np.arange(stop - start)
-        common = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
-        common[common < _NEAR] = 0
-        return np.asarray(common / common.sum(axis=1, keepdims=True))
+        return _cover(self.step, round(float(self.shift + self.step * first - start), 9), count, int(stop - start))
 
     def centres(self, first: int, count: int) -> NDArray[np.int64]:
         """(cells,): the pixel of their span under the centre of each."""
@@ -107,16 +129,16 @@ def _clean(step: float, shift: float) -> tuple[float, float]:
     return float(step), float(round(shift)) if abs(shift - round(shift)) < _NEAR else float(shift)
 
 
-def average(plane: NDArray[Any], rows: NDArray[np.float64], columns: NDArray[np.float64]) -> NDArray[Any]:
+def average(plane: NDArray[Any], rows: Cover, columns: Cover) -> NDArray[Any]:
     """Mean over cells ``(height, width)`` of pixels, by the shares of each axis; whole numbers stay whole.
 
-    >>> half = np.array([[0.5, 0.5]])
+    >>> half = Axis(2.0, 0.0).cover(0, 1)
     >>> average(np.array([[1, 2], [3, 8]], "uint16"), half, half)
     array([[4]], dtype=uint16)
     """
-    if (rows.max(axis=1) == 1).all() and (columns.max(axis=1) == 1).all():
-        return np.asarray(plane[np.ix_(rows.argmax(axis=1), columns.argmax(axis=1))])
-    mean = rows @ plane.astype(np.float64) @ columns.T
+    if rows.within is not None and columns.within is not None:
+        return np.asarray(plane.take(columns.within, axis=1).take(rows.within, axis=0))
+    mean = rows.shares @ plane.astype(np.float64) @ columns.shares.T
     # Halves go up: averaging must not depend on whether a neighbour is even.
     return np.floor(mean + 0.5).astype(plane.dtype) if plane.dtype.kind in "iu" else mean.astype(plane.dtype)
 

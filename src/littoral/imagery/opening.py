@@ -19,7 +19,8 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOEr
 
 from littoral.downloads import shown_address
 from littoral.errors import InputError
-from littoral.imagery.catalogues.signing import gdal_environment, gdal_name, without_secrets, without_signature
+from littoral.imagery.catalogues.addresses import path_of, without_secrets, without_signature
+from littoral.imagery.catalogues.signing import gdal_environment, gdal_name
 from littoral.imagery.grids import fit_grid
 from littoral.imagery.scene import SENTINEL_NAME, Band, Grid, Role, Scene, renamed
 
@@ -51,7 +52,7 @@ def open_files(
         for dataset in datasets:
             if dataset.transform.is_identity:
                 raise InputError(
-                    dataset.name,
+                    without_secrets(dataset.name),
                     "has no georeference (no transform)",
                     "give it one, e.g. gdal_translate -a_ullr -a_srs, or add a world file",
                 )
@@ -66,7 +67,7 @@ def open_files(
             for index in dataset.indexes
             if dataset.colorinterp[index - 1] != ColorInterp.alpha
         )
-        stem = PurePath(files[0])
+        stem = PurePath(path_of(files[0]))
         name = stem.stem if len(files) == 1 else stem.parent.name
         if band_names is not None:
             if len(band_names) != len(bands) or len(set(band_names)) != len(bands):
@@ -86,11 +87,11 @@ def open_files(
         for dataset in datasets:
             if dataset.crs != finest.crs:
                 raise InputError(
-                    dataset.name,
-                    f"is in another CRS than {finest.name}",
+                    without_secrets(dataset.name),
+                    f"is in another CRS than {without_secrets(finest.name)}",
                     "these are separate scenes: pass one of them; or warp the bands to one CRS with gdalwarp",
                 )
-            fit_grid(scene, Grid(dataset.transform, dataset.height, dataset.width), dataset.name)
+            fit_grid(scene, Grid(dataset.transform, dataset.height, dataset.width), without_secrets(dataset.name))
         return replace(scene, acquired=date_of(scene) or "")
 
 
@@ -152,7 +153,7 @@ def _crs(dataset: Any, given: str | None) -> CRS:
     if given is None:
         if own is None:
             raise InputError(
-                dataset.name,
+                without_secrets(dataset.name),
                 "has no coordinate reference system",
                 "say which it is with --scene-crs EPSG:… (open_scene(…, crs=…))",
             )
@@ -163,7 +164,7 @@ def _crs(dataset: Any, given: str | None) -> CRS:
         raise InputError(f"the CRS {given!r}", "is not known", "write it like EPSG:32617") from error
     if own is not None and own != told:
         raise InputError(
-            dataset.name,
+            without_secrets(dataset.name),
             f"says itself that it is in {own.to_string()}, not {told.to_string()}",
             "leave --scene-crs away, or mend the file with gdal_edit -a_srs",
         )
@@ -173,7 +174,7 @@ def _crs(dataset: Any, given: str | None) -> CRS:
 def _band(dataset: Any, index: int, given: str | None, single: bool, finest: Grid) -> Band:
     position = index - 1
     description = (dataset.descriptions[position] or "").strip()
-    stem = Path(dataset.name).stem
+    stem = Path(path_of(dataset.name)).stem
     in_file_name = SENTINEL_NAME.findall(stem)
     mask = next((mask for mask in _ROLES if _in_name(mask, stem)), None)
     if given is not None:

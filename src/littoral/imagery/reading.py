@@ -119,24 +119,23 @@ class Canvas:
                 seen &= patch.valid if patch.measured else True
                 continue
             rows, columns = (
-                axis.shares(first, count)
-                for axis, first, count in (
-                    (fit.rows, window.row, window.height),
-                    (fit.columns, window.column, window.width),
-                )
-            )
-            under = np.ix_(
-                fit.rows.centres(window.row, window.height), fit.columns.centres(window.column, window.width)
+                fit.rows.cover(window.row, window.height),
+                fit.columns.cover(window.column, window.width),
             )
             for position, plane in patch.planes.items():
-                measured = bands[position].role == "measured"
-                self._values[position] = average(plane, rows, columns) if measured else plane[under]
+                if bands[position].role == "measured":
+                    self._values[position] = average(plane, rows, columns)
+                else:
+                    down = fit.rows.centres(window.row, window.height)
+                    across = fit.columns.centres(window.column, window.width)
+                    self._values[position] = plane.take(across, axis=1).take(down, axis=0)
             if patch.measured and not patch.valid.all():
-                missing = (rows > 0).astype(np.float32) @ ~patch.valid @ (columns > 0).astype(np.float32).T
-                seen &= missing == 0
-        for plane, rule, band in zip(self._values, self._layout.rules, bands, strict=True):
-            if band.role == "measured":
-                plane[~seen] = rule.fill
+                under = [(cover.shares > 0).astype(np.float32) for cover in (rows, columns)]
+                seen &= under[0] @ ~patch.valid @ under[1].T == 0
+        if not seen.all():
+            for plane, rule, band in zip(self._values, self._layout.rules, bands, strict=True):
+                if band.role == "measured":
+                    plane[~seen] = rule.fill
         return self._values, seen
 
     def _patch(self, number: int) -> _Patch:

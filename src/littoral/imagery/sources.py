@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 
-from littoral.errors import InputError
+from littoral.errors import InputError, LittoralWarning
+from littoral.imagery.catalogues.addresses import without_secrets
 from littoral.imagery.catalogues.documents import is_item
 from littoral.imagery.catalogues.items import open_items
 from littoral.imagery.grids import at_cell_size
@@ -15,7 +19,12 @@ from littoral.imagery.opening import open_file, open_files
 from littoral.imagery.safe import as_product_says, is_safe, open_safe
 from littoral.imagery.scene import Scene
 
+IMAGE_FOLDERS = ("IMG_DATA", "R10m", "R20m", "R60m")
+"""Of Sentinel-2 products."""
+PRODUCT_IMAGE = re.compile(r"(L[12][AC]_)?T\d{2}[A-Z]{3}_\d{8}T\d{6}_B\d[\dA]")
+"""Start of the names of their images."""
 Source = str | Path | Sequence[str | Path] | Mapping[str, str | Path]
+Scenes = Scene | str | Path | Sequence[Scene | str | Path]
 SUFFIXES = (".tif", ".tiff", ".vrt", ".jp2", ".img")
 """Of the files taken for bands or scenes in a folder."""
 
@@ -46,7 +55,7 @@ def open_scene(
     scenes = open_scenes(source, crs=crs, band_names=band_names, cell_size=cell_size)
     if len(scenes) > 1:
         named = ", ".join(scene.name for scene in scenes[:3]) + (", …" if len(scenes) > 3 else "")
-        raise InputError(source, f"holds {len(scenes)} scenes ({named})", "pass one of them")
+        raise InputError(without_secrets(str(source)), f"holds {len(scenes)} scenes ({named})", "pass one of them")
     return scenes[0]
 
 
@@ -69,8 +78,30 @@ def open_scenes(
         scenes = [open_files([str(path) for path in source], crs=crs, band_names=band_names)]
     else:
         scenes = _open_path(str(source), crs, band_names, cell_size)
-    scenes = [replace(scene, bands=tuple(as_product_says(scene.bands))) for scene in scenes]
+    scenes = [_named(replace(scene, bands=tuple(as_product_says(scene.bands)))) for scene in scenes]
+    for scene in scenes:
+        _warn_of_offsets(scene)
     return scenes if cell_size is None else [at_cell_size(scene, cell_size) for scene in scenes]
+
+
+def as_scenes(given: Scenes, *, cell_size: float | None = None) -> list[Scene]:
+    """Scenes as they are, and all those that paths hold, in the order given.
+
+    Args:
+        given: A scene or what holds one or several (:func:`open_scenes`), or a list of such.
+        cell_size: Of scenes that are opened; those that are open stay as they are.
+
+    Raises:
+        InputError: as :func:`open_scenes`; an empty list.
+    """
+    listed = [given] if isinstance(given, Scene | str | Path) else list(given)
+    if not listed:
+        raise InputError("the list of scenes", "is empty", "pass at least one")
+    return [
+        scene
+        for one in listed
+        for scene in ([one] if isinstance(one, Scene) else open_scenes(one, cell_size=cell_size))
+    ]
 
 
 def _open_path(source: str, crs: str | None, band_names: Sequence[str] | None, cell_size: float | None) -> list[Scene]:
@@ -111,3 +142,27 @@ def _one_place(files: list[str]) -> bool:
             systems.add(dataset.crs)
     apart = (max(abs(a - b) for a, b in zip(one, bounds[0], strict=True)) for one in bounds)
     return len(systems) == 1 and all(distance <= 1.5 * max(steps) for distance in apart)
+
+
+def _named(scene: Scene) -> Scene:
+    """A scene of the images in a product by what those are called: all such folders have one name."""
+    if scene.name not in IMAGE_FOLDERS:
+        return scene
+    words = zip(*(band.stem.split("_") for band in scene.bands), strict=False)
+    common = takewhile(lambda alike: len(set(alike)) == 1, words)
+    return replace(scene, name="_".join(word for word, *_ in common) or scene.name)
+
+
+def _warn_of_offsets(scene: Scene) -> None:
+    """Say so where a Sentinel-2 product's images came without what says their offset."""
+    bare = [
+        band for band in scene.bands if band.dtype == "uint16" and band.scale == 1 and PRODUCT_IMAGE.match(band.stem)
+    ]
+    if bare:
+        warnings.warn(
+            f"{bare[0].href} is an image of a Sentinel-2 product without the product's metadata: nobody can tell "
+            "whether its values carry the offset of 1000, so they stay as stored; keep it in its .SAFE folder, or say "
+            "its scale and offset with gdal_edit -scale 0.0001 -offset -0.1 -a_nodata 0 (baseline 04.00 or later)",
+            LittoralWarning,
+            stacklevel=4,
+        )

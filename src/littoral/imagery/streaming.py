@@ -32,6 +32,9 @@ _LEAST_BLOCK = 2**16
 _GDAL_CACHE_BYTES = 64 * 2**20
 """GDAL's own cache: blocks are asked for once, so it only has to hold those being decoded."""
 
+_AHEAD_BYTES = 2**24
+"""Pixels decoded ahead of their turn: many small blocks or few large ones, so that no worker waits for windows."""
+
 
 @dataclass(frozen=True)
 class _Source:
@@ -121,7 +124,7 @@ def stream_windows(
 
     parts: dict[int, list[_Piece]] = {}
     blocks = heapq.merge(*(_blocks(source, own) for source, own in zip(sources, under, strict=True)), key=_sweep)
-    for block, piece in _decoded(blocks, layout, workers):
+    for block, piece in _decoded(blocks, layout, workers, _blocks_ahead(sources, layout, workers)):
         left[block.wanted] -= 1
         for position in block.wanted[left[block.wanted] == 0].tolist():
             canvas = Canvas(layout, windows[position])
@@ -155,9 +158,8 @@ def most_held_bytes(scene: Scene, bands: Sequence[Band], height: int, width: int
     layout = Layout(scene, bands, False)
     sources = _sources(layout)
     held = 0
-    largest = 0
     for source in sources:
-        pixel = 1 + sum(np.dtype(band.dtype).itemsize for band in layout.sources[source.number])
+        pixel = _pixel_bytes(source, layout)
         high, wide = (
             int(np.ceil(axis.step * count)) + 1
             for axis, count in ((source.fit.rows, height), (source.fit.columns, width))
@@ -168,9 +170,20 @@ def most_held_bytes(scene: Scene, bands: Sequence[Band], height: int, width: int
             min(high, source.block_height) * across + 2 * source.block_height * min(wide, source.block_width)
         )
         held += 2 * pixel * max(0, high - source.block_height) * source.grid.width
-        largest = max(largest, pixel * source.block_height * source.block_width)
     canvas = height * width * (len(bands) * 4 + 1) * 2
-    return held + largest * 2 * (workers + 2) + canvas
+    largest = max(_pixel_bytes(source, layout) * source.block_height * source.block_width for source in sources)
+    return held + largest * 2 * (_blocks_ahead(sources, layout, workers) + 2) + canvas
+
+
+def _pixel_bytes(source: _Source, layout: Layout) -> int:
+    """Of the bands of a file, and of their mask."""
+    return 1 + sum(np.dtype(band.dtype).itemsize for band in layout.sources[source.number])
+
+
+def _blocks_ahead(sources: Sequence[_Source], layout: Layout, workers: int) -> int:
+    """How many blocks are decoded before their turn, at most."""
+    largest = max(_pixel_bytes(source, layout) * source.block_height * source.block_width for source in sources)
+    return min(max(workers, _AHEAD_BYTES // largest), 8 * workers)
 
 
 def _sources(layout: Layout) -> list[_Source]:
@@ -226,7 +239,7 @@ def _blocks(source: _Source, edges: Integers) -> Iterator[_Block]:
             yield _Block(source, part, wanted)
 
 
-def _decoded(blocks: Iterator[_Block], layout: Layout, workers: int) -> Iterator[tuple[_Block, _Piece]]:
+def _decoded(blocks: Iterator[_Block], layout: Layout, workers: int, most: int) -> Iterator[tuple[_Block, _Piece]]:
     """Blocks in order with their pixels, a few of them decoded ahead."""
     own = threading.local()
     with ExitStack() as stack:
@@ -249,7 +262,7 @@ def _decoded(blocks: Iterator[_Block], layout: Layout, workers: int) -> Iterator
         try:
             for block in blocks:
                 ahead.append((block, pool.submit(decode, block)))
-                if len(ahead) > workers:
+                if len(ahead) > most:
                     done, future = ahead.popleft()
                     yield done, future.result()
             while ahead:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from littoral import figures
 from littoral.categories import CATCOA, Category, Scheme
 from littoral.errors import InputError, MissingExtraError
-from littoral.imagery import Scene
+from littoral.imagery import Scenes
 from littoral.learn.batches import Batch, Batches, TileDataset
 from littoral.learn.evaluation import band_means
 from littoral.package import Preprocessing
@@ -134,7 +134,7 @@ class TileData:
 def prepare_data(
     path: str | Path | Iterable[str | Path] | TileSet | None = None,
     *,
-    scene: Scene | str | Path | Sequence[Scene | str | Path] | None = None,
+    scene: Scenes | None = None,
     rectangles: gpd.GeoDataFrame | str | Path | None = None,
     class_field: str | None = None,
     tile_size: int = 256,

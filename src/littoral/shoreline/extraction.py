@@ -104,7 +104,14 @@ def extract_shoreline(
     scene = scene if isinstance(scene, Scene) else open_scene(scene)
     rules = rules or Rules()
     day = (scene.acquired or None) if taken is None else _checked(taken)
-    index = choose_index(rules.index, [band.name for band in scene.bands])
+    try:
+        index = choose_index(rules.index, [band.name for band in scene.bands])
+    except InputError as error:
+        if not scene.absent:
+            raise
+        missing = f"{error.what}; the product lists {', '.join(scene.absent)}, and their files are not there"
+        remedy = "complete the download, or open it at a cell size whose files are there (--cell-size 60)"
+        raise InputError(f"the scene {scene.name}", missing, remedy) from error
     if rules.index == "auto" and index.name == "RGB":
         sentence = (
             f"{scene.name} has no near infrared; by its visible bands alone turbid or shallow water passes for land "

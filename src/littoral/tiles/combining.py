@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 
 from littoral.errors import InputError
-from littoral.imagery import Band, Scene, Values, dtype_of, kept_as, same_scaling, select_bands
+from littoral.imagery import Band, Scene, Values, dtype_of, kept_as, same_scaling, select_bands, stored_as
 from littoral.progress import Track, silent
-from littoral.tiles.cutting import CLASSIFIED, Tile, cut_best, finished, judged, nothing
+from littoral.tiles.cutting import CLASSIFIED, Shares, Tile, cut_best, finished, judged, nothing
 from littoral.tiles.lattice import Lattice, moved
 from littoral.tiles.planning import Placed, Plan, on_cells, plan_tiles, window_of
 from littoral.tiles.specs import Combine, Layout, TileSpec
@@ -104,25 +104,81 @@ def plan_scenes(
     merging = merging or Merging()
     layouts = layouts or [Layout()] * len(several)
     if len(several) == 1:
+        if merging.combine == "median":
+            raise InputError(
+                f"a median of one scene, {several[0].name},", "is asked for", "add scenes, or leave it away"
+            )
         return plan_tiles(several[0], rectangles, spec, layouts[0], classes)
     several = [on_cells(scene, spec.cell_size) for scene in several]
     _check_alike(several, spec)
     chosen = choose_scenes(several, rectangles, spec, near=merging.near, track=track)
-    # What no scene shows is planned on the first that shows something, and found to lie outside.
-    chosen[chosen < 0] = chosen.max(initial=0)
-    plans = []
-    for index in np.unique(chosen).tolist():
-        rows = np.flatnonzero(chosen == index).tolist()
-        own = None if classes is None else [classes[row] for row in rows]
-        plan = plan_tiles(several[index], rectangles.iloc[rows], spec, layouts[index], own)
-        back = [*rows, -1]
-        plans.append(replace(plan, tiles=tuple(replace(tile, position=back[tile.position]) for tile in plan.tiles)))
+    in_grid = any(layout.stride_px is not None for layout in layouts)
+    plans = (_grids if in_grid else _on_chosen)(several, rectangles, spec, layouts, classes, chosen)
     left_out: dict[str, int] = {}
     for plan in plans:
         for reason, count in plan.left_out.items():
             left_out[reason] = left_out.get(reason, 0) + count
     tiles = tuple(tile for plan in plans for tile in plan.tiles)
     return Plan(tuple(several), spec, tiles, left_out, merging.combine)
+
+
+def _on_chosen(
+    scenes: Sequence[Scene],
+    rectangles: gpd.GeoDataFrame,
+    spec: TileSpec,
+    layouts: Sequence[Layout],
+    classes: Sequence[int] | None,
+    chosen: NDArray[np.int64],
+) -> list[Plan]:
+    """Tiles on rectangles, each on its scene."""
+    # What no scene shows is planned on one that shows something, and found to lie outside.
+    owner = np.where(chosen < 0, chosen.max(), chosen)
+    plans = []
+    for index in np.unique(owner).tolist():
+        rows = np.flatnonzero(owner == index).tolist()
+        own = None if classes is None else [classes[row] for row in rows]
+        plan = plan_tiles(scenes[index], rectangles.iloc[rows], spec, layouts[index], own)
+        plans.append(replace(plan, tiles=tuple(replace(tile, position=rows[tile.position]) for tile in plan.tiles)))
+    return plans
+
+
+def _grids(
+    scenes: Sequence[Scene],
+    rectangles: gpd.GeoDataFrame,
+    spec: TileSpec,
+    layouts: Sequence[Layout],
+    classes: Sequence[int] | None,
+    chosen: NDArray[np.int64],
+) -> list[Plan]:
+    """Of each scene's grid the tiles that belong to rectangles of that scene; those that belong to none, where no scene
+    before it lies."""
+    plans = []
+    before: list[Scene] = []
+    for index, (scene, layout) in enumerate(zip(scenes, layouts, strict=True)):
+        if _overlaps(scene, rectangles):
+            # All rectangles say whose a tile is, whichever scene they are seen on.
+            plan = plan_tiles(scene, rectangles, spec, layout, classes)
+            kept = [
+                tile
+                for tile in plan.tiles
+                if (
+                    chosen[tile.position] == index
+                    if tile.position >= 0
+                    else not any(_shows(one, tile) for one in before)
+                )
+            ]
+            plans.append(replace(plan, tiles=tuple(kept)))
+            before.append(scene)
+    return plans
+
+
+def _shows(scene: Scene, tile: Placed) -> bool:
+    """Whether the middle of a tile of another scene lies on this one."""
+    carried = _carried(tile, scene)
+    if carried.window is None:
+        return False
+    column, row = carried.frame @ (tile.width / 2, tile.height / 2)
+    return 0 <= column < scene.width and 0 <= row < scene.height
 
 
 def choose_scenes(
@@ -136,8 +192,8 @@ def choose_scenes(
     """Of each rectangle, which scene shows it best; (rectangles,) positions in ``scenes``, -1 where none does.
 
     Best is the largest share of the rectangle's own pixels that are valid and not cloud, in whole per cent; then the
-    date nearest to ``near``; then the first. Only the masks are read for it, and of the bands the one of the largest
-    pixels, so choosing decodes little.
+    date nearest to ``near``; then the first. A scene without masks counts as cloudless. Only the masks are read for it,
+    and of the bands the one of the largest pixels, so choosing decodes little.
 
     Args:
         scenes: Scenes with the bands of ``spec``, in any CRS.
@@ -159,9 +215,8 @@ def choose_scenes(
         )
         plan = plan_tiles(scene, rectangles, survey)
         for tile in track(cut_best(plan), len(plan.tiles), f"looking at {scene.name}"):
-            seen = tile.valid_share - (tile.cloud_share or 0.0)
             if tile.valid_share > 0:
-                clear[index, tile.position] = max(round(100 * seen), 0)
+                clear[index, tile.position] = round(100 * tile.clear_share)
     if (clear < 0).all():
         raise InputError(
             f"the scenes {', '.join(scene.name for scene in scenes)}",
@@ -203,7 +258,7 @@ def cut_median(plan: Plan, numbers: Sequence[int] | None = None) -> Iterator[Til
     Memory: 192 MB of layers, or one tile's where that is more; and what cutting from one scene takes.
     """
     asked = list(range(len(plan.tiles)) if numbers is None else numbers)
-    index = {scene.name: position for position, scene in enumerate(plan.scenes)}
+    index = {id(scene): position for position, scene in enumerate(plan.scenes)}
     asked.sort(key=lambda number: _along(plan.tiles[number], index))
     width, height = plan.spec.size
     held = width * height * len(plan.spec.bands) * 4 * len(plan.scenes)
@@ -227,13 +282,16 @@ def _median(plan: Plan, number: int, layers: list[Tile]) -> Tile:
     if not layers:
         blank = np.zeros((placed.height, placed.width), bool)
         tile = judged(plan, number, bands, np.zeros((len(bands), *blank.shape)), blank, None)
-        return finished(placed, number, tile.status, 0.0, None, *nothing(len(bands)))
+        return finished(placed, number, tile.status, Shares(0.0, None, 0.0), *nothing(len(bands)))
     clear = np.stack([layer.valid if layer.cloud is None else layer.valid & ~layer.cloud for layer in layers])
     values = median_of(np.stack([layer.values for layer in layers]), clear)
     names = dict.fromkeys(layer.scene for layer, seen in zip(layers, clear, strict=True) if seen.any())
     dates = sorted({layer.acquired for layer in layers if layer.scene in names and layer.acquired})
     kind = dtype_of(bands, plan.spec.raw)
-    tile = judged(plan, number, bands, values.astype(kind), np.logical_or.reduce(clear), None)
+    seen, values = np.logical_or.reduce(clear), values.astype(kind)
+    for plane, band in zip(values, bands, strict=True):
+        plane[~seen] = stored_as(band, plan.spec.raw).fill
+    tile = judged(plan, number, bands, values, seen, None)
     return replace(tile, scene=", ".join(names), acquired="/".join(dates[:: max(len(dates) - 1, 1)]))
 
 
@@ -290,7 +348,7 @@ def _carried(placed: Placed, scene: Scene) -> Placed:
 
 def _check_alike(scenes: Sequence[Scene], spec: TileSpec) -> None:
     first = scenes[0]
-    if len({scene.name for scene in scenes}) < len(scenes):
+    if len({tuple(band.href for band in scene.bands) for scene in scenes}) < len(scenes):
         raise InputError("the scenes", "are not all different", "name each once")
     for scene in scenes:
         select_bands(scene, spec.bands, exact=True)
@@ -327,7 +385,7 @@ def _days(acquired: str, near: str | None) -> int:
     return abs((date.fromisoformat(acquired) - date.fromisoformat(near)).days) if acquired else 10**6
 
 
-def _along(placed: Placed, index: dict[str, int]) -> tuple[int, int, int]:
+def _along(placed: Placed, index: dict[int, int]) -> tuple[int, int, int]:
     window = placed.window
     where = (0, 0) if window is None else (window.row, window.column)
-    return index[placed.scene.name], *where
+    return index[id(placed.scene)], *where

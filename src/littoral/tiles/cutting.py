@@ -67,8 +67,21 @@ class Tile:
     cloud_share: float | None
     """Share of the rectangle's own pixels that the scene's masks call cloud or its shadow, 0 to 1; None without
     masks."""
+    clear_share: float
+    """Share of them that are valid and not cloud, as far as the scene knows."""
     cloud: NDArray[np.bool_] | None
-    """``(height, width)``, True where they do; None without masks, or without values."""
+    """``(height, width)``, True where the masks call it cloud; None without masks, or without values."""
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Of a rectangle's own pixels, 0 to 1."""
+
+    valid: float
+    cloud: float | None
+    """None without masks."""
+    clear: float
+    """Valid and not cloud."""
 
 
 def cut_best(plan: Plan, numbers: Sequence[int] | None = None) -> Iterator[Tile]:
@@ -107,7 +120,7 @@ def _cut_scene(plan: Plan, scene: Scene, numbers: Sequence[int]) -> Iterator[Til
     for number in numbers:
         placed = plan.tiles[number]
         if placed.window is None:
-            yield finished(placed, number, OUTSIDE, 0.0, None if not masks else 0.0, *nothing(len(bands)))
+            yield finished(placed, number, OUTSIDE, Shares(0.0, 0.0 if masks else None, 0.0), *nothing(len(bands)))
         else:
             windows.append(placed.window)
             read.append(number)
@@ -118,9 +131,9 @@ def _cut_scene(plan: Plan, scene: Scene, numbers: Sequence[int]) -> Iterator[Til
             values, valid = _resampled(placed, both, values, valid, plan.spec.raw)
         cloud = None
         if masks:
-            cloud = np.logical_or.reduce(
-                [cloudy(plane, mask.role) for plane, mask in zip(values[len(bands) :], masks, strict=True)]
-            )
+            # Read together with the bands, a mask has taken their type; its own holds bits.
+            planes = [plane.astype(mask.dtype) for plane, mask in zip(values[len(bands) :], masks, strict=True)]
+            cloud = np.logical_or.reduce([cloudy(plane, mask.role) for plane, mask in zip(planes, masks, strict=True)])
             values = values[: len(bands)].astype(dtype_of(bands, plan.spec.raw), copy=False)
         yield judged(plan, read[at], bands, values, valid, cloud)
 
@@ -136,22 +149,29 @@ def judged(
     """The tile of pixels that have been read, or without them where the rectangle's own are of no use."""
     placed, spec = plan.tiles[number], plan.spec
     own = _own_pixels(placed)
-    status, share = _judge(own, valid, _on_scene(placed), spec.min_valid)
-    cloud_share = None if cloud is None else float(cloud[own].mean()) if own.any() else 0.0
-    if status == CLASSIFIED and cloud_share is not None and cloud_share > spec.max_cloud:
+    status, valid_share = _judge(own, valid, _on_scene(placed), spec.min_valid)
+    clear = valid if cloud is None else valid & ~cloud
+    shares = Shares(
+        valid_share, None if cloud is None else _mean(cloud[own]), valid_share if cloud is None else _mean(clear[own])
+    )
+    if status == CLASSIFIED and (shares.cloud or 0.0) > spec.max_cloud:
         status = CLOUD
     if status != CLASSIFIED:
-        return finished(placed, number, status, share, cloud_share, *nothing(len(bands)))
+        return finished(placed, number, status, shares, *nothing(len(bands)))
     if spec.blacken:
         valid = valid & own
         for plane, band in zip(values, bands, strict=True):
             plane[~valid] = stored_as(band, spec.raw).fill
-    return finished(placed, number, CLASSIFIED, share, cloud_share, values, valid, cloud)
+    return finished(placed, number, CLASSIFIED, shares, values, valid, cloud)
 
 
 def nothing(bands: int) -> tuple[Values, NDArray[np.bool_], None]:
     """Values, mask and cloud of a tile that is not used."""
     return np.empty((bands, 0, 0)), np.empty((0, 0), bool), None
+
+
+def _mean(flags: NDArray[np.bool_]) -> float:
+    return float(flags.mean()) if flags.size else 0.0
 
 
 def _judge(
@@ -174,8 +194,7 @@ def finished(
     placed: Placed,
     number: int,
     status: str,
-    share: float,
-    cloud_share: float | None,
+    shares: Shares,
     values: Values,
     valid: NDArray[np.bool_],
     cloud: NDArray[np.bool_] | None,
@@ -183,7 +202,7 @@ def finished(
     """A tile with all that is known of where it lies."""
     box = _box_px(_in_tile(placed), placed)
     place = placed.transform, box, placed.turn_deg, placed.scene.crs, placed.scene.name, placed.scene.acquired
-    return Tile(number, placed.position, status, share, values, valid, *place, cloud_share, cloud)
+    return Tile(number, placed.position, status, shares.valid, values, valid, *place, shares.cloud, shares.clear, cloud)
 
 
 def _in_tile(placed: Placed) -> BaseGeometry:

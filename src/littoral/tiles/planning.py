@@ -138,6 +138,8 @@ def _check(rectangles: gpd.GeoDataFrame, spec: TileSpec, layout: Layout) -> None
     require_crs(rectangles, "the table of rectangles")
     if not len(rectangles):
         raise InputError("the table of rectangles", "is empty", "pass rectangles along the coast")
+    if rectangles.geometry.isna().all():
+        raise InputError("the table of rectangles", "has no geometry in any row", "pass rectangles along the coast")
     kinds = set(rectangles.geom_type.dropna()) - {"Polygon", "MultiPolygon"}
     if kinds:
         raise InputError(

@@ -11,14 +11,14 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from littoral.downloads import PATIENT, Patience, open_session, read_json, shown_address
 from littoral.errors import InputError
+from littoral.imagery.catalogues.addresses import without_signatures
 from littoral.imagery.catalogues.known import KNOWN
-from littoral.imagery.catalogues.signing import without_signature
 
 ITEM = "item.json"
 """In the folder of a fetched scene: its item, whose files are those beside it."""
 _HUGE = 1e12
 Item = dict[str, Any]
-"""A STAC item, its assets' addresses absolute and without signatures."""
+"""A STAC item, its assets' addresses absolute, and all addresses without keys and signatures."""
 Items = str | Path | Mapping[str, Any] | Sequence[Mapping[str, Any]]
 """A file or web address of an item or of several (a GeoJSON FeatureCollection), or what is written there."""
 
@@ -64,6 +64,8 @@ def is_item(source: str) -> bool:
 def located(item: Mapping[str, Any], base: str, named: str) -> Item:
     """A copy of an item, its assets' addresses made absolute: against its file, its address, or what it says of itself.
 
+    What makes an address a secret is taken off and remembered.
+
     Raises:
         InputError: an address is relative and nothing says to what.
     """
@@ -78,7 +80,8 @@ def located(item: Mapping[str, Any], base: str, named: str) -> Item:
             assets[str(key)] = {**asset, "href": _absolute(asset["href"], home, named), "roles": roles}
     if not assets:
         raise InputError(named, "is an item without files (assets)", "pass one that has some, or ask its catalogue")
-    return {**item, "links": links, "assets": assets}
+    located: Item = without_signatures({**item, "links": links, "assets": assets})
+    return located
 
 
 def taken(item: Mapping[str, Any]) -> str:
@@ -173,9 +176,9 @@ def _absolute(href: str, home: str, named: str) -> str:
     if href.startswith("file://"):
         return unquote(urlsplit(href).path)
     if "://" in href:
-        return without_signature(href)
+        return href
     if is_web(home):
-        return without_signature(urljoin(home, href))
+        return urljoin(home, href)
     if href.startswith("/"):
         return href
     if not home:

@@ -13,11 +13,12 @@ from urllib.parse import urlsplit
 
 from littoral.downloads import PATIENT, Patience, UnreachableError, download, open_session
 from littoral.errors import InputError, WriteError
+from littoral.imagery.catalogues.addresses import without_secrets
 from littoral.imagery.catalogues.bands import Asset
 from littoral.imagery.catalogues.documents import ITEM, Item, Items, read_items
 from littoral.imagery.catalogues.items import assets_for
 from littoral.imagery.catalogues.known import access_of
-from littoral.imagery.catalogues.signing import signed_address, without_secrets, without_signature
+from littoral.imagery.catalogues.signing import signed_address
 from littoral.imagery.scene import same_band
 from littoral.progress import Track, silent
 from littoral.vectors import staged
@@ -102,7 +103,7 @@ def fetch_scenes(
         raise InputError(
             f"{len(chosen) - len(done)} of {len(chosen)} scenes",
             f"could not be fetched, {len(done)} were ({reasons})",
-            "run the same command again, it goes on with the rest",
+            "run the same command again for those that may come, it goes on with the rest",
         )
     return FetchedScenes(tuple(done), sum(size > 0 for size in sizes), sizes.count(0), sum(sizes))
 
@@ -165,7 +166,7 @@ def _write_item(item: Item, names: dict[str, str], path: Path) -> Path:
     links = [
         {**link, "rel": "derived_from"} if link.get("rel") == "self" else link
         for link in item["links"]
-        if "://" in link["href"] and without_signature(link["href"]) == link["href"]
+        if "://" in link["href"]
     ]
     with staged(path) as stage:
         content = {**item, "links": links, "assets": assets}

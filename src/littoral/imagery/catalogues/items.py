@@ -139,7 +139,8 @@ def _band(item: Item, asset: Asset, found: Pixels, finest: Grid) -> Band:
     scale, offset = 1.0, 0.0
     if asset.role == "measured":
         scale, offset = _scaling(item, asset, found)
-        nodata = 0.0 if kind_of(item) else nodata
+        # What is declared counts; a Sentinel-2 product that declares nothing has 0.
+        nodata = 0.0 if nodata is None and kind_of(item) else nodata
     elif asset.role == "cloud probability":
         # Declared as nodata in places; but no cloud is a finding.
         nodata = None

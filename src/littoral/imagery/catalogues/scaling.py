@@ -18,8 +18,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from littoral.errors import InputError
+
 _OFFSET = 0.1
 """Of reflectance, from baseline 04.00 on: 1000 of 10000."""
+_LARGEST_OFFSET = 1.0
+"""That can be one of reflectance."""
 _FIRST_WITH_OFFSET = 4.0
 _SCALE = 1e-4
 _FLAGS = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
@@ -39,6 +43,8 @@ class Told:
     """Version of the processing, such as 5.09."""
     applied: bool | None = None
     """Whether the catalogue has taken the offset off the pixels."""
+    named: str = "The item"
+    """It, for sentences."""
 
 
 def reflectance_scaling(told: Told) -> tuple[float, float] | None:
@@ -46,6 +52,9 @@ def reflectance_scaling(told: Told) -> tuple[float, float] | None:
 
     In this order: what was taken off already is not taken off again; before baseline 04.00 there was nothing to take
     off; what the asset declares; what the baseline says.
+
+    Raises:
+        InputError: the offset that counts is none of reflectance, but of stored values.
 
     >>> reflectance_scaling(Told(1e-4, -0.1, 5.09, applied=True))
     (0.0001, 0.0)
@@ -58,6 +67,12 @@ def reflectance_scaling(told: Told) -> tuple[float, float] | None:
     if told.applied or (told.baseline is not None and told.baseline < _FIRST_WITH_OFFSET):
         return scale, 0.0
     if told.offset is not None:
+        if abs(told.offset) > _LARGEST_OFFSET:
+            raise InputError(
+                told.named,
+                f"declares an offset of {told.offset:g}, which is none of reflectance (Sentinel-2's is {-_OFFSET:g})",
+                f"write {told.offset * scale:g} if it is one of stored values, or take the scene from elsewhere",
+            )
         return scale, told.offset
     return None if told.baseline is None else (scale, -_OFFSET)
 
@@ -78,7 +93,7 @@ def told_by(item: Mapping[str, Any], asset: Mapping[str, Any], index: int) -> To
     flag = next((properties[name] for name in _FLAGS if properties.get(name) is not None), None)
     applied = None if flag is None else str(flag).strip().lower() == "true"
     scale, offset = declared(asset, index)
-    return Told(scale, offset, baseline_of(item), applied)
+    return Told(scale, offset, baseline_of(item), applied, f"The item {item['id']}")
 
 
 def declared(asset: Mapping[str, Any], index: int) -> tuple[float | None, float | None]:

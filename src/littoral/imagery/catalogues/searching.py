@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from littoral.downloads import PATIENT, Patience, shown_address
 from littoral.errors import InputError, LittoralWarning, MissingExtraError
+from littoral.imagery.catalogues.addresses import without_secrets, without_signatures
 from littoral.imagery.catalogues.bands import kind_of
 from littoral.imagery.catalogues.documents import Item, cloud_cover, is_web, located, taken, tile_of
 from littoral.imagery.catalogues.extents import Bounds, checked_box, enclosing_box, middles, split_box, time_range
@@ -62,7 +63,7 @@ def search_scenes(
         say: Called with a sentence if versions were left out.
 
     Returns:
-        Items in the order of time, their addresses absolute and without signatures; for :func:`open_items`.
+        Items in the order of time, their addresses absolute and without keys and signatures; for :func:`open_items`.
 
     Raises:
         InputError: no such time, place, catalogue or collection, or nothing found.
@@ -82,7 +83,9 @@ def search_scenes(
     api = source if known is None else known.api
     if not is_web(api):
         raise InputError(
-            f"The source {source!r}", "is not known", f"choose among {', '.join(KNOWN)}, or pass its address"
+            f"The source {without_secrets(source)!r}",
+            "is not known",
+            f"choose among {', '.join(KNOWN)}, or pass its address",
         )
     asked["collections"] = collection or (known.collection if known else None)
     with _asking(api):
@@ -111,13 +114,15 @@ def search_scenes(
 def write_items(items: Iterable[Item], path: str | Path, *, overwrite: bool = False) -> None:
     """Write items as a GeoJSON FeatureCollection, whole or not at all; a GIS shows the footprints.
 
+    No address is written with a key, a password or a signature.
+
     Raises:
         ExistsError: ``path`` is there and not to be replaced.
         WriteError: the disk refused.
     """
     path = Path(path)
     check_output(path, overwrite, (".json", ".geojson"))
-    document = {"type": "FeatureCollection", "features": list(items)}
+    document = {"type": "FeatureCollection", "features": without_signatures(list(items))}
     with staged(path) as stage:
         stage.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -197,14 +202,17 @@ def _asking(api: str) -> Iterator[None]:
             what, remedy = f"does not take the question (HTTP 400: {_first_line(error)})", "check collection and time"
         else:
             what, remedy = f"could not answer (HTTP {status})", "try again later"
-        raise InputError(shown, what, remedy) from error
+        # Here and below not from the error: its text may hold what is taken out.
+        raise InputError(shown, what, remedy) from None
     except told.PystacClientWarning as error:
         raise InputError(
-            shown, f"cannot be searched ({error})", "pass the address of a STAC API, not of a catalogue of files"
-        ) from error
+            shown,
+            f"cannot be searched ({_first_line(error)})",
+            "pass the address of a STAC API, not of a catalogue of files",
+        ) from None
     except (STACError, ClientTypeError, ValueError, KeyError, TypeError, AttributeError) as error:
         what = f"did not answer as a STAC API does ({_first_line(error) or type(error).__name__})"
-        raise InputError(shown, what, "pass the address of a STAC API, such as https://…/v1") from error
+        raise InputError(shown, what, "pass the address of a STAC API, such as https://…/v1") from None
 
 
 def _method(client: Client) -> str:
@@ -279,4 +287,4 @@ def _some(names: Sequence[str], most: int = 3) -> str:
 
 
 def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else ""
+    return without_secrets(str(error).strip().splitlines()[0])[:200] if str(error).strip() else ""

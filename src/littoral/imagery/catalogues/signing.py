@@ -1,8 +1,8 @@
 """What a store wants before it hands out an image: tokens and keys, kept in memory and given to GDAL apart from names.
 
 Tokens of the Planetary Computer and keys of CDSE are options of the environment in which GDAL opens a file
-(:func:`gdal_environment`), so that no name and no message of its holds them. Where an address came with a signature, it
-is taken off and put back only when the file is opened.
+(:func:`gdal_environment`), so that no name and no message of its holds them. Where an address came with a secret, it is
+taken off and put back only when the file is opened.
 
 Environment variables:
     ``CDSE_S3_ACCESS_KEY``, ``CDSE_S3_SECRET_KEY``: S3 keys of the Copernicus Data Space Ecosystem, made at
@@ -17,12 +17,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import re
 import threading
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import rasterio
 from rasterio.session import Session
@@ -30,6 +29,7 @@ from rasterio.session import Session
 from littoral import __version__
 from littoral.downloads import PATIENT, DownloadError, Patience, open_session, read_json
 from littoral.errors import InputError
+from littoral.imagery.catalogues.addresses import REMOTE, whole_address
 from littoral.imagery.catalogues.known import KNOWN, PUBLIC_BUCKETS
 
 CDSE_ENDPOINT = "https://eodata.dataspace.copernicus.eu"
@@ -37,9 +37,6 @@ _CDSE_REGION = "default"
 _CDSE_KEYS = ("CDSE_S3_ACCESS_KEY", "CDSE_S3_SECRET_KEY")
 _REFRESH = timedelta(minutes=5)
 """Before it expires, a token is replaced: a file that is opened now is read for a while."""
-_REMOTE = re.compile(r"(https?|s3)://|/vsi(curl|s3|gs|az|adls|oss|swift)/")
-_SIGNATURES = {"sig", "signature", "x-amz-signature", "x-goog-signature", "token", "access_token", "sas"}
-"""Names of parameters that make an address a secret."""
 _HTTP = {
     # Neither the folder's listing nor side-car files (.aux.xml, .ovr, .msk) are asked for.
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
@@ -69,8 +66,6 @@ class _Token:
 
 _tokens: dict[str, _Token] = {}
 """By the address that handed them out."""
-_taken_off: dict[str, str] = {}
-"""Signatures of addresses that someone else signed, in this process."""
 _lock = threading.Lock()
 
 
@@ -79,8 +74,8 @@ def gdal_name(href: str, access: str = "") -> str:
 
     It holds no secret, but for files whose address came with one.
 
-    >>> gdal_name("https://example.org/B02.tif")
-    '/vsicurl/https://example.org/B02.tif'
+    >>> gdal_name("https://tiles.example.org/open/B02.tif")
+    '/vsicurl/https://tiles.example.org/open/B02.tif'
     >>> gdal_name("s3://sentinel-cogs/31/B02.tif")
     '/vsicurl/https://sentinel-cogs.s3.us-west-2.amazonaws.com/31/B02.tif'
     >>> gdal_name("s3://eodata/Sentinel-2/B02.jp2", "cdse")
@@ -90,15 +85,15 @@ def gdal_name(href: str, access: str = "") -> str:
     >>> gdal_name("scene/B02.tif")
     'scene/B02.tif'
     """
-    parts = urlsplit(href)
+    parts, whole = urlsplit(href), whole_address(href)
     if parts.scheme == "s3":
         public = _public(href)
         return f"/vsicurl/{public}" if public else f"/vsis3/{parts.netloc}{parts.path}"
     if parts.scheme not in ("http", "https"):
-        return href
+        return whole
     if access and KNOWN[access].tokens:
         return f"/vsiaz{unquote(parts.path)}"
-    return f"/vsicurl/{href}{_taken_off.get(href, '')}"
+    return f"/vsicurl/{whole}"
 
 
 def gdal_options(access: str = "") -> dict[str, str]:
@@ -122,7 +117,7 @@ def gdal_environment(href: str, access: str = "", *, patience: Patience = PATIEN
         InputError: keys are needed and not there.
         DownloadError: no token is handed out.
     """
-    if not _REMOTE.match(href):
+    if not REMOTE.match(href):
         return nullcontext()
     options, session = gdal_options(access), None
     if access == "cdse":
@@ -155,48 +150,19 @@ def signed_address(
     if access == "cdse":
         bearer = os.environ.get("CDSE_TOKEN")
         if bearer and alternate and not all(map(os.environ.get, _CDSE_KEYS)):
-            return alternate, {"Authorization": f"Bearer {bearer}"}
+            return whole_address(alternate), {"Authorization": f"Bearer {bearer}"}
         parts, endpoint = urlsplit(href), urlsplit(CDSE_ENDPOINT)
         url = f"{endpoint.scheme}://{endpoint.netloc}{quote(f'/{parts.netloc}{parts.path}')}"
         return presign(url, *_cdse_keys(), _CDSE_REGION, datetime.now(UTC)), {}
     if access and KNOWN[access].tokens:
         return f"{href}?{_token(href, access, patience)}", {}
     if not href.startswith("s3://"):
-        return f"{href}{_taken_off.get(href, '')}", {}
+        return whole_address(href), {}
     public = _public(href)
     if not public:
         remedy = f"copy it with the tools of who owns {urlsplit(href).netloc}, and pass an item that names the copy"
         raise InputError(href, "is in a bucket that wants an account of yours", remedy)
     return public, {}
-
-
-def without_signature(href: str) -> str:
-    """An address without what makes it a secret, which is remembered in this process.
-
-    >>> without_signature("https://example.org/B02.tif?sig=abc")
-    'https://example.org/B02.tif'
-    >>> without_signature("https://example.org/get?file=B02.tif")
-    'https://example.org/get?file=B02.tif'
-    """
-    address, mark, query = href.partition("?")
-    if not mark or not _SIGNATURES & {name.lower() for name, _ in parse_qsl(query, keep_blank_values=True)}:
-        return href
-    _taken_off[address] = f"?{query}"
-    return address
-
-
-def without_secrets(text: str) -> str:
-    """A message of a library without parameters of addresses, passwords and bearer tokens.
-
-    >>> without_secrets("'/vsicurl/https://me:pw@example.org/B02.tif?se=1&sig=abc' not recognized")
-    "'/vsicurl/https://example.org/B02.tif' not recognized"
-    >>> without_secrets("Authorization: Bearer abc.def")
-    'Authorization: Bearer …'
-    """
-    text = re.sub(r"\?[^\s'\"<>?]*=[^\s'\"<>]*", "", text)
-    text = re.sub(r"(?<=://)[^/@\s]+@", "", text)
-    text = re.sub(r"(?i)(SharedAccessSignature=|\bsig=)[^\s'\"&;]+", r"\1…", text)
-    return re.sub(r"(?i)\bBearer\s+\S+", "Bearer …", text)
 
 
 class _Keys(Session):  # type: ignore[misc]

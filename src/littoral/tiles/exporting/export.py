@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -11,7 +11,7 @@ import geopandas as gpd
 
 from littoral.categories import CATCOA, Scheme
 from littoral.errors import InputError, WriteError
-from littoral.imagery import Scene, kept_as, open_scene, select_bands
+from littoral.imagery import Scenes, as_scenes, kept_as, select_bands
 from littoral.progress import Track, silent
 from littoral.tiles.combining import Merging, plan_scenes
 from littoral.tiles.exporting.contents import Kind, MetadataFormat
@@ -30,7 +30,7 @@ WherePlaced = Literal["centred", "oriented", "grid"]
 
 
 def export_tiles(
-    scenes: Scene | str | Path | Sequence[Scene | str | Path],
+    scenes: Scenes,
     rectangles: gpd.GeoDataFrame,
     out: str | Path,
     *,
@@ -75,7 +75,7 @@ def export_tiles(
     stopped when the same export is asked for again, and ends in the same bytes.
 
     Args:
-        scenes: A scene, or the path to one; or several, in any CRS.
+        scenes: A scene, or the path to one or to a folder of them; or a list of such, in any CRS.
         rectangles: Polygons with the class field (points and lines with ``buffer_radius``); rows where it is null are
             left out and counted.
         out: The folder; with ``per_category`` the folder of folders ``Category_<code>``.
@@ -121,8 +121,7 @@ def export_tiles(
     """
     out = Path(out)
     _must_be_folder(out, per_category)
-    listed = [scenes] if isinstance(scenes, Scene | str | Path) else list(scenes)
-    opened = [scene if isinstance(scene, Scene) else open_scene(scene) for scene in listed]
+    opened = as_scenes(scenes, cell_size=cell_size)
     for name, word, known in (
         ("placement", placement, get_args(WherePlaced)),
         ("metadata format", metadata_format, get_args(MetadataFormat)),

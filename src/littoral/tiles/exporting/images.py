@@ -86,17 +86,20 @@ class Encoder:
         (``.aux.xml``: CRS, band names, nodata, tags) and, where pixels are missing, a mask (``.msk``).
         """
         suffix, world = SUFFIXES[self.format], _WORLD_FILES[self.format]
+        # Scenes may differ in their nodata value: where a measurement has it, only the mask says what is missing.
+        taken = self.nodata is not None and bool((tile.values[:, tile.valid] == self.nodata).any())
+        nodata, masked = None if taken else self.nodata, taken or not tile.valid.all()
         if self.format == "tiff":
-            files = {suffix: self._tiff(tile, tags)}
+            files = {suffix: self._tiff(tile, tags, nodata, masked)}
         else:
-            files = {suffix: self._picture(tile), f"{suffix}.aux.xml": self._auxiliary(tile, tags)}
-            if not tile.valid.all():
+            files = {suffix: self._picture(tile), f"{suffix}.aux.xml": self._auxiliary(tile, tags, nodata)}
+            if masked:
                 files[f"{suffix}.msk"] = _mask(tile)
         if self.world_file or self.format != "tiff":
             files[world] = _world_file(tile)
         return files
 
-    def _tiff(self, tile: Tile, tags: Mapping[str, str]) -> bytes:
+    def _tiff(self, tile: Tile, tags: Mapping[str, str], nodata: float | None, masked: bool) -> bytes:
         count, height, width = tile.values.shape
         options = {
             "count": count,
@@ -105,14 +108,17 @@ class Encoder:
             "dtype": self.dtype,
             "crs": rasterio.crs.CRS.from_wkt(tile.crs.to_wkt()),
             "transform": tile.transform,
-            "nodata": self.nodata,
+            "nodata": nodata,
         }
+        if count == 4 and self.dtype == "uint8":
+            # Four bands of bytes would be taken for red, green, blue and their transparency.
+            options["photometric"] = "minisblack"
         with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), MemoryFile() as memory:
             with memory.open(driver="GTiff", compress="deflate", zlevel=1, interleave="band", **options) as image:
                 image.write(tile.values)
                 image.descriptions = self.bands
                 image.update_tags(**tags)
-                if not tile.valid.all():
+                if masked:
                     image.write_mask(tile.valid)
             return bytes(memory.getbuffer())
 
@@ -121,10 +127,10 @@ class Encoder:
             return _written(tile.values, tile.transform, driver="JPEG", quality=_JPEG_QUALITY)
         return _written(tile.values, tile.transform, driver="PNG")
 
-    def _auxiliary(self, tile: Tile, tags: Mapping[str, str]) -> bytes:
+    def _auxiliary(self, tile: Tile, tags: Mapping[str, str], nodata: float | None) -> bytes:
         c, a, b, f, d, e = tile.transform.to_gdal()
         place = ", ".join(f"{number!r}" for number in (c, a, b, f, d, e))
-        nodata = "" if self.nodata is None else f"<NoDataValue>{self.nodata!r}</NoDataValue>"
+        stated = "" if nodata is None else f"<NoDataValue>{nodata!r}</NoDataValue>"
         lines = [
             "<PAMDataset>",
             f'  <SRS dataAxisToSRSAxisMapping="1,2">{escape(tile.crs.to_wkt())}</SRS>',
@@ -133,7 +139,7 @@ class Encoder:
             *(f"    <MDI key={quoteattr(key)}>{escape(value)}</MDI>" for key, value in tags.items()),
             "  </Metadata>",
             *(
-                f'  <PAMRasterBand band="{number}"><Description>{escape(name)}</Description>{nodata}</PAMRasterBand>'
+                f'  <PAMRasterBand band="{number}"><Description>{escape(name)}</Description>{stated}</PAMRasterBand>'
                 for number, name in enumerate(self.bands, start=1)
             ),
             "</PAMDataset>",

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from littoral import __version__
-from littoral.imagery import Scene
+from littoral.imagery import Scene, select_bands
+from littoral.imagery.contents import content_key
 from littoral.progress import Track
 from littoral.tiles.combining import cut_planned
 from littoral.tiles.cutting import CLASSIFIED, Tile
@@ -138,11 +140,26 @@ class Export:
 
     def _origin(self, number: int, placed: Placed) -> tuple[object, ...]:
         code = self._code(number)
-        return self._scene(placed), None if code is None else str(code), *placed.transform[:6]
+        return self._source(placed), None if code is None else str(code), *placed.transform[:6]
 
-    def _scene(self, placed: Placed) -> str:
-        """What the pixels are of."""
-        return placed.scene.name if self.plan.combine == "best" else f"median on {placed.scene.name}"
+    def _source(self, placed: Placed) -> str:
+        """What the pixels are of, in a few letters: scenes may have one name, and files be moved."""
+        if self.plan.combine == "best":
+            return self._keys[id(placed.scene)]
+        return hashlib.sha256(repr((self._keys[id(placed.scene)], sorted(self._keys.values()))).encode()).hexdigest()[
+            :16
+        ]
+
+    @cached_property
+    def _keys(self) -> dict[int, str]:
+        """Of each scene, what its bands hold, or where a server does not say, where they are."""
+        keys = {}
+        for scene in self.plan.scenes:
+            bands = select_bands(scene, self.kind.spec.bands, exact=True)
+            addresses = repr([(band.href, band.index) for band in bands]).encode()
+            key = content_key(scene, bands) or hashlib.sha256(addresses).hexdigest()
+            keys[id(scene)] = key[:16]
+        return keys
 
     def _write_all(self, stage: Stage, folders: Mapping[str, Contents], numbers: list[int], track: Track) -> None:
         """Cut tiles, and note each in this order when its files are written."""
@@ -202,8 +219,8 @@ class Export:
             "RECTANGLE": self.rows.names[tile.position] if tile.position >= 0 else "",
             "REGION": self.rows.regions[tile.position] if self.rows.regions and tile.position >= 0 else "",
             "VALID_SHARE": f"{tile.valid_share:.4f}",
-            "SCENE": self._scene(self.plan.tiles[tile.number]),
-            "COMBINED": tile.scene if self.plan.combine == "median" else "",
+            "SCENE": tile.scene,
+            "SOURCE": self._source(self.plan.tiles[tile.number]),
             "ACQUIRED": tile.acquired,
             "CLOUD_SHARE": "" if tile.cloud_share is None else f"{tile.cloud_share:.4f}",
             "TURN_DEG": f"{tile.turn_deg:g}" if tile.turn_deg else "",
@@ -215,7 +232,8 @@ class Export:
         """All that decides what is written, so that an export is gone on with only by the same."""
         digest = hashlib.sha256()
         for number, placed in enumerate(self.plan.tiles):
-            digest.update(repr((self._origin(number, placed), placed.width, placed.height)).encode())
+            place = placed.scene.name, self._code(number), *placed.transform[:6], placed.width, placed.height
+            digest.update(repr(place).encode())
         for outline in shapely.to_wkb(self.rows.table.geometry.to_numpy()):
             digest.update(outline or b"none")
         codes = self.rows.codes.tolist()

@@ -128,7 +128,7 @@ def origin_of(path: Path) -> tuple[object, ...]:
     """
     with _open_image(path) as image:
         tags = image.tags()
-        return tags.get("SCENE"), tags.get("CLASS"), *image.transform[:6]
+        return tags.get("SOURCE"), tags.get("CLASS"), *image.transform[:6]
 
 
 def _measured(image: Any) -> list[int]:

@@ -26,11 +26,11 @@ def find_folders(path: Path) -> list[Path]:
     for target in (path, path.absolute().parent):
         if (unfinished(target) / COMMITTED).exists():
             raise InputError(
-                path, f"is not whole, as an export to {target} was interrupted at its very end", "run it again"
+                path, f"is not whole, as an export to {target} was interrupted at its very end", "run that export again"
             )
     if not path.is_dir():
         if unfinished(path).exists() or (unfinished(path.parent) / "tiles" / path.name).exists():
-            raise InputError(path, "is not there, as an export to it was interrupted", "run it again")
+            raise InputError(path, "is not there, as an export to it was interrupted", "run that export again")
         raise InputError(path, "is not a folder", "pass the folder that littoral tiles wrote")
     if _holds_tiles(path):
         return [path]
@@ -45,7 +45,7 @@ def find_folders(path: Path) -> list[Path]:
     elif below:
         remedy = f"the tiles lie further down, pass {below[0]}"
     elif any(path.glob(unfinished(path / "*").name)):
-        what, remedy = "holds no tiles, as an export into it was interrupted", "run it again"
+        what, remedy = "holds no tiles, as an export into it was interrupted", "run that export again"
     raise InputError(path, what, remedy)
 
 

@@ -46,7 +46,7 @@ def read_tiles(
     listings = [read_listing(folder, categories) for folder in folders]
     notes = [
         *notes_on(listings),
-        *(f"an export to {folder} was interrupted; run it again to add its tiles"
+        *(f"an export to {folder} was interrupted; run that export again to add its tiles"
           for folder in folders if unfinished(folder).exists()),
     ]  # fmt: skip
     images = [image for listing in listings for image in listing.images]

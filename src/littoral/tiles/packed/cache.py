@@ -66,6 +66,11 @@ def _kept(root: Path, key: str, needed_bytes: int, make: Make) -> Contents:
         try:
             made = make(stage, key)
             os.replace(stage, place)
+        except OSError:
+            # Where the cache was deleted meanwhile, lock and all, another process may have been quicker.
+            if (found := read_pack(place, key)) is not None:
+                return found
+            raise
         finally:
             shutil.rmtree(stage, ignore_errors=True)
         return made

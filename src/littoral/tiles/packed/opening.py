@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import shapely
 from littoral import __version__
 from littoral.categories import CATCOA, Scheme
 from littoral.errors import InputError, LittoralWarning
-from littoral.imagery import Band, Scene, kept_as, open_scene, select_bands
+from littoral.imagery import Band, Scene, Scenes, as_scenes, kept_as, select_bands
 from littoral.imagery.contents import content_key, file_key
 from littoral.progress import Track, silent
 from littoral.tiles.combining import Merging, cut_tiles
@@ -27,14 +27,14 @@ from littoral.tiles.exporting.contents import Kind
 from littoral.tiles.exporting.images import Encoder
 from littoral.tiles.labeled.images import cell_size_of
 from littoral.tiles.labels import Labelled, labelled
-from littoral.tiles.packed.cache import keep
+from littoral.tiles.packed.cache import cache_folder, keep
 from littoral.tiles.packed.pack import FORMAT, Contents, PackWriter, mask_bytes
 from littoral.tiles.specs import TileSpec
 from littoral.tiles.tileset import TileSet, outlines_of
 
 
 def open_pack(
-    scenes: Scene | str | Path | Sequence[Scene | str | Path],
+    scenes: Scenes,
     rectangles: gpd.GeoDataFrame,
     *,
     class_field: str | None = None,
@@ -54,7 +54,7 @@ def open_pack(
     through, to see whether they are still the same.
 
     Args:
-        scenes: A scene, or the path to one; or several, in any CRS.
+        scenes: A scene, or the path to one or to a folder of them; or a list of such, in any CRS.
         rectangles: Polygons with the class field; rows where it is null are left out.
         class_field: Whole numbers, or names of ``categories``; None: the first there is of CATCOA, value, classvalue.
         tile_size: Width and height of a tile, pixels of the scene.
@@ -77,8 +77,7 @@ def open_pack(
     Memory: what :func:`cut_tiles` holds, one tile, and 2 KB for each rectangle; pixels of a pack stay on disk until
     they are asked for. On disk, a tile takes size² × (bands × bytes of a value + 1/8).
     """
-    listed = [scenes] if isinstance(scenes, Scene | str | Path) else list(scenes)
-    opened = [scene if isinstance(scene, Scene) else open_scene(scene) for scene in listed]
+    opened = as_scenes(scenes, cell_size=cut.get("cell_size"))
     found = labelled(rectangles, class_field, categories, min_purity=min_purity, region_field=region_field)
     chosen = select_bands(opened[0], None if bands is None else list(bands))
     spec = TileSpec(tile_size, tuple(band.name for band in chosen), **cut)
@@ -94,7 +93,12 @@ def open_pack(
             stacklevel=2,
         )
     needed = len(found.codes) * _tile_bytes(order.shape, order.kept[1])
-    return _tile_set(keep(cache, key, needed, lambda folder, key: order.make(folder, key, track)), categories)
+    tiles = _tile_set(keep(cache, key, needed, lambda folder, key: order.make(folder, key, track)), categories)
+    if key is None:
+        return tiles
+    size = len(tiles) * _tile_bytes(order.shape, tiles.dtype) / 1e9
+    kept = f"tiles are kept in {cache_folder(cache) / 'tiles' / key} ({size:.1f} GB), which may be deleted at any time"
+    return replace(tiles, notes=(*tiles.notes, kept))
 
 
 def pack_files(tiles: TileSet, *, cache: str | Path | None = None, track: Track = silent) -> TileSet:
