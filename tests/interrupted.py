@@ -1,6 +1,6 @@
 """Exports that are killed, run in a process of their own by test_resuming.py: a story per way of dying.
 
-Each process that dies is forked here, so that geopandas and GDAL are imported once.
+Each step is forked from here, so that geopandas and GDAL are imported once.
 """
 
 from __future__ import annotations
@@ -70,14 +70,23 @@ def listed(folder: Path) -> int | str:
         return error.what
 
 
-def killed(scene: Path, tables: Any, out: Path, options: dict[str, Any], arm: Callable[[], None], track: Track) -> int:
-    """The signal that ended an export."""
+def apart(step: Callable[[], Any]) -> tuple[int, Any]:
+    """Run a step in a process of its own: how that ended (0, or minus a signal), and what the step gave.
+
+    This process itself touches no raster: threads and locks that GDAL and PROJ hold would not survive the fork.
+    """
+    reading, writing = os.pipe()
     child = os.fork()
     if not child:
-        arm()
-        export_tiles(scene, tables, out, track=track, **options)
+        os.close(reading)
+        with os.fdopen(writing, "wb") as answer:
+            pickle.dump(step(), answer)
         os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    os.close(writing)
+    with os.fdopen(reading, "rb") as answer:
+        given = answer.read()
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return code, pickle.loads(given) if given and code == 0 else None
 
 
 def main(scene: Path, tables: Path, work: Path) -> None:
@@ -102,27 +111,37 @@ def main(scene: Path, tables: Path, work: Path) -> None:
         "before the stage goes": (dying_at(shutil, "rmtree", 2), -1),
     }
     options = {"tile_size": 32}
+
+    def exported(table: Any, out: Path, track: Track | None = None, arm: Callable[[], None] | None = None) -> Any:
+        def step() -> tuple[int, int]:
+            counting = track or Track()
+            if arm is not None:
+                arm()
+            summary = export_tiles(scene, table, out, track=counting, **options)
+            return counting.cut, summary.written
+
+        return apart(step)
+
     for before in (0, 1):
         whole = work / f"whole{before}" / "t"
         for table in (first, second)[1 - before :]:
-            export_tiles(scene, table, whole, **options)
+            exported(table, whole)
         for name, (arm, deadly) in ways.items():
             out = work / f"{before} {name}" / "t"
             if before:
-                export_tiles(scene, first, out, **options)
-            old = listed(out)
-            code = killed(scene, second, out, options, arm, Track(deadly))
-            seen = listed(out)
-            track = Track()
-            summary = export_tiles(scene, second, out, track=track, **options)
+                exported(first, out)
+            _, old = apart(lambda out=out: listed(out))
+            code, _ = exported(second, out, Track(deadly), arm)
+            _, seen = apart(lambda out=out: listed(out))
+            _, (again, written) = exported(second, out)
             stories.append(
                 {
                     "name": name,
                     "before": old,
                     "code": code,
                     "seen": seen,
-                    "again": track.cut,
-                    "written": summary.written,
+                    "again": again,
+                    "written": written,
                     "same": contents(out) == contents(whole),
                     "left": sorted(path.name for path in out.parent.iterdir()),
                 }
