@@ -115,6 +115,7 @@ def loop(job: Job, windows: NDArray[np.int64]) -> Sums:
 def torchgeo(job: Job, windows: NDArray[np.int64]) -> Sums:
     """TorchGeo: a ``RasterDataset`` over the files, a sampler that draws these windows, and torch's data loader."""
     import pandas as pd
+    import torch
     from torch.utils.data import DataLoader
     from torchgeo.datasets import RasterDataset, stack_samples
     from torchgeo.samplers import GeoSampler
@@ -135,6 +136,8 @@ def torchgeo(job: Job, windows: NDArray[np.int64]) -> Sums:
         def __len__(self) -> int:
             return len(windows)
 
+    # Nothing is computed: on a busy machine, threads that wait for each other cost more than they bring.
+    torch.set_num_threads(1)
     first = next(iter(job.files.values()))
     with rasterio.open(first) as source:
         grid: Affine = source.transform
