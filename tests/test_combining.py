@@ -30,7 +30,8 @@ from littoral.tiles import (
     plan_scenes,
     read_tiles,
 )
-from littoral.tiles.combining import choose_scenes, median_of
+from littoral.tiles.combining import choose_scenes
+from littoral.tiles.medians import median_of
 
 Writer = Callable[..., Path]
 SPEC = TileSpec(32, ("B02", "B03"))

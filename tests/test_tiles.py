@@ -8,7 +8,6 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
-import shapely
 
 from conftest import boxes, textured
 from littoral import export_tiles, open_scene, read_tiles
@@ -21,7 +20,6 @@ from littoral.tiles import (
     TileSpec,
     cut_tiles,
     ground_pairs,
-    labeled,
     read_tile,
     split_tiles,
 )
@@ -275,68 +273,6 @@ def test_truncated_tile_is_named(tmp_path: Path, scene_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(InputError, match=r"000000000.tif could not be read"):
         read_tile(path)
-
-
-# Splits
-
-
-def world(footprints: list[shapely.Polygon | None], codes: list[int]) -> labeled.TileSet:
-    from littoral import CATCOA
-
-    present = sorted({CATCOA[code] for code in codes}, key=lambda c: c.name)
-    outlines = np.empty(len(footprints), object)
-    outlines[:] = footprints
-    paths = tuple(Path(f"{i}.tif") for i in range(len(codes)))
-    kept = ("uint16", "as stored", None)
-    return labeled.TileSet(paths, np.array(codes), tuple(present), ("B02",), 256, *kept, outlines, (10.0, 10.0), 32617)
-
-
-def square(lon: float, lat: float, side: float = 0.025) -> shapely.Polygon:
-    return shapely.box(lon, lat, lon + side, lat + side)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_no_ground_is_shared(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    shore = np.cumsum(rng.normal(0.009, 0.003, 400))
-    codes = rng.choice([1, 3, 7], 8).repeat(50).tolist()
-    tiles = world([square(lon, 50 + 0.01 * np.sin(lon * 9)) for lon in shore], codes)
-    split = split_tiles(tiles, 0.2, seed=seed)
-    assert ground_pairs(tiles.footprints[split.training], tiles.footprints[split.validation]).shape[1] == 0
-    parts = np.concatenate([split.training, split.validation, split.set_aside])
-    assert sorted(parts) == list(range(400))
-    assert 0.1 < len(split.validation) / 400 < 0.45
-    again = split_tiles(tiles, 0.2, seed=seed)
-    assert (again.validation == split.validation).all()
-
-
-def test_a_random_split_leaks_and_says_so() -> None:
-    tiles = world([square(i * 0.01, 0) for i in range(100)], [3, 7] * 50)
-    split = split_tiles(tiles, 0.2, kind="random")
-    assert ground_pairs(tiles.footprints[split.training], tiles.footprints[split.validation]).shape[1] > 0
-    assert "LEAK" in split.describe()
-
-
-def test_class_in_one_place_only_stays_in_training() -> None:
-    places = [square(i, 0) for i in range(12)]
-    tiles = world([*places, square(40, 0), square(40.01, 0)], [3, 7] * 6 + [8, 8])
-    split = split_tiles(tiles, 0.3)
-    assert split.only_training == (8,)
-    assert set(tiles.codes[split.validation]) == {3, 7}
-    assert {3, 7, 8} == set(tiles.codes[split.training])
-
-
-def test_one_place_cannot_be_split() -> None:
-    tiles = world([square(i * 0.001, 0) for i in range(6)], [3, 7] * 3)
-    with pytest.raises(InputError, match="all lie in one place"):
-        split_tiles(tiles, 0.2)
-
-
-def test_across_the_antimeridian() -> None:
-    here = np.array([shapely.box(179.99, 0, 180.02, 0.03)])
-    there = np.array([shapely.box(-179.99, 0, -179.96, 0.03), shapely.box(-179.97, 0, -179.9, 0.03)])
-    assert ground_pairs(here, there).tolist() == [[0], [0]]
-    assert ground_pairs(there, here).tolist() == [[0], [0]]
 
 
 def test_two_clips_of_one_place_in_two_zones(data: Path, tmp_path: Path) -> None:
