@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -201,6 +202,9 @@ def test_scenes_that_do_not_go_together(scenes: Callable[..., list[Path]], tmp_p
         list(cut_tiles([second, floats], PLACES, SPEC))
     with pytest.raises(InputError, match="are not all different"):
         list(cut_tiles([first, first], PLACES, SPEC))
+    undated = replace(second, acquired="2024-13-45")
+    with pytest.raises(InputError, match=r"says it was taken on '2024-13-45', which is no date"):
+        choose_scenes([first, undated], PLACES, SPEC, near="2024-02-01")
     with pytest.raises(InputError, match="a median of one scene, scene_0_20240101, is asked for"):
         list(cut_tiles([first], PLACES, SPEC, merging=Merging("median")))
     with pytest.raises(InputError, match="the date 'May' is none"):

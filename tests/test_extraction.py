@@ -266,9 +266,17 @@ def test_bad_input(scene_of: Callable[..., Path]) -> None:
 
 
 def test_synthetic_world_within_half_a_pixel(tmp_path: Path) -> None:
-    """By the rules that a user gets, islands by the same rule in both lines, and in both directions."""
+    """Every point of the true waterline, islands of 220 pixels or more, to the line with islands of any size; then by
+    the rules that a user gets, islands by the same rule in both lines, and in both directions."""
     world = make_world(tmp_path, seed=3, size_px=1024, unseen_px=256)
     truth = gpd.read_file(world.training.waterline)
+    large = truth[~(truth["area_m2"] < 22_000)].geometry.to_numpy()
+    every = extract_shoreline(world.training.scene, Rules(min_area_m2=0)).geometry.to_numpy()
+    points = shapely.points(shapely.get_coordinates(shapely.segmentize(large, 10)))
+    away = shapely.distance(points, shapely.union_all(every)) / 10
+    assert len(away) > 5000
+    assert np.sqrt(np.mean(away**2)) < 0.5
+    assert np.median(away) < 0.3
     assert (truth["area_m2"] < 1000).any()
     truth = truth[~(truth["area_m2"] < Rules().min_area_m2)]
     lines = extract_shoreline(world.training.scene)

@@ -217,7 +217,7 @@ def choose_scenes(
             "show none of the rectangles",
             "check that they cover the same place and that all state the right CRS",
         )
-    days = np.array([_days(scene.acquired, near) for scene in scenes])
+    days = np.array([_days(scene, near) for scene in scenes])
     order = np.lexsort((np.broadcast_to(days[:, None], clear.shape), -clear), axis=0)
     best = order[0]
     return np.asarray(np.where(clear.max(axis=0) >= 0, best, -1))
@@ -268,8 +268,13 @@ def _pixel_area(scene: Scene, band: Band) -> float:
     return abs(float((band.grid or scene.grid).transform.determinant))
 
 
-def _days(acquired: str, near: str | None) -> int:
-    """Between two dates; scenes without one come last."""
-    if near is None:
-        return 0
-    return abs((date.fromisoformat(acquired) - date.fromisoformat(near)).days) if acquired else 10**6
+def _days(scene: Scene, near: str | None) -> int:
+    """Between a scene's date and another; scenes without one come last."""
+    if near is None or not scene.acquired:
+        return 0 if near is None else 10**6
+    try:
+        return abs((date.fromisoformat(scene.acquired) - date.fromisoformat(near)).days)
+    except ValueError as error:
+        raise InputError(
+            f"the scene {scene.name}", f"says it was taken on {scene.acquired!r}, which is no date", "leave --near away"
+        ) from error
