@@ -181,6 +181,10 @@ class FeatureClassifier:
             seed=data.seed,
             progress=progress,
         )
+        self._trained()
+
+    def _trained(self) -> None:
+        """What is to be done whenever the weights have changed."""
         self._scores = self._page = None
 
     # Answers
