@@ -20,6 +20,8 @@ OWNERS = {
     "lightning": {"learn"},
     "torchmetrics": {"learn"},
     "safetensors": {"learn"},
+    "captum": {"learn"},
+    "torchgeo": {"learn"},
     "rasterio": {"imagery", "tiles", "demo"},
     "typer": {"cli"},
     "jinja2": {"report"},

@@ -41,6 +41,7 @@ MISSING_GREY = 221
 
 _INK, _QUIET, _RULE, _LINE, _MARK = "#2B3238", "#6B757E", "#DDE2E6", "#2F6690", "#C4572E"
 _SHADES = LinearSegmentedColormap.from_list("shares", ["#FFFFFF", "#BCD3E5", "#5E93BC", "#1F5582"])
+_HEAT = LinearSegmentedColormap.from_list("heat", ["#000000", "#7A1FA2", "#F0581E", "#FFE66B"])
 _HALO = withStroke(linewidth=3, foreground="white")
 _PLATE: dict[str, Any] = {"facecolor": "white", "alpha": 0.8, "linewidth": 0, "boxstyle": "round,pad=0.2"}
 _SENTINEL_NAME = re.compile(r"B0?(\d{1,2}A?)", re.IGNORECASE)
@@ -124,19 +125,44 @@ def stretch(values: NDArray[Any], valid: NDArray[np.bool_], rgb: tuple[int, int,
 
 
 def plot_tiles(
-    images: Sequence[Image], titles: Sequence[str], *, columns: int = 5, colours: Sequence[str] | None = None
+    images: Sequence[Image],
+    titles: Sequence[str],
+    *,
+    columns: int = 5,
+    colours: Sequence[str] | Sequence[tuple[str, str]] | None = None,
+    heat: Sequence[NDArray[np.float32]] | None = None,
 ) -> Figure:
-    """Tiles side by side, each under its title and, where ``colours`` are given, in a frame of its colour."""
+    """Tiles side by side, each under its title.
+
+    Args:
+        images: Their pictures.
+        titles: A text each; lines are broken.
+        columns: Tiles in a row.
+        colours: Of their frames; of two colours, the first is left and above, the second right and below.
+        heat: (height, width) maps of 0 to 1 laid over them, of any resolution: strong places glow, weak ones darken.
+    """
     columns = max(min(columns, len(images)), 1)
     rows = max(-(-len(images) // columns), 1)
     lines = max((len(_wrapped(title, 24).splitlines()) for title in titles), default=1)
     figure = _figure(1.85 * columns, (1.75 + 0.17 * lines) * rows)
     for position, (image, title) in enumerate(zip(images, titles, strict=True)):
         axes = figure.add_subplot(rows, columns, position + 1)
-        axes.imshow(image, interpolation="antialiased")
+        height, width = image.shape[:2]
+        extent = (0, width, height, 0)
+        axes.imshow(image, interpolation="antialiased", extent=extent)
+        if heat:
+            strength = np.clip(heat[position], 0, 1)
+            shown = _HEAT(strength)
+            shown[..., 3] = 0.6 * np.sqrt(strength)
+            axes.imshow(shown, interpolation="bilinear", extent=extent)
         axes.set(xticks=[], yticks=[])
         axes.set_title(_wrapped(title, 24), fontsize=8, color=_INK, loc="left", pad=4)
-        axes.spines[:].set(color=colours[position] if colours else _RULE, linewidth=3 if colours else 0.8)
+        axes.spines[:].set(color=_RULE, linewidth=3 if colours else 0.8)
+        if colours:
+            given = colours[position]
+            first, second = (given, given) if isinstance(given, str) else given
+            for side, colour in {"left": first, "top": first, "right": second, "bottom": second}.items():
+                axes.spines[side].set_color(colour)
     return figure
 
 

@@ -52,9 +52,18 @@ class Preprocessing:
     """What their values mean: reflectance x 10000, or as stored."""
     nodata: float | None = None
     """Value that means nodata in the training tiles; None if there is none."""
+    resize_px: int | None = None
+    """Side that a tile of ``tile.size_px`` is resized to before the chip is taken; None: as it is cut."""
+
+    def resized(self, values: Values, valid: NDArray[np.bool_]) -> tuple[Values, NDArray[np.bool_]]:
+        """A tile at the scale the network sees it; one of another size than ``tile.size_px`` is scaled by as much."""
+        if self.resize_px is None:
+            return values, valid
+        scale = self.resize_px / self.tile.size_px
+        return resize(values, valid, (round(values.shape[1] * scale), round(values.shape[2] * scale)))
 
     def apply(self, values: Values, valid: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Crop and standardise one tile ``(bands, height, width)``; missing pixels get 0, the training mean.
+        """Resize, crop and standardise one tile ``(bands, height, width)``; missing pixels get 0, the training mean.
 
         Raises:
             InputError: another number of bands, or smaller than the network's input.
@@ -65,6 +74,7 @@ class Preprocessing:
                 f"cannot be used by a model of {len(self.mean)}",
                 f"cut it with bands {', '.join(self.tile.bands)}",
             )
+        values, valid = self.resized(values, valid)
         if min(values.shape[1:]) < self.chip_px:
             raise InputError(
                 f"a tile of {values.shape[1]} x {values.shape[2]} pixels",
@@ -87,6 +97,40 @@ def standardise(
     middle, spread = (np.array(numbers, np.float32)[:, None, None] for numbers in (mean, std))
     scaled = (values.astype(np.float32) - middle) / spread
     return np.where(valid, scaled, np.float32(0)).astype(np.float32)
+
+
+def resize(
+    values: Values, valid: NDArray[np.bool_], shape: tuple[int, int]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Bring a tile to another height and width.
+
+    Triangle filter, as wide as an old or a new pixel, whichever is wider: bilinear where it grows, a weighted mean by
+    area where it shrinks (what Pillow calls ``BILINEAR``). Missing pixels have no weight; a new pixel is valid where at
+    least half of its weight lies on valid ones.
+
+    Args:
+        values: (bands, height, width) of any type.
+        valid: (height, width).
+        shape: New height and width.
+
+    >>> values, valid = resize(np.array([[[4.0, 8.0, np.nan, 2.0]]]), np.array([[True, True, False, True]]), (1, 2))
+    >>> values[0].round(1).tolist(), valid.tolist()
+    ([[6.0, 3.5]], [[True, True]])
+    """
+    rows, columns = (_weights(old, new) for old, new in zip(valid.shape, shape, strict=True))
+    share = rows @ valid.astype(np.float64) @ columns.T
+    known = np.where(valid, values, 0).astype(np.float64)
+    total = rows @ known @ columns.T
+    return (total / np.maximum(share, 1e-12)).astype(np.float32), share >= 0.5 - 1e-9
+
+
+def _weights(old: int, new: int) -> NDArray[np.float64]:
+    """(new, old), share of each old pixel in each new one."""
+    step = old / new
+    middles = (np.arange(new) + 0.5) * step
+    distance = np.abs(np.arange(old) + 0.5 - middles[:, None]) / max(step, 1.0)
+    weights = np.maximum(1 - distance, 0)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 
 @dataclass(frozen=True)
@@ -220,7 +264,7 @@ def _manifest(path: Path, content: dict[str, Any]) -> Manifest:
     try:
         given = dict(content["preprocessing"])
         tile = dict(given["tile"])
-        nodata = given.get("nodata")
+        nodata, resize_px = given.get("nodata"), given.get("resize_px")
         preprocessing = Preprocessing(
             TileSpec.from_json(tile),
             int(given["chip_px"]),
@@ -229,6 +273,7 @@ def _manifest(path: Path, content: dict[str, Any]) -> Manifest:
             np.dtype(str(given["dtype"])).name,
             str(given["pixels"]),
             None if nodata is None else float(nodata),
+            None if resize_px is None else int(resize_px),
         )
         categories = tuple(
             Category(int(c["code"]), str(c["name"]), str(c["colour"]), str(c["s101"])) for c in content["categories"]
@@ -276,7 +321,7 @@ def _check(manifest: Manifest) -> None:
         raise ValueError("bands, mean and std differ in number")
     if not (np.isfinite(given.mean).all() and np.isfinite(given.std).all() and min(given.std) > 0):
         raise ValueError("mean and std must be finite, std positive")
-    if not 8 <= given.chip_px <= min(given.tile.size):
+    if not 8 <= given.chip_px <= (given.resize_px or min(given.tile.size)) <= 16_384:
         raise ValueError("chip_px is out of range")
     if np.dtype(given.dtype).kind not in "uif":
         raise ValueError(f"dtype {given.dtype}")
@@ -330,7 +375,7 @@ def _definition(package: Package) -> dict[str, Any]:
         "CropSizeFixed": int(given.tile.crop == "fixed"),
         "BlackenAroundFeature": int(given.tile.blacken),
         "SupportsVariableTileSize": False,
-        "resize_to": None,
+        "resize_to": given.resize_px,
         "MinCellSize": cell,
         "MaxCellSize": cell,
         "IsMultispectral": True,
