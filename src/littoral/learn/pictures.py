@@ -43,7 +43,7 @@ def results(
     rgb_bands: Bands,
     explain: Explain | None = None,
 ) -> Figure:
-    """Some validation tiles, drawn by the seed, with truth and answer; with ``explain`` what speaks for the answer glows.
+    """Some validation tiles, drawn by the seed, with truth and answer; what speaks for the answer may glow.
 
     Args:
         data: Where they come from.

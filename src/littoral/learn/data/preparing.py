@@ -57,9 +57,9 @@ def prepare_data(
     """Gather labelled tiles, split them, and measure the training part.
 
     Tiles come from Labeled_Tiles folders (``path``), or straight from a scene and labelled rectangles: then they are
-    cut once and kept in a cache, which may be deleted at any time (:mod:`littoral.tiles.packed`). Several folders become
-    one set: classes of one value are one class, named as in the first folder. ``print`` of the result shows the balance
-    of the classes, and what was left out.
+    cut once and kept in a cache, which may be deleted at any time (:mod:`littoral.tiles.packed`). Several folders
+    become one set: classes of one value are one class, named as in the first folder. ``print`` of the result shows the
+    balance of the classes, and what was left out.
 
     Args:
         path: A folder, a folder of folders (one per category), a list of either, or a set of tiles.
@@ -134,7 +134,8 @@ def prepare_data(
     else:
         if path is None:
             raise InputError("prepare_data", "has no tiles", "pass the tiles' folder, or scene and rectangles")
-        asked = {"rectangles": rectangles, "class_field": class_field, "tile_size": tile_size, "min_purity": min_purity, "region_field": region_field, "merging": merging, **cut}  # fmt: skip
+        asked = {"rectangles": rectangles, "class_field": class_field, "tile_size": tile_size,
+                 "min_purity": min_purity, "region_field": region_field, "merging": merging, **cut}  # fmt: skip
         usual = {"tile_size": 256, "min_purity": 0.0}
         if useless := [name for name, value in asked.items() if value is not None and value != usual.get(name)]:
             raise InputError(useless[0], "goes with a scene; tiles of a folder are cut already", "leave it away")

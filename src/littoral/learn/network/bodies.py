@@ -35,11 +35,11 @@ class FeatureMap(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, bands, side, side) to (batch, channels, rows, columns)."""
-        features = self.net.forward_features(x)
+        features: Tensor = self.net.forward_features(x)
         if features.ndim == 3:
-            places = features[:, self.prefix :]
-            rows = isqrt(places.shape[1])
-            return places.transpose(1, 2).unflatten(2, (rows, rows))
+            # Tokens for the whole image stand first; not every network says that it has one.
+            rows = isqrt(features.shape[1] - self.prefix)
+            return features[:, -rows * rows :].transpose(1, 2).unflatten(2, (rows, rows))
         return features if features.shape[1] == self.num_features else features.permute(0, 3, 1, 2)
 
 
@@ -75,7 +75,7 @@ def make_body(backbone: str, bands: int, chip_px: int | None, *, hub: bool) -> A
         )
     config = timm.get_pretrained_cfg(backbone)
     size = {"img_size": chip_px} if chip_px and config is not None and config.fixed_input_size else {}
-    given = {"pretrained": hub, "in_chans": bands, "num_classes": 0, **size}
+    given: dict[str, Any] = {"pretrained": hub, "in_chans": bands, "num_classes": 0, **size}
     try:
         try:
             return timm.create_model(backbone, global_pool="", **given)

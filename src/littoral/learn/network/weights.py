@@ -14,7 +14,7 @@ try:
     import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
-    from timm.layers import resample_abs_pos_embed
+    from timm.layers.pos_embed import resample_abs_pos_embed
     from timm.models import adapt_input_conv
     from torch import Tensor, nn
 except ImportError as error:

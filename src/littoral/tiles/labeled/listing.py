@@ -117,10 +117,8 @@ def _renamed(listings: Sequence[Listing]) -> list[str]:
         for code in sorted(set(one.codes)):
             name, folder = first.setdefault(code, (one.classes[code].name, one.folder))
             if one.classes[code].name != name:
-                notes.append(
-                    f"class {code} is called {name} in {folder} and {one.classes[code].name} in {one.folder}; the first "
-                    "name stands for both"
-                )
+                other = f"{one.classes[code].name} in {one.folder}"
+                notes.append(f"class {code} is called {name} in {folder} and {other}; the first name stands for both")
     return notes
 
 
