@@ -30,6 +30,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 from pyproj import Geod, Transformer
+from scipy import ndimage
 
 from littoral.vectors import require_crs
 
@@ -41,7 +42,6 @@ MISSING_GREY = 221
 
 _INK, _QUIET, _RULE, _LINE, _MARK = "#2B3238", "#6B757E", "#DDE2E6", "#2F6690", "#C4572E"
 _SHADES = LinearSegmentedColormap.from_list("shares", ["#FFFFFF", "#BCD3E5", "#5E93BC", "#1F5582"])
-_HEAT = LinearSegmentedColormap.from_list("heat", ["#000000", "#7A1FA2", "#F0581E", "#FFE66B"])
 _HALO = withStroke(linewidth=3, foreground="white")
 _PLATE: dict[str, Any] = {"facecolor": "white", "alpha": 0.8, "linewidth": 0, "boxstyle": "round,pad=0.2"}
 _SENTINEL_NAME = re.compile(r"B0?(\d{1,2}A?)", re.IGNORECASE)
@@ -139,7 +139,8 @@ def plot_tiles(
         titles: A text each; lines are broken.
         columns: Tiles in a row.
         colours: Of their frames; of two colours, the first is left and above, the second right and below.
-        heat: (height, width) maps of 0 to 1 laid over them, of any resolution: strong places glow, weak ones darken.
+        heat: (height, width) maps of 0 to 1 laid over them, of any resolution: strong places stay lit, weak ones
+            darken, and a line runs where it is half.
     """
     columns = max(min(columns, len(images)), 1)
     rows = max(-(-len(images) // columns), 1)
@@ -147,14 +148,10 @@ def plot_tiles(
     figure = _figure(1.85 * columns, (1.75 + 0.17 * lines) * rows)
     for position, (image, title) in enumerate(zip(images, titles, strict=True)):
         axes = figure.add_subplot(rows, columns, position + 1)
-        height, width = image.shape[:2]
-        extent = (0, width, height, 0)
-        axes.imshow(image, interpolation="antialiased", extent=extent)
-        if heat:
-            strength = np.clip(heat[position], 0, 1)
-            shown = _HEAT(strength)
-            shown[..., 3] = 0.6 * np.sqrt(strength)
-            axes.imshow(shown, interpolation="bilinear", extent=extent)
+        if heat is None:
+            axes.imshow(image, interpolation="antialiased")
+        else:
+            _lit(axes, image, heat[position])
         axes.set(xticks=[], yticks=[])
         axes.set_title(_wrapped(title, 24), fontsize=8, color=_INK, loc="left", pad=4)
         axes.spines[:].set(color=_RULE, linewidth=3 if colours else 0.8)
@@ -164,6 +161,16 @@ def plot_tiles(
             for side, colour in {"left": first, "top": first, "right": second, "bottom": second}.items():
                 axes.spines[side].set_color(colour)
     return figure
+
+
+def _lit(axes: Axes, image: Image, heat: NDArray[np.float32]) -> None:
+    """A picture that is dark where ``heat`` is 0."""
+    height, width = image.shape[:2]
+    scale = (height / heat.shape[0], width / heat.shape[1])
+    strength = np.clip(ndimage.zoom(heat, scale, order=1, mode="nearest", grid_mode=True), 0, 1)
+    axes.imshow((image * (0.3 + 0.7 * strength[..., None])).astype(np.uint8), interpolation="antialiased")
+    if strength.min() < 0.5 < strength.max():
+        axes.contour(strength, levels=[0.5], colors="white", linewidths=1.2)
 
 
 def plot_losses(training: Sequence[float], validation: Sequence[float]) -> Figure:

@@ -311,20 +311,20 @@ class FeatureClassifier:
         Args:
             rows: Rows of the picture.
             columns: Tiles in a row.
-            explain: Let glow what speaks for the answer (:mod:`littoral.learn.explaining`).
+            explain: Show the chip alone, dark but for what speaks for the answer (:mod:`littoral.learn.explaining`).
             rgb_bands: Bands shown, as for :meth:`TileData.show_batch`.
 
         Raises:
             InputError: a model without data, or bands that cannot be shown.
             MissingExtraError: ``explain`` without captum.
         """
-        glow = None
+        lit = None
         if explain:
             from littoral.learn.explaining import attribution
 
-            glow = partial(attribution, self.network)
+            lit = partial(attribution, self.network)
         return pictures.results(
-            self._data(), lambda tiles: self._answers(tiles, silent)[0], rows, columns, rgb_bands, glow
+            self._data(), lambda tiles: self._answers(tiles, silent)[0], rows, columns, rgb_bands, lit
         )
 
     def plot_hard_examples(

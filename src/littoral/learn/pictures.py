@@ -43,7 +43,7 @@ def results(
     rgb_bands: Bands,
     explain: Explain | None = None,
 ) -> Figure:
-    """Some validation tiles, drawn by the seed, with truth and answer; what speaks for the answer may glow.
+    """Some validation tiles, drawn by the seed, with truth and answer; what speaks for the answer may be lit.
 
     Args:
         data: Where they come from.
@@ -102,7 +102,7 @@ def _answered(
         for place, (truth, answer) in enumerate(pairs)
     ]
     if losses is not None:
-        titles = [f"{title} · loss {loss:.2g}" for title, loss in zip(titles, losses, strict=True)]
+        titles = [f"{title}\nloss {loss:.2f}" for title, loss in zip(titles, losses, strict=True)]
     heat = None
     if explain is not None:
         given = data.preprocessing

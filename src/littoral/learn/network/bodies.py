@@ -20,7 +20,7 @@ try:
 except ImportError as error:
     raise MissingExtraError("learning", "learn") from error
 
-WITHOUT_MAP = frozenset({"crossvit", "efficientvim", "pit"})
+WITHOUT_MAP = frozenset({"coat", "crossvit", "efficientvim", "pit"})
 """Modules of timm whose networks end in no map: in several outputs at once, or in a token for the whole image only."""
 
 
@@ -46,14 +46,14 @@ class FeatureMap(nn.Module):
 def backbones(pattern: str = "*") -> list[str]:
     """Names of timm's networks that can be a body, sorted.
 
-    Left out are families that end in no map of places (crossvit, efficientvim, pit), and entries of timm that are not
-    networks for images of any number of bands. Some take chips of certain sizes only, and say so when they are built.
+    Left out are families that end in no map of places (coat, crossvit, efficientvim, pit). Some others take chips of
+    certain sizes only, and say so when they are built.
 
     Args:
         pattern: With ``*`` and ``?``: ``resnet*``.
 
     >>> backbones("resnet?4"), backbones("pit_*")
-    (['resnet14t', 'resnet34'], [])
+    (['resnet34'], [])
     """
     return sorted(name for name in timm.list_models(pattern) if _module(name) not in WITHOUT_MAP)
 
