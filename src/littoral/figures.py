@@ -145,7 +145,7 @@ def plot_tiles(
     columns = max(min(columns, len(images)), 1)
     rows = max(-(-len(images) // columns), 1)
     lines = max((len(_wrapped(title, 24).splitlines()) for title in titles), default=1)
-    figure = _figure(1.85 * columns, (1.75 + 0.17 * lines) * rows)
+    figure = _figure(1.85 * columns, (1.75 + 0.2 * lines) * rows)
     for position, (image, title) in enumerate(zip(images, titles, strict=True)):
         axes = figure.add_subplot(rows, columns, position + 1)
         if heat is None:
