@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
@@ -13,12 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from littoral import prepare_data
+from littoral import FeatureClassifier, classify_objects, prepare_data
+from littoral.cli import main
 from littoral.errors import InputError, LittoralWarning
-from littoral.learn.bands import band_positions
+from littoral.learn.bands import band_positions, with_bands
 from littoral.learn.data.arguments import ELSEWHERE
 from littoral.package import resize
-from littoral.tiles import read_tile
+from littoral.tiles import read_tile, read_tiles
 
 USUAL = {"batch_size": 8, "val_split_pct": 0.3, "seed": 1}
 
@@ -181,7 +184,7 @@ def test_tiles_of_nan(folder: Path) -> None:
     rewrite(image(folder, 7), lambda values: np.full_like(values, np.nan))
     with pytest.raises(InputError, match=r"000000007.tif has no valid pixel"):
         prepare_data(folder, **USUAL)
-    with pytest.warns(LittoralWarning, match=r"1 tiles .*000000007.tif \(no valid pixel\)"):
+    with pytest.warns(LittoralWarning, match=r"left out \(1\): .*000000007.tif \(no valid pixel\)"):
         data = prepare_data(folder, unreadable="skip", **USUAL)
     assert len(data.tiles) == 51
     assert np.isfinite(data.preprocessing.mean).all()
@@ -247,3 +250,38 @@ def test_unknown_arguments_name_the_nearest(tiles_folder: Path) -> None:
     ):
         with pytest.raises(InputError, match=sentence):
             prepare_data(tiles_folder, **wrong)
+
+
+# The whole line
+
+
+def test_a_model_of_some_bands_and_resized_tiles_classifies_as_it_learnt(
+    coast: tuple[Path, gpd.GeoDataFrame], tiles_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(shutil.copytree(tiles_folder, tmp_path / "tiles"))
+    image(folder, 4).write_bytes(b"no image")
+    options = ["--backbone", "test_resnet", "--weights", "none", "--epochs", "1", "--lr", "1e-3", "--bands", "B04,B02"]
+    options += ["--resize-to", "48", "--chip-size", "40", "--val-share", "0.3", "--batch-size", "16"]
+    path = tmp_path / "m.dlpk"
+    monkeypatch.setattr(sys, "argv", ["littoral", "train", str(folder), "-o", str(path), *options])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--unreadable", "skip"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    model = FeatureClassifier.from_model(path)
+    given = model.manifest.preprocessing
+    assert (given.tile.bands, given.resize_px, given.chip_px, given.tile.size_px) == (("B04", "B02"), 48, 40, 32)
+    # A folder with more bands is read by those the model knows.
+    assert model.evaluate(tiles_folder, allow_seen=True)["tiles"] == 52
+
+    scene, rectangles = coast
+    table = classify_objects(scene, rectangles, path)
+    found = table[[f"P_{category.code}" for category in model.manifest.categories]].to_numpy()
+    tiles = with_bands(read_tiles(tiles_folder), ["B04", "B02"])
+    every = [tiles.read(position) for position in range(52)]
+    arrays = [np.ma.array(values, mask=np.broadcast_to(~valid, values.shape)) for values, valid in every]
+    expected = np.stack([model.predict_proba(array) for array in arrays])
+    assert np.allclose(found, expected, atol=1e-6)

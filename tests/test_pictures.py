@@ -96,17 +96,18 @@ def test_hard_examples_come_by_their_loss(data: TileData) -> None:
     losses = -np.log(probabilities[np.arange(len(tiles)), tiles.targets])
     order = np.argsort(-losses)[:6]
     found = list(shown(hard_examples(data, probabilities, 6, 3, None)))
-    assert [lines[2] for lines, _, _ in found] == [f"loss {losses[i]:.2f}" for i in order]
+    assert [lines[2] for lines, _, _ in found] == [f"{probabilities[i].max():.0%}, loss {losses[i]:.2f}" for i in order]
     assert [lines[0] for lines, _, _ in found] == [data.classes[tiles.targets[i]] for i in order]
     for place, (lines, _, axes) in zip(order, found, strict=True):
-        assert lines[1].endswith(f"{probabilities[place].max():.0%}")
+        answer = int(probabilities[place].argmax())
+        assert lines[1] == ("✓" if answer == tiles.targets[place] else f"→ {data.classes[answer]}")
         assert np.array_equal(axes.images[0].get_array(), figures.stretch(*tiles.read(place), (2, 1, 0)))
     with pytest.raises(InputError, match="num_examples 0"):
         hard_examples(data, probabilities, 0, 3, None)
 
 
 def test_hard_examples_of_a_model(data: TileData, model: FeatureClassifier) -> None:
-    losses = [float(lines[2].removeprefix("loss ")) for lines, _, _ in shown(model.plot_hard_examples(8, columns=4))]
+    losses = [float(lines[2].partition("loss ")[2]) for lines, _, _ in shown(model.plot_hard_examples(8, columns=4))]
     assert len(losses) == 8
     assert losses == sorted(losses, reverse=True)
     assert len(model.plot_hard_examples(10_000).axes) == len(data.split.validation)

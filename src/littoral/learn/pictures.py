@@ -97,12 +97,11 @@ def _answered(
 ) -> Figure:
     targets, answers = tiles.targets, probabilities.argmax(axis=1)
     pairs = [(data.categories[t], data.categories[a]) for t, a in zip(targets, answers, strict=True)]
-    titles = [
-        f"{truth.name}\n{'✓' if truth == answer else f'→ {answer.name}'} {probabilities[place].max():.0%}"
-        for place, (truth, answer) in enumerate(pairs)
-    ]
+    said = ["✓" if truth == answer else f"→ {answer.name}" for truth, answer in pairs]
+    sure = [f" {probability:.0%}" for probability in probabilities.max(axis=1)]
     if losses is not None:
-        titles = [f"{title}\nloss {loss:.2f}" for title, loss in zip(titles, losses, strict=True)]
+        sure = [f"\n{text.strip()}, loss {loss:.2f}" for text, loss in zip(sure, losses, strict=True)]
+    titles = [f"{truth.name}\n{what}{end}" for (truth, _), what, end in zip(pairs, said, sure, strict=True)]
     heat = None
     if explain is not None:
         given = data.preprocessing

@@ -80,7 +80,8 @@ def without_unreadable(tiles: TileSet, draft: Preprocessing, track: Track) -> Ti
     if not keep.any():
         raise InputError(f"all {len(tiles)} tiles", f"are unreadable, first {lost[0]}", "export them again")
     more = f" and {len(lost) - _MOST_NAMED} more" if len(lost) > _MOST_NAMED else ""
-    note = f"{len(lost)} tiles that cannot be read or show nothing were left out: {', '.join(lost[:_MOST_NAMED])}{more}"
+    named = f"{', '.join(lost[:_MOST_NAMED])}{more}"
+    note = f"tiles that cannot be read or show nothing were left out ({len(lost)}): {named}"
     warnings.warn(note, LittoralWarning, stacklevel=3)
     left = tiles.subset(keep)
     present = set(left.codes.tolist())

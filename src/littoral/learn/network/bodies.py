@@ -39,7 +39,8 @@ class FeatureMap(nn.Module):
         if features.ndim == 3:
             # Tokens for the whole image stand first; not every network says that it has one.
             rows = isqrt(features.shape[1] - self.prefix)
-            return features[:, -rows * rows :].transpose(1, 2).unflatten(2, (rows, rows))
+            places = features[:, -rows * rows :].transpose(1, 2)
+            return places.reshape(*places.shape[:2], rows, rows)
         return features if features.shape[1] == self.num_features else features.permute(0, 3, 1, 2)
 
 

@@ -77,7 +77,7 @@ def read_tiles(
                 raise
             lost[number] = image
     if lost:
-        notes.append(f"{len(lost)} images that cannot be opened were left out: {', '.join(map(str, lost.values()))}")
+        notes.append(f"images that cannot be opened were left out ({len(lost)}): {', '.join(map(str, lost.values()))}")
         warnings.warn(notes[-1], LittoralWarning, stacklevel=2)
         if not heads:
             raise InputError(folders[0], f"holds no tile that can be used ({notes[-1]})", "export the tiles again")
