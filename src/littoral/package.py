@@ -13,12 +13,14 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from scipy import sparse
 
 from littoral.categories import Category
 from littoral.errors import InputError
@@ -117,20 +119,23 @@ def resize(
     >>> values[0].round(1).tolist(), valid.tolist()
     ([[6.0, 3.5]], [[True, True]])
     """
-    rows, columns = (_weights(old, new) for old, new in zip(valid.shape, shape, strict=True))
-    share = rows @ valid.astype(np.float64) @ columns.T
-    known = np.where(valid, values, 0).astype(np.float64)
-    total = rows @ known @ columns.T
-    return (total / np.maximum(share, 1e-12)).astype(np.float32), share >= 0.5 - 1e-9
+    (height, width), count = valid.shape, len(values) + 1
+    rows, columns = _weights(height, shape[0]), _weights(width, shape[1])
+    planes = np.concatenate([np.where(valid, values, 0), valid[None]]).astype(np.float32)
+    taller = (rows @ planes.transpose(1, 0, 2).reshape(height, -1)).reshape(shape[0], count, width)
+    wider = (columns @ taller.transpose(2, 1, 0).reshape(width, -1)).reshape(shape[1], count, shape[0])
+    *total, share = wider.transpose(1, 2, 0)
+    return np.stack(total) / np.maximum(share, np.float32(1e-6)), share >= 0.5 - 1e-6
 
 
-def _weights(old: int, new: int) -> NDArray[np.float64]:
+@lru_cache(maxsize=16)
+def _weights(old: int, new: int) -> sparse.csr_array:
     """(new, old), share of each old pixel in each new one."""
     step = old / new
     middles = (np.arange(new) + 0.5) * step
     distance = np.abs(np.arange(old) + 0.5 - middles[:, None]) / max(step, 1.0)
     weights = np.maximum(1 - distance, 0)
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+    return sparse.csr_array((weights / weights.sum(axis=1, keepdims=True)).astype(np.float32))
 
 
 @dataclass(frozen=True)

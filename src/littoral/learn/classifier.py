@@ -322,7 +322,7 @@ class FeatureClassifier:
         if explain:
             from littoral.learn.explaining import attribution
 
-            lit = partial(attribution, self.network)
+            lit = (self.manifest.preprocessing, partial(attribution, self.network))
         return pictures.results(
             self._data(), lambda tiles: self._answers(tiles, silent)[0], rows, columns, rgb_bands, lit
         )

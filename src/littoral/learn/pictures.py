@@ -13,6 +13,7 @@ from littoral import figures
 from littoral.errors import InputError
 from littoral.imagery import Values
 from littoral.learn.bands import band_positions
+from littoral.package import Preprocessing
 from littoral.tiles import TileSet
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 Bands = Sequence[str | int] | None
 Explain = Callable[[NDArray[np.float32], NDArray[np.int64]], NDArray[np.float32]]
 """From inputs (tiles, bands, chip, chip) and class indices (tiles,) to maps (tiles, height, width) of 0 to 1."""
+Explained = tuple[Preprocessing, Explain]
+"""How a model sees a tile, and what in it speaks for a class."""
 
 
 def batch(data: TileData, rows: int, columns: int, rgb_bands: Bands) -> Figure:
@@ -41,7 +44,7 @@ def results(
     rows: int,
     columns: int,
     rgb_bands: Bands,
-    explain: Explain | None = None,
+    explained: Explained | None = None,
 ) -> Figure:
     """Some validation tiles, drawn by the seed, with truth and answer; what speaks for the answer may be lit.
 
@@ -51,10 +54,10 @@ def results(
         rows: Rows of the picture.
         columns: Tiles in a row.
         rgb_bands: What is shown.
-        explain: Maps of what speaks for a class, of the chip alone: then only the chip is shown.
+        explained: By it only the chip is shown, dark but for what speaks for the answer.
     """
     chosen = _drawn(data, data.split.validation, rows, columns)
-    return _answered(data, chosen, answers(chosen), columns, rgb_bands, explain)
+    return _answered(data, chosen, answers(chosen), columns, rgb_bands, explained)
 
 
 def hard_examples(data: TileData, probabilities: NDArray[np.float64], count: int, columns: int, rgb_bands: Bands
@@ -92,7 +95,7 @@ def _answered(
     probabilities: NDArray[np.float64],
     columns: int,
     rgb_bands: Bands,
-    explain: Explain | None = None,
+    explained: Explained | None = None,
     losses: NDArray[np.float64] | None = None,
 ) -> Figure:
     targets, answers = tiles.targets, probabilities.argmax(axis=1)
@@ -102,13 +105,14 @@ def _answered(
     if losses is not None:
         sure = [f"\n{text.strip()}, loss {loss:.2f}" for text, loss in zip(sure, losses, strict=True)]
     titles = [f"{truth.name}\n{what}{end}" for (truth, _), what, end in zip(pairs, said, sure, strict=True)]
-    heat = None
-    if explain is not None:
-        given = data.preprocessing
+    heat = share = None
+    if explained is not None:
+        given, explain = explained
+        share = given.chip_px / (given.resize_px or given.tile.size_px)
         inputs = np.stack([given.apply(*tiles.read(position)) for position in range(len(tiles))])
         heat = list(explain(inputs, answers))
     return figures.plot_tiles(
-        _tiles(tiles, rgb_bands, None if explain is None else _chip_share(data)),
+        _tiles(tiles, rgb_bands, share),
         titles,
         columns=columns,
         colours=[(truth.colour, answer.colour) for truth, answer in pairs],
@@ -123,14 +127,8 @@ def _drawn(data: TileData, part: NDArray[np.int64], rows: int, columns: int) -> 
     return data.tiles.subset(np.random.default_rng(data.seed).permutation(part)[: rows * columns])
 
 
-def _chip_share(data: TileData) -> float:
-    """Side of the chip as a share of the tile's."""
-    given = data.preprocessing
-    return given.chip_px / (given.resize_px or given.tile.size_px)
-
-
 def _tiles(tiles: TileSet, rgb_bands: Bands, share: float | None = None) -> list[figures.Image]:
-    """Pictures of tiles, or of the middle of each."""
+    """Pictures of tiles, or of the middle of each: ``share`` of its side."""
     if rgb_bands is None:
         shown = figures.rgb_bands(tiles.bands)
     else:

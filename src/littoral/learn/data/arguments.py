@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
 from littoral.errors import InputError
@@ -23,17 +23,17 @@ ELSEWHERE = {
 """Arguments of the workflow this one follows that are found in another place here, or are not needed."""
 
 
-def refuse_unknown(names: Iterable[str], known: Iterable[str]) -> None:
-    """
+def refuse_unknown(given: Iterable[str], allowed: Collection[str], named: Iterable[str]) -> None:
+    """Refuse what is given beyond the named arguments and is not allowed.
+
     Raises:
         InputError: an argument that is found in another place.
         TypeError: one that nobody knows; the sentence names the nearest there is.
     """
-    known = list(known)
-    for name in names:
-        if name in known:
+    for name in given:
+        if name in allowed:
             continue
         if name in ELSEWHERE:
             raise InputError(f"prepare_data's argument {name}", "is not taken here", ELSEWHERE[name])
-        near = get_close_matches(name, [*known, *ELSEWHERE], 1)
+        near = get_close_matches(name, [*named, *allowed, *ELSEWHERE], 1)
         raise TypeError(f"prepare_data has no argument {name!r}" + (f": did you mean {near[0]!r}?" if near else ""))

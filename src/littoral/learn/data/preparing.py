@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
+from inspect import signature
 from pathlib import Path
 from typing import Any, Literal
 
@@ -104,8 +105,7 @@ def prepare_data(
 
     Memory: 3 KB per tile; pixels stay on disk.
     """
-    # Its own arguments stand in the annotations.
-    refuse_unknown(cut, [*(n for n in prepare_data.__annotations__ if n not in ("cut", "return")), *_CUT])
+    refuse_unknown(cut, _CUT, [*signature(prepare_data).parameters][:-1])
     if unreadable not in ("fatal", "skip"):
         raise InputError(f"unreadable {unreadable!r}", "is not known", "choose fatal or skip")
     if not 0 <= jitter <= 1:

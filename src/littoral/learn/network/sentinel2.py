@@ -3,8 +3,8 @@
 They were learnt on all bands of Level-1C, on some, or on B04, B03, B02. The kernels that meet a band are picked by its
 name and put in the order of the data; those of bands that the data lacks are left away, and the others stay as they
 are. Their authors divide reflectance × 10000 by 10000 or standardise it; here inputs are standardised by the training
-tiles as always, and the batch norms, which learn even in a frozen body, take up what differs. torchgeo's documentation
-names the paper and the licence of each.
+tiles, as always. What differs is taken up by the batch norms, which learn even in a frozen body; transformers have none
+and are better unfrozen. torchgeo's documentation names the paper and the licence of each.
 """
 
 from __future__ import annotations
