@@ -27,8 +27,7 @@ Session = requests.Session
 """Keeps connections open; from :func:`open_session`."""
 
 Look = Callable[[int, str, bytes], None]
-"""Given the status, the Content-Type and the first 64 KiB of an answer; raises what the answer is, if not what was asked
-for."""
+"""Given the status, the Content-Type and the first 64 KiB of an answer; raises what it is if not what was asked for."""
 
 CHUNK = 2**16
 _PASSING = {408, 429, 500, 502, 503, 504}
@@ -79,15 +78,13 @@ def open_session(headers: Mapping[str, str] | None = None) -> requests.Session:
     return session
 
 
-def read_json(
-    session: requests.Session, url: str, *, look: Look | None = None, patience: Patience = PATIENT
-) -> Any:
+def read_json(session: requests.Session, url: str, *, look: Look | None = None, patience: Patience = PATIENT) -> Any:
     """Ask for a JSON document and keep it in memory only, so that it may be a secret.
 
     Args:
         session: From :func:`open_session`.
         url: http or https; redirects are followed.
-        look: Called with every answer before it is read: for services that say otherwise than by status what went wrong.
+        look: Called with every answer first: for services that say otherwise than by status what went wrong.
         patience: With a server that fails; every attempt counts.
 
     Raises:
