@@ -103,10 +103,13 @@ def fetch_item(
     record = folder / f"{item.id}.item.json"
     name = item.name or item.id
     place = folder / checked_name(name[: -len(".zip")] if _is_zip(item) else name)
-    size = 0
+    waiting, size = folder / _DOWNLOADS / item.id, 0
     if not _is_current(item, record, place):
         _check_place(item, record, place, overwrite)
-        size = _fetch(item, record, place, patience, track)
+        size = _fetch(item, waiting, record, place, patience, track)
+    shutil.rmtree(waiting, ignore_errors=True)
+    with suppress(OSError):
+        waiting.parent.rmdir()
     return FetchedItem(item, place, size, tuple(_tile_folders(place, categories)))
 
 
@@ -114,9 +117,8 @@ def _is_zip(item: Item) -> bool:
     return item.name is not None and item.name.lower().endswith(".zip")
 
 
-def _fetch(item: Item, record: Path, place: Path, patience: Patience, track: Track) -> int:
-    """Bytes of the file."""
-    waiting = place.parent / _DOWNLOADS / item.id
+def _fetch(item: Item, waiting: Path, record: Path, place: Path, patience: Patience, track: Track) -> int:
+    """Bytes of the file, which waits in a folder of its own until it is in its place."""
     path = Path(item.download(waiting, patience=patience, track=track))
     size = path.stat().st_size
     replaces = place.exists()
@@ -139,9 +141,6 @@ def _fetch(item: Item, record: Path, place: Path, patience: Patience, track: Tra
         raise
     except OSError as error:
         raise WriteError(place, error) from error
-    shutil.rmtree(waiting, ignore_errors=True)
-    with suppress(OSError):
-        waiting.parent.rmdir()
     return size
 
 
