@@ -226,7 +226,7 @@ def test_an_error_in_place_of_the_rest_costs_nothing_of_what_came(portal: Hosted
         fetch(portal, tmp_path)
     portal.instead["data"] = [Answer(json.dumps({"error": INVALID_TOKEN}).encode())]
     with pytest.raises(DownloadError, match="has expired"):
-        fetch(portal, tmp_path)
+        fetch(portal, tmp_path, token=TOKEN)
     before = portal.sent
     fetch(portal, tmp_path)
     assert (tmp_path / "tiles.bin").read_bytes() == NOISE
@@ -243,6 +243,10 @@ INSTEAD = {
     "by status": (Answer(b"", 499), r"is not public .*answered 499\)"),
     "by both": (Answer(json.dumps({"error": TOKEN_REQUIRED}).encode(), 403), r"answered 499, Token Required"),
     "unauthorised": (_page("<html>401</html>", 401), r"is not public"),
+    "older": (
+        Answer(b'{"error": {"code": 400, "message": "Item does not exist or is inaccessible."}}'),
+        r"does not exist or is not open to you",
+    ),
     "gone": (Answer(b'{"error": {"code": 404, "message": "gone"}}'), r"does not exist or is not open to you"),
     "server": (
         Answer(b'{"error": {"code": 500, "message": null, "details": ["Out of\\nmemory"]}}'),
@@ -270,6 +274,26 @@ def test_what_comes_instead(portal: HostedItems, tmp_path: Path, kind: str, plac
     assert ID in str(error.value)
     assert len(portal.asked) == {"item": 1, "data": 2, "store": 3}[place]
     assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "place", ["http://[a", "file:///etc/passwd", "http://\u2100.example", "http://a:b", "//", "/again"]
+)
+@pytest.mark.parametrize("token", [None, TOKEN])
+def test_redirects_that_lead_nowhere(portal: HostedItems, tmp_path: Path, place: str, token: str | None) -> None:
+    portal.put(ID, NOISE)
+    portal.instead["data"] = [Answer(b"", 302, headers={"Location": quote(place, safe=":/[")})] * 40
+    with pytest.raises(InputError) as error:
+        fetch(portal, tmp_path, token=token)
+    assert "\n" not in str(error.value)
+    assert files(tmp_path) == []
+
+
+def test_many_comments_are_soon_read(portal: HostedItems, tmp_path: Path) -> None:
+    content = b"<!---->" * 20_000 + b"<kml>"
+    portal.put(ID, content, "a.kml")
+    fetch(portal, tmp_path)
+    assert (tmp_path / "a.kml").read_bytes() == content
 
 
 def test_a_page_that_is_the_item(portal: HostedItems, tmp_path: Path) -> None:

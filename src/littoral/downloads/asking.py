@@ -137,7 +137,8 @@ def ask(session: requests.Session, url: str, headers: Mapping[str, str], timeout
     except (requests.ConnectionError, requests.Timeout) as error:
         what, remedy = f"cannot be reached ({_reason(error)})", "check the address, the connection and the proxy"
         raise BrokenError(UnreachableError(shown, what, remedy)) from error
-    except requests.RequestException as error:
+    except (requests.RequestException, ValueError) as error:
+        # A ValueError comes of an address that is none, to which a server redirects.
         what = f"cannot be asked for ({type(error).__name__})"
         raise InputError(shown, what, "pass an http or https address") from error
 

@@ -35,8 +35,9 @@ TOKEN_VARIABLE = "LITTORAL_PORTAL_TOKEN"
 
 _HOW_TO_PASS = f"pass the token of a member with --token (token=…) or in the environment variable {TOKEN_VARIABLE}"
 _NO_TOKEN, _BAD_TOKEN = {401, 403, 499}, {498}
+# Possessive, as a stranger's comments must not be tried in all combinations.
 _WEB_PAGE = re.compile(
-    rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)*<(!doctype\s+html|html|head)\b", re.I | re.S
+    rb"(?:\xef\xbb\xbf)?\s*+(?:<\?xml[^>]*>\s*+)?(?:<!--.*?-->\s*+)*+<(?:!doctype\s+html|html|head)\b", re.I | re.S
 )
 
 
@@ -152,17 +153,14 @@ class Portal:
         said = f"{self.address} answered {code}"
         if words := self._shown(message):
             said += f", {words}"
-        if code == 404 or kind == "CONT_0001":
+        if code == 404 or kind == "CONT_0001" or "item does not exist" in message.lower():
             remedy = "check the id and the portal" + ("" if self.token else f"; if it is not public, {_HOW_TO_PASS}")
             return NoItemError(subject, f"does not exist or is not open to you ({said})", remedy)
-        if code in _BAD_TOKEN:
-            return DownloadError(
-                subject,
-                f"was refused, as the token is not valid or has expired ({said})",
-                f"make another and {_HOW_TO_PASS}",
-            )
-        if code in _NO_TOKEN and not self.token:
+        if code in _NO_TOKEN | _BAD_TOKEN and not self.token:
             return DownloadError(subject, f"is not public ({said})", _HOW_TO_PASS)
+        if code in _BAD_TOKEN:
+            what = f"was refused, as the token is not valid or has expired ({said})"
+            return DownloadError(subject, what, f"make another and {_HOW_TO_PASS}")
         if code in _NO_TOKEN:
             remedy = f"ask its owner to share it, or {_HOW_TO_PASS}"
             return DownloadError(subject, f"is not open to the token's owner ({said})", remedy)
