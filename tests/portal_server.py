@@ -8,7 +8,7 @@ import json
 import threading
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -181,7 +181,8 @@ def serving(state: HostedItems) -> Iterator[HostedItems]:
                 body = body[: state.breaks.pop(0)]
                 self.close_connection = True
             state.sent += len(body)
-            self.wfile.write(body)
+            with suppress(ConnectionError):  # a client may have seen enough
+                self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
             pass

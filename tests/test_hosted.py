@@ -24,13 +24,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from littoral import GIS, export_tiles, fetch_item, prepare_data
+from littoral import CATCOA, GIS, export_tiles, fetch_item, prepare_data, read_tiles
 from littoral.cli import main
 from littoral.downloads import DownloadError, Patience, UnreachableError, unpack_zip
 from littoral.errors import ExistsError, InputError, LittoralError, LittoralWarning, WriteError
 from littoral.tiles.hosted import FetchedItem, NoItemError, Portal, find_portal
 from littoral.tiles.hosted.items import checked_name
 from littoral.tiles.hosted.portal import one_line, stated_error
+from littoral.tiles.labeled.listing import read_listing
 from portal_server import (
     INVALID_TOKEN,
     NO_RIGHTS,
@@ -472,6 +473,38 @@ def test_folders_that_cannot_be_read_are_told(portal: HostedItems, tiles_zip: by
     assert first.problem is None
     assert list(first.tiles) == ["sandy shore"]
     assert "esri_model_definition.emd cannot be read" in str(second)
+
+
+WRONG = [None, True, 1, -1.5, "x", [], {}, [[]], [{}], {"a": []}, float("nan"), float("inf"), 10**30]
+
+
+@pytest.mark.parametrize("value", WRONG)
+def test_texts_of_strangers_are_read_or_refused(tiles_zip: bytes, tmp_path: Path, value: object) -> None:
+    shutil.unpack_archive(_saved(tmp_path / "t.zip", tiles_zip), tmp_path)
+    folder = tmp_path / "coast" / "Category_3"
+    (folder / "map.txt").write_text((folder / "map.txt").read_text().splitlines()[0] + "\n")
+    good = json.loads((folder / "esri_model_definition.emd").read_text())
+    one = good["Classes"][0]
+    wrong = [value, *({**good, key: value} for key in {*good, "NumTiles", "ImageSpaceUsed"})]
+    wrong += [{**good, "Classes": [{**one, key: value}]} for key in one]
+    wrong += [{**good, "Littoral": {**good["Littoral"], key: value}} for key in {*good["Littoral"], "ClassFolders"}]
+    told = 0
+    for definition in wrong:
+        (folder / "esri_model_definition.emd").write_text(json.dumps(definition))
+        try:
+            assert read_listing(folder, CATCOA).listed == 1
+            assert len(read_tiles(folder)) == 1
+        except InputError:
+            told += 1
+    assert 0 < told < len(wrong)
+
+
+@pytest.mark.parametrize("line", ["x" * 5000 + "  labels/0.xml", "\0  \0.xml", "../../a  b.xml", "images  labels.xml"])
+def test_maps_of_strangers(tmp_path: Path, line: str) -> None:
+    (tmp_path / "map.txt").write_text(line)
+    (tmp_path / "esri_model_definition.emd").write_text('{"Classes": [{"Value": 3, "Name": "3"}]}')
+    with pytest.raises(InputError):
+        read_tiles(tmp_path)
 
 
 def _saved(path: Path, content: bytes) -> Path:

@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -128,15 +128,17 @@ class Portal:
         location = response.headers.get("Location")
         if not location or not self.token:
             return
-        target = urljoin(response.url, location)
-        # The library's rule for the header Authorization: another host or port, or no longer https.
-        if session.should_strip_auth(self.address, target):  # type: ignore[no-untyped-call]
-            parts = urlsplit(target)
-            pairs = parse_qsl(parts.query, keep_blank_values=True)
-            kept = [pair for pair in pairs if pair[1] != self.token]
-            # Left as it is where it holds no token: to write it anew may break a signature.
-            if len(kept) < len(pairs):
-                response.headers["Location"] = parts._replace(query=urlencode(kept)).geturl()
+        # An address that is none is left to the library, which closes the connection before it says so.
+        with suppress(ValueError):
+            target = urljoin(response.url, location)
+            # The library's rule for the header Authorization: another host or port, or no longer https.
+            if session.should_strip_auth(self.address, target):  # type: ignore[no-untyped-call]
+                parts = urlsplit(target)
+                pairs = parse_qsl(parts.query, keep_blank_values=True)
+                kept = [pair for pair in pairs if pair[1] != self.token]
+                # Left as it is where it holds no token: to write it anew may break a signature.
+                if len(kept) < len(pairs):
+                    response.headers["Location"] = parts._replace(query=urlencode(kept)).geturl()
 
     def _look(self, subject: str, status: int, head: bytes, *, page_wanted: bool = False) -> None:
         """Errors that come in the place of what was asked for, with whatever status."""
