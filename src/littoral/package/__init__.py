@@ -1,0 +1,25 @@
+"""The self-describing file: a ``.dlpk`` is a zip with a model definition (``.emd``), weights and a manifest.
+
+Weights are bytes here; nothing in a package is executed or unpickled by this room. Layout and keys of the ``.emd``
+are those that GIS deep-learning tools write and read for a feature classifier; ``littoral.json`` is ours and holds all
+that the ``.emd`` has no place for.
+"""
+
+from littoral.package.files import METRICS, METRICS_PAGE, Package, read_package, write_package
+from littoral.package.manifest import FORMAT, MANIFEST, Manifest
+from littoral.package.preprocessing import Preprocessing, standardise
+from littoral.package.resizing import resize
+
+__all__ = [
+    "FORMAT",
+    "MANIFEST",
+    "METRICS",
+    "METRICS_PAGE",
+    "Manifest",
+    "Package",
+    "Preprocessing",
+    "read_package",
+    "resize",
+    "standardise",
+    "write_package",
+]
