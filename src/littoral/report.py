@@ -26,7 +26,7 @@ from littoral import figures
 from littoral.categories import CATCOA, UNKNOWN_COLOUR, Category, Scheme
 from littoral.errors import InputError
 from littoral.imagery import Band, Scene, open_scene, read_overview, select_bands
-from littoral.learn.evaluation import Baselines, Scores, band_means, score
+from littoral.learn.evaluation import Baselines, Scores, band_statistics, score
 from littoral.package import Package, read_package
 from littoral.progress import Track, silent
 from littoral.tiles import CLASSIFIED, NODATA, OUTSIDE, TileSpec, cut_tiles
@@ -355,7 +355,7 @@ def _picks(coast: _Coast) -> list[Pick]:
 def _cut(
     coast: _Coast, compared: Rows | None, picks: Iterable[Pick], track: Track
 ) -> tuple[dict[int, NDArray[np.float64]], dict[int, figures.Image]]:
-    """Band means of the compared rows, pictures of the picked ones; one tile is held at a time."""
+    """Band statistics of the compared rows, pictures of the picked ones; one tile is held at a time."""
     means: dict[int, NDArray[np.float64]] = {}
     images: dict[int, figures.Image] = {}
     measured = set() if compared is None else set(compared.tolist())
@@ -373,7 +373,7 @@ def _cut(
     for tile in tiles:
         row = rows[tile.position]
         if tile.status == CLASSIFIED and row in measured:
-            means[row] = band_means(tile.values, tile.valid)
+            means[row] = band_statistics(tile.values, tile.valid)
         if tile.status == CLASSIFIED and row in pictured:
             images[row] = figures.stretch(tile.values, tile.valid, rgb)
     return means, images

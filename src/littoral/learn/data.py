@@ -18,7 +18,7 @@ from littoral.categories import CATCOA, Category, Scheme
 from littoral.errors import InputError, MissingExtraError
 from littoral.imagery import Scenes
 from littoral.learn.batches import Batch, Batches, TileDataset
-from littoral.learn.evaluation import band_means
+from littoral.learn.evaluation import band_statistics
 from littoral.package import Preprocessing
 from littoral.progress import Track, silent
 from littoral.tiles import Merging, Split, TileSet, TileSpec, open_pack, pack_files, read_tiles, split_tiles
@@ -42,7 +42,7 @@ class TileData:
     preprocessing: Preprocessing
     """From tile to input, by the training part's statistics."""
     means: NDArray[np.float64]
-    """(tiles, bands), band means over each tile's valid pixels, for the baseline."""
+    """(tiles, 2 x bands), means and deviations of the bands over each tile's valid pixels, for the baseline."""
     batch_size: int
     """Tiles in a batch."""
     seed: int
@@ -292,9 +292,10 @@ def _without_rare(tiles: TileSet, drop: bool) -> tuple[TileSet, tuple[str, ...]]
 def _measure(
     tiles: TileSet, training: NDArray[np.int64], track: Track
 ) -> tuple[NDArray[np.float64], tuple[float, ...], tuple[float, ...]]:
-    """Band means of every tile, and mean and deviation of each band over the training tiles' valid pixels."""
+    """Band statistics of every tile, and mean and deviation of each band over the training tiles' valid pixels."""
     bands = len(tiles.bands)
-    means = np.zeros((len(tiles), bands))
+    statistics = np.zeros((len(tiles), 2 * bands))
+    means = statistics[:, :bands]
     count, total, squares = 0, np.zeros(bands), np.zeros(bands)
     for_training = np.zeros(len(tiles), bool)
     for_training[training] = True
@@ -302,7 +303,7 @@ def _measure(
         values, valid = tiles.read(position)
         if not valid.any():
             raise InputError(tiles.name(position), "has no valid pixel", "take it out of the set (out of map.txt)")
-        means[position] = band_means(values, valid)
+        statistics[position] = band_statistics(values, valid)
         if for_training[position]:
             pixels = values[:, valid].astype(np.float64)
             # Chan's update: deviations are taken from each tile's own mean, so that large offsets cost no digits.
@@ -317,4 +318,4 @@ def _measure(
     flat = [name for name, deviation in zip(tiles.bands, std, strict=True) if not deviation > 0]
     if flat:
         raise InputError(f"band {flat[0]}", "has the same value in all training tiles", "leave it out with --bands")
-    return means, tuple((total / count).tolist()), tuple(std.tolist())
+    return statistics, tuple((total / count).tolist()), tuple(std.tolist())
