@@ -251,7 +251,7 @@ def plot_reliability(bins: Sequence[ReliabilityBin], *, before: Sequence[Reliabi
     if before:
         axes.plot([bar.confidence for bar in before], [bar.accuracy for bar in before], linewidth=0.9, alpha=0.9,
                   markerfacecolor="white", label="before", **{**dots, "zorder": 4})  # fmt: skip
-        _legend(axes)
+        figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=8, labelcolor=_INK)
     axes.set(xlim=(0, 1), ylim=(0, 1.03))
     axes.set_ylabel("share that is right")
     axes.tick_params(labelbottom=False)
