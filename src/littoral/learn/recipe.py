@@ -13,7 +13,7 @@ from littoral.errors import InputError
 P = ParamSpec("P")
 T = TypeVar("T")
 
-OF_THE_RUN = frozenset({"progress", "checkpoint", "resume", "log", "logs", "logger"})
+OF_THE_RUN = frozenset({"progress", "track", "checkpoint", "checkpoint_every", "resume", "log", "tensorboard"})
 """Arguments that say nothing about the model: where a run shows itself and leaves its files."""
 
 
