@@ -199,8 +199,10 @@ def test_record_says_errors_before_and_after() -> None:
     sets = judge(given_.calibrated_by_each_other(calibration, 0), classes, 0)["prediction_sets"]
     assert sets["coverage"] == pytest.approx(0.9, abs=0.03)
     assert 1 <= sets["mean_size"] < 4
-    # In one block nothing can be parted, and that is said.
+    # One region held out: folds are made of squares in it.
     alone = Answers(truth, given_.network, raw, given_.baselines, Blocks(truth * 0, "regions"))
+    assert "5 folds of squares of 1.0 km" in alone.calibrated_by_each_other(calibration, 0, blocks).fitted
+    # In one block nothing can be parted, and that is said.
     assert "which flatters" in alone.calibrated_by_each_other(calibration, 0).fitted
     assert judge(given_.calibrated_by(Calibration()), classes, 0)["prediction_sets"] is None
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from littoral import FeatureClassifier, prepare_data, read_tiles
+from littoral.cli.learning import fold_count
 from littoral.errors import InputError
 from littoral.learn.data import TileData
 from littoral.learn.evaluation import Calibration, fold_of, fold_tiles, ground_blocks
@@ -200,3 +201,14 @@ def test_folds_stay_with_the_scores(
     with pytest.raises(InputError, match="leave the tiles away"):
         model.evaluate(data.tiles, folds=2)
     assert Calibration.from_json(package.manifest.calibration).tiles == len(data.split.validation)
+
+
+@pytest.mark.parametrize(("text", "folds"), [("region", "region"), ("5", 5)])
+def test_folds_as_they_are_asked_for(text: str, folds: int | str) -> None:
+    assert fold_count(text) == folds
+
+
+@pytest.mark.parametrize("text", ["1", "-3", "many", "2.5", ""])
+def test_folds_that_are_none(text: str) -> None:
+    with pytest.raises(InputError, match="neither a number from 2 nor region"):
+        fold_count(text)

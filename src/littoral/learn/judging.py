@@ -28,6 +28,7 @@ from littoral.learn.evaluation import (
     ground_blocks,
     judge,
     pooled,
+    squares,
     tempered,
 )
 from littoral.learn.recipe import repeat
@@ -107,7 +108,7 @@ def judge_validation(
         Baselines.from_json(model.manifest.baselines).predict(data.means[part]),
         ground_blocks(data.tiles, data.split).subset(part),
     )
-    given = given.calibrated_by_each_other(calibration, model.manifest.seed)
+    given = given.calibrated_by_each_other(calibration, model.manifest.seed, squares(data.tiles).subset(part))
     return _record(model.manifest, given, set_aside=len(data.split.set_aside))
 
 

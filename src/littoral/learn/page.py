@@ -16,7 +16,9 @@ from littoral.package import Manifest
 _STYLE = (
     "body{font:15px/1.5 system-ui,'Segoe UI',Arial,sans-serif;color:#232a30;max-width:62em;"
     "margin:2em auto;padding:0 1em}"
-    "h1{font-size:1.6em;margin:0}h2{font-size:1.15em;margin:1.8em 0 .5em}table{border-collapse:collapse;width:100%}"
+    "h1{font-size:1.6em;margin:0}h2{font-size:1.25em;margin:1.8em 0 .5em}"
+    "h3{font-size:1em;margin:1.5em 0 .4em}"
+    "table{border-collapse:collapse;width:100%}"
     "th,td{text-align:right;padding:.3em .6em;border-bottom:1px solid #dde2e6;font-variant-numeric:tabular-nums}"
     "th{color:#66717a;font-weight:500}th:first-child,td:first-child{text-align:left}p{margin:.4em 0;max-width:72ch}"
     ".quiet{color:#66717a}.warning{background:#fdf1e7;color:#8a3d12;border-left:4px solid;padding:.7em 1em;"
@@ -40,7 +42,7 @@ def metrics_page(name: str, manifest: Manifest, record: Mapping[str, Any], epoch
         parts += _judged(record, "Validation tiles")
     if "folds" in record:
         parts += [_lines([f"{record['folds']['method']}."], "quiet"), *_judged(record["folds"], "Folds"),
-                  "<h2>Each fold</h2>", _table(_fold_rows(record["folds"]["each"]))]  # fmt: skip
+                  "<h3>Each fold</h3>", _table(_fold_rows(record["folds"]["each"]))]  # fmt: skip
     if epochs:
         drawn = figures.plot_losses([epoch.train_loss for epoch in epochs], [epoch.valid_loss for epoch in epochs])
         parts += ["<h2>Training</h2>", _drawn(drawn, "Loss of each epoch")]
@@ -65,10 +67,10 @@ def _judged(record: Mapping[str, Any], heading: str) -> list[str]:
         _lines((f"{sentence}." for sentence in telling.left_out(record)), "warning"),
         _table(telling.standing_rows(record)),
         _lines((f"{sentence}." for sentence in telling.doubts(record)), "quiet"),
-        "<h2>By class</h2>",
+        "<h3>By class</h3>",
         _table(telling.class_rows(record), [colour for _, colour in named]),
         _drawn(matrix, "Confusion matrix: rows are the truth, columns the answer"),
-        "<h2>Can the confidence be believed?</h2>",
+        "<h3>Can the confidence be believed?</h3>",
         _lines(f"{sentence}." for sentence in (telling.confidence(record), telling.sets(record)) if sentence),
         _drawn(reliability, "Share of right answers by confidence"),
     ]

@@ -14,7 +14,7 @@ from littoral.learn.evaluation.calibration import (
     prediction_sets,
     tempered,
 )
-from littoral.learn.evaluation.folds import Blocks, Fold, Folds, fold_of, fold_tiles, ground_blocks
+from littoral.learn.evaluation.folds import Blocks, Fold, Folds, fold_of, fold_tiles, ground_blocks, squares
 from littoral.learn.evaluation.intervals import block_bootstrap, interval
 from littoral.learn.evaluation.judgement import Answers, before_calibration, judge, pooled
 from littoral.learn.evaluation.scores import Bin, ClassScore, Scores, bins_before, score
@@ -47,6 +47,7 @@ __all__ = [
     "pooled",
     "prediction_sets",
     "score",
+    "squares",
     "tempered",
     "told",
     "verdict",

@@ -49,7 +49,12 @@ def ground_blocks(tiles: TileSet, split: Split | None = None) -> Blocks:
         return Blocks(region_blocks(tiles)[1], "regions")
     if split is None and tiles.regions is not None and (tiles.regions != "").all() and len(set(tiles.regions)) > 1:
         return Blocks(region_blocks(tiles)[1], "regions")
-    block, side_km = square_blocks(tiles.footprints, (split and split.block_km) or None)
+    return squares(tiles, split.block_km if split is not None else None)
+
+
+def squares(tiles: TileSet, block_km: float | None = None) -> Blocks:
+    """Squares of ground, four tiles a side if none is given; a tile without georeference is a block of its own."""
+    block, side_km = square_blocks(tiles.footprints, block_km or None)
     return Blocks(block, f"squares of {side_km:.1f} km" if side_km else "single tiles (they have no georeference)")
 
 
@@ -112,9 +117,8 @@ def fold_tiles(
     else:
         if folds < 2:
             raise InputError(f"folds {folds}", "is too few", "pass 2 or more, or region")
-        squares, side_km = square_blocks(tiles.footprints, block_km)
-        blocks = Blocks(squares, f"squares of {side_km:.1f} km" if side_km else "single tiles")
-        fold = fold_of(squares, tiles.targets, folds, seed)
+        blocks = squares(tiles, block_km)
+        fold = fold_of(blocks.of, tiles.targets, folds, seed)
         names = [str(number + 1) for number in range(int(fold.max()) + 1)]
         if len(names) < folds:
             what = f"are more than the {len(names)} that {blocks.count} places ({blocks.unit}) make"

@@ -52,17 +52,24 @@ class Answers:
             return replace(self, fitted="nowhere: the model carries no calibration")
         return replace(self, sets=prediction_sets(self.network, calibration.threshold(SET_PERCENT)))
 
-    def calibrated_by_each_other(self, calibration: Calibration, seed: int) -> Answers:
-        """Of the very tiles that a calibration was fitted on: each fold of blocks by the others."""
+    def calibrated_by_each_other(self, calibration: Calibration, seed: int, squares: Blocks | None = None) -> Answers:
+        """Of the very tiles that a calibration was fitted on: each fold of blocks by the others.
+
+        Args:
+            calibration: What was fitted on them.
+            seed: Of the folds.
+            squares: Blocks to make folds of where all tiles are in one (one region held out).
+        """
         if not calibration.thresholds:
             return self.calibrated_by(calibration)
-        fold = fold_of(self.blocks.of, self.truth, CALIBRATION_FOLDS, seed)
+        blocks = squares if squares is not None and self.blocks.count < 2 else self.blocks
+        fold = fold_of(blocks.of, self.truth, CALIBRATION_FOLDS, seed)
         count = int(fold.max()) + 1
         if count < 2:
             told = "on these very tiles (all are in one block), which flatters"
             return replace(self.calibrated_by(calibration), fitted=told)
         network, sets = cross_fitted(self.uncalibrated, self.truth, fold, SET_PERCENT)
-        told = f"for each of {count} folds of the blocks on the other folds"
+        told = f"for each of {count} folds of {blocks.unit} on the other folds"
         return replace(self, network=network, sets=sets, fitted=told)
 
 
