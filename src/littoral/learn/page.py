@@ -37,11 +37,11 @@ def metrics_page(name: str, manifest: Manifest, record: Mapping[str, Any], epoch
         record: What ``FeatureClassifier.evaluate`` says of its validation tiles; empty if it was never scored.
         epochs: Of its training, where it was trained just now.
     """
-    parts = [f"<h1>{escape(name)}</h1>", _lines([f"{manifest.backbone}; {manifest.split}."], "quiet")]
+    parts = [f"<h1>{escape(name)}</h1>", _lines([f"Backbone {manifest.backbone}; {manifest.split}."], "quiet")]
     if "network" in record:
         parts += _judged(record, "Validation tiles")
     if "folds" in record:
-        parts += [_lines([f"{record['folds']['method']}."], "quiet"), *_judged(record["folds"], "Folds"),
+        parts += [*_judged(record["folds"], "Folds"),
                   "<h3>Each fold</h3>", _table(_fold_rows(record["folds"]["each"]))]  # fmt: skip
     if epochs:
         drawn = figures.plot_losses([epoch.train_loss for epoch in epochs], [epoch.valid_loss for epoch in epochs])
@@ -62,6 +62,7 @@ def _judged(record: Mapping[str, Any], heading: str) -> list[str]:
     verdict = telling.verdict(record)
     return [
         f"<h2>{escape(heading)}</h2>",
+        _lines([f"{record['method']}."] if "method" in record else (), "quiet"),
         _lines([f"{telling.counted(record)}."]),
         _lines([f"{verdict}."], "" if record.get("beats_baselines") else "warning") if verdict else "",
         _lines((f"{sentence}." for sentence in telling.left_out(record)), "warning"),

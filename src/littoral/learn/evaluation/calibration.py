@@ -55,7 +55,8 @@ class Calibration:
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values; thresholds by percent."""
-        return {**asdict(self), "thresholds": dict(zip(map(str, LEVELS), self.thresholds, strict=False))}
+        thresholds = dict(zip(map(str, LEVELS), self.thresholds, strict=False))
+        return {**asdict(self), "thresholds": thresholds, "notes": list(self.notes)}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Calibration:
