@@ -90,10 +90,11 @@ def test_the_verbs_in_order(run: Run, inputs: Path, tiles_folder: Path, tmp_path
     assert code == 0
     assert "2 tiles (sandy shore 2); left out: 1 without CATCOA" in out
     code, out, err = run("train", tiles_folder, "--backbone", "resnet10t", "--weights", "none", "--epochs", 1, "--lr",
-                         1e-3, "--batch-size", 8, "-o", tmp_path / "m.dlpk")  # fmt: skip
+                         1e-3, "--batch-size", 8, "--folds", 2, "-o", tmp_path / "m.dlpk")  # fmt: skip
     assert code == 0, err
     assert "set aside because they share ground" in out
-    assert "logistic regression on band means" in out
+    assert "logistic regression on band statistics" in out
+    assert "2 folds of whole squares of 1.3 km" in out
     code, out, _ = run("evaluate", tmp_path / "m.dlpk", tiles_folder, "-o", tmp_path / "metrics.json")
     assert code == 0
     assert json.loads((tmp_path / "metrics.json").read_text())["network"]["count"] > 0

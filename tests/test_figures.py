@@ -143,13 +143,19 @@ def test_learning_rates_mark_the_suggestion() -> None:
 @pytest.mark.parametrize("size", [2, 15])
 def test_confusion_matrix_says_counts_and_names(size: int) -> None:
     matrix = np.arange(size * size).reshape(size, size) * 7
-    figure = figures.plot_confusion_matrix(matrix, LONG_NAMES[:size])
+    colours = [f"#{n:02X}8040" for n in range(size)]
+    figure = figures.plot_confusion_matrix(matrix, LONG_NAMES[:size], colours)
     (axes,) = figure.axes
-    assert [text.get_text() for text in axes.texts] == [str(n) for n in matrix.ravel()]
+    shown = [text.get_text() for text in axes.texts]
+    assert shown[: size**2] == [str(n) for n in matrix.ravel()]
+    # Below each count but 0 its share of the row.
+    shares = (matrix / matrix.sum(axis=1, keepdims=True)).ravel()[1:]
+    assert shown[size**2 :] == [f"{share:.0%}" for share in shares]
     for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
         assert [label.get_text().replace("\n", " ") for label in labels] == LONG_NAMES[:size]
-    shares = axes.images[0].get_array()
-    np.testing.assert_allclose(shares.sum(axis=1), 1)
+    np.testing.assert_allclose(axes.images[0].get_array().sum(axis=1), 1)
+    # A square of each class's colour beside its row and below its column.
+    assert [[to_hex(c).upper() for c in squares.get_facecolor()] for squares in axes.collections] == [colours] * 2
     # All that is written lies within the figure.
     figure.draw_without_rendering()
     box = figure.get_tightbbox()
@@ -171,6 +177,10 @@ def test_reliability_draws_accuracy_and_says_counts() -> None:
     assert [(bar.get_x(), bar.get_height()) for bar in above.patches] == [(0.5, 0.25), (0.9, 1.0)]
     assert [text.get_text() for text in below.texts] == ["4", "12"]
     assert len(figures.plot_reliability([]).axes) == 2
+    (line,) = (
+        line for line in figures.plot_reliability(bins, before=bins[:1]).axes[0].lines if line.get_label() == "before"
+    )
+    assert (line.get_xdata(), line.get_ydata()) == ([0.55], [0.25])
 
 
 def test_class_shares_read_from_above() -> None:

@@ -20,7 +20,8 @@ from littoral import CATCOA, FeatureClassifier, prepare_data
 from littoral.errors import InputError
 from littoral.learn.batches import Batches, TileDataset
 from littoral.learn.data import TileData
-from littoral.learn.evaluation import Baselines, fit_baselines, score
+from littoral.learn.evaluation import Baselines, Calibration, before_calibration, fit_baselines, score
+from littoral.learn.judging import answers
 from littoral.learn.network import HIDDEN, build_network, load_state_bytes, state_bytes
 from littoral.learn.training import HEADING, precision
 from littoral.package import read_package
@@ -266,7 +267,8 @@ def test_best_epoch_is_kept(tile_data: TileData) -> None:
     model.fit(4, 3e-2)
     best = min(model.epochs, key=lambda epoch: epoch.valid_loss)
     tiles = tile_data.tiles.subset(tile_data.split.validation)
-    probabilities, _ = model._answers(tiles, lambda items, *_: items)
+    calibration = Calibration.from_json(model.manifest.calibration)
+    probabilities = before_calibration(answers(model, tiles)[0], calibration)
     loss = -np.log(probabilities[np.arange(len(tiles)), tiles.targets]).mean()
     # Validation ran in the machine's fast arithmetic, this in 32 bits.
     assert loss == pytest.approx(best.valid_loss, rel=0.1, abs=0.05)

@@ -18,7 +18,6 @@ import shapely
 from affine import Affine
 
 from conftest import boxes
-from littoral import report
 from littoral.categories import CATCOA, user_scheme
 from littoral.errors import ExistsError, InputError
 from littoral.imagery import Scene, open_scene
@@ -26,6 +25,7 @@ from littoral.learn.evaluation import Baselines, score
 from littoral.package import Manifest, Package, Preprocessing, write_package
 from littoral.progress import silent
 from littoral.report import write_report
+from littoral.report.samples import cut_samples
 from littoral.tiles import TileSpec
 from littoral.vectors import write_vector
 
@@ -203,24 +203,30 @@ def test_page_says_when_the_network_is_beaten(
     coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene
 ) -> None:
     page = full(coast, tmp_path / "beaten.html", package, scene)
-    assert "The network does not beat a simple model. On the same 4 rectangles its macro-F1 is 0.733" in page.words()
-    assert page.rows["comparison"][1:] == [
-        ["this model", ACCURACY, MACRO_F1, "4"],
-        ["majority", "0.750", "0.429", "4"],
-        ["logistic regression on band means", "1.000", "1.000", "4"],
+    beaten = "On the same 4 rectangles the network LOSES to logistic regression on band means in macro-F1 (-0.267"
+    assert beaten in page.words()
+    rows = page.rows["comparison"]
+    assert rows[0] == ["model", "accuracy", "95 %", "macro-F1", "95 %", "kappa", "95 %"]
+    # Kappa of the network: (3/4 - 1/2) / (1 - 1/2). All lie in one square, so nothing says how sure that is.
+    assert rows[1:] == [
+        ["this model", ACCURACY, "–", MACRO_F1, "–", "0.500", "–"],
+        ["majority", "0.750", "–", "0.429", "–", "0.000", "–"],
+        ["logistic regression on band means", "1.000", "–", "1.000", "–", "1.000", "–"],
     ]
+    assert "in one block (squares of 0.8 km), so nothing says how sure the scores are" in page.words("comparison")
     weaker = replace(package, manifest=replace(package.manifest, baselines=WRONG.to_json()))
     page = full(coast, tmp_path / "better.html", weaker, scene)
-    assert "does not beat" not in page.words()
-    assert page.rows["comparison"][3] == ["logistic regression on band means", "0.000", "0.000", "4"]
+    assert "LOSES" not in page.words()
+    assert page.rows["comparison"][3][1:4:2] == ["0.000", "0.000"]
 
 
-def test_an_equal_network_does_not_beat(
+def test_an_equal_network_is_not_shown_to_beat(
     coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene
 ) -> None:
     coast["P_3"] = [0.9, 0.1, 0.1, 0.1, 0.9, 0.1, None, None]
     coast["P_7"] = 1 - coast["P_3"]
-    assert "does not beat a simple model" in full(coast, tmp_path / "page.html", package, scene).words()
+    words = full(coast, tmp_path / "page.html", package, scene).words()
+    assert "the network is NOT SHOWN to beat logistic regression on band means in macro-F1 (+0.000" in words
 
 
 def test_samples_are_right_and_wrong(coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene) -> None:
@@ -251,7 +257,8 @@ def test_model_says_where_it_comes_from(
     assert facts["split"] == "4 groups apart, 1 for validation"
     assert facts["only in training"].startswith("mangrove:")
     assert facts["made with"] == "littoral 0.1.0, seed 42"
-    assert ["this model", "0.667", "0.667", "3"] in page.rows["model"]
+    assert ["this model", "0.667", "–", "0.667", "–", "0.400", "–"] in page.rows["model"]
+    assert "3 validation tiles" in page.words("model")
 
 
 def test_page_needs_nothing_from_outside(
@@ -440,5 +447,5 @@ def test_a_picture_is_of_its_own_row(tmp_path: Path, write_scene: Callable[..., 
     scene = open_scene(write_scene(tmp_path / "s.tif", values + 1))
     table = boxes([(150.0, float(row)) for row in (1800, 200, 1000)], [3, 3, 3])
     coast = SimpleNamespace(scene=scene, table=table, package=None)
-    means, _ = report._cut(coast, np.arange(3), [], silent)  # type: ignore[arg-type]
+    means, _ = cut_samples(coast, np.arange(3), [], silent)  # type: ignore[arg-type]
     assert {row: round(float(mean[0]), -2) for row, mean in means.items()} == {0: 1800, 1: 200, 2: 1000}

@@ -28,6 +28,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.transforms import ScaledTranslation
 from numpy.typing import ArrayLike, NDArray
 from pyproj import Geod, Transformer
 from scipy import ndimage
@@ -205,11 +206,18 @@ def plot_learning_rates(rates: Sequence[float], losses: Sequence[float], suggest
     return figure
 
 
-def plot_confusion_matrix(matrix: ArrayLike, names: Sequence[str]) -> Figure:
-    """Counts by class: rows are what it is, columns what was said; the shade is the share of the row."""
+def plot_confusion_matrix(matrix: ArrayLike, names: Sequence[str], colours: Sequence[str] | None = None) -> Figure:
+    """Counts by class, and their share of the row: rows are what it is, columns what was said; the darker, the larger
+    the share.
+
+    Args:
+        matrix: (truth, answer) counts.
+        names: Of the classes.
+        colours: Of the classes, shown as a small square beside each name.
+    """
     counts = np.asarray(matrix)
     size = len(names)
-    side = max(0.52 * size, 1.7)
+    side = max(0.56 * size, 1.7)
     figure = _figure(side + 2.3, side + 1.5)
     axes = figure.add_subplot()
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -217,7 +225,12 @@ def plot_confusion_matrix(matrix: ArrayLike, names: Sequence[str]) -> Figure:
     for row, column in np.ndindex(size, size):
         count, share = int(counts[row, column]), shares[row, column]
         colour = "white" if share > 0.6 else (_INK if count else "#B8C0C7")
-        axes.text(column, row, f"{count}", ha="center", va="center", color=colour, fontsize=9 if count < 1e4 else 7)
+        axes.text(column, row - 0.12 * bool(count), f"{count}", ha="center", va="center", color=colour,
+                  fontsize=9 if count < 1e4 else 7)  # fmt: skip
+    for row, column in np.argwhere(counts > 0).tolist():
+        share = shares[row, column]
+        axes.text(column, row + 0.24, f"{share:.0%}", ha="center", va="center", fontsize=6.5,
+                  color="white" if share > 0.6 else _QUIET)  # fmt: skip
     labels = [_wrapped(name, 18) for name in names]
     axes.set_yticks(range(size), labels)
     axes.set_xticks(range(size), labels, rotation=45, ha="right", rotation_mode="anchor")
@@ -228,11 +241,32 @@ def plot_confusion_matrix(matrix: ArrayLike, names: Sequence[str]) -> Figure:
     axes.spines[:].set_visible(False)
     axes.set_xlabel("said to be", fontsize=9, color=_QUIET)
     axes.set_ylabel("truly", fontsize=9, color=_QUIET)
+    if colours is not None:
+        axes.tick_params(which="major", pad=15)
+        _squares_beside(axes, colours)
     return figure
 
 
-def plot_reliability(bins: Sequence[ReliabilityBin]) -> Figure:
-    """Share of right answers by confidence; bars on the dashed line mean that confidence can be taken at its word."""
+def _squares_beside(axes: Axes, colours: Sequence[str]) -> None:
+    """A square of each class's colour between the matrix and its name, left of the rows and below the columns."""
+    assert axes.figure is not None
+    look: dict[str, Any] = {"marker": "s", "s": 52, "c": list(colours), "edgecolors": _QUIET, "linewidths": 0.5,
+                            "clip_on": False}  # fmt: skip
+    places, zeros = np.arange(len(colours)), np.zeros(len(colours))
+    aside = {"left": (axes.get_yaxis_transform(), (-8, 0)), "below": (axes.get_xaxis_transform(), (0, -8))}
+    for side, (transform, (x, y)) in aside.items():
+        moved = transform + ScaledTranslation(x / 72, y / 72, axes.figure.dpi_scale_trans)
+        axes.scatter(*((zeros, places) if side == "left" else (places, zeros)), transform=moved, **look)
+    axes.set(xlim=(-0.5, len(colours) - 0.5), ylim=(len(colours) - 0.5, -0.5))
+
+
+def plot_reliability(bins: Sequence[ReliabilityBin], *, before: Sequence[ReliabilityBin] = ()) -> Figure:
+    """Share of right answers by confidence; bars on the dashed line mean that confidence can be taken at its word.
+
+    Args:
+        bins: Confidence as it is given.
+        before: The same before it was calibrated, drawn as a line of hollow dots.
+    """
     figure = _figure(4.4, 4.2)
     grid = figure.add_gridspec(2, 1, height_ratios=(3, 1))
     axes = _calm(figure.add_subplot(grid[0]))
@@ -241,10 +275,16 @@ def plot_reliability(bins: Sequence[ReliabilityBin]) -> Figure:
     for bar in bins:
         width = bar.high - bar.low
         axes.bar(bar.low, bar.accuracy, width * 0.94, align="edge", color=_LINE, alpha=0.75)
-        axes.plot(bar.confidence, bar.accuracy, "o", color=_MARK, markersize=4, zorder=4)
         below.bar(bar.low, bar.count, width * 0.94, align="edge", color=_RULE)
         below.annotate(f"{bar.count}", (bar.low + width / 2, bar.count), (0, 2), textcoords="offset points",
                        ha="center", fontsize=7, color=_QUIET)  # fmt: skip
+    dots: dict[str, Any] = {"color": _MARK, "markersize": 5, "marker": "o", "zorder": 5}
+    axes.plot([bar.confidence for bar in bins], [bar.accuracy for bar in bins], linestyle="none",
+              label="after temperature scaling", **dots)  # fmt: skip
+    if before:
+        axes.plot([bar.confidence for bar in before], [bar.accuracy for bar in before], linewidth=0.9, alpha=0.9,
+                  markerfacecolor="white", label="before", **{**dots, "zorder": 4})  # fmt: skip
+        figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=8, labelcolor=_INK)
     axes.set(xlim=(0, 1), ylim=(0, 1.03))
     axes.set_ylabel("share that is right")
     axes.tick_params(labelbottom=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -111,6 +110,13 @@ def train(
     unfreeze: Annotated[
         bool, typer.Option("--unfreeze", help="Train the body of pretrained weights too, not only the head.")
     ] = False,
+    folds: Annotated[
+        str | None,
+        typer.Option(
+            metavar="K|region",
+            help="Also train anew for each of K parts of the ground, or each region, and score the part held out.",
+        ),
+    ] = None,
     drop_rare: Annotated[bool, typer.Option("--drop-rare", help="Leave out classes that have one tile.")] = False,
     unreadable: Annotated[
         Literal["fatal", "skip"],
@@ -126,6 +132,7 @@ def train(
 
     must_be_package(output)
     check_output(output, overwrite)
+    parts = None if folds is None else fold_count(folds)
     cut: dict[str, Any] = {
         "class_field": class_field,
         "tile_size": tile_size,
@@ -175,8 +182,10 @@ def train(
     if unfreeze:
         model.unfreeze()
     model.fit(epochs, lr, progress=True)
+    if parts is not None:
+        model.evaluate(folds=parts, track=bar)
     path = model.save(output, overwrite=overwrite)
-    print(told(model.record()))
+    print(model.record())
     print(f"{path}: {backbone}, {data.c} classes")
 
 
@@ -196,7 +205,7 @@ def evaluate(
     check_output(output, overwrite, inputs=(model,))
     record = FeatureClassifier.from_model(model).evaluate(tiles, allow_seen=allow_seen, track=bar)
     write_json(record, output)
-    print(told(record))
+    print(record)
     print(output)
 
 
@@ -205,21 +214,14 @@ def must_be_package(path: Path) -> None:
         raise InputError(path, "does not end in .dlpk", f"write e.g. -o {path.with_suffix('.dlpk')}")
 
 
+def fold_count(text: str) -> int | Literal["region"]:
+    if text == "region":
+        return "region"
+    if not text.isdecimal() or int(text) < 2:
+        raise InputError(f"--folds {text}", "is neither a number from 2 nor region", "pass e.g. --folds 5")
+    return int(text)
+
+
 def write_json(record: dict[str, Any], path: Path) -> None:
     with staged(path) as stage:
         stage.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-
-
-def told(record: Mapping[str, Any]) -> str:
-    """Scores as a small table."""
-    rows = {"this model": record["network"], **record["baselines"]}
-    lines = [f"{record['tiles']} tiles scored, {record['set_aside']} set aside because they share ground with training"]
-    if record["left_out"]:
-        lines.append(f"no tile of these classes here, so they are not in the scores: {', '.join(record['left_out'])}")
-    if record["other_classes"]:
-        lines.append(f"{record['other_classes']} tiles are of classes the model does not know")
-    lines.append(f"{'':<34}{'accuracy':>9}{'macro-F1':>10}")
-    lines += [f"{name:<34}{result['accuracy']:>9.3f}{result['macro_f1']:>10.3f}" for name, result in rows.items()]
-    if not record["beats_baselines"]:
-        lines.append("the network does NOT beat the better baseline in macro-F1")
-    return "\n".join(lines)

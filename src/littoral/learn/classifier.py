@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import shapely
+import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from littoral import figures
 from littoral.errors import InputError, MissingExtraError
-from littoral.imagery import Values, same_scaling, valid_values
+from littoral.imagery import Values, valid_values
 from littoral.learn import pictures
-from littoral.learn.bands import with_bands
 from littoral.learn.batches import inputs
+from littoral.learn.calibrating import as_trained
 from littoral.learn.data import TileData, training_area
-from littoral.learn.evaluation import Baselines, Scores, band_means, fit_baselines, score
+from littoral.learn.evaluation import Calibration, Folds, Record, Scores, bins_before, fit_baselines
+from littoral.learn.judging import answers, calibrate, judge_folds, judge_unseen, judge_validation, uncalibrate
 from littoral.learn.network import backbones, build_network, load_state_bytes, state_bytes
+from littoral.learn.page import metrics_page
+from littoral.learn.recipe import Step, recorded
 from littoral.learn.training import Epoch, Rate, find_rate, train
 from littoral.package import Manifest, Package, read_package, write_package
 from littoral.progress import Track, silent
-from littoral.tiles import TileSet, ground_pairs, read_tile, read_tiles
+from littoral.tiles import TileSet, read_tile
 from littoral.vectors import check_output
 
 try:
@@ -34,9 +35,6 @@ try:
     from torch import nn
 except ImportError as error:
     raise MissingExtraError("learning", "learn") from error
-
-BATCH = 32
-"""Tiles per forward pass when predicting: memory is bounded by it."""
 
 
 class FeatureClassifier:
@@ -55,6 +53,10 @@ class FeatureClassifier:
         InputError: an unknown backbone, weights that cannot be had or do not fit.
     """
 
+    _recipe: list[Step]
+    """How it was made, for folds; see :func:`littoral.learn.recipe.recorded`."""
+
+    @recorded
     def __init__(
         self,
         data: TileData,
@@ -69,8 +71,9 @@ class FeatureClassifier:
         self.network = build_network(backbone, data.tiles.bands, data.c, weights, chip_px=data.chip_size)
         self.oversample = oversample
         self.epochs: list[Epoch] = []
-        self._scores: dict[str, Any] | None = None
+        self._scores: Record | None = None
         self._page: str | None = None
+        self._validated: NDArray[np.float64] | None = None
         baselines = fit_baselines(data.means[data.split.training], data.tiles.targets[data.split.training], data.c)
         self.manifest = Manifest(
             backbone,
@@ -119,7 +122,8 @@ class FeatureClassifier:
         if data is not None and data.categories != manifest.categories:
             raise InputError(source, "was trained on other classes than the data has", "pass data of the same classes")
         model.data, model.manifest, model.oversample, model.epochs = data, manifest, False, []
-        model._scores, model._page = dict(package.scores), package.page
+        model._recipe = []
+        model._scores, model._page, model._validated = Record(package.scores), package.page, None
         given = manifest.preprocessing
         model.network = build_network(
             manifest.backbone, len(given.mean), len(manifest.categories), chip_px=given.chip_px
@@ -139,12 +143,14 @@ class FeatureClassifier:
 
     # Training
 
+    @recorded
     def freeze(self) -> None:
         """Only the head and the batch norms learn."""
         for layer in self.network.body.modules():
             for parameter in layer.parameters(recurse=False):
                 parameter.requires_grad = isinstance(layer, nn.modules.batchnorm._BatchNorm)
 
+    @recorded
     def unfreeze(self) -> None:
         """Everything learns."""
         for parameter in self.network.parameters():
@@ -159,12 +165,14 @@ class FeatureClassifier:
         """
         data = self._data()
         loader = data.loader(data.split.training, training=True, oversample=self.oversample)
-        suggestion, rates, losses = find_rate(self.network, loader, classes=data.c, seed=data.seed, steps=steps)
+        with as_trained(self.network, Calibration.from_json(self.manifest.calibration).temperature):
+            suggestion, rates, losses = find_rate(self.network, loader, classes=data.c, seed=data.seed, steps=steps)
         self.lr_figure = figures.plot_learning_rates(rates, losses, suggestion)
         if allow_plot:
             figures.show(self.lr_figure)
         return suggestion
 
+    @recorded
     def fit(self, epochs: int = 10, lr: float | slice | None = None, *, progress: bool = False) -> None:
         """Train with one cycle of the learning rate; prints a row per epoch and ends with the best epoch's weights.
 
@@ -188,6 +196,8 @@ class FeatureClassifier:
             rate = float(lr)
         training = data.loader(data.split.training, training=True, oversample=self.oversample)
         validation = data.loader(data.split.validation, training=False)
+        uncalibrate(self)
+        self._scores = self._page = self._validated = None
         self.epochs += train(
             self.network,
             training,
@@ -203,6 +213,7 @@ class FeatureClassifier:
     def _trained(self) -> None:
         """What is to be done whenever the weights have changed."""
         self._scores = self._page = None
+        self._validated = calibrate(self, self._data())
 
     # Answers
 
@@ -244,56 +255,68 @@ class FeatureClassifier:
         self,
         tiles: TileSet | str | Path | Iterable[str | Path] | None = None,
         *,
+        folds: Folds | None = None,
         allow_seen: bool = False,
         track: Track = silent,
-    ) -> dict[str, Any]:
-        """Score the model and the baselines on the same tiles.
+    ) -> Record:
+        """Score the model and the baselines on the same tiles; printed, the record is a table.
 
         Args:
             tiles: Tiles or their folders; those that share ground with the model's training tiles are set aside. None:
                 the validation part of the model's own data.
+            folds: Instead: train anew for each of so many parts of the model's own data, or for each ``region``, and
+                score the part held out. Takes as many times the training; the record is kept with the model's scores.
             allow_seen: Score those too, which flatters.
-            track: Shows progress, a step per tile.
+            track: Shows progress, a step per tile or fold.
 
         Returns:
             ``tiles`` (scored), ``set_aside`` (share ground with training), ``other_classes`` (the model does not know),
-            ``split``, ``left_out`` (classes of which no tile was scored), ``network`` (:class:`Scores`), ``baselines``
-            (name to Scores), ``beats_baselines`` (by macro-F1), all as plain JSON values.
+            ``split``, and what :func:`littoral.learn.evaluation.judge` says, all as plain JSON values; of folds,
+            ``each`` too.
 
         Raises:
-            InputError: tiles the model cannot read, or none that it has not seen.
+            InputError: tiles the model cannot read, or none that it has not seen; folds of a model that was loaded.
         """
+        if folds is not None:
+            if tiles is not None:
+                raise InputError("folds", "are made of the model's own data", "leave the tiles away")
+            found = judge_folds(self, self._data(), folds, track)
+            self._scores, self._page = Record({**self.record(), "folds": found}), None
+            return found
         if tiles is None:
-            data = self._data()
-            chosen, aside, other = data.tiles.subset(data.split.validation), len(data.split.set_aside), 0
-        else:
-            given = tiles if isinstance(tiles, TileSet) else read_tiles(tiles, track=track)
-            if set(own := self.manifest.preprocessing.tile.bands) < set(given.bands):
-                given = with_bands(given, own)
-            self._check(given)
-            chosen, aside, other = self._unseen(given, allow_seen)
-        codes = [category.code for category in self.manifest.categories]
-        truth = np.array([codes.index(int(code)) for code in chosen.codes])
-        probabilities, means = self._answers(chosen, track)
-        network = score(truth, probabilities, self.manifest.categories)
-        baselines = {
-            name: score(truth, answer, self.manifest.categories)
-            for name, answer in Baselines.from_json(self.manifest.baselines).predict(means).items()
-        }
-        return {
-            "tiles": len(chosen),
-            "set_aside": aside,
-            "other_classes": other,
-            "split": self.manifest.split,
-            "left_out": [entry.name for entry in network.classes if not entry.support],
-            "network": network.to_json(),
-            "baselines": {name: result.to_json() for name, result in baselines.items()},
-            "beats_baselines": network.macro_f1 > max(result.macro_f1 for result in baselines.values()),
-        }
+            return judge_validation(self, self._data(), self._validated, track)
+        return judge_unseen(self, tiles, allow_seen=allow_seen, track=track)
 
     def scores(self) -> Scores:
-        """Of the validation tiles, computed once after training."""
+        """Of the validation tiles, computed once after training.
+
+        Raises:
+            InputError: a package that carries no scores.
+        """
+        if "network" not in self.record():
+            raise InputError("the model", "carries no scores", "call evaluate with tiles")
         return Scores.from_json(self.record()["network"])
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the validation tiles that is right."""
+        return self.scores().accuracy
+
+    def per_class_metrics(self) -> pd.DataFrame:
+        """A row for each class, in the order of the model's: class, precision, recall, f1, support (validation tiles).
+
+        What has nothing to divide by (precision of a class never answered, recall of one without tiles) is NaN.
+        """
+        rows = [
+            (
+                c.name,
+                c.precision if c.predicted else np.nan,
+                *((c.recall, c.f1) if c.support else (np.nan,) * 2),
+                c.support,
+            )
+            for c in self.scores().classes
+        ]
+        return pd.DataFrame(rows, columns=["class", "precision", "recall", "f1", "support"])
 
     def plot_losses(self) -> Figure:
         """Training and validation loss of each epoch."""
@@ -323,22 +346,26 @@ class FeatureClassifier:
             from littoral.learn.explaining import attribution
 
             lit = (self.manifest.preprocessing, partial(attribution, self.network))
-        return pictures.results(
-            self._data(), lambda tiles: self._answers(tiles, silent)[0], rows, columns, rgb_bands, lit
-        )
+        return pictures.results(self._data(), lambda tiles: answers(self, tiles)[0], rows, columns, rgb_bands, lit)
 
     def plot_hard_examples(
         self, num_examples: int = 10, *, columns: int = 5, rgb_bands: Sequence[str | int] | None = None
     ) -> Figure:
         """The validation tiles of the largest loss, largest first; arguments and frames as in :meth:`show_results`."""
         data = self._data()
-        probabilities, _ = self._answers(data.tiles.subset(data.split.validation), silent)
+        probabilities, _ = answers(self, data.tiles.subset(data.split.validation))
         return pictures.hard_examples(data, probabilities, num_examples, columns, rgb_bands)
 
     def plot_confusion_matrix(self) -> Figure:
         """Counts of the validation tiles; rows are the truth, columns the answer."""
-        scores = self.scores()
-        return figures.plot_confusion_matrix(scores.matrix, [entry.name for entry in scores.classes])
+        classes = self.scores().classes
+        return figures.plot_confusion_matrix(
+            self.scores().matrix, [entry.name for entry in classes], [entry.colour for entry in classes]
+        )
+
+    def plot_reliability(self) -> Figure:
+        """Share of right answers by confidence on the validation tiles, before and after temperature scaling."""
+        return figures.plot_reliability(self.scores().bins, before=bins_before(self.record()))
 
     # Package
 
@@ -360,7 +387,7 @@ class FeatureClassifier:
         check_output(path, overwrite)
         print("Computing model metrics...", flush=True)
         weights = state_bytes(self.network, self.manifest.backbone)
-        page = self._page or self._metrics_page(path.stem)
+        page = self._page or metrics_page(path.stem, self.manifest, self.record(), self.epochs)
         package = Package(path.stem, self.manifest, weights, self.record(), page=page)
         return write_package(path, package, overwrite=overwrite)
 
@@ -369,7 +396,7 @@ class FeatureClassifier:
             raise InputError("the model", "was loaded without data", "pass data=prepare_data(…) to from_model")
         return self.data
 
-    def record(self) -> Mapping[str, Any]:
+    def record(self) -> Record:
         """What :meth:`evaluate` says of the validation tiles, computed once after training.
 
         The weights kept are those of the epoch with the lowest validation loss, so these scores flatter a little; a
@@ -378,73 +405,3 @@ class FeatureClassifier:
         if self._scores is None:
             self._scores = self.evaluate()
         return self._scores
-
-    def _answers(self, tiles: TileSet, track: Track) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Probabilities (tiles, classes) and band means (tiles, bands)."""
-        probabilities, means, batch = [], [], []
-        for position in track(range(len(tiles)), len(tiles), "scoring tiles"):
-            values, valid = tiles.read(position)
-            means.append(band_means(values, valid))
-            batch.append(self.manifest.preprocessing.apply(values, valid))
-            if len(batch) == BATCH or position == len(tiles) - 1:
-                probabilities.append(self.predict_inputs(np.stack(batch)))
-                batch.clear()
-        return np.concatenate(probabilities), np.stack(means)
-
-    def _check(self, tiles: TileSet) -> None:
-        given = self.manifest.preprocessing
-        if tiles.bands != given.tile.bands:
-            raise InputError(
-                "the tiles",
-                f"have bands {', '.join(tiles.bands)}, the model {', '.join(given.tile.bands)}",
-                "export them with --bands as the model's",
-            )
-        kept, trained = (tiles.pixels, tiles.dtype), (given.pixels, given.dtype)
-        if not same_scaling(kept, trained):
-            raise InputError(
-                "the tiles",
-                f"hold {kept[1]} values ({kept[0]}) where the model was trained on {trained[1]} ({trained[0]})",
-                "export them as the training tiles were",
-            )
-
-    def _unseen(self, tiles: TileSet, allow_seen: bool) -> tuple[TileSet, int, int]:
-        """Tiles of known classes on ground the model has not seen; how many were set aside, how many are unknown."""
-        known = np.isin(tiles.codes, [category.code for category in self.manifest.categories])
-        seen = np.zeros(len(tiles), bool)
-        if self.manifest.training_area and not allow_seen:
-            area = shapely.get_parts(shapely.from_wkt(self.manifest.training_area))
-            seen[ground_pairs(tiles.footprints, area)[0]] = True
-        if not known.any():
-            raise InputError("the tiles", "are of no class the model knows", "evaluate on tiles of its classes")
-        if not (known & ~seen).any():
-            raise InputError(
-                "the tiles",
-                "all share ground with the model's training tiles",
-                "evaluate on another place, or pass --allow-seen for a score that flatters",
-            )
-        return tiles.subset(known & ~seen), int((known & seen).sum()), int((~known).sum())
-
-    def _metrics_page(self, name: str) -> str:
-        """Figures and numbers for whoever opens the package by hand."""
-        record, scores = self.record(), self.scores()
-        rows = "".join(
-            f"<tr><td>{html.escape(c.name)}</td><td>{c.precision:.3f}</td><td>{c.recall:.3f}</td><td>{c.f1:.3f}</td>"
-            f"<td>{c.support}</td></tr>"
-            for c in scores.classes
-        )
-        simple = "".join(
-            f"<li>{html.escape(which)}: accuracy {result['accuracy']:.3f}, macro-F1 {result['macro_f1']:.3f}</li>"
-            for which, result in record["baselines"].items()
-        )
-        pictures = [figures.svg(self.plot_confusion_matrix())]
-        if self.epochs:
-            pictures.append(figures.svg(self.plot_losses()))
-        return (
-            f"<!DOCTYPE html><html lang='en'><meta charset='utf-8'><title>{html.escape(name)}</title>"
-            "<body style='font-family:sans-serif;max-width:60em;margin:auto'>"
-            f"<h1>{html.escape(name)}</h1><p>{html.escape(self.manifest.backbone)}; "
-            f"{html.escape(self.manifest.split)}.</p>"
-            f"<p>{scores.count} validation tiles: accuracy {scores.accuracy:.3f}, macro-F1 {scores.macro_f1:.3f}.</p>"
-            f"<ul>{simple}</ul><table><tr><th>class</th><th>precision</th><th>recall</th><th>F1</th><th>tiles</th></tr>"
-            f"{rows}</table>{''.join(pictures)}</body></html>\n"
-        )

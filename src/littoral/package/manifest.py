@@ -47,6 +47,8 @@ class Manifest:
     """Of the libraries that made it."""
     seed: int = 42
     """Of split and training."""
+    calibration: Mapping[str, Any] = field(default_factory=dict)
+    """Temperature and thresholds of prediction sets (see ``learn.evaluation``); empty where none were fitted."""
 
 
 def manifest_of(path: Path, content: dict[str, Any]) -> Manifest:
@@ -82,6 +84,7 @@ def manifest_of(path: Path, content: dict[str, Any]) -> Manifest:
             dict(content["baselines"]),
             {str(name): str(version) for name, version in dict(content["versions"]).items()},
             int(content["seed"]),
+            dict(content.get("calibration", {})),
         )
         _check(manifest)
     except (

@@ -1,4 +1,4 @@
-"""What tiles measure: band means of each, mean and deviation of the training part."""
+"""What tiles measure: band statistics of each, mean and deviation of the training part."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from littoral.errors import InputError, LittoralWarning
-from littoral.learn.evaluation import band_means
+from littoral.learn.evaluation import band_statistics
 from littoral.package import Preprocessing
 from littoral.progress import Track
 from littoral.tiles import TileSet
@@ -19,14 +19,14 @@ _MOST_NAMED = 20
 
 def measured(tiles: TileSet, training: NDArray[np.int64], draft: Preprocessing, track: Track
              ) -> tuple[NDArray[np.float64], Preprocessing]:  # fmt: skip
-    """Band means (tiles, bands) of every tile as it was cut, and the preprocessing with mean and deviation of each band
-    over the training tiles' valid pixels, at the scale the network sees them.
+    """Band statistics (tiles, 2 x bands) of every tile as it was cut, and the preprocessing with mean and deviation of
+    each band over the training tiles' valid pixels, at the scale the network sees them.
 
     Raises:
         InputError: a tile that cannot be read or shows nothing, or a band of one value.
     """
     bands = len(tiles.bands)
-    means = np.zeros((len(tiles), bands))
+    statistics = np.zeros((len(tiles), 2 * bands))
     count, total, squares = 0, np.zeros(bands), np.zeros(bands)
     for_training = np.zeros(len(tiles), bool)
     for_training[training] = True
@@ -40,7 +40,7 @@ def measured(tiles: TileSet, training: NDArray[np.int64], draft: Preprocessing, 
                 "take it out of the set (out of map.txt), or leave such tiles out with --unreadable skip "
                 '(unreadable="skip")',
             )
-        means[position] = band_means(values, valid)
+        statistics[position] = band_statistics(values, valid)
         if for_training[position]:
             pixels = seen[:, shown].astype(np.float64)
             # Chan's update: deviations are taken from each tile's own mean, so that large offsets cost no digits.
@@ -53,7 +53,7 @@ def measured(tiles: TileSet, training: NDArray[np.int64], draft: Preprocessing, 
     flat = [name for name, deviation in zip(tiles.bands, std, strict=True) if not deviation > 0]
     if flat:
         raise InputError(f"band {flat[0]}", "has the same value in all training tiles", "leave it out with --bands")
-    return means, replace(draft, mean=tuple((total / count).tolist()), std=tuple(std.tolist()))
+    return statistics, replace(draft, mean=tuple((total / count).tolist()), std=tuple(std.tolist()))
 
 
 def without_unreadable(tiles: TileSet, draft: Preprocessing, track: Track) -> TileSet:

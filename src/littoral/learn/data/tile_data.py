@@ -36,7 +36,7 @@ class TileData:
     preprocessing: Preprocessing
     """From tile to input, by the training part's statistics."""
     means: NDArray[np.float64]
-    """(tiles, bands), band means over each tile's valid pixels, for the baseline."""
+    """(tiles, 2 x bands), means and deviations of the bands over each tile's valid pixels, for the baseline."""
     batch_size: int
     """Tiles in a batch."""
     seed: int

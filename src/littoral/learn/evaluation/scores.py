@@ -1,7 +1,4 @@
-"""Scores: what a classifier gets right, how far its confidence can be believed, and what simple models reach.
-
-No torch here, so that a report can be written without it.
-"""
+"""Scores: how answers compare with the truth, and how far their confidence can be believed."""
 
 from __future__ import annotations
 
@@ -11,13 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
-from sklearn.preprocessing import StandardScaler
 
 from littoral.categories import Category
-from littoral.errors import InputError
-from littoral.imagery import Values
+from littoral.learn.evaluation.intervals import kappas
 
 BINS = 10
 """Equal-width bins of confidence."""
@@ -71,6 +65,8 @@ class Scores:
     """Share that is right."""
     macro_f1: float
     """Mean F1 of the classes that occur in the truth."""
+    kappa: float
+    """Cohen's kappa: 1 is all right, 0 what chance reaches with answers as frequent as these."""
     classes: tuple[ClassScore, ...]
     """All classes of the model, in the order of its outputs."""
     matrix: tuple[tuple[int, ...], ...]
@@ -86,13 +82,15 @@ class Scores:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Scores:
-        """The reverse of :meth:`to_json`."""
+        """The reverse of :meth:`to_json`; records of versions that did not write kappa are read too."""
+        matrix = tuple(tuple(int(n) for n in row) for row in record["matrix"])
         return cls(
             int(record["count"]),
             float(record["accuracy"]),
             float(record["macro_f1"]),
+            float(kappas(np.array(matrix))),
             tuple(ClassScore(**entry) for entry in record["classes"]),
-            tuple(tuple(int(n) for n in row) for row in record["matrix"]),
+            matrix,
             float(record["calibration_error"]),
             tuple(Bin(**entry) for entry in record["bins"]),
         )
@@ -110,6 +108,8 @@ def score(truth: NDArray[np.int64], probabilities: NDArray[np.floating[Any]], ca
     >>> result = score(np.array([0, 0, 1]), np.array([[.9, .1], [.4, .6], [.2, .8]]), [CATCOA[3], CATCOA[7]])
     >>> round(result.accuracy, 3), round(result.macro_f1, 3), result.matrix
     (0.667, 0.667, ((1, 1), (0, 1)))
+    >>> round(result.kappa, 3)
+    0.4
     """
     labels = np.arange(len(categories))
     answer = probabilities.argmax(axis=1)
@@ -134,6 +134,7 @@ def score(truth: NDArray[np.int64], probabilities: NDArray[np.floating[Any]], ca
         len(truth),
         float(right.mean()) if len(truth) else 0.0,
         float(f1[support > 0].mean()) if len(truth) else 0.0,
+        float(kappas(matrix)),
         classes,
         tuple(tuple(int(n) for n in row) for row in matrix),
         sum(b.count * abs(b.confidence - b.accuracy) for b in bins) / max(len(truth), 1),
@@ -150,80 +151,6 @@ def _reliability(confidence: NDArray[np.floating[Any]], right: NDArray[np.bool_]
     )
 
 
-def band_means(values: Values, valid: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """(bands,), mean of a tile's valid pixels: all that the simple model sees.
-
-    >>> band_means(np.array([[[1.0, 3.0]], [[5.0, 9.0]]]), np.array([[True, False]])).tolist()
-    [1.0, 5.0]
-    """
-    return np.asarray(values[:, valid].mean(axis=1, dtype=np.float64))
-
-
-@dataclass(frozen=True)
-class Baselines:
-    """What a network has to beat: the commonest class, and a logistic regression on band means."""
-
-    shares: tuple[float, ...]
-    """Share of each class among the training tiles."""
-    mean: tuple[float, ...]
-    """Of each band mean over the training tiles."""
-    scale: tuple[float, ...]
-    """Standard deviation, likewise."""
-    coefficients: tuple[tuple[float, ...], ...]
-    """(classes, bands) of the logistic regression."""
-    intercepts: tuple[float, ...]
-    """(classes,)."""
-
-    NAMES = ("majority", "logistic regression on band means")
-
-    def predict(self, means: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        """Probabilities (tiles, classes) of each baseline for band means (tiles, bands)."""
-        logits = (means - self.mean) / self.scale @ np.array(self.coefficients).T + self.intercepts
-        exponent = np.exp(logits - logits.max(axis=1, keepdims=True))
-        simple = np.broadcast_to(self.shares, (len(means), len(self.shares)))
-        return dict(zip(self.NAMES, (simple, exponent / exponent.sum(axis=1, keepdims=True)), strict=True))
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Baselines:
-        """The reverse of :meth:`to_json`.
-
-        Raises:
-            InputError: not such a record.
-        """
-        try:
-            found = cls(
-                tuple(map(float, record["shares"])),
-                tuple(map(float, record["mean"])),
-                tuple(map(float, record["scale"])),
-                tuple(tuple(map(float, row)) for row in record["coefficients"]),
-                tuple(map(float, record["intercepts"])),
-            )
-            found.predict(np.zeros((1, len(found.mean))))
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise InputError("the model", "holds damaged baselines", "copy or train it again") from error
-        return found
-
-
-def fit_baselines(means: NDArray[np.float64], targets: NDArray[np.int64], classes: int) -> Baselines:
-    """Fit both on the training tiles: band means (tiles, bands), class index (tiles,)."""
-    shares = np.bincount(targets, minlength=classes) / len(targets)
-    scaler = StandardScaler().fit(means)
-    model = LogisticRegression(max_iter=2000, class_weight="balanced").fit(scaler.transform(means), targets)
-    coefficients, intercepts = np.zeros((classes, means.shape[1])), np.full(classes, -1e9)
-    if len(model.classes_) == 2:
-        # scikit-learn gives two classes one row; half to each side is the same model.
-        coefficients[model.classes_] = np.concatenate([-model.coef_, model.coef_]) / 2
-        intercepts[model.classes_] = np.concatenate([-model.intercept_, model.intercept_]) / 2
-    else:
-        coefficients[model.classes_], intercepts[model.classes_] = model.coef_, model.intercept_
-    return Baselines(
-        tuple(shares.tolist()),
-        tuple(scaler.mean_.tolist()),
-        tuple(scaler.scale_.tolist()),
-        tuple(tuple(row) for row in coefficients.tolist()),
-        tuple(intercepts.tolist()),
-    )
+def bins_before(record: Mapping[str, Any]) -> tuple[Bin, ...]:
+    """Reliability before temperature scaling, in a record of ``judge``; empty in those of older packages."""
+    return tuple(Bin(**entry) for entry in record.get("calibration", {}).get("bins_before", ()))

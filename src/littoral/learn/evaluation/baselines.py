@@ -1,0 +1,103 @@
+"""What a network has to beat: models so simple that nobody would call them intelligent.
+
+Mean and standard deviation of each band under a linear model are the published opponent on Sentinel-2 patches: 0.88 on
+eurosat-spatial (torchgeo-bench, "plain image statistics"), at a hundred thousand tiles a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from littoral.errors import InputError
+from littoral.imagery import Values
+
+
+def band_statistics(values: Values, valid: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(2 x bands,), means and then standard deviations of a tile's valid pixels: all that the simple model sees.
+
+    >>> band_statistics(np.array([[[1.0, 3.0]], [[5.0, 9.0]]]), np.array([[True, True]])).tolist()
+    [2.0, 7.0, 1.0, 2.0]
+    """
+    pixels = values[:, valid]
+    return np.concatenate([pixels.mean(axis=1, dtype=np.float64), pixels.std(axis=1, dtype=np.float64)])
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """The commonest class, and a logistic regression on band statistics."""
+
+    shares: tuple[float, ...]
+    """Share of each class among the training tiles."""
+    mean: tuple[float, ...]
+    """Of each statistic over the training tiles; older models know the means of the bands only."""
+    scale: tuple[float, ...]
+    """Standard deviation, likewise."""
+    coefficients: tuple[tuple[float, ...], ...]
+    """(classes, statistics) of the logistic regression."""
+    intercepts: tuple[float, ...]
+    """(classes,)."""
+
+    NAMES = ("majority", "logistic regression on band statistics")
+    OF_MEANS = "logistic regression on band means"
+
+    def predict(self, statistics: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """Probabilities (tiles, classes) of each baseline for band statistics (tiles, 2 x bands)."""
+        known = len(self.mean)
+        name = self.NAMES[1] if known == statistics.shape[1] else self.OF_MEANS
+        scaled = (statistics[:, :known] - self.mean) / self.scale
+        probabilities = softmax(scaled @ np.array(self.coefficients).T + self.intercepts, axis=1)
+        simple = np.broadcast_to(self.shares, (len(statistics), len(self.shares)))
+        return {self.NAMES[0]: simple, name: probabilities}
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Baselines:
+        """The reverse of :meth:`to_json`.
+
+        Raises:
+            InputError: not such a record.
+        """
+        try:
+            found = cls(
+                tuple(map(float, record["shares"])),
+                tuple(map(float, record["mean"])),
+                tuple(map(float, record["scale"])),
+                tuple(tuple(map(float, row)) for row in record["coefficients"]),
+                tuple(map(float, record["intercepts"])),
+            )
+            found.predict(np.zeros((1, len(found.mean))))
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise InputError("the model", "holds damaged baselines", "copy or train it again") from error
+        return found
+
+
+def fit_baselines(statistics: NDArray[np.float64], targets: NDArray[np.int64], classes: int) -> Baselines:
+    """Fit both on the training tiles: band statistics (tiles, 2 x bands), class index (tiles,)."""
+    shares = np.bincount(targets, minlength=classes) / len(targets)
+    scaler = StandardScaler().fit(statistics)
+    model = LogisticRegression(max_iter=2000, class_weight="balanced").fit(scaler.transform(statistics), targets)
+    coefficients, intercepts = np.zeros((classes, statistics.shape[1])), np.full(classes, -1e9)
+    if len(model.classes_) == 2:
+        # scikit-learn gives two classes one row; half to each side is the same model.
+        coefficients[model.classes_] = np.concatenate([-model.coef_, model.coef_]) / 2
+        intercepts[model.classes_] = np.concatenate([-model.intercept_, model.intercept_]) / 2
+    else:
+        coefficients[model.classes_], intercepts[model.classes_] = model.coef_, model.intercept_
+    return Baselines(
+        tuple(shares.tolist()),
+        tuple(scaler.mean_.tolist()),
+        tuple(scaler.scale_.tolist()),
+        tuple(tuple(row) for row in coefficients.tolist()),
+        tuple(intercepts.tolist()),
+    )

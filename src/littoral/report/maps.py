@@ -1,0 +1,64 @@
+"""Maps of the answers and of the truth, over the imagery where there is one."""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from littoral import figures
+from littoral.categories import UNKNOWN_COLOUR
+from littoral.imagery import read_overview
+from littoral.report.coast import Coast, LeftOut
+from littoral.report.drawing import as_svg, rgb_of
+
+_MAP_PX, _LONGEST_PX = 1000, 3000
+"""Pixels wanted across the ground of the map; most that are read of a scene for it."""
+
+Ground = tuple[figures.Image, tuple[float, float, float, float]]
+
+
+def ground_picture(coast: Coast) -> Ground:
+    """The scene around the rectangles as a picture, and its left, right, bottom, top."""
+    coast.need(scene=True)
+    scene = coast.scene
+    assert scene is not None
+    if scene.transform.b or scene.transform.d:
+        raise LeftOut(f"the grid of {scene.name} is turned: pass it north up, e.g. from gdalwarp")
+    bounds = shapely.bounds(coast.table.geometry.to_crs(scene.crs).to_numpy()[coast.on_scene])
+    low, high = bounds[:, :2].min(axis=0), bounds[:, 2:].max(axis=0)
+    margin = (high - low).max() / 2
+    corners = np.array([low - margin, high + margin])
+    columns, rows = (np.sort(pixels) for pixels in ~scene.transform @ (corners[:, 0], corners[:, 1]))
+    wanted_px = _MAP_PX * max(scene.width, scene.height) / max(np.ptp(columns), np.ptp(rows))
+    bands = [scene.bands[i] for i in dict.fromkeys(rgb_of(scene.bands))]
+    values, valid = read_overview(scene, bands, int(np.clip(wanted_px, _MAP_PX, _LONGEST_PX)))
+    across, down = valid.shape[1] / scene.width, valid.shape[0] / scene.height
+    first, last = np.clip(columns * across, 0, valid.shape[1]).round().astype(int)
+    upper, lower = np.clip(rows * down, 0, valid.shape[0]).round().astype(int)
+    x, y = scene.transform @ (np.array([first, last]) / across, np.array([lower, upper]) / down)
+    picture = figures.stretch(values[:, upper:lower, first:last], valid[upper:lower, first:last])
+    return picture, (float(x[0]), float(x[1]), float(y[0]), float(y[1]))
+
+
+def draw_map(
+    coast: Coast, codes: NDArray[np.float64], caption: str, unknown: str, ground: Ground | None
+) -> tuple[str, Markup]:
+    shapes = coast.table.geometry
+    outlines = gpd.GeoDataFrame(geometry=shapes.to_crs(coast.scene.crs if coast.scene else _local_crs(shapes)))
+    used = [coast.scheme.category(int(code)) for code in np.unique(codes[np.isfinite(codes)])]
+    legend = [(c.name, c.colour) for c in used] + ([(unknown, UNKNOWN_COLOUR)] if np.isnan(codes).any() else [])
+    colour = {c.code: c.colour for c in used}
+    colours = [colour.get(code, UNKNOWN_COLOUR) for code in codes.tolist()]
+    drawn = figures.plot_map(outlines, colours, legend=legend, background=ground, width_in=5.2)
+    return caption, as_svg(drawn, f"Map: {caption}")
+
+
+def _local_crs(shapes: gpd.GeoSeries) -> str:
+    """True to scale around the middle of the shapes, wherever on Earth: on the antimeridian too."""
+    lonlat = shapely.get_coordinates(shapes.to_crs(4326).to_numpy())
+    longitude, latitude = np.radians(lonlat[np.isfinite(lonlat).all(axis=1)]).T
+    middle = np.angle(np.exp(1j * longitude).mean())
+    return f"+proj=aeqd +lon_0={np.degrees(middle)} +lat_0={np.degrees(latitude.mean())} +datum=WGS84"
