@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import geopandas as gpd
 import numpy as np
@@ -15,20 +15,15 @@ from numpy.typing import NDArray
 
 from littoral import figures
 from littoral.categories import CATCOA, Category, Scheme
-from littoral.errors import InputError, MissingExtraError
+from littoral.errors import InputError
 from littoral.imagery import Scenes
-from littoral.learn.batches import Batch, Batches, TileDataset
+from littoral.learn.batches import Batches, Order, TileDataset, Transform
 from littoral.learn.evaluation import band_means
 from littoral.package import Preprocessing
 from littoral.progress import Track, silent
 from littoral.tiles import Merging, Split, TileSet, TileSpec, open_pack, pack_files, read_tiles, split_tiles
 from littoral.tiles.splits import Kind
 from littoral.vectors import read_vector
-
-try:
-    from torch.utils.data import DataLoader
-except ImportError as error:
-    raise MissingExtraError("learning", "learn") from error
 
 
 @dataclass(frozen=True, repr=False)
@@ -51,6 +46,12 @@ class TileData:
     """Classes left out because they have a single tile."""
     folder: Path
     """Where models of this data are saved unless told otherwise: ``<folder>/models``."""
+    unreadable: Literal["fatal", "skip"] = "fatal"
+    """What becomes of a tile that cannot be read in the middle of a training."""
+    jitter: float = 0.0
+    """Strength of random changes of light in training (:class:`littoral.learn.batches.TileDataset`)."""
+    transforms: Transform | None = None
+    """Applied to each standardised training tile (bands, height, width), after all else."""
 
     @property
     def categories(self) -> tuple[Category, ...]:
@@ -117,18 +118,25 @@ class TileData:
             images, [c.name for c in categories], columns=columns, colours=[c.colour for c in categories]
         )
 
-    def loader(self, part: NDArray[np.int64], *, training: bool, oversample: bool = False) -> DataLoader[Batch]:
-        """Batches of inputs (batch, bands, chip, chip) and class indices (batch,).
+    def loader(self, part: NDArray[np.int64], *, training: bool, oversample: bool = False) -> Batches:
+        """Batches of inputs (batch, bands, chip, chip) and class indices (batch,), epoch after epoch.
 
         Args:
             part: Positions of the tiles.
             training: Shuffled, and randomly cropped, flipped and turned; else in order, the middle of each tile.
             oversample: Draw every class equally often, with replacement; as many draws as classes times the largest.
         """
-        dataset = TileDataset(self.tiles, self.preprocessing, part, augment=training)
-        batches = Batches(self.tiles.targets[part], self.batch_size, shuffle=training, oversample=oversample)
-        # No worker processes: reading a tile takes a fraction of the step, and nothing has to be forked.
-        return DataLoader(dataset, batch_sampler=batches)
+        dataset = TileDataset(
+            self.tiles,
+            self.preprocessing,
+            part,
+            augment=training,
+            seed=self.seed,
+            jitter=self.jitter,
+            transforms=self.transforms,
+            unreadable=self.unreadable,
+        )
+        return Batches(dataset, Order(self.tiles.targets[part], self.batch_size, training, oversample, self.seed))
 
 
 def prepare_data(
