@@ -6,6 +6,7 @@ the optimizer. A checkpoint is read as tensors and plain values only: it cannot 
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 from collections.abc import Mapping
@@ -61,8 +62,11 @@ class Checkpoints:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise WriteError(self.folder, error) from error
+        # By way of memory, as torch does not say what the disk said.
+        buffer = io.BytesIO()
+        torch.save({"format": FORMAT, "run": dict(run), "finished": finished, "state": dict(state)}, buffer)
         with staged(self.path) as stage, stage.open("wb") as file:
-            torch.save({"format": FORMAT, "run": dict(run), "finished": finished, "state": dict(state)}, file)
+            file.write(buffer.getbuffer())
             file.flush()
             os.fsync(file.fileno())
 
