@@ -189,7 +189,7 @@ def test_files_that_are_no_checkpoint(tiles_folder: Path, tmp_path: Path) -> Non
         def __reduce__(self) -> tuple[object, tuple[str, str]]:
             return (open, (str(tmp_path / "ran"), "w"))
 
-    with pytest.raises(InputError, match="training.ckpt does not exist"):
+    with pytest.raises(InputError, match=r"training\.ckpt does not exist"):
         Checkpoints(tmp_path, resume=True).read({})
     path = tmp_path / "training.ckpt"
     for content in (b"", b"x" * 50):

@@ -67,7 +67,7 @@ def started(machine: Machine, mixed_precision: bool | None) -> Iterator[Fabric]:
     fast = precision()
     if mixed_precision is not None:
         fast = "32-true" if not mixed_precision else "bf16-mixed" if fast == "32-true" else fast
-    loggers = [logging.getLogger(name) for name in ("lightning.fabric", "lightning")]
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric", "lightning")]
     levels = [logger.level for logger in loggers]
     deterministic = torch.are_deterministic_algorithms_enabled()
     debugging: Any = torch.utils.deterministic
