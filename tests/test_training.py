@@ -24,8 +24,8 @@ from littoral.errors import InputError, LittoralWarning
 from littoral.learn.batches import Order, TileDataset, ahead
 from littoral.learn.data import TileData
 from littoral.learn.training import HEADING, Epoch, Plan, rate_of
+from littoral.learn.training.finder import _steepest
 from littoral.learn.training.losses import Objective
-from littoral.learn.training.rates import _steepest
 from small_training import small, state
 
 
@@ -279,7 +279,7 @@ def test_logs(tiles_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     rows = list(csv.DictReader((tmp_path / "log" / "epochs.csv").read_text().splitlines()))
     assert [int(row["number"]) for row in rows] == [0, 1]
     assert [float(row["valid_loss"]) for row in rows] == [row.valid_loss for row in model.epochs]
-    assert all(0 <= row.waited_s <= row.seconds for row in model.epochs)
+    assert all(0 <= row.waited_s <= row.steps_s <= row.seconds for row in model.epochs)
     events = EventAccumulator(str(tmp_path / "log")).Reload()
     assert [event.value for event in events.Scalars("accuracy")] == pytest.approx([r.accuracy for r in model.epochs])
     out = capsys.readouterr().out.splitlines()

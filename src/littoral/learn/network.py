@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HIDDEN = 512
+Weights = dict[str, Tensor]
 
 # torchvision's resnets as a plain Sequential number their children; timm names them.
 _RESNET_CHILDREN = {"conv1": "0", "bn1": "1", "layer1": "4", "layer2": "5", "layer3": "6", "layer4": "7"}
@@ -104,6 +105,11 @@ def build_network(backbone: str, bands: int, classes: int, weights: str | Path =
     if len(shape) != 4 or shape[1] != body.num_features:
         raise InputError(f"backbone {backbone!r}", "is not a convolutional network", "choose e.g. resnet34")
     return Network(body, shape[1], classes)
+
+
+def weights_of(network: Network) -> Weights:
+    """A copy, on the CPU, that training does not touch."""
+    return {key: value.detach().cpu().clone() for key, value in network.state_dict().items()}
 
 
 def state_bytes(network: Network, backbone: str) -> bytes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from littoral.learn.training.checkpoints import Checkpoints
-from littoral.learn.training.loop import Plan, find_rate, train
+from littoral.learn.training.finder import find_rate
+from littoral.learn.training.loop import Plan, train
 from littoral.learn.training.losses import ClassWeights, Objective, weigh
 from littoral.learn.training.machine import Machine, is_first_process, precision
 from littoral.learn.training.rates import Rate, rate_of

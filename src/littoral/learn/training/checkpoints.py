@@ -6,6 +6,7 @@ the optimizer. A checkpoint is read as tensors and plain values only: it cannot 
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import pickle
@@ -14,7 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from littoral.errors import InputError, MissingExtraError, WriteError
+from littoral.learn.batches import Batches
+from littoral.learn.network import Network
+from littoral.learn.training.losses import Objective
 from littoral.vectors import staged
 
 try:
@@ -106,3 +112,38 @@ class Checkpoints:
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise InputError(self.path, "is not a checkpoint of this version", "delete it and start anew")
         return content
+
+
+def describe_run(
+    network: Network,
+    training: Batches,
+    validation: Batches,
+    objective: Objective,
+    plan: Mapping[str, Any],
+    *,
+    precision: str,
+    processes: int,
+) -> dict[str, Any]:
+    """What decides the weights that come out, each under the name that a person would call it by."""
+    data, order = training.dataset, training.order
+    layers = [(name, tuple(value.shape), value.requires_grad) for name, value in network.named_parameters()]
+    return {
+        "network (or other frozen layers)": _digest(repr(layers).encode()),
+        "tiles": _digest(repr(data.preprocessing).encode(), data.tiles.targets.tobytes()),
+        "split": _digest(data.part.tobytes(), validation.dataset.part.tobytes()),
+        "batch size": order.size,
+        "oversampling": order.oversample,
+        "seed": order.seed,
+        "jitter": data.jitter,
+        "transforms": data.transforms is not None,
+        "loss": [objective.mixup, objective.focal_loss, list(objective.class_weights), objective.label_smoothing],
+        "epochs": plan["epochs"],
+        "learning rate": None if plan["rate"] is None else np.atleast_1d(plan["rate"]).tolist(),
+        "schedule": [plan[name] for name in ("one_cycle", "weight_decay", "patience", "monitor")],
+        "precision": precision,
+        "processes": processes,
+    }
+
+
+def _digest(*parts: bytes) -> str:
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()

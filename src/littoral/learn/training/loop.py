@@ -6,27 +6,24 @@ step is a function of the weights, the optimizer, and (seed, epoch, step).
 
 from __future__ import annotations
 
-import hashlib
-import signal
-import threading
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from itertools import chain, count
 from typing import Any, Literal
 
 import numpy as np
 
 from littoral.errors import InputError, LittoralWarning, MissingExtraError
-from littoral.learn.batches import Batch, Batches
-from littoral.learn.network import Network
-from littoral.learn.training.checkpoints import Checkpoints
+from littoral.learn.batches import Batches
+from littoral.learn.network import Network, Weights, weights_of
+from littoral.learn.training.checkpoints import Checkpoints, describe_run
+from littoral.learn.training.finder import default_steps, found_rate
+from littoral.learn.training.interruption import Asked, Interruption, interruptible
 from littoral.learn.training.losses import Objective
-from littoral.learn.training.machine import Machine, started
-from littoral.learn.training.rates import Rate, adam, range_test
-from littoral.learn.training.table import Epoch, Table, bar
+from littoral.learn.training.machine import Machine, given_to, seeded, started
+from littoral.learn.training.rates import Rate, adam
+from littoral.learn.training.table import Epoch, Table
 
 try:
     import torch
@@ -36,8 +33,6 @@ try:
     from torchmetrics.classification import MulticlassAccuracy
 except ImportError as error:
     raise MissingExtraError("learning", "learn") from error
-
-Weights = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -110,7 +105,7 @@ def train(
     Warns:
         LittoralWarning: tiles that could not be read were skipped.
     """
-    before = _copied(network)
+    before = weights_of(network)
     run: _Run | None = None
     try:
         with started(machine, mixed_precision) as fabric:
@@ -119,12 +114,20 @@ def train(
                 raise InputError(
                     f"{training.order.draws} training tiles", f"are too few for {world} processes", "use fewer devices"
                 )
-            told = _told(network, training, validation, objective, plan, fabric)
+            told = describe_run(
+                network,
+                training,
+                validation,
+                objective,
+                asdict(plan),
+                precision=str(fabric.strategy.precision.precision),
+                processes=world,
+            )
             state = None if checkpoints is None else checkpoints.read(told)
             rate = plan.rate if state is None else state["rate"]
             if rate is None:
                 steps = default_steps(training)
-                rate = _found(fabric, network, training, objective, steps, table.progress)[0]
+                rate = found_rate(fabric, network, training, objective, steps, table.progress)[0]
                 rate = fabric.broadcast(rate)
             run = _Run(fabric, network, training, validation, objective, replace(plan, rate=rate), epochs)
             if state is not None:
@@ -134,34 +137,6 @@ def train(
     finally:
         network.load_state_dict(before if run is None or run.best is None else run.best)
         network.cpu().eval()
-
-
-def default_steps(training: Batches) -> int:
-    """Of a range test: a curve needs some thirty; of more, an epoch is enough, and a hundred always."""
-    return min(100, max(30, len(training)))
-
-
-def find_rate(
-    network: Network,
-    training: Batches,
-    objective: Objective,
-    *,
-    steps: int | None = None,
-    machine: Machine,
-    progress: bool | None = None,
-) -> tuple[float, list[float], list[float]]:
-    """Learning-rate range test: rates grow from 1e-6 to 1 over some batches; the network is left as it was.
-
-    Returns:
-        The rate of the steepest fall of the loss, and all rates and losses tried.
-
-    Raises:
-        InputError: no rate made the loss fall.
-    """
-    with started(machine, None) as fabric:
-        found = _found(fabric, network, training, objective, steps or default_steps(training), progress)
-    network.cpu()
-    return found
 
 
 class _Run:
@@ -210,7 +185,7 @@ class _Run:
                 checkpoints.write(told, self.state(), finished=finished)
 
         every = None if checkpoints is None else checkpoints.every
-        with _interruptible(self.fabric.world_size) as interrupted:
+        with interruptible(self.fabric.world_size) as interrupted:
             try:
                 while not self._over():
                     for _ in self._learn(interrupted):
@@ -220,7 +195,7 @@ class _Run:
                     self._measure(interrupted)
                     table.row(self.rows, quiet=not self.fabric.is_global_zero)
                     keep(finished=self._over())
-            except _Asked:
+            except Asked:
                 keep()
                 raise KeyboardInterrupt(self._farewell(checkpoints)) from None
 
@@ -259,7 +234,7 @@ class _Run:
         stale = len(rows) - 1 - self.plan.best(rows) if rows else 0
         return self.epoch == self.plan.epochs or bool(patience and stale >= patience)
 
-    def _learn(self, interrupted: _Interruption) -> Iterator[None]:
+    def _learn(self, interrupted: Interruption) -> Iterator[None]:
         """The steps of this epoch that are left; yields after each."""
         rank, world = self.fabric.global_rank, self.fabric.world_size
         self.module.train()
@@ -267,9 +242,9 @@ class _Run:
         before = time.perf_counter()
         for x, y in batches:
             self.waited_s += time.perf_counter() - before
-            rng = _seeded(self.training.order.seed, self.epoch, self.step, rank)
+            rng = seeded(self.training.order.seed, self.epoch, self.step, rank)
             self.optimizer.zero_grad()
-            loss = self.objective(self.module, *_moved((x, y), self.fabric.device), rng)
+            loss = self.objective(self.module, *given_to(self.fabric.device, (x, y)), rng)
             # One step behind, as to look at a number means to wait for the processor.
             self._check()
             self.fabric.backward(loss)
@@ -283,7 +258,7 @@ class _Run:
             interrupted.heed()
             before = time.perf_counter()
 
-    def _measure(self, interrupted: _Interruption) -> None:
+    def _measure(self, interrupted: Interruption) -> None:
         """The epoch's row, by the validation tiles, and its weights if it is the best."""
         self._check()
         before = time.perf_counter()
@@ -294,7 +269,7 @@ class _Run:
         loss, accuracy = MeanMetric().to(device), MulticlassAccuracy(self.objective.classes, average="micro").to(device)
         self.module.eval()
         for batch in self.validation.epoch(0, rank=self.fabric.global_rank, world=self.fabric.world_size):
-            x, y = _moved(batch, device)
+            x, y = given_to(device, batch)
             with torch.no_grad(), self.fabric.autocast():
                 logits = self.network(x).float()
             loss.update(nn.functional.cross_entropy(logits, y), len(y))
@@ -305,10 +280,12 @@ class _Run:
         if not np.isfinite(valid_loss):
             raise _diverged()
         seconds = self.seconds + time.perf_counter() - before
-        row = Epoch(self.epoch, float(mean), valid_loss, float(accuracy.compute()), seconds, self.waited_s)
+        row = Epoch(
+            self.epoch, float(mean), valid_loss, float(accuracy.compute()), seconds, self.seconds, self.waited_s
+        )
         self.epochs.append(row)
         if self.plan.best(self.rows) == len(self.rows) - 1:
-            self.best = _copied(self.network)
+            self.best = weights_of(self.network)
         self.epoch, self.step, self.losses, self.seconds, self.waited_s = self.epoch + 1, 0, [], 0.0, 0.0
         self._tell_skipped()
 
@@ -332,34 +309,6 @@ class _Run:
         return f"{where}, kept in {checkpoints.path}: run the same again with --resume (resume=True) to go on."
 
 
-def _told(
-    network: Network, training: Batches, validation: Batches, objective: Objective, plan: Plan, fabric: Fabric
-) -> dict[str, Any]:
-    """What decides the weights that come out, each under the name that a person would call it by."""
-    data, order = training.dataset, training.order
-    layers = [(name, tuple(value.shape), value.requires_grad) for name, value in network.named_parameters()]
-    return {
-        "network (or other frozen layers)": _digest(repr(layers).encode()),
-        "tiles": _digest(repr(data.preprocessing).encode(), data.tiles.targets.tobytes()),
-        "split": _digest(data.part.tobytes(), validation.dataset.part.tobytes()),
-        "batch size": order.size,
-        "oversampling": order.oversample,
-        "seed": order.seed,
-        "jitter": data.jitter,
-        "transforms": data.transforms is not None,
-        "loss": [objective.mixup, objective.focal_loss, list(objective.class_weights), objective.label_smoothing],
-        "epochs": plan.epochs,
-        "learning rate": None if plan.rate is None else np.atleast_1d(plan.rate).tolist(),
-        "schedule": [plan.one_cycle, plan.weight_decay, plan.patience, plan.monitor],
-        "precision": str(fabric.strategy.precision.precision),
-        "processes": fabric.world_size,
-    }
-
-
-def _digest(*parts: bytes) -> str:
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()
-
-
 def _schedule(optimizer: torch.optim.Optimizer, plan: Plan, steps: int) -> Any:
     if not plan.one_cycle:
         return None
@@ -367,76 +316,5 @@ def _schedule(optimizer: torch.optim.Optimizer, plan: Plan, steps: int) -> Any:
     return torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=highest, total_steps=plan.epochs * steps)
 
 
-def _found(
-    fabric: Fabric, network: Network, training: Batches, objective: Objective, steps: int, progress: bool | None
-) -> tuple[float, list[float], list[float]]:
-    """A range test of this process alone, which leaves the network as it was."""
-    before = _copied(network)
-    network.to(fabric.device).to(memory_format=torch.channels_last).train()
-    with bar("learning rates", steps, 0, progress if fabric.is_global_zero else False) as advance:
-
-        def loss_of(step: int, batch: Batch) -> Tensor:
-            rng = _seeded(training.order.seed, 0, step, fabric.global_rank)
-            with fabric.autocast():
-                loss = objective(network, *_moved(batch, fabric.device), rng)
-            advance()
-            return loss
-
-        batches = chain.from_iterable(training.epoch(number) for number in count())
-        try:
-            return range_test(network, batches, steps, loss_of)
-        finally:
-            network.load_state_dict(before)
-
-
-def _seeded(seed: int, epoch: int, step: int, rank: int) -> np.random.Generator:
-    """For what is random in a step; torch's own generator, which dropout draws from, is set by it."""
-    rng = np.random.default_rng((seed, epoch, step, rank))
-    torch.manual_seed(int(rng.integers(2**63)))
-    return rng
-
-
-def _moved(batch: Batch, device: torch.device) -> Batch:
-    return batch[0].to(device, non_blocking=True), batch[1].to(device, non_blocking=True)
-
-
-def _copied(network: Network) -> Weights:
-    return {key: value.detach().cpu().clone() for key, value in network.state_dict().items()}
-
-
 def _diverged() -> InputError:
     return InputError("the training", "diverged (the loss is no longer finite)", "pass a lower learning rate")
-
-
-class _Asked(Exception):  # noqa: N818
-    """Somebody pressed Ctrl-C."""
-
-
-class _Interruption:
-    """Whether somebody pressed Ctrl-C; looked at between steps, so that none is half done."""
-
-    asked = False
-
-    def hear(self, number: int, frame: Any) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-
-    def heed(self) -> None:
-        if self.asked:
-            raise _Asked
-
-
-@contextmanager
-def _interruptible(world: int) -> Iterator[_Interruption]:
-    """Several processes would stop at different steps and wait for each other: there Ctrl-C stops at once."""
-    interruption = _Interruption()
-    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    if world > 1 or ignored or threading.current_thread() is not threading.main_thread():
-        yield interruption
-        return
-    before = signal.signal(signal.SIGINT, interruption.hear)
-    try:
-        yield interruption
-    finally:
-        signal.signal(signal.SIGINT, before)

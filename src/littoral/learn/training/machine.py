@@ -10,7 +10,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+
 from littoral.errors import MissingExtraError
+from littoral.learn.batches import Batch
 
 try:
     import torch
@@ -97,3 +100,15 @@ def started(machine: Machine, mixed_precision: bool | None) -> Iterator[Fabric]:
         debugging.fill_uninitialized_memory = fill
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+def seeded(seed: int, epoch: int, step: int, rank: int) -> np.random.Generator:
+    """For what is random in a step; torch's own generator, which dropout draws from, is set by it."""
+    rng = np.random.default_rng((seed, epoch, step, rank))
+    torch.manual_seed(int(rng.integers(2**63)))
+    return rng
+
+
+def given_to(device: torch.device, batch: Batch) -> Batch:
+    """A batch in that processor's memory."""
+    return batch[0].to(device, non_blocking=True), batch[1].to(device, non_blocking=True)

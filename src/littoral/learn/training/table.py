@@ -32,8 +32,10 @@ class Epoch:
     """Share of the validation tiles that is right."""
     seconds: float
     """How long it took."""
+    steps_s: float = 0.0
+    """How long of it the training steps took; the rest is validation."""
     waited_s: float = 0.0
-    """How long of it the training steps waited for their tiles."""
+    """How long of that they waited for their tiles."""
 
     def __str__(self) -> str:
         minutes, seconds = divmod(round(self.seconds), 60)
