@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import tempfile
 import time
 import warnings
@@ -133,6 +134,7 @@ def torchgeo(loader: DataLoader[Any]) -> float:
                 self.start = finished()
 
     clock = Clock()
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         task = ClassificationTask(model=BACKBONE, in_channels=BANDS, task="multiclass", num_classes=len(CODES))

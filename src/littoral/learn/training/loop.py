@@ -193,7 +193,7 @@ class _Run:
                         if every is not None and self.done % every == 0 and self.step < self.steps:
                             keep()
                     self._measure(interrupted)
-                    table.row(self.rows, quiet=not self.fabric.is_global_zero)
+                    table.row(self.rows)
                     keep(finished=self._over())
             except Asked:
                 keep()

@@ -30,8 +30,13 @@ class Machine:
     """What a training runs on; the names and values are Lightning's.
 
     With several devices of one machine the other processes are started from here, each running the same script; on
-    several nodes each process is started from outside, as by ``torchrun`` or ``srun``. A batch is then ``batch_size``
-    tiles of each process.
+    several nodes each process is started from outside, as by ``srun`` or ``torchrun``::
+
+        srun --nodes 2 --ntasks-per-node 4 littoral train TILES -o model.dlpk --num-nodes 2 --devices 4
+        torchrun --nnodes 2 --nproc-per-node 4 --rdzv-endpoint HOST:29500 --rdzv-backend c10d script.py
+
+    A step then learns from ``batch_size`` tiles of each process. The first process shows the table and writes; a script
+    of your own asks :func:`is_first_process` before it saves.
     """
 
     devices: int = 1

@@ -59,6 +59,8 @@ class Table:
 
     def __init__(self, progress: bool | None = None, log: Path | None = None, *, tensorboard: bool = False) -> None:
         self.progress, self.log = progress, log
+        self.quiet = False
+        self.writer: Any = None
         self.events: Any = None
         if tensorboard:
             if log is None:
@@ -79,27 +81,25 @@ class Table:
             epochs: Rows of that run.
             quiet: Show and log nothing: another process does.
         """
-        rows = list(epochs)
+        rows, self.quiet = list(epochs), quiet
         if not quiet:
             print(HEADING, *rows, sep="\n", flush=True)
-        if quiet:
-            self.progress, self.log = False, None
-        elif hasattr(self, "writer"):
+        if not quiet and self.writer is not None:
             self.events = self.writer(str(self.log), purge_step=len(rows))
         try:
-            with bar("training", steps, done, self.progress) as self.advance:
+            with bar("training", steps, done, False if quiet else self.progress) as self.advance:
                 yield self
         finally:
             if self.events is not None:
                 self.events.close()
 
-    def row(self, epochs: list[Epoch], *, quiet: bool = False) -> None:
+    def row(self, epochs: list[Epoch]) -> None:
         """Show and log the last of a training's rows.
 
         Raises:
             WriteError: the disk refused; the file before is still there.
         """
-        if quiet:
+        if self.quiet:
             return
         print(epochs[-1], flush=True)
         if self.log is not None:
