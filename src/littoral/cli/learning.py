@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -85,7 +86,7 @@ def train(
     epochs: Annotated[int, typer.Option(help="Passes over the training tiles.")] = 20,
     lr: Annotated[
         float | None,
-        typer.Option(help="Highest learning rate.", show_default="by a range test of 100 batches"),
+        typer.Option(help="Highest learning rate.", show_default="by a range test of at most 100 batches"),
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Tiles in a batch.")] = 32,
     val_share: Annotated[float, typer.Option(help="Share of the tiles to validate with.")] = 0.2,
@@ -117,6 +118,27 @@ def train(
             help="Also train anew for each of K parts of the ground, or each region, and score the part held out.",
         ),
     ] = None,
+    mixup: Annotated[bool, typer.Option("--mixup", help="Blend pairs of tiles and their labels.")] = False,
+    focal_loss: Annotated[bool, typer.Option("--focal-loss", help="Care more for tiles that are got wrong.")] = False,
+    class_weights: Annotated[
+        str | None, typer.Option(help="balanced (goes with --no-oversample), or of each class, e.g. 3=1,7=2.5.")
+    ] = None,
+    label_smoothing: Annotated[float, typer.Option(help="Share of a label spread over all classes, e.g. 0.1.")] = 0.0,
+    early_stopping: Annotated[
+        int | None, typer.Option(help="Stop after so many epochs without a better one.", show_default="never", min=1)
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Keep there what is needed to go on after a kill.")
+    ] = None,
+    checkpoint_every: Annotated[
+        int | None, typer.Option(help="Steps between checkpoints.", show_default="an epoch's", min=1)
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the --checkpoint.")] = False,
+    log: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write epochs.csv there, a row per epoch.")] = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard's events to --log.")] = False,
+    devices: Annotated[int, typer.Option(help="Processors on each node; a batch is that of each.", min=1)] = 1,
+    num_nodes: Annotated[int, typer.Option(help="Machines; start it on each with srun or torchrun.", min=1)] = 1,
+    accelerator: Annotated[str, typer.Option(help="Lightning's name of the processor, e.g. cpu, cuda, mps.")] = "auto",
     drop_rare: Annotated[bool, typer.Option("--drop-rare", help="Leave out classes that have one tile.")] = False,
     unreadable: Annotated[
         Literal["fatal", "skip"],
@@ -128,11 +150,16 @@ def train(
 ) -> None:
     """The result of train is a model: a .dlpk with weights, preprocessing, classes and scores of unseen ground."""
     from littoral.learn import FeatureClassifier, prepare_data
+    from littoral.learn.training import Machine, is_first_process
     from littoral.tiles import Merging
 
     must_be_package(output)
     check_output(output, overwrite)
     parts = None if folds is None else fold_count(folds)
+    for name, value in {"--resume": resume, "--checkpoint-every": checkpoint_every}.items():
+        if value and checkpoint is None:
+            raise InputError(name, "goes with --checkpoint", "say in which folder")
+    weights_of_classes = class_numbers(class_weights)
     cut: dict[str, Any] = {
         "class_field": class_field,
         "tile_size": tile_size,
@@ -176,12 +203,38 @@ def train(
         track=bar,
         **{name: value for name, value in cut.items() if value is not None},
     )
-    print(data.describe())
+    if is_first_process():
+        print(data.describe())
     pretrained: bool | str = {"hub": True, "none": False}.get(weights, weights)
-    model = FeatureClassifier(data, backbone, pretrained, oversample=oversample)
+    model = FeatureClassifier(
+        data,
+        backbone,
+        pretrained,
+        oversample=oversample,
+        mixup=mixup,
+        focal_loss=focal_loss,
+        class_weights=weights_of_classes,
+        label_smoothing=label_smoothing,
+    )
     if unfreeze:
         model.unfreeze()
-    model.fit(epochs, lr, progress=True)
+    try:
+        model.fit(
+            epochs,
+            lr,
+            early_stopping=early_stopping or False,
+            checkpoint=checkpoint or False,
+            checkpoint_every=checkpoint_every,
+            resume=resume,
+            log=log,
+            tensorboard=tensorboard,
+            machine=Machine(devices, num_nodes, accelerator),
+        )
+    except KeyboardInterrupt as stop:
+        print(f"littoral: {stop}", file=sys.stderr)
+        raise
+    if not is_first_process():
+        return
     if parts is not None:
         model.evaluate(folds=parts, track=bar)
     path = model.save(output, overwrite=overwrite)
@@ -207,6 +260,25 @@ def evaluate(
     write_json(record, output)
     print(record)
     print(output)
+
+
+def class_numbers(text: str | None) -> Literal["balanced"] | dict[int | str, float] | None:
+    """
+    >>> class_numbers("balanced"), class_numbers("3=1, mangrove=2.5")
+    ('balanced', {3: 1.0, 'mangrove': 2.5})
+    """
+    if text is None or text == "balanced":
+        return text  # type: ignore[return-value]
+    found: dict[int | str, float] = {}
+    for part in listed(text) or []:
+        name, _, number = part.partition("=")
+        try:
+            found[int(name) if name.strip().isdigit() else name.strip()] = float(number)
+        except ValueError as error:
+            raise InputError(
+                f"--class-weights {part}", "is not a class and a number", "write e.g. 3=1,7=2.5"
+            ) from error
+    return found
 
 
 def must_be_package(path: Path) -> None:

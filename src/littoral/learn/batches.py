@@ -1,77 +1,266 @@
-"""Tiles to batches: cropped and turned for training, classes drawn equally where that is wanted."""
+"""Tiles to batches: in which order, cropped and turned how, made ahead of their use.
+
+Order and augmentation are pure functions of seed, epoch and draw (the place in the epoch's order), so nothing of a
+loader has to be stored to go on from any batch of any epoch, and threads cannot change what comes out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from littoral.errors import MissingExtraError
-from littoral.package import Preprocessing, standardise
+from littoral.errors import InputError, MissingExtraError
+from littoral.imagery import Values
+from littoral.package import Preprocessing
 from littoral.tiles import TileSet
 
 try:
     import torch
     from torch import Tensor
-    from torch.utils.data import Dataset, Sampler
+    from torch.utils.data import Dataset
 except ImportError as error:
     raise MissingExtraError("learning", "learn") from error
 
 Batch = tuple[Tensor, Tensor]
+Transform = Callable[[Tensor], Tensor]
+"""From a standardised tile (bands, height, width) to another of the same shape."""
+
+W = TypeVar("W")
+R = TypeVar("R")
 
 
 class TileDataset(Dataset[Batch]):
-    """Tiles read from disk as they are asked for: memory does not grow with their number."""
+    """Tiles read from disk as they are asked for: memory does not grow with their number.
 
-    def __init__(self, tiles: TileSet, preprocessing: Preprocessing, part: NDArray[np.int64], *, augment: bool) -> None:
+    Args:
+        tiles: All tiles.
+        preprocessing: From a tile to a network's input.
+        part: Positions of the tiles that belong to this set.
+        augment: Randomly cropped, flipped and turned, jittered and transformed; else the middle of each tile.
+        seed: Of the augmentation.
+        jitter: Strength s of a change of light, as sun, haze and sensor make: the standardised values of band b
+            become g·h_b·z + o_b with ln g ~ N(0, s), ln h_b ~ N(0, s/2) and o_b ~ N(0, s), drawn for each tile. So the
+            contrast about the band's training mean changes, and its level by some share of the training deviation.
+        transforms: Applied after that to each tile; what it draws from torch's generator is the same each time.
+        unreadable: ``fatal`` stops at a tile that cannot be read; ``skip`` leaves it out of its batch and notes its
+            name in :attr:`skipped`.
+    """
+
+    def __init__(
+        self,
+        tiles: TileSet,
+        preprocessing: Preprocessing,
+        part: NDArray[np.int64],
+        *,
+        augment: bool,
+        seed: int = 0,
+        jitter: float = 0.0,
+        transforms: Transform | None = None,
+        unreadable: Literal["fatal", "skip"] = "fatal",
+    ) -> None:
         self.tiles, self.preprocessing, self.part, self.augment = tiles, preprocessing, part, augment
+        self.seed, self.jitter, self.unreadable = seed, jitter, unreadable
+        self.transforms = transforms if augment else None
         self.targets = torch.from_numpy(tiles.targets)
+        self.skipped: list[str] = []
 
     def __len__(self) -> int:
         return len(self.part)
 
     def __getitem__(self, index: int) -> Batch:
-        position = int(self.part[index])
+        x, y = self.batch([(index, index)])
+        return x[0].contiguous(), y[0]
+
+    def batch(self, draws: Iterable[tuple[int, int]], epoch: int = 0) -> Batch:
+        """Inputs (batch, bands, chip, chip) in the memory layout convolutions like best, and class indices (batch,).
+
+        Args:
+            draws: Place in the epoch's order, and index in this set, of each tile.
+            epoch: From 0.
+
+        Raises:
+            InputError: a tile that cannot be read and may not be skipped, or none of a batch that can be; a transform
+                that changes a tile's shape.
+        """
+        read = [tile for draw, index in draws if (tile := self._read(draw, int(self.part[index]), epoch)) is not None]
+        if not read:
+            raise InputError(self.skipped[-1], "and all other tiles of its batch cannot be read", "export them again")
+        if self.augment and self.unreadable == "skip" and len(read) == 1:
+            # Batch normalisation needs two.
+            read *= 2
         given = self.preprocessing
-        values, valid = self.tiles.read(position)
-        if not self.augment:
-            return torch.from_numpy(given.apply(values, valid)), self.targets[position]
-        values, valid = given.resized(values, valid)
+        mean, std = (np.array(numbers, np.float32) for numbers in (given.mean, given.std))
+        # Turning happens as the few bytes of the file's own type are put in their place; then three passes in floats.
+        stored = np.empty((len(read), given.chip_px, given.chip_px, len(mean)), read[0].values.dtype)
+        for place, tile in zip(stored, read, strict=True):
+            place[:] = tile.values.transpose(1, 2, 0)
+        x = stored.astype(np.float32)
+        x -= mean
+        x /= std
+        for values, tile in zip(x, read, strict=True):
+            if self.augment and self.jitter:
+                gain, offset = _light(tile.rng, self.jitter, len(mean))
+                values *= gain
+                values += offset
+            if not tile.valid.all():
+                values[~tile.valid] = 0
+        inputs = torch.from_numpy(x).permute(0, 3, 1, 2)
+        if self.transforms is not None:
+            for place, tile in zip(inputs, read, strict=True):
+                place[:] = _transformed(self.transforms, place.contiguous(), tile.rng)
+        return inputs, self.targets[[tile.position for tile in read]]
+
+    def _read(self, draw: int, position: int, epoch: int) -> _Tile | None:
+        given = self.preprocessing
+        try:
+            values, valid = given.resized(*self.tiles.read(position))
+        except InputError:
+            if self.unreadable == "fatal":
+                raise
+            self.skipped.append(self.tiles.name(position))
+            return None
         spare = values.shape[1] - given.chip_px
-        top, left = (int(torch.randint(spare + 1, ())) for _ in range(2))
+        rng = np.random.default_rng((self.seed, epoch, draw))
+        top, left = rng.integers(spare + 1, size=2) if self.augment else (spare // 2, spare // 2)
         crop = np.s_[top : top + given.chip_px, left : left + given.chip_px]
-        x = torch.from_numpy(standardise(values[(slice(None), *crop)], valid[crop], given.mean, given.std))
-        # A shore looks the same from any side: one of the eight flips and turns. In a tile that is oriented by it, it
-        # goes on running along the rows; one of pixel space stays as the sensor saw it.
-        turn = int(torch.randint(8, ()))
-        turn = 0 if given.tile.space == "pixel" else turn & 6 if given.tile.placement == "oriented" else turn
-        x = torch.rot90(x, turn % 4, (1, 2))
-        return (x.flip(2) if turn >= 4 else x).contiguous(), self.targets[position]
+        values, valid = values[(slice(None), *crop)], valid[crop]
+        if self.augment:
+            # A shore looks the same from any side: one of the eight flips and turns. In a tile that is oriented by it,
+            # it goes on running along the rows; one of pixel space stays as the sensor saw it.
+            turn = int(rng.integers(8))
+            turn = 0 if given.tile.space == "pixel" else turn & 6 if given.tile.placement == "oriented" else turn
+            values, valid = np.rot90(values, turn % 4, (1, 2)), np.rot90(valid, turn % 4)
+            if turn >= 4:
+                values, valid = values[:, :, ::-1], valid[:, ::-1]
+        return _Tile(position, values, valid, rng)
 
 
-class Batches(Sampler[list[int]]):
-    """Batches of indices; a last batch of one joins the batch before, as batch normalisation needs two."""
+@dataclass(frozen=True)
+class _Tile:
+    position: int
+    """In the set of all tiles."""
+    values: Values
+    """(bands, chip, chip), cropped and turned."""
+    valid: NDArray[np.bool_]
+    """(chip, chip), likewise."""
+    rng: np.random.Generator
+    """For what else is random about it."""
 
-    def __init__(self, targets: NDArray[np.int64], size: int, *, shuffle: bool, oversample: bool) -> None:
-        counts = np.bincount(targets)
-        self.weights = torch.from_numpy(1.0 / counts[targets]) if oversample else None
-        self.draws = int((counts > 0).sum() * counts.max()) if oversample else len(targets)
-        self.count, self.size, self.shuffle = len(targets), size, shuffle
+
+def _light(rng: np.random.Generator, strength: float, bands: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    gain = np.exp(rng.normal(0, strength) + rng.normal(0, strength / 2, bands))
+    return gain.astype(np.float32), rng.normal(0, strength, bands).astype(np.float32)
+
+
+def _transformed(transform: Transform, tile: Tensor, rng: np.random.Generator) -> Tensor:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(rng.integers(2**63)))
+        result = transform(tile)
+    if result.shape != tile.shape:
+        raise InputError(
+            "the transform",
+            f"made a tile of shape {tuple(result.shape)} from one of {tuple(tile.shape)}",
+            "return (bands, height, width) as given",
+        )
+    return result
+
+
+@dataclass(frozen=True)
+class Order:
+    """Which tiles an epoch shows, and in which batches."""
+
+    targets: NDArray[np.int64]
+    """Class index of each tile."""
+    size: int
+    """Tiles in a batch of one process."""
+    shuffle: bool
+    """In an order of the seed and the epoch; else as they are."""
+    oversample: bool = False
+    """Draw every class equally often, with replacement; as many draws as classes times the largest."""
+    seed: int = 0
+    """Of the order."""
+
+    @property
+    def draws(self) -> int:
+        """Tiles shown in an epoch."""
+        counts = np.bincount(self.targets)
+        return int((counts > 0).sum() * counts.max()) if self.oversample else len(self.targets)
+
+    def steps(self, world: int = 1) -> int:
+        """Batches of each of ``world`` processes in an epoch."""
+        full, rest = divmod(self.draws, self.size * world)
+        return full + (rest >= 2 * world or full == 0)
+
+    def batches(self, epoch: int, rank: int = 0, world: int = 1) -> list[list[tuple[int, int]]]:
+        """(draw, index) of each tile of each batch of one of ``world`` processes.
+
+        All processes get equally many batches; a rest with fewer than two tiles for each, as batch normalisation
+        needs, joins the batch before.
+        """
+        rng = np.random.default_rng((self.seed, epoch))
+        if self.oversample:
+            weights = 1.0 / np.bincount(self.targets)[self.targets]
+            order = rng.choice(len(self.targets), self.draws, p=weights / weights.sum())
+        else:
+            order = rng.permutation(len(self.targets)) if self.shuffle else np.arange(len(self.targets))
+        steps, stride = self.steps(world), self.size * world
+        drawn = list(enumerate(order.tolist()))
+        ends = [stride * step for step in range(1, steps)] + [len(drawn)]
+        return [drawn[stride * step : end][rank::world] for step, end in enumerate(ends)]
+
+
+class Batches:
+    """The batches of a set of tiles, epoch after epoch, made in background threads ahead of their use.
+
+    Memory: a batch for each thread and two more; a thread for every four processors, up to four.
+    """
+
+    def __init__(self, dataset: TileDataset, order: Order) -> None:
+        self.dataset, self.order = dataset, order
 
     def __len__(self) -> int:
-        full, rest = divmod(self.draws, self.size)
-        return full + (rest > 1 or (rest == 1 and full == 0))
+        return self.order.steps()
 
-    def __iter__(self) -> Iterator[list[int]]:
-        if self.weights is not None:
-            order: list[int] = torch.multinomial(self.weights, self.draws, replacement=True).tolist()
-        else:
-            order = (torch.randperm(self.count) if self.shuffle else torch.arange(self.count)).tolist()
-        for number in range(len(self)):
-            start = number * self.size
-            yield order[start : start + self.size] if number < len(self) - 1 else order[start:]
+    def __iter__(self) -> Iterator[Batch]:
+        return self.epoch(0)
+
+    def epoch(self, number: int, *, start: int = 0, rank: int = 0, world: int = 1) -> Iterator[Batch]:
+        """The batches of an epoch, or those from ``start`` on, of one of ``world`` processes."""
+        work = [draws for draws in self.order.batches(number, rank, world)[start:] if draws]
+        # A user's transform draws from torch's one generator, so it has to run in turn with the training step.
+        threads = 0 if self.dataset.transforms else min(4, max(1, (os.cpu_count() or 1) // 4))
+        return ahead(lambda draws: self.dataset.batch(draws, number), work, threads)
+
+
+def ahead(make: Callable[[W], R], work: Iterable[W], threads: int) -> Iterator[R]:
+    """What ``make`` makes of each piece of work, in order, ``threads + 1`` pieces ahead of the one asked for; an error
+    arises where its result was due.
+
+    >>> list(ahead(str.upper, "abc", threads=2))
+    ['A', 'B', 'C']
+    """
+    if not threads:
+        yield from map(make, work)
+        return
+    waiting: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(threads, "batches") as pool:
+        try:
+            for piece in work:
+                waiting.append(pool.submit(make, piece))
+                if len(waiting) > threads + 1:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
 
 
 def inputs(batch: Any) -> Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from littoral import figures
 from littoral.errors import InputError, MissingExtraError
 from littoral.imagery import Values, valid_values
 from littoral.learn import pictures
-from littoral.learn.batches import inputs
+from littoral.learn.batches import Batches, inputs
 from littoral.learn.calibrating import as_trained
 from littoral.learn.data import TileData, training_area
 from littoral.learn.evaluation import Calibration, Folds, Record, Scores, bins_before, fit_baselines
@@ -24,7 +25,19 @@ from littoral.learn.judging import answers, calibrate, judge_folds, judge_unseen
 from littoral.learn.network import backbones, build_network, load_state_bytes, state_bytes
 from littoral.learn.page import metrics_page
 from littoral.learn.recipe import Step, recorded
-from littoral.learn.training import Epoch, Rate, find_rate, train
+from littoral.learn.training import (
+    Checkpoints,
+    ClassWeights,
+    Epoch,
+    Machine,
+    Objective,
+    Plan,
+    Table,
+    find_rate,
+    rate_of,
+    train,
+    weigh,
+)
 from littoral.package import Manifest, Package, read_package, write_package
 from littoral.progress import Track, silent
 from littoral.tiles import TileSet, read_tile
@@ -48,9 +61,14 @@ class FeatureClassifier:
             (:mod:`littoral.learn.network.sentinel2`; an unknown name lists them). With pretrained weights the body
             starts frozen (its batch norms and the head learn); ``unfreeze`` frees it.
         oversample: Show every class equally often in training.
+        mixup: Blend pairs of tiles and their labels in training.
+        focal_loss: Let training care more for tiles it gets wrong.
+        class_weights: ``balanced`` (by how often an epoch shows each class), or a number for each class: by value or
+            name, or in the order of ``data.classes``.
+        label_smoothing: Share of each label that is spread over all classes, e.g. 0.1.
 
     Raises:
-        InputError: an unknown backbone, weights that cannot be had or do not fit.
+        InputError: an unknown backbone, weights that cannot be had or do not fit, class weights that are none.
     """
 
     _recipe: list[Step]
@@ -64,12 +82,19 @@ class FeatureClassifier:
         pretrained: bool | str | Path = True,
         *,
         oversample: bool = False,
+        mixup: bool = False,
+        focal_loss: bool = False,
+        class_weights: ClassWeights | None = None,
+        label_smoothing: float = 0.0,
     ) -> None:
         torch.manual_seed(data.seed)
         weights = ("hub" if pretrained else "none") if isinstance(pretrained, bool) else pretrained
         self.data: TileData | None = data
         self.network = build_network(backbone, data.tiles.bands, data.c, weights, chip_px=data.chip_size)
         self.oversample = oversample
+        shown = np.bincount(data.tiles.targets[data.split.training], minlength=data.c)
+        weights_of = weigh(class_weights, data.categories, np.sign(shown) if oversample else shown)
+        self.objective = Objective(data.c, mixup, focal_loss, weights_of, label_smoothing)
         self.epochs: list[Epoch] = []
         self._scores: Record | None = None
         self._page: str | None = None
@@ -123,6 +148,7 @@ class FeatureClassifier:
             raise InputError(source, "was trained on other classes than the data has", "pass data of the same classes")
         model.data, model.manifest, model.oversample, model.epochs = data, manifest, False, []
         model._recipe = []
+        model.objective = Objective(len(manifest.categories))
         model._scores, model._page, model._validated = Record(package.scores), package.page, None
         given = manifest.preprocessing
         model.network = build_network(
@@ -156,59 +182,108 @@ class FeatureClassifier:
         for parameter in self.network.parameters():
             parameter.requires_grad = True
 
-    def lr_find(self, *, allow_plot: bool = True, steps: int = 100) -> float:
+    def lr_find(self, *, allow_plot: bool = True, steps: int | None = None, progress: bool | None = None) -> float:
         """Suggest a learning rate by a range test; the plot is kept as :attr:`lr_figure`.
 
         Args:
             allow_plot: Show the plot, where there is a notebook to show it in.
-            steps: Batches to try.
+            steps: Batches to try; None: as many as an epoch has, but 30 to 100.
+            progress: Show a bar, gone at the end; None: where there is a terminal or a notebook.
+
+        Raises:
+            InputError: a model without data, or no rate that lowers the loss.
         """
-        data = self._data()
-        loader = data.loader(data.split.training, training=True, oversample=self.oversample)
+        training = self._training()
         with as_trained(self.network, Calibration.from_json(self.manifest.calibration).temperature):
-            suggestion, rates, losses = find_rate(self.network, loader, classes=data.c, seed=data.seed, steps=steps)
+            suggestion, rates, losses = find_rate(
+                self.network, training, self.objective, steps=steps, machine=Machine(), progress=progress
+            )
         self.lr_figure = figures.plot_learning_rates(rates, losses, suggestion)
         if allow_plot:
             figures.show(self.lr_figure)
         return suggestion
 
     @recorded
-    def fit(self, epochs: int = 10, lr: float | slice | None = None, *, progress: bool = False) -> None:
-        """Train with one cycle of the learning rate; prints a row per epoch and ends with the best epoch's weights.
+    def fit(
+        self,
+        epochs: int = 10,
+        lr: float | slice | None = None,
+        *,
+        one_cycle: bool = True,
+        early_stopping: bool | int = False,
+        checkpoint: bool | str | Path = False,
+        checkpoint_every: int | None = None,
+        resume: bool | str | Path = False,
+        log: str | Path | None = None,
+        tensorboard: bool = False,
+        monitor: Literal["valid_loss", "accuracy"] = "valid_loss",
+        mixed_precision: bool | None = None,
+        weight_decay: float = 1e-2,
+        machine: Machine | None = None,
+        progress: bool | None = None,
+    ) -> None:
+        """Train; prints a row per epoch and ends with the best epoch's weights.
+
+        A training that was killed goes on from its checkpoint and ends with the very weights it would have had.
 
         Args:
             epochs: Passes over the training tiles.
             lr: Highest learning rate; ``slice(body, head)`` for one each; None has it found first.
-            progress: Show a bar on standard error.
+            one_cycle: Let the rate rise and fall once; else it stays.
+            early_stopping: Stop after so many epochs without a better one; True: 5.
+            checkpoint: Folder for what is needed to go on after a kill, written at the end of each epoch; True:
+                ``<data folder>/models/checkpoint``.
+            checkpoint_every: Write it after so many steps inside an epoch too.
+            resume: Go on from the checkpoint, or from that of a folder.
+            log: Folder for ``epochs.csv``, which has a row per epoch.
+            tensorboard: Write TensorBoard's events to ``log``, or to ``<data folder>/models/log``.
+            monitor: What makes an epoch the better one.
+            mixed_precision: 16-bit arithmetic; None: where the processor has it in hardware.
+            weight_decay: AdamW's.
+            machine: Several processors or nodes; None: one, the best there is.
+            progress: Show a bar on standard error; None: where there is a terminal or a notebook.
 
         Raises:
-            InputError: a model without data, a rate that is not positive or too high.
+            InputError: a model without data, a rate that is not positive or too high, a tile that cannot be read, a
+                checkpoint of another training.
+            WriteError: no checkpoint or log could be written; the one before is still there.
+            KeyboardInterrupt: Ctrl-C, after the step that is under way; the checkpoint is written and the message says
+                how to go on.
+
+        Memory: the weights four times and those of the optimizer, the activations of a batch, three batches of tiles.
         """
-        data = self._data()
-        if epochs < 1:
-            raise InputError(f"epochs {epochs}", "is not a number of passes", "pass 1 or more")
-        rate: Rate
-        if lr is None:
-            rate = self.lr_find(allow_plot=False)
-        elif isinstance(lr, slice):
-            rate = (float(lr.stop if lr.start is None else lr.start), float(lr.stop))
-        else:
-            rate = float(lr)
-        training = data.loader(data.split.training, training=True, oversample=self.oversample)
+        data, training = self._data(), self._training()
         validation = data.loader(data.split.validation, training=False)
+        patience = 5 if early_stopping is True else int(early_stopping)
+        plan = Plan(epochs, None if lr is None else rate_of(lr), one_cycle, weight_decay, patience, monitor)
+        models = data.folder / "models"
+        folder = checkpoint or resume
+        kept = models / "checkpoint" if folder is True else Path(folder) if folder else None
+        if tensorboard and log is None:
+            log = models / "log"
+        made, calibrated = len(self.epochs), bool(self.manifest.calibration)
         uncalibrate(self)
         self._scores = self._page = self._validated = None
-        self.epochs += train(
-            self.network,
-            training,
-            validation,
-            classes=data.c,
-            epochs=epochs,
-            rate=rate,
-            seed=data.seed,
-            progress=progress,
-        )
-        self._trained()
+        try:
+            train(
+                self.network,
+                training,
+                validation,
+                self.objective,
+                plan,
+                machine=machine or Machine(),
+                mixed_precision=mixed_precision,
+                checkpoints=None if kept is None else Checkpoints(kept, checkpoint_every, bool(resume)),
+                table=Table(progress, None if log is None else Path(log), tensorboard=tensorboard),
+                epochs=self.epochs,
+            )
+        finally:
+            if len(self.epochs) > made or calibrated:
+                self._trained()
+
+    def _training(self) -> Batches:
+        data = self._data()
+        return data.loader(data.split.training, training=True, oversample=self.oversample)
 
     def _trained(self) -> None:
         """What is to be done whenever the weights have changed."""

@@ -165,7 +165,9 @@ def prepare_data(
             "the training part", f"of {len(parts.training)} tiles shows fewer than two classes", "add tiles"
         )
     means, preprocessing = measured(tiles, parts.training, draft, track)
-    return TileData(tiles, parts, preprocessing, means, batch_size, seed, dropped, folder, transforms, jitter)
+    return TileData(
+        tiles, parts, preprocessing, means, batch_size, seed, dropped, folder, transforms, jitter, unreadable
+    )
 
 
 _CUT = [field.name for field in fields(TileSpec)]

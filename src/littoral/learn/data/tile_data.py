@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import numpy as np
 import shapely
@@ -13,16 +13,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from littoral.categories import Category
-from littoral.errors import MissingExtraError
 from littoral.learn import pictures
-from littoral.learn.batches import Batch, Batches, TileDataset
+from littoral.learn.batches import Batches, Order, TileDataset, Transform
 from littoral.package import Preprocessing
 from littoral.tiles import Split, TileSet
-
-try:
-    from torch.utils.data import DataLoader
-except ImportError as error:
-    raise MissingExtraError("learning", "learn") from error
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,10 +39,12 @@ class TileData:
     """Classes left out because they have a single tile."""
     folder: Path
     """Where models of this data are saved unless told otherwise: ``<folder>/models``."""
-    transforms: Callable[[Any], Any] | None = None
+    transforms: Transform | None = None
     """Called in training with each chip, a tensor (bands, chip, chip) of standardised values; returns its like."""
     jitter: float = 0.0
-    """Strength of random changes of the values in training, 0 to 1."""
+    """Strength of random changes of light in training (:class:`littoral.learn.batches.TileDataset`), 0 to 1."""
+    unreadable: Literal["fatal", "skip"] = "fatal"
+    """What becomes of a tile that cannot be read in the middle of a training."""
 
     @property
     def categories(self) -> tuple[Category, ...]:
@@ -121,18 +117,25 @@ class TileData:
         """
         return pictures.batch(self, rows, columns, rgb_bands)
 
-    def loader(self, part: NDArray[np.int64], *, training: bool, oversample: bool = False) -> DataLoader[Batch]:
-        """Batches of inputs (batch, bands, chip, chip) and class indices (batch,).
+    def loader(self, part: NDArray[np.int64], *, training: bool, oversample: bool = False) -> Batches:
+        """Batches of inputs (batch, bands, chip, chip) and class indices (batch,), epoch after epoch.
 
         Args:
             part: Positions of the tiles.
             training: Shuffled, and randomly cropped, flipped and turned; else in order, the middle of each tile.
             oversample: Draw every class equally often, with replacement; as many draws as classes times the largest.
         """
-        dataset = TileDataset(self.tiles, self.preprocessing, part, augment=training)
-        batches = Batches(self.tiles.targets[part], self.batch_size, shuffle=training, oversample=oversample)
-        # No worker processes: reading a tile takes a fraction of the step, and nothing has to be forked.
-        return DataLoader(dataset, batch_sampler=batches)
+        dataset = TileDataset(
+            self.tiles,
+            self.preprocessing,
+            part,
+            augment=training,
+            seed=self.seed,
+            jitter=self.jitter,
+            transforms=self.transforms,
+            unreadable=self.unreadable,
+        )
+        return Batches(dataset, Order(self.tiles.targets[part], self.batch_size, training, oversample, self.seed))
 
 
 def training_area(tiles: TileSet, part: NDArray[np.int64]) -> str:

@@ -2,6 +2,15 @@
 
 from littoral.learn.network.bodies import backbones
 from littoral.learn.network.building import HIDDEN, Network, build_network
-from littoral.learn.network.weights import load_state_bytes, state_bytes
+from littoral.learn.network.weights import Weights, load_state_bytes, state_bytes, weights_of
 
-__all__ = ["HIDDEN", "Network", "backbones", "build_network", "load_state_bytes", "state_bytes"]
+__all__ = [
+    "HIDDEN",
+    "Network",
+    "Weights",
+    "backbones",
+    "build_network",
+    "load_state_bytes",
+    "state_bytes",
+    "weights_of",
+]

@@ -20,8 +20,15 @@ try:
 except ImportError as error:
     raise MissingExtraError("learning", "learn") from error
 
+Weights = dict[str, Tensor]
+
 # torchvision's resnets as a plain Sequential number their children; timm names them.
 _RESNET_CHILDREN = {"conv1": "0", "bn1": "1", "layer1": "4", "layer2": "5", "layer3": "6", "layer4": "7"}
+
+
+def weights_of(network: nn.Module) -> Weights:
+    """A copy, on the CPU, that training does not touch."""
+    return {key: value.detach().cpu().clone() for key, value in network.state_dict().items()}
 
 
 def state_bytes(network: nn.Module, backbone: str) -> bytes:
