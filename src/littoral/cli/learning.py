@@ -105,6 +105,12 @@ def train(
     drop_rare: Annotated[bool, typer.Option("--drop-rare", help="Leave out classes that have one tile.")] = False,
     categories: CategoryTable = None,
     seed: Annotated[int, typer.Option(help="Of everything random.", min=0)] = 42,
+    licence: Annotated[
+        str | None, typer.Option(help="Of the model and its imagery, e.g. CC-BY-4.0; kept in the model.")
+    ] = None,
+    attribution: Annotated[
+        str | None, typer.Option(help="Whom the training imagery is to be credited to; kept in the model.")
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """The result of train is a model: a .dlpk with weights, preprocessing, classes and scores of unseen ground."""
@@ -160,7 +166,7 @@ def train(
     if unfreeze:
         model.unfreeze()
     model.fit(epochs, lr, progress=True)
-    path = model.save(output, overwrite=overwrite)
+    path = model.save(output, overwrite=overwrite, licence=licence, attribution=attribution)
     print(told(model.record()))
     print(f"{path}: {backbone}, {data.c} classes")
 
@@ -205,6 +211,6 @@ def told(record: Mapping[str, Any]) -> str:
         lines.append(f"{record['other_classes']} tiles are of classes the model does not know")
     lines.append(f"{'':<34}{'accuracy':>9}{'macro-F1':>10}")
     lines += [f"{name:<34}{result['accuracy']:>9.3f}{result['macro_f1']:>10.3f}" for name, result in rows.items()]
-    if not record["beats_baselines"]:
+    if record["beats_baselines"] is False:
         lines.append("the network does NOT beat the better baseline in macro-F1")
     return "\n".join(lines)

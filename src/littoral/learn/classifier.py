@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import warnings
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -14,14 +15,15 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from littoral import figures
-from littoral.errors import InputError, MissingExtraError
+from littoral.errors import InputError, LittoralWarning, MissingExtraError
 from littoral.imagery import Values, same_scaling, valid_values
 from littoral.learn.batches import inputs
 from littoral.learn.data import TileData, training_area
 from littoral.learn.evaluation import Baselines, Scores, band_means, fit_baselines, score
 from littoral.learn.network import build_network, load_state_bytes, state_bytes
+from littoral.learn.provenance import acquired, configuration_hash, data_hash
 from littoral.learn.training import Epoch, Rate, find_rate, train
-from littoral.package import Manifest, Package, read_package, write_package
+from littoral.package import Manifest, Package, credited, read_package, renewed, write_package
 from littoral.progress import Track, silent
 from littoral.tiles import TileSet, ground_pairs, read_tile, read_tiles
 from littoral.vectors import check_output
@@ -79,7 +81,12 @@ class FeatureClassifier:
             baselines.to_json(),
             {name: version(name) for name in ("littoral", "torch", "timm")},
             data.seed,
+            acquired=acquired(data.tiles),
+            data_hash=data_hash(data),
+            configuration_hash=configuration_hash(backbone, data, weights, oversample),
         )
+        self._definition: Mapping[str, Any] = {}
+        self._left_out: tuple[str, ...] = ()
         if pretrained:
             self.freeze()
 
@@ -92,18 +99,13 @@ class FeatureClassifier:
         """Load a package; nothing is downloaded, and nothing in it is executed.
 
         Args:
-            path: The ``.dlpk``, or a folder with one in it.
+            path: The ``.dlpk`` of littoral or of another program, an ``.emd`` with its weights beside it, or a folder
+                with one of them in it. What another program does not say is assumed, which a LittoralWarning says.
             data: To go on training, or for ``show_results``.
 
         Raises:
-            InputError: not a package that can be used, or data of other classes.
+            InputError: not a package that can be used, a model of another kind, or data of other classes.
         """
-        path = Path(path)
-        if path.is_dir():
-            inside = sorted(path.glob("*.dlpk"))
-            if len(inside) != 1:
-                raise InputError(path, f"holds {len(inside)} .dlpk files", "pass the path of one")
-            path = inside[0]
         return cls.from_package(read_package(path), path, data)
 
     @classmethod
@@ -115,6 +117,9 @@ class FeatureClassifier:
             raise InputError(source, "was trained on other classes than the data has", "pass data of the same classes")
         model.data, model.manifest, model.oversample, model.epochs = data, manifest, False, []
         model._scores, model._page = dict(package.scores), package.page
+        model._definition, model._left_out = package.definition, package.left_out
+        for assumed in package.assumed:
+            warnings.warn(LittoralWarning(f"{source}: {assumed}."), stacklevel=3)
         model.network = build_network(manifest.backbone, len(manifest.preprocessing.mean), len(manifest.categories))
         load_state_bytes(model.network, manifest.backbone, package.weights, source)
         model.network.eval()
@@ -257,10 +262,9 @@ class FeatureClassifier:
         truth = np.array([codes.index(int(code)) for code in chosen.codes])
         probabilities, means = self._answers(chosen, track)
         network = score(truth, probabilities, self.manifest.categories)
-        baselines = {
-            name: score(truth, answer, self.manifest.categories)
-            for name, answer in Baselines.from_json(self.manifest.baselines).predict(means).items()
-        }
+        # Another program's model comes without any.
+        simple = Baselines.from_json(self.manifest.baselines).predict(means) if self.manifest.baselines else {}
+        baselines = {name: score(truth, answer, self.manifest.categories) for name, answer in simple.items()}
         return {
             "tiles": len(chosen),
             "set_aside": aside,
@@ -269,7 +273,9 @@ class FeatureClassifier:
             "left_out": [entry.name for entry in network.classes if not entry.support],
             "network": network.to_json(),
             "baselines": {name: result.to_json() for name, result in baselines.items()},
-            "beats_baselines": network.macro_f1 > max(result.macro_f1 for result in baselines.values()),
+            "beats_baselines": network.macro_f1 > max(result.macro_f1 for result in baselines.values())
+            if baselines
+            else None,
         }
 
     def scores(self) -> Scores:
@@ -304,14 +310,24 @@ class FeatureClassifier:
 
     # Package
 
-    def save(self, name_or_path: str | Path, *, overwrite: bool = True) -> Path:
+    def save(
+        self,
+        name_or_path: str | Path,
+        *,
+        overwrite: bool = True,
+        licence: str | None = None,
+        attribution: str | None = None,
+    ) -> Path:
         """Save as a ``.dlpk`` and return its path.
 
         Args:
             name_or_path: A path ending in ``.dlpk``, or a name: then it is ``<data folder>/models/<name>/<name>.dlpk``.
             overwrite: Replace a package that is there.
+            licence: Of the model and the imagery it was trained on, an SPDX name if there is one; None: as it was.
+            attribution: Whom that imagery is to be credited to, on one line; None: as it was.
 
         Raises:
+            InputError: a licence or attribution of several lines.
             ExistsError: it is there and ``overwrite`` is False.
             WriteError: the disk refused.
         """
@@ -320,10 +336,14 @@ class FeatureClassifier:
             path = self._data().folder / "models" / path / f"{path.name}.dlpk"
             path.parent.mkdir(parents=True, exist_ok=True)
         check_output(path, overwrite)
+        self.manifest = credited(self.manifest, licence, attribution)
         print("Computing model metrics...", flush=True)
         weights = state_bytes(self.network, self.manifest.backbone)
         page = self._page or self._metrics_page(path.stem)
-        package = Package(path.stem, self.manifest, weights, self.record(), page=page)
+        definition, changes = renewed(self._definition, path.stem, self.manifest, self._left_out)
+        for change in changes:
+            print(change)
+        package = Package(path.stem, self.manifest, weights, self.record(), definition, page)
         return write_package(path, package, overwrite=overwrite)
 
     def _data(self) -> TileData:
@@ -388,7 +408,11 @@ class FeatureClassifier:
 
     def _metrics_page(self, name: str) -> str:
         """Figures and numbers for whoever opens the package by hand."""
-        record, scores = self.record(), self.scores()
+        record = self.record()
+        if not record:
+            said = f"{html.escape(name)}: {html.escape(self.manifest.backbone)}; no scores are recorded."
+            return f"<!DOCTYPE html><html lang='en'><meta charset='utf-8'><p>{said}</p></html>\n"
+        scores = self.scores()
         rows = "".join(
             f"<tr><td>{html.escape(c.name)}</td><td>{c.precision:.3f}</td><td>{c.recall:.3f}</td><td>{c.f1:.3f}</td>"
             f"<td>{c.support}</td></tr>"
