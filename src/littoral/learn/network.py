@@ -141,7 +141,8 @@ def load_state_bytes(network: Network, backbone: str, content: bytes, source: ob
         if shapes[key].shape != value.shape:
             told = f"{key} is {tuple(shapes[key].shape)}, not {tuple(value.shape)}"
             raise InputError(source, f"has weights of other shapes ({told})", "pass weights of the same network")
-    if sum(shape.untyped_storage().nbytes() for shape in shapes.values()) > len(content):
+    storages = {storage._cdata: storage.nbytes() for storage in (one.untyped_storage() for one in shapes.values())}
+    if sum(storages.values()) > len(content):
         raise InputError(source, "has weights that claim more than its bytes", "do not use this file")
     state = _tensors(io.BytesIO(content), source)
     _load(network, {key: state[_package_key(key, backbone)] for key in network.state_dict()}, source)
