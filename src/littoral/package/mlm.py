@@ -32,7 +32,7 @@ def stac_item(name: str, manifest: Manifest) -> dict[str, Any]:
     time and says so, without a licence that is ``other``.
     """
     given = manifest.preprocessing
-    bands = given.tile.bands
+    named = [{"name": band} for band in given.tile.bands]
     area = geographic(manifest.training_area)
     start, end = _ALWAYS if manifest.acquired is None else map(_moment, manifest.acquired, ("00:00:00", "23:59:59"))
     notes = [
@@ -48,7 +48,7 @@ def stac_item(name: str, manifest: Manifest) -> dict[str, Any]:
         "end_datetime": end,
         "description": " ".join(notes),
         "license": manifest.licence if re.fullmatch(r"[\w.+-]+", manifest.licence, re.ASCII) else "other",
-        "bands": [{"name": band} for band in bands],
+        "bands": named,
         "mlm:name": name if _NAME.fullmatch(name) else "littoral-" + (re.sub(r"[^a-zA-Z0-9]", "", name) or "model"),
         "mlm:architecture": manifest.backbone,
         "mlm:tasks": _TASKS,
@@ -75,6 +75,8 @@ def stac_item(name: str, manifest: Manifest) -> dict[str, Any]:
                 "type": "application/octet-stream; application=pytorch",
                 "roles": ["mlm:model", "mlm:weights", "data"],
                 "mlm:artifact_type": "torch.save",
+                # The extension wants bands among the properties, STAC allows them there if an asset has them, too.
+                "bands": named,
             },
             "definition": {
                 "href": f"./{name}.emd",
@@ -163,7 +165,6 @@ def _output(manifest: Manifest) -> dict[str, Any]:
             {
                 "value": category.code,
                 "name": re.sub(r"[^0-9A-Za-z_-]+", "-", category.name).strip("-") or f"class-{category.code}",
-                "title": category.name,
                 "description": category.name,
                 "color_hint": category.colour[1:].upper(),
             }
