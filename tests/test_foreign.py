@@ -14,9 +14,16 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import torch
-from conftest import boxes
 from hypothesis import given
 from hypothesis import strategies as st
+
+from conftest import boxes
+from littoral import CATCOA, FeatureClassifier, classify_objects
+from littoral.errors import InputError, LittoralWarning
+from littoral.learn.network import build_network, state_bytes
+from littoral.package import Manifest, Package, Preprocessing, read_package, write_package
+from littoral.package.foreign import manifest_from
+from littoral.tiles import TileSpec
 from their_packages import (
     BUILT_IN,
     definition,
@@ -27,13 +34,6 @@ from their_packages import (
     their_scaling,
     write_theirs,
 )
-
-from littoral import CATCOA, FeatureClassifier, classify_objects
-from littoral.errors import InputError, LittoralWarning
-from littoral.learn.network import build_network, state_bytes
-from littoral.package import Manifest, Package, Preprocessing, read_package, write_package
-from littoral.package.foreign import manifest_from
-from littoral.tiles import TileSpec
 
 CLASSES = [
     {"Value": 1, "Name": "1", "Color": [10, 20, 30]},

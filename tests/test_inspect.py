@@ -10,13 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_package import MODEL, PREPROCESSING, rewrite
-from their_packages import definition, write_theirs
 from typer.testing import CliRunner
 
 from littoral.cli import app
 from littoral.errors import InputError
 from littoral.package import MANIFEST, METRICS, Package, inspect_package, write_package
+from test_package import MODEL, PREPROCESSING, rewrite
+from their_packages import definition, write_theirs
 
 FIXTURE = Path(__file__).parent / "data" / "package_0.1.0.dlpk"
 THEIRS = definition("resnet18", 3, 32, [{"Value": 2, "Name": "b", "Color": [0, 0, 0]},

@@ -19,10 +19,10 @@ from hypothesis import strategies as st
 from pystac.extensions.mlm import MLMExtension
 from pystac.validation.local_validator import get_local_schema_cache
 from stac_model.schema import MLModelProperties
-from test_package import MODEL
 
 from littoral.package import MLM_ITEM, Manifest, Package, stac_item, write_package
 from littoral.package.mlm import MLM, geographic
+from test_package import MODEL
 
 AREA = "MULTIPOLYGON (((-80.2 25.6, -80.1 25.6, -80.1 25.7, -80.2 25.7, -80.2 25.6)))"
 KNOWN = replace(

@@ -120,7 +120,12 @@ class FeatureClassifier:
         model._definition, model._left_out = package.definition, package.left_out
         for assumed in package.assumed:
             warnings.warn(LittoralWarning(f"{source}: {assumed}."), stacklevel=3)
-        model.network = build_network(manifest.backbone, len(manifest.preprocessing.mean), len(manifest.categories))
+        try:
+            model.network = build_network(manifest.backbone, len(manifest.preprocessing.mean), len(manifest.categories))
+        except InputError as error:
+            raise InputError(
+                source, f"names a {error.subject}, which {error.what}", "update littoral[learn]"
+            ) from error
         load_state_bytes(model.network, manifest.backbone, package.weights, source)
         model.network.eval()
         return model

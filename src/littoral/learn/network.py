@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import warnings
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -138,6 +139,8 @@ def load_state_bytes(network: Network, backbone: str, content: bytes, source: ob
         key = (unknown + lacking)[0]
         raise InputError(source, f"has weights that do not fit {backbone} ({key[:60]!r})", "train the model again")
     for key, value in own.items():
+        if shapes[key].layout != torch.strided or shapes[key].is_complex() or shapes[key].is_quantized:
+            raise InputError(source, f"has weights that are no plain numbers ({key})", "train the model again")
         if shapes[key].shape != value.shape:
             told = f"{key} is {tuple(shapes[key].shape)}, not {tuple(value.shape)}"
             raise InputError(source, f"has weights of other shapes ({told})", "pass weights of the same network")
@@ -227,7 +230,10 @@ def _load(module: nn.Module, state: Mapping[str, Tensor], source: object) -> Non
 
 def _tensors(file: Any, source: object, device: str = "cpu") -> dict[str, Tensor]:
     try:
-        state = torch.load(file, map_location=device, weights_only=True)
+        with warnings.catch_warnings():
+            # Of other pickle protocols, of sparse tensors: what is no state dict is refused below.
+            warnings.simplefilter("ignore")
+            state = torch.load(file, map_location=device, weights_only=True)
     except _UNREADABLE as error:
         raise InputError(
             source, "holds weights that cannot be read safely", "use a state dict of tensors only"

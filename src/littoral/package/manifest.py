@@ -185,6 +185,8 @@ def check(manifest: Manifest) -> None:
     if not all(re.fullmatch("#[0-9A-Fa-f]{6}", category.colour) for category in manifest.categories):
         raise ValueError("colours must be #RRGGBB")
     if manifest.training_area:
-        bounds = np.array(shapely.from_wkt(manifest.training_area).bounds)
+        # Numbers beyond all bounds become infinite, which is refused here without a warning.
+        with np.errstate(all="ignore"):
+            bounds = np.array(shapely.from_wkt(manifest.training_area).bounds)
         if not (np.abs(bounds) <= (540, 90, 540, 90)).all():
             raise ValueError("training_area is not in longitude and latitude")
