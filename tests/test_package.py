@@ -1,19 +1,24 @@
 from __future__ import annotations
 
+import errno
 import json
+import signal
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from littoral import CATCOA
-from littoral.errors import ExistsError, InputError
-from littoral.package import MANIFEST, Manifest, Package, Preprocessing, read_package, write_package
+from littoral import CATCOA, FeatureClassifier
+from littoral.errors import ExistsError, InputError, WriteError
+from littoral.package import MANIFEST, Manifest, Package, Preprocessing, credited, read_package, write_package
 from littoral.tiles import TileSpec
 
+DATA = Path(__file__).parent / "data"
 PREPROCESSING = Preprocessing(TileSpec(64, ("B02", "B03")), 48, (100.0, 200.0), (10.0, 20.0), "uint16", "as stored")
 MODEL = Package(
     "m",
@@ -115,7 +120,7 @@ def test_unsafe_names_are_refused(path: Path, name: str) -> None:
 
 def test_too_much_is_refused(path: Path) -> None:
     rewrite(path, lambda files: files.update({f"{n}.txt": b"" for n in range(100)}))
-    with pytest.raises(InputError, match="unpacks to 105 files"):
+    with pytest.raises(InputError, match="unpacks to 106 files"):
         read_package(path)
 
 
@@ -140,7 +145,6 @@ def test_missing_parts(path: Path, tmp_path: Path) -> None:
     for name, complaint in (
         ("m.pth", "lacks its weights"),
         ("m.emd", "holds 0 .emd files"),
-        (MANIFEST, "not written by"),
     ):
         write_package(path, MODEL, overwrite=True)
         rewrite(path, lambda files, name=name: files.pop(name) and None)
@@ -150,8 +154,7 @@ def test_missing_parts(path: Path, tmp_path: Path) -> None:
         read_package(tmp_path / "none.dlpk")
 
 
-# Packages of version 0.1 have no calibration.
-KEYS = [key for key in MODEL.manifest.__dict__ if key != "calibration"]
+KEYS = [each.name for each in fields(Manifest) if each.name in ("versions", "seed") or each.default is MISSING]
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -207,6 +210,84 @@ def test_values_no_model_has(path: Path, change: dict[str, object]) -> None:
     rewrite(path, edit)
     with pytest.raises(InputError, match=r"m\.dlpk"):
         read_package(path)
+
+
+def test_what_earlier_versions_lack_has_a_meaning(path: Path) -> None:
+    def drop(files: dict[str, bytes]) -> None:
+        content = json.loads(files[MANIFEST])
+        for key in ("attribution", "licence", "acquired", "data_hash", "configuration_hash"):
+            del content[key]
+        del content["preprocessing"]["fill"]
+        files[MANIFEST] = json.dumps(content).encode()
+
+    rewrite(path, drop)
+    assert read_package(path).manifest == MODEL.manifest
+
+
+def test_what_is_said_of_the_imagery_is_kept(tmp_path: Path) -> None:
+    manifest = replace(
+        MODEL.manifest,
+        attribution="Contains modified Copernicus Sentinel data 2024",
+        licence="CC-BY-4.0",
+        acquired=("2024-05-01", "2024-06-30"),
+        data_hash="a" * 64,
+        configuration_hash="b" * 64,
+    )
+    assert read_package(write_package(tmp_path / "m.dlpk", replace(MODEL, manifest=manifest))).manifest == manifest
+    assert credited(manifest, None, " ESA ").attribution == "ESA"
+    assert credited(manifest, None, None) == manifest
+
+
+def test_an_earlier_release_is_read_and_answers_as_it_did(tmp_path: Path) -> None:
+    """The file, and what 0.1.0 answered, were made by tests/data/make_package_fixture.py."""
+    old = DATA / "package_0.1.0.dlpk"
+    tile = np.random.default_rng(5).integers(0, 4000, (3, 48, 48)).astype("uint16")
+    model = FeatureClassifier.from_model(old)
+    answered = json.loads(old.with_suffix(".json").read_text())["probabilities"]
+    assert model.predict_proba(tile) == pytest.approx(answered, abs=1e-5)
+    assert model.scores().count == 40
+    # Saved by this version it is the same model, to the last bit, and its definition is as it was.
+    again = FeatureClassifier.from_model(model.save(tmp_path / "package_0.1.0.dlpk"))
+    assert np.array_equal(again.predict_proba(tile), model.predict_proba(tile))
+    assert again.manifest == model.manifest
+    assert read_package(tmp_path / "package_0.1.0.dlpk").definition == read_package(old).definition
+    first, second = (read_package(each).weights for each in (old, tmp_path / "package_0.1.0.dlpk"))
+    assert first == second
+
+
+def test_a_kill_in_the_middle_leaves_the_old_file(path: Path) -> None:
+    before = path.read_bytes()
+    code = (
+        "import os, signal, sys, zipfile\n"
+        "from littoral.package import read_package, write_package\n"
+        "real, calls = zipfile.ZipFile.writestr, []\n"
+        "def dying(*given, **more):\n"
+        "    calls.append(given)\n"
+        "    if len(calls) == 4:\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return real(*given, **more)\n"
+        "zipfile.ZipFile.writestr = dying\n"
+        "write_package(sys.argv[1], read_package(sys.argv[1]), overwrite=True)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert path.read_bytes() == before
+    left = [each for each in path.parent.iterdir() if each != path]
+    assert left  # it had begun to write beside
+    assert replace(read_package(path), definition={}) == MODEL
+
+
+def test_a_full_disk_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = path.read_bytes()
+
+    def full(*given: object, **more: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(zipfile.ZipFile, "writestr", full)
+    with pytest.raises(WriteError, match="free some space"):
+        write_package(path, MODEL, overwrite=True)
+    assert path.read_bytes() == before
+    assert [each.name for each in path.parent.iterdir()] == ["m.dlpk"]
 
 
 def test_keys_of_later_versions_are_passed_over(path: Path) -> None:

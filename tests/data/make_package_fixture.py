@@ -1,7 +1,7 @@
 """Makes ``package_0.1.0.dlpk``: what littoral 0.1.0 wrote, kept so that later versions go on reading it.
 
-Run with that version: ``git worktree add ../old fde8eaa && PYTHONPATH=../old/src python tests/data/make_package_fixture.py``.
-The data are noise and the weights mostly zeros, which keeps the file small.
+Run with the code of that version: after ``git worktree add ../old fde8eaa`` with PYTHONPATH=../old/src. The data are
+noise and the weights mostly zeros, which keeps the file small.
 """
 
 from __future__ import annotations

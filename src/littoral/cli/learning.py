@@ -146,6 +146,12 @@ def train(
     ] = "fatal",
     categories: CategoryTable = None,
     seed: Annotated[int, typer.Option(help="Of everything random.", min=0)] = 42,
+    licence: Annotated[
+        str | None, typer.Option(help="Of the model and its imagery, e.g. CC-BY-4.0; kept in the model.")
+    ] = None,
+    attribution: Annotated[
+        str | None, typer.Option(help="Whom the training imagery is to be credited to; kept in the model.")
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """The result of train is a model: a .dlpk with weights, preprocessing, classes and scores of unseen ground."""
@@ -237,7 +243,7 @@ def train(
         return
     if parts is not None:
         model.evaluate(folds=parts, track=bar)
-    path = model.save(output, overwrite=overwrite)
+    path = model.save(output, overwrite=overwrite, licence=licence, attribution=attribution)
     print(model.record())
     print(f"{path}: {backbone}, {data.c} classes")
 

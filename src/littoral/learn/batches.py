@@ -110,7 +110,7 @@ class TileDataset(Dataset[Batch]):
                 values *= gain
                 values += offset
             if not tile.valid.all():
-                values[~tile.valid] = 0
+                values[~tile.valid] = 0 if given.fill is None else (np.float32(given.fill) - mean) / std
         inputs = torch.from_numpy(x).permute(0, 3, 1, 2)
         if self.transforms is not None:
             for place, tile in zip(inputs, read, strict=True):

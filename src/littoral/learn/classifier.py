@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from littoral import figures
-from littoral.errors import InputError, MissingExtraError
+from littoral.errors import InputError, LittoralWarning, MissingExtraError
 from littoral.imagery import Values, valid_values
 from littoral.learn import pictures
 from littoral.learn.batches import Batches, inputs
@@ -24,6 +25,7 @@ from littoral.learn.evaluation import Calibration, Folds, Record, Scores, bins_b
 from littoral.learn.judging import answers, calibrate, judge_folds, judge_unseen, judge_validation, uncalibrate
 from littoral.learn.network import backbones, build_network, load_state_bytes, state_bytes
 from littoral.learn.page import metrics_page
+from littoral.learn.provenance import acquired, configuration_hash, data_hash
 from littoral.learn.recipe import Step, recorded
 from littoral.learn.training import (
     Checkpoints,
@@ -38,7 +40,7 @@ from littoral.learn.training import (
     train,
     weigh,
 )
-from littoral.package import Manifest, Package, read_package, write_package
+from littoral.package import Manifest, Package, credited, read_package, renewed, write_package
 from littoral.progress import Track, silent
 from littoral.tiles import TileSet, read_tile
 from littoral.vectors import check_output
@@ -112,7 +114,12 @@ class FeatureClassifier:
             baselines.to_json(),
             {name: version(name) for name in ("littoral", "torch", "timm")},
             data.seed,
+            acquired=acquired(data.tiles),
+            data_hash=data_hash(data),
+            configuration_hash=configuration_hash(backbone, data, weights, oversample),
         )
+        self._definition: Mapping[str, Any] = {}
+        self._left_out: tuple[str, ...] = ()
         if pretrained:
             self.freeze()
 
@@ -125,18 +132,13 @@ class FeatureClassifier:
         """Load a package; nothing is downloaded, and nothing in it is executed.
 
         Args:
-            path: The ``.dlpk``, or a folder with one in it.
+            path: The ``.dlpk`` of littoral or of another program, an ``.emd`` with its weights beside it, or a folder
+                with one of them in it. What another program does not say is assumed, which a LittoralWarning says.
             data: To go on training, or for ``show_results``.
 
         Raises:
-            InputError: not a package that can be used, or data of other classes.
+            InputError: not a package that can be used, a model of another kind, or data of other classes.
         """
-        path = Path(path)
-        if path.is_dir():
-            inside = sorted(path.glob("*.dlpk"))
-            if len(inside) != 1:
-                raise InputError(path, f"holds {len(inside)} .dlpk files", "pass the path of one")
-            path = inside[0]
         return cls.from_package(read_package(path), path, data)
 
     @classmethod
@@ -150,10 +152,18 @@ class FeatureClassifier:
         model._recipe = []
         model.objective = Objective(len(manifest.categories))
         model._scores, model._page, model._validated = Record(package.scores), package.page, None
+        model._definition, model._left_out = package.definition, package.left_out
+        for assumed in package.assumed:
+            warnings.warn(LittoralWarning(f"{source}: {assumed}."), stacklevel=3)
         given = manifest.preprocessing
-        model.network = build_network(
-            manifest.backbone, len(given.mean), len(manifest.categories), chip_px=given.chip_px
-        )
+        try:
+            model.network = build_network(
+                manifest.backbone, len(given.mean), len(manifest.categories), chip_px=given.chip_px
+            )
+        except InputError as error:
+            raise InputError(
+                source, f"names a {error.subject}, which {error.what}", "update littoral[learn]"
+            ) from error
         load_state_bytes(model.network, manifest.backbone, package.weights, source)
         model.network.eval()
         return model
@@ -444,14 +454,24 @@ class FeatureClassifier:
 
     # Package
 
-    def save(self, name_or_path: str | Path, *, overwrite: bool = True) -> Path:
+    def save(
+        self,
+        name_or_path: str | Path,
+        *,
+        overwrite: bool = True,
+        licence: str | None = None,
+        attribution: str | None = None,
+    ) -> Path:
         """Save as a ``.dlpk`` and return its path.
 
         Args:
             name_or_path: A path ending in ``.dlpk``, or a name: then it is ``<data folder>/models/<name>/<name>.dlpk``.
             overwrite: Replace a package that is there.
+            licence: Of the model and the imagery it was trained on, an SPDX name if there is one; None: as it was.
+            attribution: Whom that imagery is to be credited to, on one line; None: as it was.
 
         Raises:
+            InputError: a licence or attribution of several lines.
             ExistsError: it is there and ``overwrite`` is False.
             WriteError: the disk refused.
         """
@@ -460,10 +480,14 @@ class FeatureClassifier:
             path = self._data().folder / "models" / path / f"{path.name}.dlpk"
             path.parent.mkdir(parents=True, exist_ok=True)
         check_output(path, overwrite)
+        self.manifest = credited(self.manifest, licence, attribution)
         print("Computing model metrics...", flush=True)
         weights = state_bytes(self.network, self.manifest.backbone)
         page = self._page or metrics_page(path.stem, self.manifest, self.record(), self.epochs)
-        package = Package(path.stem, self.manifest, weights, self.record(), page=page)
+        definition, changes = renewed(self._definition, path.stem, self.manifest, self._left_out)
+        for change in changes:
+            print(change)
+        package = Package(path.stem, self.manifest, weights, self.record(), definition, page)
         return write_package(path, package, overwrite=overwrite)
 
     def _data(self) -> TileData:

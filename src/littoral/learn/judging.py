@@ -107,7 +107,7 @@ def judge_validation(
         data.tiles.targets[part],
         tempered(uncalibrated, calibration.temperature),
         uncalibrated,
-        Baselines.from_json(model.manifest.baselines).predict(data.means[part]),
+        _simple(model.manifest, data.means[part]),
         ground_blocks(data.tiles, data.split).subset(part),
     )
     given = given.calibrated_by_each_other(calibration, model.manifest.seed, squares(data.tiles).subset(part))
@@ -195,9 +195,14 @@ def _answered(model: FeatureClassifier, tiles: TileSet, track: Track) -> Answers
         truth,
         probabilities,
         before_calibration(probabilities, Calibration.from_json(manifest.calibration)),
-        Baselines.from_json(manifest.baselines).predict(statistics),
+        _simple(manifest, statistics),
         ground_blocks(tiles),
     )
+
+
+def _simple(manifest: Manifest, statistics: Floats) -> dict[str, Floats]:
+    """Probabilities of each baseline; another program's model comes without any."""
+    return Baselines.from_json(manifest.baselines).predict(statistics) if manifest.baselines else {}
 
 
 def _record(manifest: Manifest, given: Answers, *, set_aside: int, other_classes: int = 0) -> Record:

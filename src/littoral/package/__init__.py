@@ -5,9 +5,14 @@ are those that GIS deep-learning tools write and read for a feature classifier; 
 that the ``.emd`` has no place for.
 """
 
-from littoral.package.files import METRICS, METRICS_PAGE, Package, read_package, write_package
+from littoral.package.definition import definition_of
+from littoral.package.files import METRICS_PAGE, Package, read_package, write_package
+from littoral.package.inspecting import Inspection, inspect_package
 from littoral.package.manifest import FORMAT, MANIFEST, Manifest
+from littoral.package.metrics import METRICS
+from littoral.package.mlm import MLM_ITEM, stac_item
 from littoral.package.preprocessing import Preprocessing, standardise
+from littoral.package.renewing import credited, renewed
 from littoral.package.resizing import resize
 
 __all__ = [
@@ -15,11 +20,18 @@ __all__ = [
     "MANIFEST",
     "METRICS",
     "METRICS_PAGE",
+    "MLM_ITEM",
+    "Inspection",
     "Manifest",
     "Package",
     "Preprocessing",
+    "credited",
+    "definition_of",
+    "inspect_package",
     "read_package",
+    "renewed",
     "resize",
+    "stac_item",
     "standardise",
     "write_package",
 ]

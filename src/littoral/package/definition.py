@@ -1,4 +1,4 @@
-"""The ``.emd``: the model definition that GIS tools read."""
+"""The ``.emd`` as we write it, in the layout that GIS tools read."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from typing import Any
 
 from littoral.package.manifest import Manifest
 
+BUILT_IN = "[Functions]System\\DeepLearning\\ArcGISLearn\\ArcGISObjectClassifier.py"
+"""The GIS tool's own function for such a network; no script has to come with the package."""
+
 
 def definition_of(name: str, manifest: Manifest) -> dict[str, Any]:
-    """The ``.emd``. The consumer computes ((x - min)/(max - min) - scaled mean)/scaled std: with min 0 and max 1 that
-    is our own standardisation."""
+    """The ``.emd`` of a model of ours.
+
+    The consumer computes ((x - min)/(max - min) - scaled mean)/scaled std: with min 0 and max 1 that is our own
+    standardisation.
+    """
     given = manifest.preprocessing
     bands = list(given.tile.bands)
-    cell = {
-        "x": manifest.cell_size[0],
-        "y": manifest.cell_size[1],
-        "spatialReference": {"wkid": manifest.cell_epsg, "latestWkid": manifest.cell_epsg},
-    }
+    cell = _cell(manifest)
     count = len(bands)
     stats = {
         "band_min_values": [0.0] * count,
@@ -29,12 +31,9 @@ def definition_of(name: str, manifest: Manifest) -> dict[str, Any]:
         "scaled_std_values": list(given.std),
     }
     return {
-        "Framework": "arcgis.learn.models._inferencing",
-        "ModelConfiguration": "_FeatureClassifier",
+        **runs_by(name),
         "ModelType": "ObjectClassification",
-        "InferenceFunction": "[Functions]System\\DeepLearning\\ArcGISLearn\\ArcGISObjectClassifier.py",
         "ModelName": "FeatureClassifier",
-        "ModelFile": f"{name}.pth",
         "ModelFormat": "NCHW",
         "ModelParameters": {"backbone": manifest.backbone, "backend": "pytorch"},
         "backend": "pytorch",
@@ -57,3 +56,21 @@ def definition_of(name: str, manifest: Manifest) -> dict[str, Any]:
         "NormalizationStats": stats,
         "Classes": [{"Value": c.code, "Name": c.name, "Color": list(c.rgb)} for c in manifest.categories],
     }
+
+
+def runs_by(name: str) -> dict[str, str]:
+    """What loads the network and its weights: the GIS tool's own function."""
+    return {
+        "Framework": "arcgis.learn.models._inferencing",
+        "ModelConfiguration": "_FeatureClassifier",
+        "InferenceFunction": BUILT_IN,
+        "ModelFile": f"{name}.pth",
+    }
+
+
+def _cell(manifest: Manifest) -> dict[str, Any] | None:
+    x, y = manifest.cell_size
+    if not (x > 0 and y > 0):
+        return None
+    code = manifest.cell_epsg
+    return {"x": x, "y": y, "spatialReference": {"wkid": code, "latestWkid": code}}

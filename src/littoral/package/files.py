@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from littoral.errors import InputError
-from littoral.package.archive import checked_names, json_of
+from littoral.package.archive import Archive, Beside, open_files
 from littoral.package.definition import definition_of
+from littoral.package.foreign import check_definition, manifest_from
+from littoral.package.forms import one_line, parsed, shown
 from littoral.package.manifest import FORMAT, MANIFEST, Manifest, manifest_of
+from littoral.package.metrics import METRICS, METRICS_FORM
+from littoral.package.mlm import MLM_ITEM, stac_item
 from littoral.vectors import check_output, staged
 
-METRICS, METRICS_PAGE = "metrics.json", "model_metrics.html"
+METRICS_PAGE = "model_metrics.html"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_MOST_JSON, _MOST_PAGE = 32 * 2**20, 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -27,15 +31,55 @@ class Package:
     name: str
     """Stem of the definition and the weights."""
     manifest: Manifest
-    """Ours."""
+    """Ours; of another program's package, what its definition says."""
     weights: bytes
     """A ``torch.save`` of a state dict of tensors."""
     scores: Mapping[str, Any]
-    """Validation scores, as ``learn.evaluation`` writes them."""
+    """Validation scores, as ``learn.evaluation`` writes them; empty where there are none."""
     definition: Mapping[str, Any] = field(default_factory=dict)
     """Contents of the ``.emd``."""
     page: str = ""
     """``model_metrics.html``."""
+    assumed: tuple[str, ...] = ()
+    """What another program's package does not say and had to be assumed, a sentence each."""
+    left_out: tuple[str, ...] = ()
+    """Files that were not read, and are not kept when the model is saved again: scripts of others, pictures."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a package says, its weights not read."""
+
+    path: Path
+    """Of the ``.dlpk`` or the ``.emd``."""
+    name: str
+    """Stem of the definition."""
+    definition: dict[str, Any]
+    """The ``.emd``; of the keys that are read, each has a value of its type."""
+    manifest: dict[str, Any] | None
+    """``littoral.json``, unchecked; None in another program's package."""
+    scores: dict[str, Any]
+    """``metrics.json``; empty where there is none."""
+    weights: str
+    """Name of the weights' file."""
+    sizes: Mapping[str, int]
+    """Bytes of each file that belongs to it."""
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Files that littoral neither reads nor runs."""
+        known = {self.weights, MANIFEST, METRICS, METRICS_PAGE, MLM_ITEM}
+        return tuple(name for name in self.sizes if name not in known and not name.endswith(".emd"))
+
+    def model(self) -> tuple[Manifest, tuple[str, ...]]:
+        """The manifest, and what had to be assumed, a sentence each.
+
+        Raises:
+            InputError: a model that littoral cannot run, or a damaged manifest.
+        """
+        if self.manifest is None:
+            return manifest_from(self.path, self.definition)
+        return manifest_of(self.path, self.manifest), ()
 
 
 def write_package(path: str | Path, package: Package, *, overwrite: bool = False) -> Path:
@@ -47,14 +91,14 @@ def write_package(path: str | Path, package: Package, *, overwrite: bool = False
     """
     path = Path(path)
     check_output(path, overwrite)
+    definition = package.definition or definition_of(package.name, package.manifest)
     contents = {
-        f"{package.name}.emd": json.dumps(
-            package.definition or definition_of(package.name, package.manifest), indent=1
-        ).encode(),
+        f"{package.name}.emd": json.dumps(definition, indent=1).encode(),
         f"{package.name}.pth": package.weights,
         MANIFEST: json.dumps({"format": FORMAT, **asdict(package.manifest)}, indent=1).encode(),
         METRICS: json.dumps(package.scores, indent=1).encode(),
         METRICS_PAGE: package.page.encode(),
+        MLM_ITEM: json.dumps(stac_item(package.name, package.manifest), indent=1).encode(),
     }
     with staged(path) as stage, zipfile.ZipFile(stage, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, content in contents.items():
@@ -63,30 +107,62 @@ def write_package(path: str | Path, package: Package, *, overwrite: bool = False
 
 
 def read_package(path: str | Path) -> Package:
-    """Read a ``.dlpk`` into memory; nothing is unpacked to disk, executed or unpickled.
+    """Read a package of ours or of another program into memory; nothing is unpacked to disk, executed or unpickled.
+
+    Args:
+        path: A ``.dlpk``, an ``.emd`` with its weights beside it, or a folder that holds one of them.
 
     Raises:
-        InputError: not a package, damaged, or not one that littoral wrote.
+        InputError: not a package, damaged, not to be trusted, or a model that littoral cannot run.
+
+    Memory: the weights, at most 4 GB; of the rest 32 MB of JSON, which take some 20 times that when parsed.
     """
-    path = Path(path)
-    if not path.exists():
-        raise InputError(path, "does not exist", "check the path to the model")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = checked_names(path, archive)
-            files = {name: archive.read(name) for name in names}
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
-        raise InputError(path, f"is not a whole .dlpk ({error})", "copy or train the model again") from error
-    definitions = [name for name in files if name.endswith(".emd")]
+    with open_files(Path(path)) as files:
+        contents = read_contents(files)
+        manifest, assumed = contents.model()
+        weights = files.read(contents.weights)
+        ours = contents.manifest is not None and METRICS_PAGE in files.sizes
+        page = files.read(METRICS_PAGE, _MOST_PAGE).decode("utf-8", "replace") if ours else ""
+    return Package(
+        contents.name, manifest, weights, contents.scores, contents.definition, page, assumed, contents.left_out
+    )
+
+
+def read_contents(files: Archive | Beside) -> Contents:
+    """What a package says, without its weights.
+
+    Raises:
+        InputError: damaged, or no package.
+    """
+    path = files.path
+    definitions = [name for name in files.sizes if name.endswith(".emd")]
     if len(definitions) != 1:
         raise InputError(path, f"holds {len(definitions)} .emd files instead of one", "train or export the model again")
-    definition = json_of(path, definitions[0], files[definitions[0]])
-    if MANIFEST not in files:
-        raise InputError(path, f"was not written by littoral (no {MANIFEST})", "train the model with littoral")
-    weights = str(definition.get("ModelFile", ""))
-    if weights not in files:
-        raise InputError(path, f"lacks its weights (ModelFile {weights!r})", "copy or train the model again")
-    manifest = manifest_of(path, json_of(path, MANIFEST, files[MANIFEST]))
-    scores = json_of(path, METRICS, files.get(METRICS, b"{}"))
-    page = files.get(METRICS_PAGE, b"").decode("utf-8", "replace")
-    return Package(Path(definitions[0]).stem, manifest, files[weights], scores, definition, page)
+    definition = _json(files, definitions[0])
+    check_definition(path, definition)
+    inside = PurePosixPath(definitions[0])
+    weights = (inside.parent / str(definition.get("ModelFile", ""))).as_posix()
+    if weights not in files.sizes or weights == definitions[0]:
+        what = f"lacks its weights (ModelFile {shown(definition.get('ModelFile'))})"
+        raise InputError(path, what, "copy or train the model again")
+    manifest = _json(files, MANIFEST) if MANIFEST in files.sizes else None
+    scores = _json(files, METRICS) if manifest is not None and METRICS in files.sizes else {}
+    try:
+        METRICS_FORM(scores, "")
+    except ValueError as error:
+        raise InputError(
+            path, f"has a damaged {METRICS} ({one_line(error)})", "copy or train the model again"
+        ) from error
+    # Of the files beside an .emd only its own are of concern.
+    own = {definitions[0], weights, MANIFEST, METRICS, METRICS_PAGE, MLM_ITEM}
+    sizes = {name: size for name, size in files.sizes.items() if isinstance(files, Archive) or name in own}
+    return Contents(path, inside.stem, definition, manifest, scores, weights, sizes)
+
+
+def _json(files: Archive | Beside, name: str) -> dict[str, Any]:
+    content = files.read(name, _MOST_JSON)
+    try:
+        return parsed(content)
+    except ValueError as error:
+        what = f"has a damaged {shown(name)} ({one_line(error)})"
+        raise InputError(files.path, what, "copy or train the model again") from error

@@ -13,12 +13,14 @@ import shapely
 
 from littoral.categories import Category
 from littoral.errors import InputError
+from littoral.package.forms import area, flag, listed, maybe, number, one_line, record, shown, table, text, whole, word
 from littoral.package.preprocessing import Preprocessing
 from littoral.tiles import TileSpec
 
 MANIFEST = "littoral.json"
 FORMAT = 1
 """Of the manifest; a reader refuses others."""
+MOST_CLASSES = 256
 
 
 @dataclass(frozen=True)
@@ -49,56 +51,116 @@ class Manifest:
     """Of split and training."""
     calibration: Mapping[str, Any] = field(default_factory=dict)
     """Temperature and thresholds of prediction sets (see ``learn.evaluation``); empty where none were fitted."""
+    attribution: str = ""
+    """Whom the training imagery is to be credited to; empty where nobody said it."""
+    licence: str = ""
+    """Of the model and the imagery it was trained on, an SPDX name if there is one; empty where nobody said it."""
+    acquired: tuple[str, str] | None = None
+    """First and last day of the training imagery, ISO 8601; None where it is not known."""
+    data_hash: str = ""
+    """SHA-256 of the tiles: classes, ground, band means, and which of them taught."""
+    configuration_hash: str = ""
+    """SHA-256 of what training was asked for."""
+
+
+_TILE = record(
+    {"size_px": whole, "bands": listed(word), "raw": flag, "min_valid": number},
+    {
+        "height_px": maybe(whole),
+        "placement": text,
+        "crop": text,
+        "blacken": flag,
+        "space": text,
+        "cell_size": maybe(number),
+        "max_cloud": number,
+    },
+)
+_FORM = record(
+    {
+        "backbone": word,
+        "preprocessing": record(
+            {
+                "tile": _TILE,
+                "chip_px": whole,
+                "mean": listed(number),
+                "std": listed(number),
+                "dtype": word,
+                "pixels": text,
+            },
+            {"nodata": maybe(number), "fill": maybe(number), "resize_px": maybe(whole)},
+        ),
+        "categories": listed(record({"code": whole, "name": word, "colour": word, "s101": text})),
+        "cell_size": listed(number, 2),
+        "cell_epsg": maybe(whole),
+        "split": text,
+        "only_training": listed(whole),
+        "training_area": area,
+        "baselines": table(),
+        "versions": table(text),
+        "seed": whole,
+    },
+    {
+        "calibration": table(),
+        "attribution": text,
+        "licence": text,
+        "acquired": maybe(listed(word, 2)),
+        "data_hash": text,
+        "configuration_hash": text,
+    },
+)
 
 
 def manifest_of(path: Path, content: dict[str, Any]) -> Manifest:
-    """Every value checked before it is used; keys of later versions are passed over."""
+    """Every value checked before it is used; keys of later versions are passed over.
+
+    Raises:
+        InputError: another format, or a value that no model of ours has.
+    """
     if content.get("format") != FORMAT:
-        raise InputError(path, f"is of format {content.get('format')!r}, not {FORMAT}", "update littoral")
+        raise InputError(path, f"is of format {shown(content.get('format'))}, not {FORMAT}", "update littoral")
     try:
-        given = dict(content["preprocessing"])
-        tile = dict(given["tile"])
-        nodata, resize_px = given.get("nodata"), given.get("resize_px")
+        _FORM(content, "")
+        given = content["preprocessing"]
         preprocessing = Preprocessing(
-            TileSpec.from_json(tile),
-            int(given["chip_px"]),
+            TileSpec.from_json(given["tile"]),
+            given["chip_px"],
             tuple(map(float, given["mean"])),
             tuple(map(float, given["std"])),
-            np.dtype(str(given["dtype"])).name,
-            str(given["pixels"]),
-            None if nodata is None else float(nodata),
-            None if resize_px is None else int(resize_px),
+            np.dtype(given["dtype"]).name,
+            given["pixels"],
+            _real(given.get("nodata")),
+            _real(given.get("fill")),
+            given.get("resize_px"),
         )
-        categories = tuple(
-            Category(int(c["code"]), str(c["name"]), str(c["colour"]), str(c["s101"])) for c in content["categories"]
-        )
+        acquired = content.get("acquired")
         manifest = Manifest(
-            str(content["backbone"]),
+            content["backbone"],
             preprocessing,
-            categories,
+            tuple(Category(c["code"], c["name"], c["colour"], c["s101"]) for c in content["categories"]),
             _pair(content["cell_size"]),
-            None if content["cell_epsg"] is None else int(content["cell_epsg"]),
-            str(content["split"]),
-            tuple(map(int, content["only_training"])),
-            str(content["training_area"]),
-            dict(content["baselines"]),
-            {str(name): str(version) for name, version in dict(content["versions"]).items()},
-            int(content["seed"]),
-            dict(content.get("calibration", {})),
+            content["cell_epsg"],
+            content["split"],
+            tuple(content["only_training"]),
+            content["training_area"],
+            content["baselines"],
+            content["versions"],
+            content["seed"],
+            content.get("calibration", {}),
+            content.get("attribution", ""),
+            content.get("licence", ""),
+            None if acquired is None else (acquired[0], acquired[1]),
+            content.get("data_hash", ""),
+            content.get("configuration_hash", ""),
         )
-        _check(manifest)
-    except (
-        KeyError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        OverflowError,
-        InputError,
-        shapely.errors.GEOSException,
-    ) as error:
-        what = f"lacks the key {error}" if isinstance(error, KeyError) else f"is damaged ({error})"
-        raise InputError(path, f"has a {MANIFEST} that {what}", "copy or train the model again") from error
+        check(manifest)
+    except (KeyError, TypeError, ValueError, OverflowError, InputError, shapely.errors.GEOSException) as error:
+        what = error.what if isinstance(error, InputError) else one_line(error)
+        raise InputError(path, f"has a {MANIFEST} that is damaged ({what})", "copy or train the model again") from error
     return manifest
+
+
+def _real(value: float | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def _pair(values: Any) -> tuple[float, float]:
@@ -106,7 +168,7 @@ def _pair(values: Any) -> tuple[float, float]:
     return x, y
 
 
-def _check(manifest: Manifest) -> None:
+def check(manifest: Manifest) -> None:
     """
     Raises:
         ValueError: values that no model of ours has.
@@ -123,7 +185,13 @@ def _check(manifest: Manifest) -> None:
     codes = [category.code for category in manifest.categories]
     if not codes or len(set(codes)) < len(codes):
         raise ValueError("class codes are missing or repeated")
+    if len(codes) > MOST_CLASSES:
+        raise ValueError(f"{len(codes)} classes are more than {MOST_CLASSES}")
     if not all(re.fullmatch("#[0-9A-Fa-f]{6}", category.colour) for category in manifest.categories):
         raise ValueError("colours must be #RRGGBB")
     if manifest.training_area:
-        shapely.from_wkt(manifest.training_area)
+        # Numbers beyond all bounds become infinite, which is refused here without a warning.
+        with np.errstate(all="ignore"):
+            bounds = np.array(shapely.from_wkt(manifest.training_area).bounds)
+        if not (np.abs(bounds) <= (540, 90, 540, 90)).all():
+            raise ValueError("training_area is not in longitude and latitude")

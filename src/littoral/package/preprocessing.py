@@ -31,6 +31,8 @@ class Preprocessing:
     """What their values mean: reflectance x 10000, or as stored."""
     nodata: float | None = None
     """Value that means nodata in the training tiles; None if there is none."""
+    fill: float | None = None
+    """Value that stands for missing pixels before scaling; None: the training mean."""
 
     resize_px: int | None = None
     """Side that a tile of ``tile.size_px`` is resized to before the chip is taken; None: as it is cut."""
@@ -43,7 +45,9 @@ class Preprocessing:
         return resize(values, valid, (round(values.shape[1] * scale), round(values.shape[2] * scale)))
 
     def apply(self, values: Values, valid: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Resize, crop and standardise one tile ``(bands, height, width)``; missing pixels get 0, the training mean.
+        """Resize, crop and standardise one tile ``(bands, height, width)``.
+
+        Missing pixels get 0, the training mean, or what ``fill`` becomes.
 
         Raises:
             InputError: another number of bands, or smaller than the network's input.
@@ -63,7 +67,10 @@ class Preprocessing:
             )
         top, left = (values.shape[1] - self.chip_px) // 2, (values.shape[2] - self.chip_px) // 2
         middle = np.s_[top : top + self.chip_px, left : left + self.chip_px]
-        return standardise(values[(slice(None), *middle)], valid[middle], self.mean, self.std)
+        chip, there = values[(slice(None), *middle)], valid[middle]
+        if self.fill is not None:
+            chip, there = np.where(there, chip, np.float64(self.fill)), np.ones_like(there)
+        return standardise(chip, there, self.mean, self.std)
 
 
 def standardise(

@@ -98,14 +98,14 @@ def judge(answers: Answers, categories: Sequence[Category], seed: int) -> dict[s
     Returns:
         ``network`` and ``baselines`` (name to :class:`Scores`, with calibrated confidence), ``left_out`` (classes of
         which no tile was scored), ``intervals`` (of each measure of each model, over what blocks, and what they are
-        worth), ``comparison`` (the better baseline, the difference in macro-F1 to it with its interval, the verdict),
-        ``beats_baselines``, ``calibration`` (expected calibration error before and after), ``prediction_sets``
+        worth), ``comparison`` (the better baseline, the difference in macro-F1 to it with its interval, the verdict; None where there is none, as
+        in another program's model), ``beats_baselines``, ``calibration`` (expected calibration error before and after), ``prediction_sets``
         (coverage and mean size).
     """
     network = score(answers.truth, answers.network, categories)
     before = score(answers.truth, answers.uncalibrated, categories)
     baselines = {name: score(answers.truth, given, categories) for name, given in answers.baselines.items()}
-    better = max(baselines, key=lambda name: baselines[name].macro_f1)
+    better = max(baselines, key=lambda name: baselines[name].macro_f1, default=None)
     given = {"network": answers.network, **answers.baselines}
     count = answers.blocks.count
     replicates = (
@@ -119,7 +119,7 @@ def judge(answers: Answers, categories: Sequence[Category], seed: int) -> dict[s
         if count > 1
         else {}
     )
-    comparison = _compared(network, baselines[better], better, replicates)
+    comparison = None if better is None else _compared(network, baselines[better], better, replicates)
     return {
         "network": network.to_json(),
         "baselines": {name: result.to_json() for name, result in baselines.items()},
@@ -137,7 +137,7 @@ def judge(answers: Answers, categories: Sequence[Category], seed: int) -> dict[s
             },
         },
         "comparison": comparison,
-        "beats_baselines": comparison["verdict"] == BEATS,
+        "beats_baselines": None if comparison is None else comparison["verdict"] == BEATS,
         "calibration": {
             "fitted": answers.fitted,
             "error_before": before.calibration_error,

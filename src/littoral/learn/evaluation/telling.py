@@ -52,8 +52,8 @@ def left_out(record: Mapping[str, Any]) -> list[str]:
 
 def verdict(record: Mapping[str, Any]) -> str:
     """Whether the network does better than the better baseline, by macro-F1."""
-    if "comparison" not in record:
-        # A package of a version without intervals.
+    if record.get("comparison") is None:
+        # A package of a version without intervals, or a model without baselines.
         beats = record.get("beats_baselines")
         return "" if beats is None or beats else "the network does NOT beat the better baseline in macro-F1"
     given = record["comparison"]

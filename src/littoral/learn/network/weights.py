@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import pickle
+import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,10 @@ except ImportError as error:
     raise MissingExtraError("learning", "learn") from error
 
 Weights = dict[str, Tensor]
+
+# What reading a stranger's pickle may end in: its own error, or whatever a wrong argument to a tensor's maker raises.
+_UNREADABLE = (pickle.UnpicklingError, RuntimeError, EOFError, LookupError, TypeError, AttributeError, ValueError,
+               AssertionError, ArithmeticError, MemoryError, ImportError, OSError)  # fmt: skip
 
 # torchvision's resnets as a plain Sequential number their children; timm names them.
 _RESNET_CHILDREN = {"conv1": "0", "bn1": "1", "layer1": "4", "layer2": "5", "layer3": "6", "layer4": "7"}
@@ -49,14 +55,37 @@ def load_state_bytes(network: nn.Module, backbone: str, content: bytes, source: 
     Raises:
         InputError: not a file of tensors, or tensors that do not fit.
     """
-    state = _tensors(io.BytesIO(content), source)
-    own = {_package_key(key, backbone): key for key in network.state_dict()}
-    unknown, lacking = sorted(state.keys() - own.keys()), sorted(own.keys() - state.keys())
+    _check_records(content, source)
+    # Names and shapes first, on no device: nothing is allocated for what would not fit.
+    shapes = _tensors(io.BytesIO(content), source, "meta")
+    own = {_package_key(key, backbone): value for key, value in network.state_dict().items()}
+    unknown, lacking = sorted(shapes.keys() - own.keys()), sorted(own.keys() - shapes.keys())
     if unknown or lacking:
-        raise InputError(
-            source, f"has weights that do not fit {backbone} ({(unknown + lacking)[0]})", "train the model again"
-        )
-    _load(network, {own[key]: value for key, value in state.items()}, source)
+        key = (unknown + lacking)[0]
+        raise InputError(source, f"has weights that do not fit {backbone} ({key[:60]!r})", "train the model again")
+    for key, value in own.items():
+        if shapes[key].layout != torch.strided or shapes[key].is_complex() or shapes[key].is_quantized:
+            raise InputError(source, f"has weights that are no plain numbers ({key})", "train the model again")
+        if shapes[key].shape != value.shape:
+            told = f"{key} is {tuple(shapes[key].shape)}, not {tuple(value.shape)}"
+            raise InputError(source, f"has weights of other shapes ({told})", "pass weights of the same network")
+    storages = {storage._cdata: storage.nbytes() for storage in (one.untyped_storage() for one in shapes.values())}
+    if sum(storages.values()) > len(content):
+        raise InputError(source, "has weights that claim more than its bytes", "do not use this file")
+    state = _tensors(io.BytesIO(content), source)
+    _load(network, {key: state[_package_key(key, backbone)] for key in network.state_dict()}, source)
+
+
+def _check_records(content: bytes, source: object) -> None:
+    """Refuse a ``torch.save`` whose records are packed: torch stores them as they are, a bomb does not."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            packed = [entry for entry in archive.infolist() if entry.file_size != entry.compress_size]
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
+        # Before 1.6 torch wrote no zip; what is neither, torch itself refuses.
+        return
+    if packed:
+        raise InputError(source, "holds weights in packed records", "use what torch.save has written")
 
 
 def _package_key(key: str, backbone: str) -> str:
@@ -142,13 +171,18 @@ def _load(module: nn.Module, state: Mapping[str, Tensor], source: object) -> Non
             raise InputError(source, f"has weights that are not finite ({key})", "train the model again")
 
 
-def _tensors(file: Any, source: object) -> dict[str, Tensor]:
+def _tensors(file: Any, source: object, device: str = "cpu") -> dict[str, Tensor]:
     try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        with warnings.catch_warnings():
+            # Of other pickle protocols, of sparse tensors: what is no state dict is refused below.
+            warnings.simplefilter("ignore")
+            state = torch.load(file, map_location=device, weights_only=True)
+    except _UNREADABLE as error:
         raise InputError(
             source, "holds weights that cannot be read safely", "use a state dict of tensors only"
         ) from error
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
+    ):
         raise InputError(source, "holds more than tensors", "use a state dict of tensors only")
     return state

@@ -1,0 +1,273 @@
+"""Reading the definition (``.emd``) of a package that another program wrote: what it says, and whether we can run it.
+
+Sources: Esri/raster-deep-learning (Apache-2.0), model definitions; files that people published.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path, PureWindowsPath
+from typing import Any, NoReturn
+
+import numpy as np
+
+from littoral.categories import CATCOA, Category
+from littoral.errors import InputError
+from littoral.imagery import AS_STORED
+from littoral.package.forms import (
+    Form,
+    either,
+    flag,
+    harmless,
+    listed,
+    maybe,
+    number,
+    one_line,
+    record,
+    shown,
+    table,
+    text,
+    whole,
+    word,
+)
+from littoral.package.manifest import Manifest, check
+from littoral.package.preprocessing import Preprocessing
+from littoral.tiles import TileSpec
+from littoral.tiles.specs import Space
+
+BACKBONES = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
+"""Those whose tensors are the same in torchvision and timm."""
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of pixels divided by 255; red, green, blue."""
+
+_FUNCTIONS = ("arcgisobjectclassifier.py", "featureclassifier.py")
+_ABOUT = ("ModelName", "ModelType", "ModelConfiguration", "Framework", "InferenceFunction", "Description", "Version")
+_CELL = maybe(record({"x": number, "y": number}, {"spatialReference": maybe(record({}, {"wkid": maybe(whole)}))}))
+_STATS = ("band_min_values", "band_max_values", "scaled_mean_values", "scaled_std_values")
+_COLOUR = listed(number)
+
+
+def _class(value: Any, key: str) -> None:
+    table()(value, key)
+    for names in (("Value", "ClassValue"), ("Name", "ClassName")):
+        if not any(name in value for name in names):
+            raise ValueError(f"{key}.{names[0]} is missing")
+    optional: dict[str, Form] = {"Value": whole, "ClassValue": whole, "Name": word, "ClassName": word}
+    record({}, {**optional, "Color": maybe(_COLOUR)})(value, key)
+
+
+DEFINITION_FORM = record(
+    {},
+    {
+        "Framework": text,
+        "ModelConfiguration": either(table(), text),
+        "ModelType": text,
+        "InferenceFunction": text,
+        "ModelFile": word,
+        "ModelFormat": text,
+        "ModelName": text,
+        "ModelParameters": maybe(record({}, {"backbone": word, "backend": maybe(text)})),
+        "backend": maybe(text),
+        "Classes": listed(_class),
+        "ImageHeight": whole,
+        "ImageWidth": whole,
+        "ExtractBands": maybe(listed(whole)),
+        "Bands": maybe(listed(either(whole, word))),
+        "CropSizeFixed": flag,
+        "BlackenAroundFeature": flag,
+        "ImageSpaceUsed": maybe(text),
+        "MinCellSize": _CELL,
+        "MaxCellSize": _CELL,
+        "IsMultispectral": maybe(flag),
+        "IsImageNetNormalization": maybe(flag),
+        "DoNormalize": maybe(flag),
+        "NormalizationStats": maybe(record({}, {name: listed(number) for name in _STATS})),
+        "resize_to": maybe(either(listed(whole), whole)),
+    },
+)
+"""Of the keys that are read; all others are of no consequence."""
+
+_NEEDED = ("ModelType", "ModelConfiguration", "Framework", "InferenceFunction", "ModelParameters", "Classes",
+           "ImageHeight", "ImageWidth", "CropSizeFixed", "BlackenAroundFeature")  # fmt: skip
+
+
+def about(definition: Mapping[str, Any]) -> dict[str, str]:
+    """What a definition says of itself, in its own words."""
+    said = {key: definition[key] for key in _ABOUT if key in definition}
+    parameters = definition.get("ModelParameters")
+    if isinstance(parameters, dict) and "backbone" in parameters:
+        said["backbone"] = parameters["backbone"]
+    return {
+        key: value if isinstance(value, str) and len(value) < 100 and harmless(value) else shown(value)
+        for key, value in said.items()
+    }
+
+
+def manifest_from(path: Path, definition: Mapping[str, Any]) -> tuple[Manifest, tuple[str, ...]]:
+    """What littoral needs to run another program's model, and what had to be assumed, a sentence each.
+
+    Raises:
+        InputError: a model of another kind, or a key that is missing or damaged.
+    """
+    _check_kind(path, definition)
+    try:
+        backbone = definition["ModelParameters"]["backbone"]
+        size = definition["ImageHeight"]
+        assumed: list[str] = []
+        bands = _bands(definition, assumed)
+        mean, std = _scaling(path, definition, len(bands))
+        fill = 0.0 if definition["BlackenAroundFeature"] else None
+        space: Space = "pixel" if definition.get("ImageSpaceUsed") == "PIXEL_SPACE" else "map"
+        tile = TileSpec(size, bands, raw=True, blacken=fill is not None, space=space)
+        dtype = _dtype(definition, assumed)
+        cell = definition.get("MinCellSize") or {}
+        manifest = Manifest(
+            backbone,
+            Preprocessing(tile, size, mean, std, dtype, AS_STORED, fill=fill),
+            tuple(_category(entry) for entry in definition["Classes"]),
+            (float(cell.get("x", 0)), float(cell.get("y", 0))),
+            (cell.get("spatialReference") or {}).get("wkid"),
+            "",
+            (),
+            "",
+            {},
+        )
+        check(manifest)
+    except KeyError as error:
+        raise InputError(path, f"lacks the key {error} in its .emd", "export the model again") from error
+    except InputError as error:
+        if error.subject == str(path):
+            raise
+        raise _damaged(path, f"{error.subject} {error.what}") from error
+    except ValueError as error:
+        raise _damaged(path, one_line(error)) from error
+    return manifest, tuple(assumed)
+
+
+def check_definition(path: Path, definition: Mapping[str, Any]) -> None:
+    """
+    Raises:
+        InputError: a key that is read has a value of another type.
+    """
+    try:
+        DEFINITION_FORM(definition, "")
+    except ValueError as error:
+        raise _damaged(path, one_line(error)) from error
+
+
+def _damaged(path: Path, what: str) -> InputError:
+    return InputError(path, f"has a damaged .emd ({what})", "export the model again")
+
+
+def _check_kind(path: Path, definition: Mapping[str, Any]) -> None:
+    """Refuse what is no feature classifier of the known layout, saying what it is."""
+    lacking = [key for key in _NEEDED if definition.get(key) is None]
+    if lacking:
+        _refuse(path, definition, f"its .emd does not say {', '.join(lacking)}")
+    parameters = definition["ModelParameters"]
+    backends = {definition.get("backend") or "pytorch", parameters.get("backend") or "pytorch"}
+    known = {
+        "ModelType": ("ObjectClassification",),
+        "ModelConfiguration": ("_FeatureClassifier", "FeatureClassifier"),
+        "Framework": ("arcgis.learn.models._inferencing", "PyTorch"),
+        "ModelFormat": ("NCHW",),
+    }
+    for key, values in known.items():
+        if key in definition and definition[key] not in values:
+            _refuse(path, definition, f"its {key} is {shown(definition[key])}, not {values[0]!r}")
+    if backends != {"pytorch"}:
+        _refuse(path, definition, f"its backend is {shown(sorted(backends - {'pytorch'})[0])}, not 'pytorch'")
+    if PureWindowsPath(definition["InferenceFunction"]).name.lower() not in _FUNCTIONS:
+        _refuse(path, definition, f"it runs by a script of its own, {shown(definition['InferenceFunction'])}")
+    if parameters.get("backbone") not in BACKBONES:
+        _refuse(
+            path, definition, f"its backbone is {shown(parameters.get('backbone'))}, none of {', '.join(BACKBONES)}"
+        )
+    height, width = definition["ImageHeight"], definition["ImageWidth"]
+    if height != width:
+        _refuse(path, definition, f"its input is {width} x {height} pixels, which is no square")
+    if not definition["CropSizeFixed"]:
+        _refuse(path, definition, "it stretches each feature's own bounds to its input (CropSizeFixed 0)")
+    if definition.get("resize_to") not in (None, height, [height], [height, width]):
+        _refuse(
+            path, definition, f"it resizes its tiles to {shown(definition['resize_to'])} in its own way (resize_to)"
+        )
+
+
+def _refuse(path: Path, definition: Mapping[str, Any], why: str) -> NoReturn:
+    said = ", ".join(f"{key} {value}" for key, value in about(definition).items()) or "nothing"
+    raise InputError(
+        path, f"cannot be run by littoral, as {why} (of itself it says: {said})", "use the program it was made with"
+    )
+
+
+def _category(entry: Mapping[str, Any]) -> Category:
+    code = entry["Value"] if "Value" in entry else entry["ClassValue"]
+    name = entry["Name"] if "Name" in entry else entry["ClassName"]
+    colour = entry.get("Color")
+    if colour is None or len(colour) != 3 or not all(0 <= part <= 255 for part in colour):
+        return Category(code, name, CATCOA.category(code).colour)
+    return Category(code, name, "#" + bytes(int(part) for part in colour).hex().upper())
+
+
+def _bands(definition: Mapping[str, Any], assumed: list[str]) -> tuple[str, ...]:
+    """Names, or else numbers as an image's unnamed bands are called: B1, B2, …
+
+    Raises:
+        ValueError: none, or names and numbers that do not go together.
+    """
+    names, chosen = definition.get("Bands") or [], definition.get("ExtractBands")
+    if chosen is None:
+        chosen = list(range(len(names) or 3))
+        assumed.append("it does not say which bands it takes (ExtractBands), so the first are taken")
+    if not chosen or min(chosen) < 0 or len(set(chosen)) < len(chosen):
+        raise ValueError(f"ExtractBands is {shown(chosen)}")
+    if len(names) == len(chosen):
+        picked = [str(name) for name in names]
+    elif len(names) > max(chosen):
+        picked = [str(names[position]) for position in chosen]
+    else:
+        picked = [str(position + 1) for position in chosen]
+    counted = [re.fullmatch(r"(?i)(?:band[_ ]?)?(\d+)", name.strip()) for name in picked]
+    if any(counted):
+        numbers = ", ".join(str(int(found[1])) for found in counted if found)
+        assumed.append(
+            f"it knows bands by number only ({numbers} of the image it was made on), which are taken for bands that an "
+            "image does not name (B1, B2, …); for another image say with --band-names which band is which"
+        )
+    return tuple(f"B{int(found[1])}" if found else name for found, name in zip(counted, picked, strict=True))
+
+
+def _scaling(path: Path, definition: Mapping[str, Any], bands: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation that are its formula: both kinds are linear in the pixel.
+
+    Raises:
+        InputError: it does not say how it scales.
+        ValueError: numbers that do not go with the bands.
+    """
+    stats = definition.get("NormalizationStats")
+    if definition.get("IsMultispectral"):
+        if not stats or definition.get("DoNormalize") in (False, 0):
+            _refuse(path, definition, "it is multispectral and does not say how bands are scaled (NormalizationStats)")
+        low, high, middle, spread = (np.array(stats[name], float) for name in _STATS)
+        if not len(low) == len(high) == len(middle) == len(spread) == bands:
+            raise ValueError(f"NormalizationStats are not of {bands} bands")
+        reach = high - low
+        return tuple((low + middle * reach).tolist()), tuple((spread * reach).tolist())
+    if definition.get("IsImageNetNormalization") in (False, 0):
+        _refuse(path, definition, "it does not say how it scales its pixels (IsImageNetNormalization is false)")
+    if bands != 3:
+        raise ValueError(f"{bands} bands and no statistics of them")
+    return tuple(255 * each for each in IMAGENET_MEAN), tuple(255 * each for each in IMAGENET_STD)
+
+
+def _dtype(definition: Mapping[str, Any], assumed: list[str]) -> str:
+    """What kind of pixels it was trained on: 8-bit pictures, or what the range of its statistics tells."""
+    if not definition.get("IsMultispectral"):
+        return "uint8"
+    highest = np.array(definition["NormalizationStats"]["band_max_values"], float)
+    shares = bool((highest % 1).any()) or highest.max() <= 1
+    dtype = "float32" if shares else "uint8" if highest.max() <= 255 else "uint16"
+    assumed.append(f"it does not say what pixels it was trained on; by its statistics they are taken for {dtype}")
+    return dtype
