@@ -154,7 +154,11 @@ def test_missing_parts(path: Path, tmp_path: Path) -> None:
         read_package(tmp_path / "none.dlpk")
 
 
-KEYS = [each.name for each in fields(Manifest) if each.name in ("versions", "seed") or each.default is MISSING]
+KEYS = [
+    each.name
+    for each in fields(Manifest)
+    if each.name in ("versions", "seed") or (each.default is MISSING and each.default_factory is MISSING)
+]
 
 
 @pytest.mark.parametrize("key", KEYS)

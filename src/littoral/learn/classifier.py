@@ -101,7 +101,7 @@ class FeatureClassifier:
         self._scores: Record | None = None
         self._page: str | None = None
         self._validated: NDArray[np.float64] | None = None
-        baselines = fit_baselines(data.means[data.split.training], data.tiles.targets[data.split.training], data.c)
+        baselines = fit_baselines(data.statistics[data.split.training], data.tiles.targets[data.split.training], data.c)
         self.manifest = Manifest(
             backbone,
             data.preprocessing,

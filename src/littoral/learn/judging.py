@@ -107,7 +107,7 @@ def judge_validation(
         data.tiles.targets[part],
         tempered(uncalibrated, calibration.temperature),
         uncalibrated,
-        _simple(model.manifest, data.means[part]),
+        _simple(model.manifest, data.statistics[part]),
         ground_blocks(data.tiles, data.split).subset(part),
     )
     given = given.calibrated_by_each_other(calibration, model.manifest.seed, squares(data.tiles).subset(part))
@@ -240,5 +240,5 @@ def _without(data: TileData, learnt: NDArray[np.int64], fold: str) -> TileData:
         raise InputError(
             f"fold {fold}", "leaves fewer than two classes to learn from", "pass other folds or more tiles"
         )
-    means, preprocessing = measured(tiles, parts.training, data.preprocessing, silent)
-    return replace(data, tiles=tiles, split=parts, preprocessing=preprocessing, means=means)
+    statistics, preprocessing = measured(tiles, parts.training, data.preprocessing, silent)
+    return replace(data, tiles=tiles, split=parts, preprocessing=preprocessing, statistics=statistics)

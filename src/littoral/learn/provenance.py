@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def data_hash(data: TileData) -> str:
-    """SHA-256 of the tiles: class, ground and band means of each in turn, and which of them teach and validate.
+    """SHA-256 of the tiles: class, ground and band statistics of each in turn, and which of them teach and validate.
 
-    Pixels themselves are not read again for it: another image gives other band means.
+    Pixels themselves are not read again for it: another image gives other band statistics.
     """
     digest = hashlib.sha256()
     tiles, split = data.tiles, data.split
@@ -29,7 +29,7 @@ def data_hash(data: TileData) -> str:
         digest.update(b"none" if outline is None else shapely.to_wkb(outline))
     for part in (tiles.codes, split.training, split.validation):
         digest.update(np.ascontiguousarray(part, np.int64).tobytes())
-    digest.update(np.ascontiguousarray(data.means, np.float64).tobytes())
+    digest.update(np.ascontiguousarray(data.statistics, np.float64).tobytes())
     return digest.hexdigest()
 
 

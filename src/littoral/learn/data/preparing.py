@@ -164,9 +164,9 @@ def prepare_data(
         raise InputError(
             "the training part", f"of {len(parts.training)} tiles shows fewer than two classes", "add tiles"
         )
-    means, preprocessing = measured(tiles, parts.training, draft, track)
+    statistics, preprocessing = measured(tiles, parts.training, draft, track)
     return TileData(
-        tiles, parts, preprocessing, means, batch_size, seed, dropped, folder, transforms, jitter, unreadable
+        tiles, parts, preprocessing, statistics, batch_size, seed, dropped, folder, transforms, jitter, unreadable
     )
 
 

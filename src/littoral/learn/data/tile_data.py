@@ -29,7 +29,7 @@ class TileData:
     """Which are for training and which for validation."""
     preprocessing: Preprocessing
     """From tile to input, by the training part's statistics."""
-    means: NDArray[np.float64]
+    statistics: NDArray[np.float64]
     """(tiles, 2 x bands), means and deviations of the bands over each tile's valid pixels, for the baseline."""
     batch_size: int
     """Tiles in a batch."""

@@ -98,9 +98,9 @@ def judge(answers: Answers, categories: Sequence[Category], seed: int) -> dict[s
     Returns:
         ``network`` and ``baselines`` (name to :class:`Scores`, with calibrated confidence), ``left_out`` (classes of
         which no tile was scored), ``intervals`` (of each measure of each model, over what blocks, and what they are
-        worth), ``comparison`` (the better baseline, the difference in macro-F1 to it with its interval, the verdict; None where there is none, as
-        in another program's model), ``beats_baselines``, ``calibration`` (expected calibration error before and after), ``prediction_sets``
-        (coverage and mean size).
+        worth), ``comparison`` (the better baseline, the difference in macro-F1 to it with its interval, the verdict;
+        None where there is no baseline, as in another program's model), ``beats_baselines``, ``calibration`` (expected
+        calibration error before and after), ``prediction_sets`` (coverage and mean size).
     """
     network = score(answers.truth, answers.network, categories)
     before = score(answers.truth, answers.uncalibrated, categories)
