@@ -57,7 +57,7 @@ def test_scores_and_report_speak_of_the_same_coast(walked: tuple[Path, Demo, lis
     assert record["network"]["accuracy"] == pytest.approx((judged["ClassValue"] == judged["CATCOA"]).mean())
     page = demo.report.read_text(encoding="utf-8")
     assert f"{record['network']['macro_f1']:.3f}" in page
-    assert "logistic regression on band means" in page
+    assert "logistic regression on band statistics" in page
     for category in read_package(demo.model).manifest.categories:
         assert category.name in page
 
