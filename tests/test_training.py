@@ -249,10 +249,11 @@ def test_the_best_of_some_epochs() -> None:
             Plan(**{"epochs": 1, "rate": None, **wrong})
 
 
-def test_a_second_fit_goes_on_from_the_first(tiles_folder: Path) -> None:
+def test_a_second_fit_goes_on_from_the_first(tiles_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = small(tiles_folder)
     model.fit(1, 1e-3, one_cycle=False)
     model.fit(1, slice(1e-4, 1e-3))
+    assert capsys.readouterr().out.splitlines() == [HEADING, str(model.epochs[0]), HEADING, str(model.epochs[1])]
     assert [row.number for row in model.epochs] == [0, 0]
     assert model.plot_losses().axes
 

@@ -132,7 +132,7 @@ def train(
             run = _Run(fabric, network, training, validation, objective, replace(plan, rate=rate), epochs)
             if state is not None:
                 run.load(state)
-            with table.shown(plan.epochs * run.steps, run.done, run.epochs, quiet=not fabric.is_global_zero):
+            with table.shown(plan.epochs * run.steps, run.done, run.rows, quiet=not fabric.is_global_zero):
                 run.go(table, checkpoints, told)
     finally:
         network.load_state_dict(before if run is None or run.best is None else run.best)
