@@ -149,12 +149,12 @@ def zips() -> Iterator[tuple[str, Writer]]:
         yield f"{name} of 4 GB", partial(patched, name=name, central=(24, "L", 0xFFFFFFF0), local=None)
         yield f"{name} lies elsewhere", partial(patched, name=name, central=(42, "L", 0x7FFFFFF0), local=None)
     for method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
-        yield f"method {method}", partial(zipped, files=ours(), method=method)
-    zeros = bytes(64 * 2**20)
+        yield f"method {method}", partial(zipped, files={**ours(), PTH: b"w"}, method=method)
+    zeros = bytes(8 * 2**20)
     deflated = zipfile.ZIP_DEFLATED
     yield "bomb beside", lambda path: zipped(path, {**ours(), "zeros": zeros}, deflated)
     yield "bomb for weights", lambda path: zipped(path, {**ours(), PTH: zeros}, deflated)
-    yield "bomb for a manifest", lambda path: zipped(path, {**ours(), "littoral.json": b" " * 2**26}, deflated)
+    yield "bomb for a manifest", lambda path: zipped(path, {**ours(), "littoral.json": b" " * 2**23}, deflated)
     yield "too large a definition", lambda path: changed(path, emd=b"{}" + b" " * (2**25 + 1))
     yield "bomb in a zip", lambda path: zipped(path, {**ours(), PTH: nested(zeros)})
     yield "a package for weights", lambda path: changed(path, pth=FIXTURE.read_bytes())
