@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pytest
 
-from littoral import FeatureClassifier, prepare_data
+from littoral import FeatureClassifier, export_tiles, open_scene, prepare_data, read_tiles
 from littoral.learn.data import TileData
-from littoral.learn.provenance import configuration_hash, data_hash
+from littoral.learn.provenance import acquired, configuration_hash, data_hash
 from littoral.package import read_package
 
 BACKBONE = "test_convnext"
@@ -38,6 +39,17 @@ def test_a_new_model_is_saved_with_licence_and_hashes(data: TileData, tmp_path: 
     assert "<svg" in page
     tile = data.tiles.read(0)[0]
     assert np.array_equal(FeatureClassifier.from_model(path).predict_proba(tile), model.predict_proba(tile))
+
+
+def test_the_days_of_the_images_are_kept(
+    coast: tuple[Path, gpd.GeoDataFrame], tiles_folder: Path, data: TileData, tmp_path: Path
+) -> None:
+    scene, table = replace(open_scene(coast[0]), acquired="2024-05-01"), coast[1]
+    packed = prepare_data(scene=scene, rectangles=table, tile_size=32, cache=tmp_path / "cache")
+    export_tiles(scene, table, tmp_path / "tiles", tile_size=32)
+    for tiles in (packed.tiles, read_tiles(tmp_path / "tiles")):
+        assert acquired(tiles) == ("2024-05-01", "2024-05-01")
+    assert acquired(data.tiles) is None  # that scene has no date
 
 
 def test_hashes_tell_trainings_apart(data: TileData, tiles_folder: Path, tmp_path: Path) -> None:
