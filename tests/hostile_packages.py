@@ -349,7 +349,14 @@ def pickles() -> Iterator[tuple[str, Writer]]:
         torch.save({"0.weight": Payload(how)}, buffer, _use_new_zipfile_serialization=False)
         yield f"older torch.save of payload {how}", partial(changed, pth=buffer.getvalue())
         yield f"theirs with payload {how}", partial(their_zip, theirs(3), pickle.dumps(Payload(how)))
+    yield "a key that takes for ever", partial(changed, pth=endless())
+    yield "a key that takes for ever, with marks", partial(changed, pth=endless(b"(h\x00h\x00t"))
     yield "a module", partial(changed, pth=pth(torch.nn.Linear(2, 2)))
+
+
+def endless(pair: bytes = b"h\x00h\x00\x86") -> bytes:
+    """A dictionary whose key is a pair of a pair of a pair …, each of the one before twice."""
+    return b"\x80\x02}))\x86q\x00" + (b"0" + pair + b"q\x00") * 60 + b"K\x01s."
 
 
 def tensors() -> Iterator[tuple[str, Writer]]:
