@@ -356,7 +356,7 @@ def pickles() -> Iterator[tuple[str, Writer]]:
 
 def endless(pair: bytes = b"h\x00h\x00\x86") -> bytes:
     """A dictionary whose key is a pair of a pair of a pair …, each of the one before twice."""
-    return b"\x80\x02}))\x86q\x00" + (b"0" + pair + b"q\x00") * 60 + b"K\x01s."
+    return b"\x80\x02))\x86q\x00" + (pair + b"q\x00") * 60 + b"}h\x00K\x01s."
 
 
 def tensors() -> Iterator[tuple[str, Writer]]:
