@@ -149,12 +149,12 @@ def zips() -> Iterator[tuple[str, Writer]]:
         yield f"{name} of 4 GB", partial(patched, name=name, central=(24, "L", 0xFFFFFFF0), local=None)
         yield f"{name} lies elsewhere", partial(patched, name=name, central=(42, "L", 0x7FFFFFF0), local=None)
     for method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
-        yield f"method {method}", partial(zipped, files=ours(), method=method)
-    zeros = bytes(64 * 2**20)
+        yield f"method {method}", partial(zipped, files={**ours(), PTH: b"w"}, method=method)
+    zeros = bytes(8 * 2**20)
     deflated = zipfile.ZIP_DEFLATED
     yield "bomb beside", lambda path: zipped(path, {**ours(), "zeros": zeros}, deflated)
     yield "bomb for weights", lambda path: zipped(path, {**ours(), PTH: zeros}, deflated)
-    yield "bomb for a manifest", lambda path: zipped(path, {**ours(), "littoral.json": b" " * 2**26}, deflated)
+    yield "bomb for a manifest", lambda path: zipped(path, {**ours(), "littoral.json": b" " * 2**23}, deflated)
     yield "too large a definition", lambda path: changed(path, emd=b"{}" + b" " * (2**25 + 1))
     yield "bomb in a zip", lambda path: zipped(path, {**ours(), PTH: nested(zeros)})
     yield "a package for weights", lambda path: changed(path, pth=FIXTURE.read_bytes())
@@ -349,7 +349,14 @@ def pickles() -> Iterator[tuple[str, Writer]]:
         torch.save({"0.weight": Payload(how)}, buffer, _use_new_zipfile_serialization=False)
         yield f"older torch.save of payload {how}", partial(changed, pth=buffer.getvalue())
         yield f"theirs with payload {how}", partial(their_zip, theirs(3), pickle.dumps(Payload(how)))
+    yield "a key that takes for ever", partial(changed, pth=endless())
+    yield "a key that takes for ever, with marks", partial(changed, pth=endless(b"(h\x00h\x00t"))
     yield "a module", partial(changed, pth=pth(torch.nn.Linear(2, 2)))
+
+
+def endless(pair: bytes = b"h\x00h\x00\x86") -> bytes:
+    """A dictionary whose key is a pair of a pair of a pair …, each of the one before twice."""
+    return b"\x80\x02))\x86q\x00" + (pair + b"q\x00") * 60 + b"}h\x00K\x01s."
 
 
 def tensors() -> Iterator[tuple[str, Writer]]:

@@ -131,6 +131,13 @@ def test_older_spellings(tmp_path: Path, network: torch.nn.Sequential, weights: 
     assert [(c.code, c.name, c.colour) for c in model.manifest.categories][1] == (10, "10", "#28323C")
 
 
+def test_weights_of_before_zips(tmp_path: Path, network: torch.nn.Sequential) -> None:
+    buffer = io.BytesIO()
+    torch.save(network.state_dict(), buffer, _use_new_zipfile_serialization=False)
+    model = loaded(write_theirs(tmp_path / "old.dlpk", RGB, buffer.getvalue()))
+    assert np.abs(model.predict_proba(tile_of(3)) - their_answer(RGB, network, tile_of(3))).max() < 1e-5
+
+
 def test_a_definition_with_its_weights_beside_it(tmp_path: Path, weights: bytes) -> None:
     (tmp_path / "theirs.emd").write_text(json.dumps(RGB))
     (tmp_path / "theirs.pth").write_bytes(weights)

@@ -13,11 +13,10 @@ from littoral.errors import InputError
 from littoral.imagery import AS_STORED
 from littoral.package.archive import open_files
 from littoral.package.files import Contents, read_contents
-from littoral.package.foreign import about
+from littoral.package.foreign import BACKBONES, about
 from littoral.package.forms import shown
 from littoral.package.manifest import Manifest
 from littoral.package.mlm import geographic
-from littoral.package.preprocessing import Preprocessing
 
 _SCRIPTS = (".py", ".pyc", ".pyt", ".dll", ".so", ".exe", ".bat", ".sh", ".js")
 
@@ -262,13 +261,15 @@ def _warnings(
         lacking = " and ".join(name for name in ("licence", "attribution") if not getattr(manifest, name))
         found.append(f"nobody said the {lacking} of the imagery it was trained on.")
     if contents.manifest is not None:
-        found += _for_others(manifest.preprocessing)
+        found += _for_others(manifest)
     return found
 
 
-def _for_others(given: Preprocessing) -> list[str]:
-    """Where another program that reads the definition would see other numbers than littoral."""
-    found = []
+def _for_others(manifest: Manifest) -> list[str]:
+    """Where another program that reads the definition would fail, or see other numbers than littoral."""
+    given, found = manifest.preprocessing, []
+    if manifest.backbone not in BACKBONES:
+        found.append(f"its backbone {manifest.backbone} is none that other programs know (resnet18, resnet34, …).")
     if given.tile.placement == "oriented":
         found.append("its tiles are turned along the shore; other programs would cut them upright.")
     if given.tile.blacken and given.fill is None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -61,7 +62,7 @@ class TileSet:
     cell_epsg: int | None
     """EPSG code of the first tile's CRS."""
     origin: Mapping[str, Any] = field(default_factory=dict)
-    """How littoral cut them (raw, min_valid, pixels); empty for folders made by other programs."""
+    """How littoral cut them (raw, min_valid, pixels, days of the images); empty for folders of other programs."""
     missing_labels: int = 0
     """Images whose label file is not there; they are not in the set."""
     regions: NDArray[np.object_] | None = None
@@ -109,6 +110,17 @@ class TileSet:
             footprints=self.footprints[chosen],
             regions=None if self.regions is None else self.regions[chosen],
         )
+
+
+def acquired_of(days: Iterable[str]) -> dict[str, list[str]]:
+    """First and last of the days that tiles' images were taken on, as a set's ``origin`` has them; what is no day, or
+    two with a stroke between them, is passed over.
+
+    >>> acquired_of(["2024-05-03", "", "2024-04-01/2024-05-02", "spring"]), acquired_of([""])
+    ({'Acquired': ['2024-04-01', '2024-05-03']}, {})
+    """
+    found = {day for each in days for day in each.split("/") if re.fullmatch(r"\d{4}-\d\d-\d\d", day, re.ASCII)}
+    return {"Acquired": [min(found), max(found)]} if found else {}
 
 
 def outlines_of(corners: Sequence[NDArray[np.float64] | None], crs: Sequence[CRS | None]) -> NDArray[np.object_]:

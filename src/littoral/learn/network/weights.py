@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 import pickle
 import warnings
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from littoral.errors import InputError, MissingExtraError
+from littoral.learn.records import check_records
 
 try:
     import torch
@@ -55,7 +55,7 @@ def load_state_bytes(network: nn.Module, backbone: str, content: bytes, source: 
     Raises:
         InputError: not a file of tensors, or tensors that do not fit.
     """
-    _check_records(content, source)
+    check_records(content, source)
     # Names and shapes first, on no device: nothing is allocated for what would not fit.
     shapes = _tensors(io.BytesIO(content), source, "meta")
     own = {_package_key(key, backbone): value for key, value in network.state_dict().items()}
@@ -74,18 +74,6 @@ def load_state_bytes(network: nn.Module, backbone: str, content: bytes, source: 
         raise InputError(source, "has weights that claim more than its bytes", "do not use this file")
     state = _tensors(io.BytesIO(content), source)
     _load(network, {key: state[_package_key(key, backbone)] for key in network.state_dict()}, source)
-
-
-def _check_records(content: bytes, source: object) -> None:
-    """Refuse a ``torch.save`` whose records are packed: torch stores them as they are, a bomb does not."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            packed = [entry for entry in archive.infolist() if entry.file_size != entry.compress_size]
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
-        # Before 1.6 torch wrote no zip; what is neither, torch itself refuses.
-        return
-    if packed:
-        raise InputError(source, "holds weights in packed records", "use what torch.save has written")
 
 
 def _package_key(key: str, backbone: str) -> str:

@@ -63,6 +63,8 @@ class Head:
     """What littoral's own tiles say their values mean."""
     region: str
     """Region that littoral's own tiles say they are of; may be empty."""
+    acquired: str
+    """Day, or first and last day, of the images that littoral's own tiles say they were cut from; may be empty."""
 
 
 def read_head(path: Path) -> Head:
@@ -89,6 +91,7 @@ def read_head(path: Path) -> Head:
             cell_size_of(image.transform),
             tags.get("PIXELS"),
             tags.get("REGION", ""),
+            tags.get("ACQUIRED", ""),
         )
 
 

@@ -21,7 +21,7 @@ from littoral.progress import Track, silent
 from littoral.tiles.labeled.images import Head, ImageFiles, read_head
 from littoral.tiles.labeled.layout import find_folders, unfinished
 from littoral.tiles.labeled.listing import Listing, notes_on, read_listing
-from littoral.tiles.tileset import TileSet, outlines_of
+from littoral.tiles.tileset import TileSet, acquired_of, outlines_of
 
 
 def read_tiles(
@@ -98,7 +98,7 @@ def read_tiles(
         outlines_of([head.corners for head in heads], [head.crs for head in heads]),
         first.cell_size,
         None if first.crs is None else first.crs.to_epsg(),
-        _origin(listings),
+        {**_origin(listings), **acquired_of(head.acquired for head in heads)},
         sum(len(listing.unlabelled) for listing in listings),
         regions if any(regions) else None,
         tuple(notes),

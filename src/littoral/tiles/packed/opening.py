@@ -30,7 +30,7 @@ from littoral.tiles.labels import Labelled, labelled
 from littoral.tiles.packed.cache import cache_folder, keep
 from littoral.tiles.packed.pack import FORMAT, Contents, PackWriter, mask_bytes
 from littoral.tiles.specs import TileSpec
-from littoral.tiles.tileset import TileSet, outlines_of
+from littoral.tiles.tileset import TileSet, acquired_of, outlines_of
 
 
 def open_pack(
@@ -246,7 +246,7 @@ def _tile_set(made: Contents, categories: Scheme) -> TileSet:
         table.geometry.to_numpy(object),
         (width, height),
         told["cell_epsg"],
-        told["origin"],
+        {**told["origin"], **acquired_of(table["acquired"])},
         regions=regions if any(regions) else None,
         notes=(f"rectangles left out: {left_out}",) if left_out else (),
     )
