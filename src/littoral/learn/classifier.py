@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from littoral import figures
 from littoral.errors import InputError, MissingExtraError
 from littoral.imagery import Values, same_scaling, valid_values
+from littoral.learn import saving
 from littoral.learn.batches import inputs
 from littoral.learn.data import TileData, training_area
 from littoral.learn.evaluation import Baselines, Scores, band_means, fit_baselines, score
@@ -64,6 +65,7 @@ class FeatureClassifier:
         self.network = build_network(backbone, len(data.tiles.bands), data.c, weights)
         self.oversample = oversample
         self.epochs: list[Epoch] = []
+        self.carried: frozenset[str] = frozenset()
         self._scores: dict[str, Any] | None = None
         self._page: str | None = None
         baselines = fit_baselines(data.means[data.split.training], data.tiles.targets[data.split.training], data.c)
@@ -115,6 +117,7 @@ class FeatureClassifier:
             raise InputError(source, "was trained on other classes than the data has", "pass data of the same classes")
         model.data, model.manifest, model.oversample, model.epochs = data, manifest, False, []
         model._scores, model._page = dict(package.scores), package.page
+        model.carried = saving.carried_by(package)
         model.network = build_network(manifest.backbone, len(manifest.preprocessing.mean), len(manifest.categories))
         load_state_bytes(model.network, manifest.backbone, package.weights, source)
         model.network.eval()
@@ -214,6 +217,10 @@ class FeatureClassifier:
         best = int(probabilities.argmax())
         return self.manifest.categories[best].name, float(probabilities[best])
 
+    def prepare(self, values: Values, valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """One tile (bands, height, width) and its mask, preprocessed for :meth:`predict_inputs`."""
+        return self.manifest.preprocessing.apply(values, valid)
+
     def predict_inputs(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities (tiles, classes) of preprocessed tiles (tiles, bands, chip, chip), in 32-bit arithmetic."""
         self.network.eval()
@@ -304,26 +311,46 @@ class FeatureClassifier:
 
     # Package
 
-    def save(self, name_or_path: str | Path, *, overwrite: bool = True) -> Path:
-        """Save as a ``.dlpk`` and return its path.
+    def save(
+        self,
+        name_or_path: str | Path,
+        framework: str = "PyTorch",
+        *,
+        onnx: bool | None = None,
+        raster_function: bool | None = None,
+        overwrite: bool = True,
+    ) -> Path:
+        """Save as a ``.dlpk``, or as an ``.onnx`` alone, and return its path.
 
         Args:
-            name_or_path: A path ending in ``.dlpk``, or a name: then it is ``<data folder>/models/<name>/<name>.dlpk``.
-            overwrite: Replace a package that is there.
+            name_or_path: A path ending in ``.dlpk`` (or ``.onnx``), or a name: then it is
+                ``<data folder>/models/<name>/<name>.dlpk``.
+            framework: ``"onnx"``: only the graph, as ``.onnx``.
+            onnx: Put the graph into the package, so that it can be used without torch. None: if the model was loaded
+                from a package with one, or the raster function needs it.
+            raster_function: Let ArcGIS run the package by a script of ours, on the graph. None: if it has no function
+                of its own for the backbone (all but resnet18, 34 and 50), or the model was loaded from such a package.
+            overwrite: Replace a file that is there.
 
         Raises:
             ExistsError: it is there and ``overwrite`` is False.
             WriteError: the disk refused.
+            InputError: a graph that cannot be made, or answers otherwise than torch.
+            MissingExtraError: a graph was asked for, and ONNX is not installed.
         """
+        suffix = saving.suffix_of(framework)
         path = Path(name_or_path)
-        if path.suffix != ".dlpk":
-            path = self._data().folder / "models" / path / f"{path.name}.dlpk"
+        if path.suffix != suffix:
+            path = self._data().folder / "models" / path / f"{path.name}{suffix}"
             path.parent.mkdir(parents=True, exist_ok=True)
         check_output(path, overwrite)
+        if suffix == ".onnx":
+            return saving.write_graph(self, path)
         print("Computing model metrics...", flush=True)
         weights = state_bytes(self.network, self.manifest.backbone)
         page = self._page or self._metrics_page(path.stem)
-        package = Package(path.stem, self.manifest, weights, self.record(), page=page)
+        definition, files = saving.beside(self, path.stem, weights, onnx, raster_function)
+        package = Package(path.stem, self.manifest, weights, self.record(), definition, page, files)
         return write_package(path, package, overwrite=overwrite)
 
     def _data(self) -> TileData:

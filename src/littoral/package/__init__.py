@@ -5,8 +5,9 @@ are those that GIS deep-learning tools write and read for a feature classifier; 
 that the ``.emd`` has no place for.
 """
 
+from littoral.package.definition import definition_of
 from littoral.package.files import METRICS, METRICS_PAGE, Package, read_package, write_package
-from littoral.package.manifest import FORMAT, MANIFEST, Manifest
+from littoral.package.manifest import FORMAT, MANIFEST, Manifest, manifest_json, manifest_of
 from littoral.package.preprocessing import Preprocessing, standardise
 
 __all__ = [
@@ -17,6 +18,9 @@ __all__ = [
     "Manifest",
     "Package",
     "Preprocessing",
+    "definition_of",
+    "manifest_json",
+    "manifest_of",
     "read_package",
     "standardise",
     "write_package",

@@ -6,14 +6,14 @@ import json
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from littoral.errors import InputError
 from littoral.package.archive import checked_names, json_of
 from littoral.package.definition import definition_of
-from littoral.package.manifest import FORMAT, MANIFEST, Manifest, manifest_of
+from littoral.package.manifest import MANIFEST, Manifest, manifest_json, manifest_of
 from littoral.vectors import check_output, staged
 
 METRICS, METRICS_PAGE = "metrics.json", "model_metrics.html"
@@ -36,6 +36,8 @@ class Package:
     """Contents of the ``.emd``."""
     page: str = ""
     """``model_metrics.html``."""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """What else is in it, by name: a graph, a script; bytes here, never run."""
 
 
 def write_package(path: str | Path, package: Package, *, overwrite: bool = False) -> Path:
@@ -52,9 +54,10 @@ def write_package(path: str | Path, package: Package, *, overwrite: bool = False
             package.definition or definition_of(package.name, package.manifest), indent=1
         ).encode(),
         f"{package.name}.pth": package.weights,
-        MANIFEST: json.dumps({"format": FORMAT, **asdict(package.manifest)}, indent=1).encode(),
+        MANIFEST: json.dumps(manifest_json(package.manifest), indent=1).encode(),
         METRICS: json.dumps(package.scores, indent=1).encode(),
         METRICS_PAGE: package.page.encode(),
+        **package.files,
     }
     with staged(path) as stage, zipfile.ZipFile(stage, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, content in contents.items():
@@ -89,4 +92,6 @@ def read_package(path: str | Path) -> Package:
     manifest = manifest_of(path, json_of(path, MANIFEST, files[MANIFEST]))
     scores = json_of(path, METRICS, files.get(METRICS, b"{}"))
     page = files.get(METRICS_PAGE, b"").decode("utf-8", "replace")
-    return Package(Path(definitions[0]).stem, manifest, files[weights], scores, definition, page)
+    known = {definitions[0], weights, MANIFEST, METRICS, METRICS_PAGE}
+    others = {name: content for name, content in files.items() if name not in known}
+    return Package(Path(definitions[0]).stem, manifest, files[weights], scores, definition, page, others)

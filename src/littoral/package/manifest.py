@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,11 @@ class Manifest:
     """Of the libraries that made it."""
     seed: int = 42
     """Of split and training."""
+
+
+def manifest_json(manifest: Manifest) -> dict[str, Any]:
+    """What :func:`manifest_of` reads, as plain JSON values."""
+    return {"format": FORMAT, **asdict(manifest)}
 
 
 def manifest_of(path: Path, content: dict[str, Any]) -> Manifest:

@@ -37,6 +37,14 @@ class Preprocessing:
         Raises:
             InputError: another number of bands, or smaller than the network's input.
         """
+        return standardise(*self.crop(values, valid), self.mean, self.std)
+
+    def crop(self, values: Values, valid: NDArray[np.bool_]) -> tuple[Values, NDArray[np.bool_]]:
+        """The middle of one tile ``(bands, height, width)`` and of its mask, as large as the network's input.
+
+        Raises:
+            InputError: another number of bands, or smaller than the network's input.
+        """
         if values.shape[0] != len(self.mean):
             raise InputError(
                 f"a tile of {values.shape[0]} bands",
@@ -51,7 +59,7 @@ class Preprocessing:
             )
         top, left = (values.shape[1] - self.chip_px) // 2, (values.shape[2] - self.chip_px) // 2
         middle = np.s_[top : top + self.chip_px, left : left + self.chip_px]
-        return standardise(values[(slice(None), *middle)], valid[middle], self.mean, self.std)
+        return values[(slice(None), *middle)], valid[middle]
 
 
 def standardise(

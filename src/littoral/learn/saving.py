@@ -1,0 +1,94 @@
+"""What a saved model carries beside its weights: a graph, and a script for tools that cannot rebuild its network."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from littoral.errors import InputError, LittoralWarning, MissingExtraError
+from littoral.learn.network import state_bytes
+from littoral.package import Package, definition_of
+from littoral.raster_function import BUILT_IN, SCRIPT, script, scripted
+from littoral.vectors import staged
+
+if TYPE_CHECKING:
+    from littoral.learn.classifier import FeatureClassifier
+
+CHECKED = 8
+"""Tiles of the model's own data that its graph is checked with."""
+
+
+def suffix_of(framework: str) -> str:
+    """Of the file that a framework's name stands for.
+
+    Raises:
+        InputError: it is not known.
+    """
+    suffixes = {"pytorch": ".dlpk", "onnx": ".onnx"}
+    if framework.casefold() not in suffixes:
+        raise InputError(f"framework {framework!r}", "is not known", "choose PyTorch or onnx")
+    return suffixes[framework.casefold()]
+
+
+def carried_by(package: Package) -> frozenset[str]:
+    """``onnx`` and ``script``, as far as a package has them."""
+    found = {"onnx": f"{package.name}.onnx" in package.files, "script": SCRIPT in package.files}
+    return frozenset(name for name, there in found.items() if there)
+
+
+def write_graph(model: FeatureClassifier, path: Path) -> Path:
+    """Write a model's graph alone.
+
+    Raises:
+        WriteError: the disk refused.
+    """
+    graph = _graph(model, state_bytes(model.network, model.manifest.backbone))
+    with staged(path) as stage:
+        stage.write_bytes(graph)
+    return path
+
+
+def beside(
+    model: FeatureClassifier, name: str, weights: bytes, onnx: bool | None, raster_function: bool | None
+) -> tuple[Mapping[str, Any], Mapping[str, bytes]]:
+    """The definition of a package (empty: the usual one) and its further files.
+
+    Args:
+        model: To be saved.
+        name: Of the package.
+        weights: As it carries them.
+        onnx: Whether the graph goes with it; None: as :meth:`FeatureClassifier.save` says.
+        raster_function: Whether the script does, likewise.
+    """
+    if raster_function and onnx is False:
+        raise InputError("onnx=False", "leaves the raster function nothing to run", "leave one of both away")
+    needed = model.manifest.backbone not in BUILT_IN or "script" in model.carried
+    wanted = needed if raster_function is None else raster_function
+    asked = onnx or raster_function or "onnx" in model.carried
+    if onnx is False or not (asked or wanted):
+        return {}, {}
+    graph = f"{name}.onnx"
+    try:
+        files = {graph: _graph(model, weights)}
+    except MissingExtraError as error:
+        if asked:
+            raise
+        said = f"the package holds no raster function, so ArcGIS cannot run a {model.manifest.backbone}"
+        warnings.warn(LittoralWarning(f"{said}: {error.remedy}"), stacklevel=3)
+        return {}, {}
+    if not wanted:
+        return {}, files
+    return scripted(definition_of(name, model.manifest), graph), {**files, SCRIPT: script()}
+
+
+def _graph(model: FeatureClassifier, weights: bytes) -> bytes:
+    """Checked with tiles of the model's own data, where it has any."""
+    # Loads a library that may not be there.
+    export = import_module("littoral.learn.onnx_export")
+    data = model.data
+    tiles = () if data is None else (data.tiles.read(int(at)) for at in data.split.validation[:CHECKED])
+    graph: bytes = export.export_graph(model.network, model.manifest, weights, tiles)
+    return graph
