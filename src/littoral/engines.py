@@ -58,16 +58,17 @@ def open_classifier(model: Classifier | Package | str | Path, engine: Engine = "
             if isinstance(model, Package):
                 return FeatureClassifier.from_package(model, model.name)
             return FeatureClassifier.from_model(model)
+    source = f"the model {model.name}" if isinstance(model, Package) else model
     if missing is not None:
         model = model if isinstance(model, Package) else read_package(model)
-        if not any(name.endswith(".onnx") for name in model.files):
+        if f"{model.name}.onnx" not in model.files:
             raise InputError(
-                f"the model {model.name}",
+                source,
                 "holds no ONNX graph, and torch is not installed",
                 'run: pip install "littoral[learn]", or where torch is: littoral export MODEL -o NEW.dlpk',
             ) from missing
     from littoral.inference import OnnxClassifier
 
     if isinstance(model, Package):
-        return OnnxClassifier.from_package(model, f"the model {model.name}")
+        return OnnxClassifier.from_package(model, source)
     return OnnxClassifier.from_model(model)

@@ -62,6 +62,8 @@ class OnnxClassifier:
         options.intra_op_num_threads = threads or _processors()
         options.inter_op_num_threads = 1
         options.use_deterministic_compute = True
+        # Threads that wait busily would take the processor from those that read tiles.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # What it has to say is in the error.
         options.log_severity_level = 4
         try:

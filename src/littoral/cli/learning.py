@@ -28,6 +28,15 @@ from littoral.errors import InputError
 from littoral.progress import bar
 from littoral.vectors import check_output, read_vector, staged
 
+RasterFunction = Annotated[
+    bool | None,
+    typer.Option(
+        "--raster-function/--no-raster-function",
+        help="Let ArcGIS run the model by a script in it, on its ONNX graph.",
+        show_default="unless ArcGIS can: resnet18, 34 and 50",
+    ),
+]
+
 
 @app.command()
 def train(
@@ -105,6 +114,15 @@ def train(
     drop_rare: Annotated[bool, typer.Option("--drop-rare", help="Leave out classes that have one tile.")] = False,
     categories: CategoryTable = None,
     seed: Annotated[int, typer.Option(help="Of everything random.", min=0)] = 42,
+    onnx: Annotated[
+        bool | None,
+        typer.Option(
+            "--onnx/--no-onnx",
+            help="Put an ONNX graph into the model, to classify without torch.",
+            show_default="if the raster function needs it",
+        ),
+    ] = None,
+    raster_function: RasterFunction = None,
     overwrite: Overwrite = False,
 ) -> None:
     """The result of train is a model: a .dlpk with weights, preprocessing, classes and scores of unseen ground."""
@@ -160,7 +178,7 @@ def train(
     if unfreeze:
         model.unfreeze()
     model.fit(epochs, lr, progress=True)
-    path = model.save(output, overwrite=overwrite)
+    path = model.save(output, onnx=onnx, raster_function=raster_function, overwrite=overwrite)
     print(told(model.record()))
     print(f"{path}: {backbone}, {data.c} classes")
 
@@ -182,6 +200,35 @@ def evaluate(
     record = FeatureClassifier.from_model(model).evaluate(tiles, allow_seen=allow_seen, track=bar)
     write_json(record, output)
     print(told(record))
+    print(output)
+
+
+@app.command()
+def export(
+    model: Annotated[Path, typer.Argument(help="A .dlpk.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Model to write (.onnx, or .dlpk with the graph).")],
+    deepness: Annotated[
+        bool, typer.Option("--deepness", help="As QGIS's plugin Deepness can load it (.onnx, models of 8-bit imagery).")
+    ] = False,
+    raster_function: RasterFunction = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """The result of export is the same model as an ONNX graph, alone or in a package."""
+    from littoral.learn import FeatureClassifier
+    from littoral.learn.saving import write_graph
+
+    if output.suffix not in (".dlpk", ".onnx"):
+        raise InputError(output, "does not end in .onnx or .dlpk", f"write e.g. -o {output.with_suffix('.onnx')}")
+    check_output(output, overwrite, inputs=(model,))
+    alone = output.suffix == ".onnx"
+    for name, useless in (("--deepness", deepness and not alone), ("--raster-function", raster_function and alone)):
+        if useless:
+            raise InputError(name, f"does not go with {output.suffix}", "leave it away, or choose the other suffix")
+    classifier = FeatureClassifier.from_model(model)
+    if alone:
+        write_graph(classifier, output, deepness=deepness)
+    else:
+        classifier.save(output, onnx=True, raster_function=raster_function, overwrite=overwrite)
     print(output)
 
 

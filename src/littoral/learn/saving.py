@@ -39,13 +39,21 @@ def carried_by(package: Package) -> frozenset[str]:
     return frozenset(name for name, there in found.items() if there)
 
 
-def write_graph(model: FeatureClassifier, path: Path) -> Path:
+def write_graph(model: FeatureClassifier, path: Path, *, deepness: bool = False) -> Path:
     """Write a model's graph alone.
+
+    Args:
+        model: To be written.
+        path: An ``.onnx``.
+        deepness: As QGIS's plugin of that name can load it.
 
     Raises:
         WriteError: the disk refused.
+        InputError: a model that cannot be written so.
     """
     graph = _graph(model, state_bytes(model.network, model.manifest.backbone))
+    if deepness:
+        graph = import_module("littoral.learn.onnx_deepness").deepness_graph(graph, model.manifest)
     with staged(path) as stage:
         stage.write_bytes(graph)
     return path
