@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -212,6 +213,24 @@ def test_without_the_extra_a_package_says_what_it_lacks(package: Package, monkey
         assert saving.beside(fake, "n", b"", None, None) == ({}, {})
     with pytest.raises(MissingExtraError):
         saving.beside(fake, "n", b"", True, None)
+
+
+def test_the_example_in_the_docs_runs(
+    model: FeatureClassifier, graph: bytes, tiles: TileSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    text = (Path(__file__).parents[1] / "docs" / "onnx.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.onnx").write_bytes(graph)
+    raw = np.stack([tiles.read(at)[0] for at in range(5)])
+    raw[0, 1, 10:15] = 0
+    np.save("tiles.npy", raw)
+    exec(example, {})
+    said = [line.rsplit(" ", 1) for line in capsys.readouterr().out.splitlines()]
+    expected = [model.predict(tile) for tile in raw]
+    assert [name for name, _ in said] == [name for name, _ in expected]
+    assert [float(number) for _, number in said] == [round(confidence, 3) for _, confidence in expected]
 
 
 # Classifying with it
