@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
+from torch import nn
 
 from littoral import CATCOA, FeatureClassifier, classify_objects, read_tiles, read_vector
 from littoral.cli import main
@@ -27,6 +28,7 @@ from littoral.engines import open_classifier
 from littoral.errors import InputError, LittoralWarning, MissingExtraError
 from littoral.inference import OnnxClassifier
 from littoral.learn import onnx_export, saving
+from littoral.learn.network import Network
 from littoral.learn.onnx_deepness import deepness_graph
 from littoral.package import Package, read_package, write_package
 from littoral.raster_function import SCRIPT
@@ -209,10 +211,27 @@ def test_without_the_extra_a_package_says_what_it_lacks(package: Package, monkey
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     monkeypatch.delitem(sys.modules, "littoral.learn.onnx_export")
     fake: Any = SimpleNamespace(manifest=package.manifest, carried=frozenset(), data=None, network=None)
-    with pytest.warns(LittoralWarning, match=r"cannot run a resnet10t: run: pip install \"littoral\[onnx\]\""):
+    with pytest.warns(LittoralWarning, match=r"ArcGIS cannot run a resnet10t: writing ONNX needs a library"):
         assert saving.beside(fake, "n", b"", None, None) == ({}, {})
-    with pytest.raises(MissingExtraError):
+    with pytest.raises(MissingExtraError, match=r"pip install \"littoral\[onnx\]\""):
         saving.beside(fake, "n", b"", True, None)
+
+
+class Undecided(nn.Module):
+    """A body that no graph can hold: what it does depends on the pixels."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x if int(x.sum()) % 2 else x.flip(2)
+
+
+def test_a_network_that_is_no_graph(package: Package) -> None:
+    odd: Any = SimpleNamespace(
+        manifest=package.manifest, carried=frozenset(), data=None, network=Network(Undecided(), 3, 2)
+    )
+    with pytest.raises(InputError, match="cannot be written as ONNX"):
+        saving.beside(odd, "n", b"", True, None)
+    with pytest.warns(LittoralWarning, match="holds no raster function"):
+        assert saving.beside(odd, "n", b"", None, None) == ({}, {})
 
 
 def test_the_example_in_the_docs_runs(
@@ -230,7 +249,7 @@ def test_the_example_in_the_docs_runs(
     said = [line.rsplit(" ", 1) for line in capsys.readouterr().out.splitlines()]
     expected = [model.predict(tile) for tile in raw]
     assert [name for name, _ in said] == [name for name, _ in expected]
-    assert [float(number) for _, number in said] == [round(confidence, 3) for _, confidence in expected]
+    assert [float(number) for _, number in said] == pytest.approx([each for _, each in expected], abs=6e-4)
 
 
 # Classifying with it
@@ -406,6 +425,26 @@ def test_export_and_classify_by_verb(
     assert "--deepness does not go with .dlpk" in verb("export", bare, "-o", tmp_path / "n.dlpk", "--deepness")
     assert "8-bit" in verb("export", bare, "-o", tmp_path / "n.onnx", "--deepness")
     assert not (tmp_path / "n.onnx").exists()
+
+
+def test_training_is_not_lost_for_want_of_a_graph(
+    tiles_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(*given: Any) -> bytes:
+        raise MissingExtraError("writing ONNX", "onnx")
+
+    monkeypatch.setattr(saving, "_graph", fails)
+    words = (
+        f"train {tiles_folder} -o {tmp_path}/m.dlpk --backbone resnet10t --weights none --epochs 1 --lr 0.001 --onnx"
+    )
+    monkeypatch.setattr("sys.argv", ["littoral", *words.split()])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 2
+    told = capsys.readouterr()
+    assert f"{tmp_path}/m.dlpk: saved without a graph" in told.out
+    assert "littoral[onnx]" in told.err
+    assert FeatureClassifier.from_model(tmp_path / "m.dlpk").carried == frozenset()
 
 
 def test_the_engine_room_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:

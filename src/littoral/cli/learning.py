@@ -24,7 +24,7 @@ from littoral.cli.door import (
     opened_scenes,
     scheme,
 )
-from littoral.errors import InputError
+from littoral.errors import InputError, MissingExtraError
 from littoral.progress import bar
 from littoral.vectors import check_output, read_vector, staged
 
@@ -178,7 +178,12 @@ def train(
     if unfreeze:
         model.unfreeze()
     model.fit(epochs, lr, progress=True)
-    path = model.save(output, onnx=onnx, raster_function=raster_function, overwrite=overwrite)
+    try:
+        path = model.save(output, onnx=onnx, raster_function=raster_function, overwrite=overwrite)
+    except (InputError, MissingExtraError):
+        # What was learnt is not to be lost for want of a graph.
+        print(f"{model.save(output, onnx=False, overwrite=overwrite)}: saved without a graph")
+        raise
     print(told(model.record()))
     print(f"{path}: {backbone}, {data.c} classes")
 

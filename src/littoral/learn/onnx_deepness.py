@@ -23,6 +23,19 @@ except ImportError as error:
     raise MissingExtraError("writing ONNX", "onnx") from error
 
 
+def check_deepness(manifest: Manifest) -> None:
+    """
+    Raises:
+        InputError: a model of values that the plugin cannot hand over.
+    """
+    if manifest.preprocessing.dtype != "uint8":
+        raise InputError(
+            f"a model of {manifest.preprocessing.dtype} values",
+            "cannot be used by Deepness, which hands over 8-bit ones",
+            "train it on 8-bit imagery, or leave --deepness away and classify with littoral",
+        )
+
+
 def deepness_graph(graph: bytes, manifest: Manifest) -> bytes:
     """A graph of :func:`~littoral.learn.onnx_export.export_graph`, made over.
 
@@ -33,13 +46,8 @@ def deepness_graph(graph: bytes, manifest: Manifest) -> bytes:
     Raises:
         InputError: a model of values that the plugin cannot hand over.
     """
+    check_deepness(manifest)
     given = manifest.preprocessing
-    if given.dtype != "uint8":
-        raise InputError(
-            f"a model of {given.dtype} values",
-            "cannot be used by Deepness, which hands over 8-bit ones",
-            "train it on 8-bit imagery, or leave --deepness away and classify with littoral",
-        )
     proto = onnx.load_from_string(graph)
     nodes, chip, bands = proto.graph.node, given.chip_px, len(given.mean)
     for each in nodes:

@@ -51,6 +51,8 @@ def write_graph(model: FeatureClassifier, path: Path, *, deepness: bool = False)
         WriteError: the disk refused.
         InputError: a model that cannot be written so.
     """
+    if deepness:
+        import_module("littoral.learn.onnx_deepness").check_deepness(model.manifest)
     graph = _graph(model, state_bytes(model.network, model.manifest.backbone))
     if deepness:
         graph = import_module("littoral.learn.onnx_deepness").deepness_graph(graph, model.manifest)
@@ -81,11 +83,12 @@ def beside(
     graph = f"{name}.onnx"
     try:
         files = {graph: _graph(model, weights)}
-    except MissingExtraError as error:
+    except (MissingExtraError, InputError) as error:
         if asked:
             raise
+        # Nobody asked for a graph, and a trained model is not to be lost for want of one.
         said = f"the package holds no raster function, so ArcGIS cannot run a {model.manifest.backbone}"
-        warnings.warn(LittoralWarning(f"{said}: {error.remedy}"), stacklevel=3)
+        warnings.warn(LittoralWarning(f"{said}: {error}"), stacklevel=3)
         return {}, {}
     if not wanted:
         return {}, files
