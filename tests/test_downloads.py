@@ -328,6 +328,50 @@ def test_bad_zips_leave_all_as_it_was(tmp_path: Path, kind: str) -> None:
     assert {file.name for file in tmp_path.iterdir()} <= {"in", "bad.zip"}
 
 
+def test_an_outermost_folder_is_left_out_if_all_is_in_it(tmp_path: Path) -> None:
+    for files, kept in (({"out/a": b"", "out/b/c": b""}, {"a", "b/c"}), ({"out/a": b"", "b": b""}, {"out/a", "b"})):
+        unpack_zip(zip_of(tmp_path / "a.zip", files), tmp_path / "out", within="out")
+        found = {
+            file.relative_to(tmp_path / "out").as_posix() for file in (tmp_path / "out").rglob("*") if file.is_file()
+        }
+        assert found == kept
+
+
+@pytest.mark.parametrize("size", [len(CONTENT) - 1, len(CONTENT) + 1])
+def test_a_size_that_is_known_is_held_to(office: Office, path: Path, size: int) -> None:
+    with open_session() as session:
+        with pytest.raises(DownloadError, match=f"has 700,000 instead of {size:,} bytes"):
+            download(session, f"{office.url}/a.bin", path, size=size, patience=QUICK)
+        assert list(path.parent.iterdir()) == []
+        assert office.sent <= len(CONTENT)
+        assert download(session, f"{office.url}/a.bin", path, size=len(CONTENT), patience=QUICK)
+    assert path.read_bytes() == CONTENT
+
+
+def test_a_look_comes_before_anything_is_written(office: Office, path: Path) -> None:
+    seen: list[tuple[int, bytes]] = []
+
+    def look(status: int, _: str, head: bytes) -> None:
+        seen.append((status, head))
+        if head == b"no":
+            raise DownloadError("a.bin", "is no file", "ask again")
+
+    office.breaks["/a.bin"] = [300_000]
+    with open_session() as session:
+        with pytest.raises(DownloadError, match="broke off"):
+            download(session, f"{office.url}/a.bin", path, look=look, patience=Patience(1, 0.0, 5.0))
+        part = path.with_name("a.bin.part").read_bytes()
+        office.files["/a.bin"] = b"no"
+        with pytest.raises(DownloadError, match="is no file"):
+            download(session, f"{office.url}/a.bin", path, look=look, patience=QUICK)
+        assert path.with_name("a.bin.part").read_bytes() == part
+        office.files["/a.bin"] = CONTENT
+        download(session, f"{office.url}/a.bin", path, look=look, patience=QUICK)
+    assert path.read_bytes() == CONTENT
+    assert [status for status, _ in seen] == [200, 200]
+    assert CONTENT.startswith(seen[0][1])
+
+
 def test_documents_kept_in_memory(office: Office) -> None:
     def ask(path: str) -> object:
         with open_session() as session:

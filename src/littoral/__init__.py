@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from littoral.rectangles import rectangles_along_lines
     from littoral.report import write_report
     from littoral.shoreline import extract_shoreline, merge_lines, transfer_labels
-    from littoral.tiles import export_tiles, read_tiles
+    from littoral.tiles import GIS, export_tiles, fetch_item, read_tiles
     from littoral.vectors import read_vector, write_vector
 
 __version__ = "0.1.0"
@@ -27,12 +27,14 @@ _HOMES = {
     "CATCOA": "categories",
     "Category": "categories",
     "FeatureClassifier": "learn",
+    "GIS": "tiles",
     "LittoralError": "errors",
     "Scheme": "categories",
     "classify_objects": "classify",
     "export_tiles": "tiles",
     "extract_shoreline": "shoreline",
     "fetch_charts": "charts",
+    "fetch_item": "tiles",
     "fetch_scenes": "imagery",
     "merge_lines": "shoreline",
     "open_scene": "imagery",
@@ -52,6 +54,7 @@ _HOMES = {
 
 __all__ = [
     "CATCOA",
+    "GIS",
     "Category",
     "FeatureClassifier",
     "LittoralError",
@@ -60,6 +63,7 @@ __all__ = [
     "export_tiles",
     "extract_shoreline",
     "fetch_charts",
+    "fetch_item",
     "fetch_scenes",
     "merge_lines",
     "open_scene",

@@ -1,4 +1,4 @@
-"""From a server to a folder of charts or of scenes."""
+"""From a server to a folder of charts, of scenes or of training tiles."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from littoral.cli.door import app, listed
+from littoral.cli.door import CategoryTable, Overwrite, app, listed, scheme
 from littoral.progress import bar
 
 fetch = typer.Typer(
@@ -92,3 +92,40 @@ def fetch_scenes_verb(
 
     fetched = fetch_scenes(items, output, bands=listed(bands), cell_size=cell_size, track=bar)
     print(f"{output}: {fetched}")
+
+
+@fetch.command("item")
+def fetch_item_verb(
+    item_id: Annotated[str, typer.Argument(metavar="ITEM_ID", help="Its 32 digits, as after id= in its address.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to make or to bring up to date.")],
+    portal: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="ArcGIS Enterprise or an organisation's portal; else $LITTORAL_PORTAL, else ArcGIS Online.",
+            show_default=False,
+        ),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            help="For an item that is not public; $LITTORAL_PORTAL_TOKEN keeps it out of the list of processes.",
+            show_default=False,
+        ),
+    ] = None,
+    categories: CategoryTable = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """The result of fetch item is a portal's item by its id, unpacked; run again, it fetches nothing that is there."""
+    from littoral.tiles import fetch_item
+
+    fetched = fetch_item(
+        item_id, output, portal=portal, token=token, overwrite=overwrite, categories=scheme(categories), track=bar
+    )
+    for one in fetched.folders:
+        print(f"  {one}")
+    if fetched.path.is_dir() and not fetched.folders:
+        print("  no folder of labelled tiles is in it")
+    if fetched.item.attribution:
+        print(f"credits: {fetched.item.attribution}")
+    print(f"{fetched.path}: {fetched}")

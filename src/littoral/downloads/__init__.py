@@ -1,21 +1,23 @@
 """Files from elsewhere: fetched over HTTP, and unpacked where they are zips; whatever they hold."""
 
-from littoral.downloads.transfers import (
+from littoral.downloads.asking import (
     PATIENT,
     DownloadError,
+    Look,
     Patience,
     Session,
     UnreachableError,
-    download,
     open_session,
     read_json,
     shown_address,
 )
+from littoral.downloads.transfers import download
 from littoral.downloads.zips import unpack_zip
 
 __all__ = [
     "PATIENT",
     "DownloadError",
+    "Look",
     "Patience",
     "Session",
     "UnreachableError",

@@ -20,6 +20,7 @@ def unpack_zip(
     folder: str | Path,
     *,
     must_hold: str | None = None,
+    within: str = "",
     most_files: int = 10_000,
     most_bytes: int = 2**32,
 ) -> Path:
@@ -33,6 +34,7 @@ def unpack_zip(
         path: The zip.
         folder: Made, or replaced; its own folder must be there.
         must_hold: Name of a file (without folders, any case) that the zip must have.
+        within: Name of a folder that is left out where all files of the zip are in it.
         most_files: Allowed.
         most_bytes: Allowed when unpacked.
 
@@ -54,11 +56,14 @@ def unpack_zip(
         names = {entry.filename.rpartition("/")[2].casefold() for entry in entries}
         if must_hold is not None and must_hold.casefold() not in names:
             raise InputError(path, f"does not hold {must_hold}", "see what the zip is, or tell the office")
+        outer = f"{within}/"
+        if not entries or not all(entry.filename.startswith(outer) for entry in entries):
+            outer = ""
         try:
             shutil.rmtree(new, ignore_errors=True)
             new.mkdir()
             for entry in entries:
-                target = new / entry.filename
+                target = new / entry.filename.removeprefix(outer)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with archive.open(entry) as source, target.open("xb") as file:
                     shutil.copyfileobj(source, file, _CHUNK)

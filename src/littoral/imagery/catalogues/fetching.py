@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from littoral.downloads import PATIENT, Patience, UnreachableError, download, open_session
 from littoral.errors import InputError, WriteError
-from littoral.imagery.catalogues.addresses import without_secrets
 from littoral.imagery.catalogues.bands import Asset
 from littoral.imagery.catalogues.documents import ITEM, Item, Items, read_items
 from littoral.imagery.catalogues.items import assets_for
@@ -78,21 +75,20 @@ def fetch_scenes(
     sizes: list[int] = []
     written: dict[str, dict[str, str]] = {}
     failed: dict[str, InputError] = {}
-    with _quiet_addresses():
-        for item, key, name in track(files, len(files), "fetching scenes"):
-            identity = str(item["id"])
-            if identity in failed:
-                continue
-            try:
-                size = _fetch(item, key, _place(folder, item) / name, patience)
-            except UnreachableError as error:
-                failed[identity] = error
-                break
-            except InputError as error:
-                failed[identity] = error
-                continue
-            sizes.append(size)
-            written.setdefault(identity, {})[key] = name
+    for item, key, name in track(files, len(files), "fetching scenes"):
+        identity = str(item["id"])
+        if identity in failed:
+            continue
+        try:
+            size = _fetch(item, key, _place(folder, item) / name, patience)
+        except UnreachableError as error:
+            failed[identity] = error
+            break
+        except InputError as error:
+            failed[identity] = error
+            continue
+        sizes.append(size)
+        written.setdefault(identity, {})[key] = name
     done = []
     for item, assets in chosen:
         names = written.get(str(item["id"]), {})
@@ -180,19 +176,3 @@ def _place(folder: Path, item: Item) -> Path:
 
 def _as_name(text: str) -> str:
     return re.sub(r"[^\w.-]", "_", text).lstrip(".") or "_"
-
-
-@contextmanager
-def _quiet_addresses() -> Iterator[None]:
-    """While files are fetched, the log of the HTTP library does not show the parameters of addresses."""
-
-    def hide(record: logging.LogRecord) -> bool:
-        record.msg, record.args = without_secrets(record.getMessage()), ()
-        return True
-
-    log = logging.getLogger("urllib3.connectionpool")
-    log.addFilter(hide)
-    try:
-        yield
-    finally:
-        log.removeFilter(hide)

@@ -32,13 +32,13 @@ def find_folders(path: Path) -> list[Path]:
         if unfinished(path).exists() or (unfinished(path.parent) / "tiles" / path.name).exists():
             raise InputError(path, "is not there, as an export to it was interrupted", "run that export again")
         raise InputError(path, "is not a folder", "pass the folder that littoral tiles wrote")
-    if _holds_tiles(path):
+    if holds_tiles(path):
         return [path]
-    if inside := [folder for folder in _folders_in(path) if _holds_tiles(folder)]:
+    if inside := [folder for folder in _folders_in(path) if holds_tiles(folder)]:
         return inside
     what, remedy = "is no Labeled_Tiles folder (no map.txt)", "pass the folder that holds map.txt"
-    above = [folder for folder in path.absolute().parents[:2] if _holds_tiles(folder)]
-    below = [folder for one in _folders_in(path) for folder in _folders_in(one) if _holds_tiles(folder)]
+    above = [folder for folder in path.absolute().parents[:2] if holds_tiles(folder)]
+    below = [folder for one in _folders_in(path) for folder in _folders_in(one) if holds_tiles(folder)]
     if above:
         up = "the folder one level up" if above[0] == path.absolute().parent else "the folder two levels up"
         remedy = f"pass {up}, {above[0]}"
@@ -134,7 +134,7 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _holds_tiles(folder: Path) -> bool:
+def holds_tiles(folder: Path) -> bool:
     return (folder / MAP).exists() or bool(class_folders(folder))
 
 

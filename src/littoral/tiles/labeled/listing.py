@@ -60,7 +60,7 @@ class Listing:
     def stated(self) -> int | None:
         """How many tiles the folder's statistics speak of; older versions have another key."""
         for key in ("NumTiles", "NumTilesAsDouble"):
-            if isinstance(count := self.accumulated.get(key), int | float):
+            if isinstance(count := self.accumulated.get(key), int | float) and abs(count) < 2**63:
                 return int(count)
         return None
 
@@ -74,7 +74,10 @@ def read_listing(folder: Path, scheme: Scheme) -> Listing:
     definition, accumulated = (
         read_json(folder / name) if (folder / name).exists() else {} for name in (DEFINITION, ACCUMULATED)
     )
-    kind = definition.get("MetaDataMode") or accumulated.get("MetaDataMode")
+    made = definition.get("Littoral", {})
+    if not isinstance(made, dict) or not isinstance(made.get("Tile", {}), dict):
+        raise InputError(folder / DEFINITION, "has a Littoral that cannot be read", "export the folder again")
+    kind = str(definition.get("MetaDataMode") or accumulated.get("MetaDataMode"))
     if kind in _OTHER_KINDS:
         raise InputError(folder, f"holds tiles of the kind {kind}", f"export {' or '.join(sorted(_ONE_CLASS))}")
     has_map = (folder / MAP).exists()
@@ -118,9 +121,14 @@ def _list_map(listing: Listing) -> None:
             )
         listing.listed += 1
         place, written = listing.folder / label, listing.folder / image
-        if not written.exists():
+        try:
+            image_there, label_there = written.exists(), place.exists()
+        except OSError as error:
+            what = f"has a name in line {number} that no file can have ({error.strerror})"
+            raise InputError(listing.folder / MAP, what, "export the folder again") from error
+        if not image_there:
             listing.absent.append(written)
-        elif not place.exists():
+        elif not label_there:
             listing.unlabelled.append(written)
         else:
             names = _object_names(place)
@@ -145,7 +153,11 @@ def _list_class_folders(listing: Listing, scheme: Scheme) -> None:
     by_name = {category.name.casefold(): code for code, category in stated.items()}
     # Names that no file system takes are told apart from those of the folders.
     told = listing.definition.get("Littoral", {}).get("ClassFolders", {})
-    by_name |= {str(name).casefold(): int(code) for code, name in told.items()}
+    try:
+        by_name |= {str(name).casefold(): int(code) for code, name in told.items()}
+    except (AttributeError, ValueError) as error:
+        what = f"has ClassFolders that cannot be read ({error})"
+        raise InputError(listing.folder / DEFINITION, what, "export the folder again") from error
     mapped = read_image_map(listing.folder)
     for name, found in class_folders(listing.folder).items():
         files = [file for file in found if mapped is None or file in mapped]
@@ -184,7 +196,7 @@ def _code(text: str, by_name: Mapping[str, int]) -> int | None:
     >>> _code("3", {}), _code("3.0", {}), _code("dune", {"dune": 9}), _code("3b", {})
     (3, 3, 9, None)
     """
-    return int(float(text)) if re.fullmatch(r"-?\d+(\.0+)?", text) else by_name.get(text)
+    return int(text.partition(".")[0]) if re.fullmatch(r"-?\d{1,18}(\.0+)?", text) else by_name.get(text)
 
 
 def _classes(
@@ -204,7 +216,7 @@ def _classes(
     for entry in entries:
         try:
             category = _category(entry, scheme)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise InputError(
                 folder / name, f"has a class {entry!r} that cannot be read", "give it a whole number and a colour"
             ) from error
@@ -215,9 +227,11 @@ def _classes(
 def _category(entry: Mapping[str, Any], scheme: Scheme) -> Category:
     """
     Raises:
-        TypeError, ValueError: no whole number, or a colour that is none.
+        TypeError, ValueError, OverflowError: no whole number of 32 bits, or a colour that is none.
     """
     code = int(entry.get("Value", entry.get("ClassValue")))
+    if abs(code) >= 2**31:
+        raise OverflowError(code)
     name = entry.get("Name", entry.get("ClassName"))
     text = str(name) if name not in (None, "") else str(code)
     known = scheme.get(code)
