@@ -24,6 +24,8 @@ OWNERS = {
     "onnx": {"learn"},
     "onnxscript": {"learn"},
     "onnxruntime": {"inference", "raster_function"},
+    "captum": {"learn"},
+    "torchgeo": {"learn"},
     "rasterio": {"imagery", "tiles", "demo"},
     "typer": {"cli"},
     "jinja2": {"report"},

@@ -32,7 +32,7 @@ from littoral.learn.network import Network
 from littoral.learn.onnx_deepness import deepness_graph
 from littoral.package import Package, read_package, write_package
 from littoral.raster_function import SCRIPT
-from littoral.tiles import TileSet
+from littoral.tiles import TileSet, TileSpec
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +107,26 @@ def test_missing_pixels_are_the_training_mean(
     assert np.abs(run(holes[None]) - expected).max() < 1e-5
 
 
+@pytest.mark.parametrize(("width", "height", "resized"), [(40, 32, 30), (20, 26, 35)])
+def test_tiles_are_resized_in_the_graph(model: FeatureClassifier, width: int, height: int, resized: int) -> None:
+    """Smaller or larger, missing pixels without weight, the middle of what comes out."""
+    given = replace(
+        model.manifest.preprocessing,
+        tile=TileSpec(width, ("B02", "B03", "B04"), height_px=height),
+        chip_px=23,
+        resize_px=resized,
+    )
+    graph = onnx_export.export_graph(model.network, replace(model.manifest, preprocessing=given), b"")
+    classifier = OnnxClassifier(graph, "graph", threads=1)
+    rng = np.random.default_rng(1)
+    for share in (0.0, 0.3, 0.6, 1.0):
+        values, valid = rng.integers(1, 5000, (3, height, width), np.uint16), rng.random((height, width)) >= share
+        found = classifier.predict_inputs(classifier.prepare(values, valid)[None])
+        assert np.abs(found - by_torch(model, given.apply(values, valid)[None])).max() < 1e-5
+    with pytest.raises(InputError, match=f"is not of the {width} x {height} that the ONNX graph resizes"):
+        classifier.prepare(values[:, 1:], valid[1:])
+
+
 def test_a_tile_that_is_too_small_is_an_error(run: Callable[..., NDArray[Any]]) -> None:
     for shape in ((1, 3, 23, 32), (1, 3, 12, 12), (1, 2, 32, 32)):
         with pytest.raises(Exception, match=r"INVALID_ARGUMENT|RUNTIME_EXCEPTION|FAIL"):
@@ -124,7 +144,7 @@ def test_metadata_say_what_goes_in_and_comes_out(model: FeatureClassifier, graph
     assert told["bands"] == ["B02", "B03", "B04"]
     assert told["scaling"]["mean"] == list(model.manifest.preprocessing.mean)
     assert (told["scaling"]["dtype"], told["scaling"]["nodata"]) == ("uint16", 0)
-    assert told["tile_size"] == {"width": 32, "height": 32, "chip": 24}
+    assert told["tile_size"] == {"width": 32, "height": 32, "chip": 24, "resized": None}
     assert told["cell_size"] == {"x": 10.0, "y": 10.0, "epsg": 32617}
     (given,), (answer,) = session.get_inputs(), session.get_outputs()
     assert (given.name, given.shape) == ("tiles", ["batch", 3, "height", "width"])

@@ -30,6 +30,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 from pyproj import Geod, Transformer
+from scipy import ndimage
 
 from littoral.vectors import require_crs
 
@@ -124,20 +125,52 @@ def stretch(values: NDArray[Any], valid: NDArray[np.bool_], rgb: tuple[int, int,
 
 
 def plot_tiles(
-    images: Sequence[Image], titles: Sequence[str], *, columns: int = 5, colours: Sequence[str] | None = None
+    images: Sequence[Image],
+    titles: Sequence[str],
+    *,
+    columns: int = 5,
+    colours: Sequence[str] | Sequence[tuple[str, str]] | None = None,
+    heat: Sequence[NDArray[np.float32]] | None = None,
 ) -> Figure:
-    """Tiles side by side, each under its title and, where ``colours`` are given, in a frame of its colour."""
+    """Tiles side by side, each under its title.
+
+    Args:
+        images: Their pictures.
+        titles: A text each; lines are broken.
+        columns: Tiles in a row.
+        colours: Of their frames; of two colours, the first is left and above, the second right and below.
+        heat: (height, width) maps of 0 to 1 laid over them, of any resolution: strong places stay lit, weak ones
+            darken, and a line runs where it is half.
+    """
     columns = max(min(columns, len(images)), 1)
     rows = max(-(-len(images) // columns), 1)
     lines = max((len(_wrapped(title, 24).splitlines()) for title in titles), default=1)
-    figure = _figure(1.85 * columns, (1.75 + 0.17 * lines) * rows)
+    figure = _figure(1.85 * columns, (1.75 + 0.2 * lines) * rows)
     for position, (image, title) in enumerate(zip(images, titles, strict=True)):
         axes = figure.add_subplot(rows, columns, position + 1)
-        axes.imshow(image, interpolation="antialiased")
+        if heat is None:
+            axes.imshow(image, interpolation="antialiased")
+        else:
+            _lit(axes, image, heat[position])
         axes.set(xticks=[], yticks=[])
         axes.set_title(_wrapped(title, 24), fontsize=8, color=_INK, loc="left", pad=4)
-        axes.spines[:].set(color=colours[position] if colours else _RULE, linewidth=3 if colours else 0.8)
+        axes.spines[:].set(color=_RULE, linewidth=3 if colours else 0.8)
+        if colours:
+            given = colours[position]
+            first, second = (given, given) if isinstance(given, str) else given
+            for side, colour in {"left": first, "top": first, "right": second, "bottom": second}.items():
+                axes.spines[side].set_color(colour)
     return figure
+
+
+def _lit(axes: Axes, image: Image, heat: NDArray[np.float32]) -> None:
+    """A picture that is dark where ``heat`` is 0."""
+    height, width = image.shape[:2]
+    scale = (height / heat.shape[0], width / heat.shape[1])
+    strength = np.clip(ndimage.zoom(heat, scale, order=1, mode="nearest", grid_mode=True), 0, 1)
+    axes.imshow((image * (0.3 + 0.7 * strength[..., None])).astype(np.uint8), interpolation="antialiased")
+    if strength.min() < 0.5 < strength.max():
+        axes.contour(strength, levels=[0.5], colors="white", linewidths=1.2)
 
 
 def plot_losses(training: Sequence[float], validation: Sequence[float]) -> Figure:

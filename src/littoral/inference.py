@@ -110,12 +110,21 @@ class OnnxClassifier:
         return model
 
     def prepare(self, values: Values, valid: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """What the graph wants of one tile: the middle of its values, missing pixels NaN ``(bands, chip, chip)``.
+        """What the graph wants of one tile: its values, missing pixels NaN ``(bands, chip, chip)``; of a model that
+        resizes its tiles, the whole tile.
 
         Raises:
-            InputError: another number of bands, or smaller than the network's input.
+            InputError: another number of bands, or of a size that the graph does not know.
         """
-        values, valid = self.manifest.preprocessing.crop(values, valid)
+        given = self.manifest.preprocessing
+        if given.resize_px is None:
+            values, valid = given.crop(values, valid)
+        elif values.shape[1:] != given.tile.size[::-1]:
+            raise InputError(
+                f"a tile of {values.shape[2]} x {values.shape[1]} pixels",
+                f"is not of the {given.tile.size[0]} x {given.tile.size[1]} that the ONNX graph resizes",
+                "classify with torch (--engine torch)",
+            )
         return np.where(valid, values.astype(np.float32), np.float32(np.nan))
 
     def predict_inputs(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:

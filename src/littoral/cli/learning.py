@@ -83,9 +83,14 @@ def train(
             show_default="the user's",
         ),
     ] = None,
-    backbone: Annotated[str, typer.Option(help="timm's name of a convolutional network.")] = "resnet34",
+    backbone: Annotated[str, typer.Option(help="timm's name of a network.")] = "resnet34",
     weights: Annotated[
-        str, typer.Option(help="hub (timm's, downloaded once), none, or a file of the backbone's weights.")
+        str,
+        typer.Option(
+            metavar="WEIGHTS",
+            help="hub (timm's, downloaded once), none, a file of the backbone's weights, or sentinel2:NAME "
+            "(torchgeo's; a wrong name lists them).",
+        ),
     ] = "hub",
     epochs: Annotated[int, typer.Option(help="Passes over the training tiles.")] = 20,
     lr: Annotated[
@@ -107,11 +112,19 @@ def train(
     chip_size: Annotated[
         int | None, typer.Option(help="Side of the network's input, pixels.", show_default="the tile's")
     ] = None,
+    resize_to: Annotated[
+        int | None,
+        typer.Option(help="Side tiles are resized to before the input is taken, pixels.", show_default="as they are"),
+    ] = None,
     oversample: Annotated[bool, typer.Option(help="Show every class equally often.")] = True,
     unfreeze: Annotated[
         bool, typer.Option("--unfreeze", help="Train the body of pretrained weights too, not only the head.")
     ] = False,
     drop_rare: Annotated[bool, typer.Option("--drop-rare", help="Leave out classes that have one tile.")] = False,
+    unreadable: Annotated[
+        Literal["fatal", "skip"],
+        typer.Option(help="Tiles that cannot be read or show nothing: fatal, or skip (left out and named)."),
+    ] = "fatal",
     categories: CategoryTable = None,
     seed: Annotated[int, typer.Option(help="Of everything random.", min=0)] = 42,
     onnx: Annotated[
@@ -166,6 +179,8 @@ def train(
         block_km=block_km,
         val_regions=listed(val_regions),
         chip_size=chip_size,
+        resize_to=resize_to,
+        unreadable=unreadable,
         drop_rare=drop_rare,
         seed=seed,
         categories=scheme(categories),

@@ -38,6 +38,7 @@ class TileDataset(Dataset[Batch]):
         values, valid = self.tiles.read(position)
         if not self.augment:
             return torch.from_numpy(given.apply(values, valid)), self.targets[position]
+        values, valid = given.resized(values, valid)
         spare = values.shape[1] - given.chip_px
         top, left = (int(torch.randint(spare + 1, ())) for _ in range(2))
         crop = np.s_[top : top + given.chip_px, left : left + given.chip_px]

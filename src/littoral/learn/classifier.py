@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,12 @@ from numpy.typing import NDArray
 from littoral import figures
 from littoral.errors import InputError, MissingExtraError
 from littoral.imagery import Values, same_scaling, valid_values
-from littoral.learn import saving
+from littoral.learn import pictures, saving
+from littoral.learn.bands import with_bands
 from littoral.learn.batches import inputs
 from littoral.learn.data import TileData, training_area
 from littoral.learn.evaluation import Baselines, Scores, band_means, fit_baselines, score
-from littoral.learn.network import build_network, load_state_bytes, state_bytes
+from littoral.learn.network import backbones, build_network, load_state_bytes, state_bytes
 from littoral.learn.training import Epoch, Rate, find_rate, train
 from littoral.package import Manifest, Package, read_package, write_package
 from littoral.progress import Track, silent
@@ -42,9 +44,11 @@ class FeatureClassifier:
 
     Args:
         data: From :func:`littoral.prepare_data`.
-        backbone: timm's name of a convolutional network.
-        pretrained: True for timm's weights from the hub, False for none, or a file of the backbone's weights. With
-            pretrained weights the body starts frozen (its batch norms and the head learn); ``unfreeze`` frees it.
+        backbone: timm's name of a network, one of :meth:`backbones`.
+        pretrained: True for timm's weights from the hub, False for none, a file of the backbone's weights, or
+            ``sentinel2:ResNet18_Weights.SENTINEL2_ALL_MOCO`` and the like for weights learnt from Sentinel-2
+            (:mod:`littoral.learn.network.sentinel2`; an unknown name lists them). With pretrained weights the body
+            starts frozen (its batch norms and the head learn); ``unfreeze`` frees it.
         oversample: Show every class equally often in training.
 
     Raises:
@@ -62,7 +66,7 @@ class FeatureClassifier:
         torch.manual_seed(data.seed)
         weights = ("hub" if pretrained else "none") if isinstance(pretrained, bool) else pretrained
         self.data: TileData | None = data
-        self.network = build_network(backbone, len(data.tiles.bands), data.c, weights)
+        self.network = build_network(backbone, data.tiles.bands, data.c, weights, chip_px=data.chip_size)
         self.oversample = oversample
         self.epochs: list[Epoch] = []
         self.carried: frozenset[str] = frozenset()
@@ -118,10 +122,22 @@ class FeatureClassifier:
         model.data, model.manifest, model.oversample, model.epochs = data, manifest, False, []
         model._scores, model._page = dict(package.scores), package.page
         model.carried = saving.carried_by(package)
-        model.network = build_network(manifest.backbone, len(manifest.preprocessing.mean), len(manifest.categories))
+        given = manifest.preprocessing
+        model.network = build_network(
+            manifest.backbone, len(given.mean), len(manifest.categories), chip_px=given.chip_px
+        )
         load_state_bytes(model.network, manifest.backbone, package.weights, source)
         model.network.eval()
         return model
+
+    @staticmethod
+    def backbones(pattern: str = "*") -> list[str]:
+        """Names that ``backbone`` may have, sorted; see :func:`littoral.learn.network.backbones` for what is left out.
+
+        Args:
+            pattern: With ``*`` and ``?``: ``resnet*``.
+        """
+        return backbones(pattern)
 
     # Training
 
@@ -258,6 +274,8 @@ class FeatureClassifier:
             chosen, aside, other = data.tiles.subset(data.split.validation), len(data.split.set_aside), 0
         else:
             given = tiles if isinstance(tiles, TileSet) else read_tiles(tiles, track=track)
+            if set(own := self.manifest.preprocessing.tile.bands) < set(given.bands):
+                given = with_bands(given, own)
             self._check(given)
             chosen, aside, other = self._unseen(given, allow_seen)
         codes = [category.code for category in self.manifest.categories]
@@ -289,20 +307,39 @@ class FeatureClassifier:
             raise InputError("the model", "has not been trained in this session", "call fit first")
         return figures.plot_losses([e.train_loss for e in self.epochs], [e.valid_loss for e in self.epochs])
 
-    def show_results(self, rows: int = 5, *, columns: int = 5) -> Figure:
-        """Some validation tiles with truth and answer; the frame has the colour of the answer."""
-        data = self._data()
-        rng = np.random.default_rng(data.seed)
-        chosen = data.tiles.subset(rng.permutation(data.split.validation)[: rows * columns])
-        answers = self._answers(chosen, silent)[0].argmax(axis=1)
-        rgb = figures.rgb_bands(data.tiles.bands)
-        names = [category.name for category in data.categories]
-        return figures.plot_tiles(
-            [figures.stretch(*chosen.read(position), rgb) for position in range(len(chosen))],
-            [f"{names[t]}\n→ {names[a]}" for t, a in zip(chosen.targets, answers, strict=True)],
-            columns=columns,
-            colours=[data.categories[a].colour for a in answers],
+    def show_results(
+        self, rows: int = 5, *, columns: int = 5, explain: bool = False, rgb_bands: Sequence[str | int] | None = None
+    ) -> Figure:
+        """Some validation tiles with truth, answer and its probability.
+
+        The frame is in the colour of the truth on the left and above, of the answer on the right and below.
+
+        Args:
+            rows: Rows of the picture.
+            columns: Tiles in a row.
+            explain: Show the chip alone, dark but for what speaks for the answer (:mod:`littoral.learn.explaining`).
+            rgb_bands: Bands shown, as for :meth:`TileData.show_batch`.
+
+        Raises:
+            InputError: a model without data, or bands that cannot be shown.
+            MissingExtraError: ``explain`` without captum.
+        """
+        lit = None
+        if explain:
+            from littoral.learn.explaining import attribution
+
+            lit = (self.manifest.preprocessing, partial(attribution, self.network))
+        return pictures.results(
+            self._data(), lambda tiles: self._answers(tiles, silent)[0], rows, columns, rgb_bands, lit
         )
+
+    def plot_hard_examples(
+        self, num_examples: int = 10, *, columns: int = 5, rgb_bands: Sequence[str | int] | None = None
+    ) -> Figure:
+        """The validation tiles of the largest loss, largest first; arguments and frames as in :meth:`show_results`."""
+        data = self._data()
+        probabilities, _ = self._answers(data.tiles.subset(data.split.validation), silent)
+        return pictures.hard_examples(data, probabilities, num_examples, columns, rgb_bands)
 
     def plot_confusion_matrix(self) -> Figure:
         """Counts of the validation tiles; rows are the truth, columns the answer."""

@@ -26,8 +26,15 @@ except ImportError as error:
 def check_deepness(manifest: Manifest) -> None:
     """
     Raises:
-        InputError: a model of values that the plugin cannot hand over.
+        InputError: a model of values or of tiles that the plugin cannot hand over.
     """
+    width, height = manifest.preprocessing.tile.size
+    if manifest.preprocessing.resize_px and width != height:
+        raise InputError(
+            f"a model that resizes tiles of {width} x {height} pixels",
+            "cannot be used by Deepness, which cuts squares",
+            "leave --deepness away and classify with littoral",
+        )
     if manifest.preprocessing.dtype != "uint8":
         raise InputError(
             f"a model of {manifest.preprocessing.dtype} values",
@@ -49,7 +56,8 @@ def deepness_graph(graph: bytes, manifest: Manifest) -> bytes:
     check_deepness(manifest)
     given = manifest.preprocessing
     proto = onnx.load_from_string(graph)
-    nodes, chip, bands = proto.graph.node, given.chip_px, len(given.mean)
+    nodes, bands = proto.graph.node, len(given.mean)
+    chip = given.tile.size_px if given.resize_px else given.chip_px
     for each in nodes:
         each.input[:] = ["deepness.values" if name == "tiles" else name for name in each.input]
     before = [helper.make_node("Round", ["tiles"], ["deepness.rounded"])]
@@ -91,11 +99,12 @@ def deepness_graph(graph: bytes, manifest: Manifest) -> bytes:
 def _metadata(manifest: Manifest) -> dict[str, Any]:
     """What the plugin reads."""
     given = manifest.preprocessing
+    chip = given.tile.size_px if given.resize_px else given.chip_px
     facts: dict[str, Any] = {
         "model_type": "Segmentor",
         "class_names": {str(at): category.name for at, category in enumerate(manifest.categories)},
-        "tiles_size": given.chip_px,
-        "tile_size": given.chip_px,
+        "tiles_size": chip,
+        "tile_size": chip,
         "tiles_overlap": 0,
         # The plugin divides by 255 first; this gives the values back.
         "standardization_mean": [0.0] * len(given.mean),

@@ -20,13 +20,14 @@ from littoral.imagery import Values
 from littoral.inference import MANIFEST_KEY, WEIGHTS_KEY, OnnxClassifier
 from littoral.learn.batches import inputs
 from littoral.learn.network import Network
+from littoral.learn.onnx_preprocessing import PIXELS, TILES, preprocessing_nodes, tile_shape
 from littoral.package import Manifest, manifest_json
 
 try:
     import onnx
     import onnxscript  # noqa: F401 - torch's exporter needs it, and says so late
     import torch
-    from onnx import TensorProto, helper, numpy_helper
+    from onnx import TensorProto, helper
 except ImportError as error:
     raise MissingExtraError("writing ONNX", "onnx") from error
 
@@ -82,7 +83,7 @@ def _network_graph(network: Network, manifest: Manifest) -> onnx.ModelProto:
                 dynamo=True,
                 verbose=False,
                 opset_version=OPSET,
-                input_names=["pixels"],
+                input_names=[PIXELS],
                 output_names=["logits"],
                 dynamic_shapes=({0: torch.export.Dim("batch")},),
             )
@@ -98,54 +99,15 @@ def _network_graph(network: Network, manifest: Manifest) -> onnx.ModelProto:
 def _around(proto: onnx.ModelProto, manifest: Manifest) -> onnx.ModelProto:
     """Preprocessing before a network's graph, softmax behind it."""
     given, graph = manifest.preprocessing, proto.graph
-    bands, chip = len(given.mean), given.chip_px
-    per_band = {
-        name: np.array(numbers, np.float32).reshape(1, bands, 1, 1)
-        for name, numbers in (("mean", given.mean), ("std", given.std))
-    }
-    sizes = {
-        "chip": np.array([chip, chip]),
-        "two": np.array([2]),
-        "rows_and_columns": np.array([2, 3]),
-        "band_axis": np.array([1]),
-        # 0 keeps the batch: a tile that is too small is an error, not a smaller picture.
-        "chip_shape": np.array([0, bands, chip, chip]),
-    }
-    constants = {**per_band, **sizes, "training_mean": np.zeros((), np.float32)}
-    node = helper.make_node
-    before = [
-        # The middle.
-        node("Shape", ["tiles"], ["size"], start=2, end=4),
-        node("Sub", ["size", "chip"], ["spare"]),
-        node("Div", ["spare", "two"], ["upper_left"]),
-        node("Add", ["upper_left", "chip"], ["lower_right"]),
-        node("Slice", ["tiles", "upper_left", "lower_right", "rows_and_columns"], ["middle"]),
-        node("Reshape", ["middle", "chip_shape"], ["values"]),
-        # Scaled.
-        node("Sub", ["values", "mean"], ["centred"]),
-        node("Div", ["centred", "std"], ["scaled"]),
-        # A pixel counts where all bands are there.
-        node("IsNaN", ["values"], ["missing_bands"]),
-        node("Cast", ["missing_bands"], ["missing_numbers"], to=TensorProto.FLOAT),
-        node("ReduceMax", ["missing_numbers", "band_axis"], ["missing_number"], keepdims=1),
-        node("Cast", ["missing_number"], ["missing"], to=TensorProto.BOOL),
-        node("Where", ["missing", "training_mean", "scaled"], ["pixels"]),
-    ]
-    # The network has names of its own, a mean among them.
-    own = {name: name if name in ("tiles", "pixels") else f"preprocessing.{name}" for each in before
-           for name in (*each.input, *each.output)}  # fmt: skip
-    for each in before:
-        each.input[:] = [own[name] for name in each.input]
-        each.output[:] = [own[name] for name in each.output]
-        each.name = f"{each.op_type} to {each.output[0]}"
-    values = [numpy_helper.from_array(array, own[name]) for name, array in constants.items()]
-    after = node("Softmax", ["logits"], ["probabilities"], "softmax", axis=1)
+    before, constants = preprocessing_nodes(given)
+    after = helper.make_node("Softmax", ["logits"], ["probabilities"], "softmax", axis=1)
+    shape = ["batch", len(given.mean), *tile_shape(given)]
     whole = helper.make_graph(
         [*before, *graph.node, after],
         "littoral",
-        [helper.make_tensor_value_info("tiles", TensorProto.FLOAT, ["batch", bands, "height", "width"])],
+        [helper.make_tensor_value_info(TILES, TensorProto.FLOAT, shape)],
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", len(manifest.categories)])],
-        [*values, *graph.initializer],
+        [*constants, *graph.initializer],
     )
     out = helper.make_model(whole, opset_imports=list(proto.opset_import), functions=list(proto.functions))
     out.ir_version = proto.ir_version
@@ -173,7 +135,12 @@ def _facts(manifest: Manifest) -> dict[str, Any]:
             "std": list(given.std),
             "in_graph": True,
         },
-        "tile_size": {"width": given.tile.size[0], "height": given.tile.size[1], "chip": given.chip_px},
+        "tile_size": {
+            "width": given.tile.size[0],
+            "height": given.tile.size[1],
+            "chip": given.chip_px,
+            "resized": given.resize_px,
+        },
         "cell_size": {"x": manifest.cell_size[0], "y": manifest.cell_size[1], "epsg": manifest.cell_epsg},
         MANIFEST_KEY: manifest_json(manifest),
     }

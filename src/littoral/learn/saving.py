@@ -92,7 +92,9 @@ def beside(
         return {}, {}
     if not wanted:
         return {}, files
-    return scripted(definition_of(name, model.manifest), graph), {**files, SCRIPT: script()}
+    given = model.manifest.preprocessing
+    size = given.tile.size if given.resize_px else (given.chip_px, given.chip_px)
+    return scripted(definition_of(name, model.manifest), graph, size), {**files, SCRIPT: script()}
 
 
 def _graph(model: FeatureClassifier, weights: bytes) -> bytes:

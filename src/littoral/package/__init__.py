@@ -9,6 +9,7 @@ from littoral.package.definition import definition_of
 from littoral.package.files import METRICS, METRICS_PAGE, Package, read_package, write_package
 from littoral.package.manifest import FORMAT, MANIFEST, Manifest, manifest_json, manifest_of
 from littoral.package.preprocessing import Preprocessing, standardise
+from littoral.package.resizing import resize
 
 __all__ = [
     "FORMAT",
@@ -22,6 +23,7 @@ __all__ = [
     "manifest_json",
     "manifest_of",
     "read_package",
+    "resize",
     "standardise",
     "write_package",
 ]

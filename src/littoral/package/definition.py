@@ -47,7 +47,7 @@ def definition_of(name: str, manifest: Manifest) -> dict[str, Any]:
         "CropSizeFixed": int(given.tile.crop == "fixed"),
         "BlackenAroundFeature": int(given.tile.blacken),
         "SupportsVariableTileSize": False,
-        "resize_to": None,
+        "resize_to": given.resize_px,
         "MinCellSize": cell,
         "MaxCellSize": cell,
         "IsMultispectral": True,

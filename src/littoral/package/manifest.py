@@ -61,7 +61,7 @@ def manifest_of(path: Path, content: dict[str, Any]) -> Manifest:
     try:
         given = dict(content["preprocessing"])
         tile = dict(given["tile"])
-        nodata = given.get("nodata")
+        nodata, resize_px = given.get("nodata"), given.get("resize_px")
         preprocessing = Preprocessing(
             TileSpec.from_json(tile),
             int(given["chip_px"]),
@@ -70,6 +70,7 @@ def manifest_of(path: Path, content: dict[str, Any]) -> Manifest:
             np.dtype(str(given["dtype"])).name,
             str(given["pixels"]),
             None if nodata is None else float(nodata),
+            None if resize_px is None else int(resize_px),
         )
         categories = tuple(
             Category(int(c["code"]), str(c["name"]), str(c["colour"]), str(c["s101"])) for c in content["categories"]
@@ -117,7 +118,7 @@ def _check(manifest: Manifest) -> None:
         raise ValueError("bands, mean and std differ in number")
     if not (np.isfinite(given.mean).all() and np.isfinite(given.std).all() and min(given.std) > 0):
         raise ValueError("mean and std must be finite, std positive")
-    if not 8 <= given.chip_px <= min(given.tile.size):
+    if not 8 <= given.chip_px <= (given.resize_px or min(given.tile.size)) <= 16_384:
         raise ValueError("chip_px is out of range")
     if np.dtype(given.dtype).kind not in "uif":
         raise ValueError(f"dtype {given.dtype}")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from littoral.errors import InputError
 from littoral.imagery import Values
+from littoral.package.resizing import resize
 from littoral.tiles import TileSpec
 
 
@@ -31,8 +32,18 @@ class Preprocessing:
     nodata: float | None = None
     """Value that means nodata in the training tiles; None if there is none."""
 
+    resize_px: int | None = None
+    """Side that a tile of ``tile.size_px`` is resized to before the chip is taken; None: as it is cut."""
+
+    def resized(self, values: Values, valid: NDArray[np.bool_]) -> tuple[Values, NDArray[np.bool_]]:
+        """A tile at the scale the network sees it; one of another size than ``tile.size_px`` is scaled by as much."""
+        if self.resize_px is None:
+            return values, valid
+        scale = self.resize_px / self.tile.size_px
+        return resize(values, valid, (round(values.shape[1] * scale), round(values.shape[2] * scale)))
+
     def apply(self, values: Values, valid: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Crop and standardise one tile ``(bands, height, width)``; missing pixels get 0, the training mean.
+        """Resize, crop and standardise one tile ``(bands, height, width)``; missing pixels get 0, the training mean.
 
         Raises:
             InputError: another number of bands, or smaller than the network's input.
@@ -51,6 +62,7 @@ class Preprocessing:
                 f"cannot be used by a model of {len(self.mean)}",
                 f"cut it with bands {', '.join(self.tile.bands)}",
             )
+        values, valid = self.resized(values, valid)
         if min(values.shape[1:]) < self.chip_px:
             raise InputError(
                 f"a tile of {values.shape[1]} x {values.shape[2]} pixels",

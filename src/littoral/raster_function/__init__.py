@@ -22,16 +22,17 @@ def script() -> bytes:
     return (files(__name__) / SCRIPT).read_bytes()
 
 
-def scripted(definition: Mapping[str, Any], graph: str) -> dict[str, Any]:
+def scripted(definition: Mapping[str, Any], graph: str, size: tuple[int, int]) -> dict[str, Any]:
     """A model definition that has the tool run our script on a graph.
 
     Args:
         definition: The ``.emd`` of the same model.
         graph: Name of the ``.onnx`` beside it.
+        size: Width and height of the tiles that it wants, pixels.
 
-    >>> emd = scripted({"ModelFile": "m.pth", "InferenceFunction": "theirs"}, "m.onnx")
+    >>> emd = scripted({"ModelFile": "m.pth", "InferenceFunction": "theirs"}, "m.onnx", (64, 64))
     >>> emd["ModelFile"], emd["InferenceFunction"], emd["OnnxFile"]
     ('m.pth', 'LittoralClassifier.py', 'm.onnx')
     """
     ours = {"Framework": "ONNX", "ModelConfiguration": "LittoralClassifier", "InferenceFunction": SCRIPT}
-    return {**definition, **ours, "OnnxFile": graph}
+    return {**definition, **ours, "OnnxFile": graph, "ImageWidth": size[0], "ImageHeight": size[1]}

@@ -109,6 +109,19 @@ def notes_on(listings: Sequence[Listing]) -> list[str]:
         for one in listings
         if one.stated is not None and one.stated != one.listed
     ]
+    return notes + _renamed(listings)
+
+
+def _renamed(listings: Sequence[Listing]) -> list[str]:
+    """Classes that a later folder calls otherwise than the first that has them."""
+    first: dict[int, tuple[str, Path]] = {}
+    notes = []
+    for one in listings:
+        for code in sorted(set(one.codes)):
+            name, folder = first.setdefault(code, (one.classes[code].name, one.folder))
+            if one.classes[code].name != name:
+                other = f"{one.classes[code].name} in {one.folder}"
+                notes.append(f"class {code} is called {name} in {folder} and {other}; the first name stands for both")
     return notes
 
 

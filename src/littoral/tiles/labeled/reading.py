@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from littoral.categories import CATCOA, Category, Scheme
-from littoral.errors import InputError
+from littoral.errors import InputError, LittoralWarning
 from littoral.imagery import AS_STORED, same_scaling
 from littoral.progress import Track, silent
 from littoral.tiles.labeled.images import Head, ImageFiles, read_head
@@ -24,14 +25,23 @@ from littoral.tiles.tileset import TileSet, outlines_of
 
 
 def read_tiles(
-    path: str | Path | Iterable[str | Path], *, categories: Scheme = CATCOA, track: Track = silent
+    path: str | Path | Iterable[str | Path],
+    *,
+    categories: Scheme = CATCOA,
+    unreadable: Literal["fatal", "skip"] = "fatal",
+    track: Track = silent,
 ) -> TileSet:
     """Read what Labeled_Tiles or Imagenet folders hold, pixels left on disk; several folders become one set.
 
     Args:
         path: A folder, a folder of such folders, or a list of either.
         categories: Colours, and names where a folder's own name of a class is just its number.
+        unreadable: ``skip``: leave out images that cannot be opened, and say which; ``fatal``: refuse them. Pixels are
+            not looked at here.
         track: Shows progress, a step per tile.
+
+    Warns:
+        LittoralWarning: some images were left out because they cannot be opened.
 
     Raises:
         InputError: no such folder, one that an export left unfinished, one without the needed files or with bands or a
@@ -54,13 +64,27 @@ def read_tiles(
         why = f" ({'; '.join(notes)})" if notes else ""
         raise InputError(folders[0], f"holds no labelled tile{why}", "export tiles first, with littoral tiles")
     owners = [listing for listing in listings for _ in listing.images]
-    heads = [
-        _completed(read_head(image), owner)
-        for image, owner in track(zip(images, owners, strict=True), len(images), "reading tile headers")
-    ]
+    codes = np.array([code for listing in listings for code in listing.codes], np.int64)
+    heads: list[Head] = []
+    lost: dict[int, Path] = {}
+    for number, (image, owner) in enumerate(
+        track(zip(images, owners, strict=True), len(images), "reading tile headers")
+    ):
+        try:
+            heads.append(_completed(read_head(image), owner))
+        except InputError:
+            if unreadable == "fatal":
+                raise
+            lost[number] = image
+    if lost:
+        notes.append(f"images that cannot be opened were left out ({len(lost)}): {', '.join(map(str, lost.values()))}")
+        warnings.warn(notes[-1], LittoralWarning, stacklevel=2)
+        if not heads:
+            raise InputError(folders[0], f"holds no tile that can be used ({notes[-1]})", "export the tiles again")
+        images = [image for number, image in enumerate(images) if number not in lost]
+        codes = np.delete(codes, list(lost))
     _check_alike(images, heads)
     first = heads[0]
-    codes = np.array([code for listing in listings for code in listing.codes], np.int64)
     regions = np.array([head.region for head in heads], object)
     return TileSet(
         ImageFiles(tuple(images)),

@@ -1,0 +1,141 @@
+"""Labelled tiles, split and measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from littoral.categories import Category
+from littoral.errors import MissingExtraError
+from littoral.learn import pictures
+from littoral.learn.batches import Batch, Batches, TileDataset
+from littoral.package import Preprocessing
+from littoral.tiles import Split, TileSet
+
+try:
+    from torch.utils.data import DataLoader
+except ImportError as error:
+    raise MissingExtraError("learning", "learn") from error
+
+
+@dataclass(frozen=True, repr=False)
+class TileData:
+    """Labelled tiles, split and measured: what a classifier learns from."""
+
+    tiles: TileSet
+    """All tiles, those set aside too."""
+    split: Split
+    """Which are for training and which for validation."""
+    preprocessing: Preprocessing
+    """From tile to input, by the training part's statistics."""
+    means: NDArray[np.float64]
+    """(tiles, bands), band means over each tile's valid pixels, for the baseline."""
+    batch_size: int
+    """Tiles in a batch."""
+    seed: int
+    """Of everything random."""
+    dropped: tuple[str, ...]
+    """Classes left out because they have a single tile."""
+    folder: Path
+    """Where models of this data are saved unless told otherwise: ``<folder>/models``."""
+    transforms: Callable[[Any], Any] | None = None
+    """Called in training with each chip, a tensor (bands, chip, chip) of standardised values; returns its like."""
+    jitter: float = 0.0
+    """Strength of random changes of the values in training, 0 to 1."""
+
+    @property
+    def categories(self) -> tuple[Category, ...]:
+        """Classes in the order of a network's outputs."""
+        return self.tiles.categories
+
+    @property
+    def classes(self) -> list[str]:
+        """Their names."""
+        return [category.name for category in self.categories]
+
+    @property
+    def c(self) -> int:
+        """How many classes there are."""
+        return len(self.categories)
+
+    @property
+    def class_mapping(self) -> dict[int, str]:
+        """Class value to name."""
+        return {category.code: category.name for category in self.categories}
+
+    @property
+    def chip_size(self) -> int:
+        """Side of the network's input in pixels."""
+        return self.preprocessing.chip_px
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out or taken otherwise than it stands, a sentence each."""
+        return self.tiles.notes
+
+    def __str__(self) -> str:
+        return self.describe()
+
+    def __repr__(self) -> str:
+        return f"TileData({len(self.tiles)} tiles of {self.c} classes: {', '.join(self.classes)})"
+
+    def describe(self) -> str:
+        """Class balance and split, for people."""
+        width = max(map(len, self.classes))
+        lines = [f"{'class':<{width}} {'training':>9} {'validation':>11} {'set aside':>10}"]
+        targets = self.tiles.targets
+        parts = (self.split.training, self.split.validation, self.split.set_aside)
+        for index, name in enumerate(self.classes):
+            training, validation, aside = (int((targets[part] == index).sum()) for part in parts)
+            lines.append(f"{name:<{width}} {training:>9} {validation:>11} {aside:>10}")
+        lines.append(self.split.describe())
+        for codes, what in (
+            (self.split.only_training, "on the training side only (one place), so not in the validation scores"),
+            (self.split.only_validation, "on the validation side only, so never learnt"),
+        ):
+            if codes:
+                lines.append(f"{what}: {', '.join(self.class_mapping[code] for code in codes)}")
+        if self.dropped:
+            lines.append(f"dropped, as they have one tile: {', '.join(self.dropped)}")
+        lines += self.notes
+        return "\n".join(lines)
+
+    def show_batch(self, rows: int = 5, *, columns: int = 5, rgb_bands: Sequence[str | int] | None = None) -> Figure:
+        """Some training tiles, drawn at random (by the seed), with their classes.
+
+        Args:
+            rows: Rows of the picture.
+            columns: Tiles in a row.
+            rgb_bands: Bands shown as red, green and blue, or one shown as grey: names, or numbers from 1; None: B04,
+                B03, B02 where there are such, else the first three, or the first.
+
+        Raises:
+            InputError: a band that is not there, or no number of bands that can be shown.
+        """
+        return pictures.batch(self, rows, columns, rgb_bands)
+
+    def loader(self, part: NDArray[np.int64], *, training: bool, oversample: bool = False) -> DataLoader[Batch]:
+        """Batches of inputs (batch, bands, chip, chip) and class indices (batch,).
+
+        Args:
+            part: Positions of the tiles.
+            training: Shuffled, and randomly cropped, flipped and turned; else in order, the middle of each tile.
+            oversample: Draw every class equally often, with replacement; as many draws as classes times the largest.
+        """
+        dataset = TileDataset(self.tiles, self.preprocessing, part, augment=training)
+        batches = Batches(self.tiles.targets[part], self.batch_size, shuffle=training, oversample=oversample)
+        # No worker processes: reading a tile takes a fraction of the step, and nothing has to be forked.
+        return DataLoader(dataset, batch_sampler=batches)
+
+
+def training_area(tiles: TileSet, part: NDArray[np.int64]) -> str:
+    """WKT of the ground under some tiles, in longitude and latitude; empty if it is not known."""
+    outlines = [outline for outline in tiles.footprints[part] if outline is not None]
+    return shapely.to_wkt(shapely.union_all(outlines), rounding_precision=6) if outlines else ""

@@ -1,0 +1,147 @@
+"""Weights of a network: as a package carries them, and of a body from a file. Nothing in them is executed."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from littoral.errors import InputError, MissingExtraError
+
+try:
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+    from timm.layers.pos_embed import resample_abs_pos_embed
+    from timm.models import adapt_input_conv
+    from torch import Tensor, nn
+except ImportError as error:
+    raise MissingExtraError("learning", "learn") from error
+
+# torchvision's resnets as a plain Sequential number their children; timm names them.
+_RESNET_CHILDREN = {"conv1": "0", "bn1": "1", "layer1": "4", "layer2": "5", "layer3": "6", "layer4": "7"}
+
+
+def state_bytes(network: nn.Module, backbone: str) -> bytes:
+    """The weights as a package carries them: tensors only, a resnet's under torchvision's positions."""
+    # Training may have left another memory layout; a copy in the plain one makes equal weights equal bytes.
+    state = {
+        _package_key(key, backbone): value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for key, value in network.state_dict().items()
+    }
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
+
+
+def load_state_bytes(network: nn.Module, backbone: str, content: bytes, source: object) -> None:
+    """The reverse of :func:`state_bytes`.
+
+    Raises:
+        InputError: not a file of tensors, or tensors that do not fit.
+    """
+    state = _tensors(io.BytesIO(content), source)
+    own = {_package_key(key, backbone): key for key in network.state_dict()}
+    unknown, lacking = sorted(state.keys() - own.keys()), sorted(own.keys() - state.keys())
+    if unknown or lacking:
+        raise InputError(
+            source, f"has weights that do not fit {backbone} ({(unknown + lacking)[0]})", "train the model again"
+        )
+    _load(network, {own[key]: value for key, value in state.items()}, source)
+
+
+def _package_key(key: str, backbone: str) -> str:
+    part, _, rest = key.partition(".")
+    child, _, name = rest.partition(".")
+    if part == "0" and backbone.startswith("resnet") and child in _RESNET_CHILDREN:
+        return f"0.{_RESNET_CHILDREN[child]}.{name}"
+    return key
+
+
+def load_body(body: nn.Module, path: Path, bands: int) -> None:
+    """Load a file of a backbone's weights; those for another number of bands are repeated and rescaled, timm's rule.
+
+    Raises:
+        InputError: no such file, none of tensors, or tensors that do not fit.
+    """
+    if not path.is_file():
+        raise InputError(path, "does not exist as a file", "pass a weights file, hub, none or sentinel2:NAME")
+    if path.suffix == ".safetensors":
+        try:
+            state = load_file(path)
+        except (SafetensorError, OSError) as error:
+            raise InputError(path, f"is not a safetensors file ({error})", "download it again") from error
+    else:
+        with path.open("rb") as file:
+            state = _tensors(file, path)
+    first = first_kernel(body)
+    if first in state and state[first].ndim == 4 and state[first].shape[1] != bands:
+        state[first] = adapt_input_conv(bands, state[first])
+    fill_body(body, state, path)
+
+
+def first_kernel(body: nn.Module) -> str:
+    """Key of the kernel that meets the bands."""
+    return next(key for key, value in body.state_dict().items() if value.ndim == 4)
+
+
+def fill_body(body: Any, state: dict[str, Tensor], source: object, *, may_lack: tuple[str, ...] = ()) -> None:
+    """Load a state dict into a backbone that has no classifier.
+
+    Args:
+        body: timm's network.
+        state: Its tensors; a classifier among them is passed over.
+        source: What to call them in a message.
+        may_lack: Beginnings of keys that stay as they are where the state lacks them.
+
+    Raises:
+        InputError: they do not fit.
+    """
+    own = body.state_dict()
+    # A classifier of other classes is of no use here; counters of batches do not matter.
+    state = {
+        key: value for key, value in state.items() if key in own or not key.startswith(("classifier.", "fc.", "head."))
+    }
+    may = ("num_batches_tracked",)
+    lacking = [key for key in own if key not in state and not key.endswith(may) and not key.startswith(may_lack)]
+    unknown = [key for key in state if key not in own]
+    if lacking or unknown:
+        raise InputError(
+            source,
+            f"does not fit the backbone ({(lacking + unknown)[0]} has no counterpart)",
+            "pass weights of the same architecture with --backbone",
+        )
+    place = "pos_embed"
+    if place in state and state[place].ndim == 3 and state[place].shape[1] != own[place].shape[1]:
+        # Places of another size of image, interpolated as timm does.
+        state[place] = resample_abs_pos_embed(
+            state[place], list(body.patch_embed.grid_size), num_prefix_tokens=body.num_prefix_tokens
+        )
+    _load(body, {**{key: own[key] for key in own if key not in state}, **state}, source)
+
+
+def _load(module: nn.Module, state: Mapping[str, Tensor], source: object) -> None:
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        detail = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise InputError(
+            source, f"has weights of other shapes ({detail})", "pass weights of the same network"
+        ) from error
+    for key, value in module.state_dict().items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise InputError(source, f"has weights that are not finite ({key})", "train the model again")
+
+
+def _tensors(file: Any, source: object) -> dict[str, Tensor]:
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise InputError(
+            source, "holds weights that cannot be read safely", "use a state dict of tensors only"
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise InputError(source, "holds more than tensors", "use a state dict of tensors only")
+    return state
