@@ -122,3 +122,14 @@ def tiles_folder(tmp_path_factory: pytest.TempPathFactory, coast: tuple[Path, gp
     folder = tmp_path_factory.mktemp("tiles") / "tiles"
     export_tiles(coast[0], coast[1], folder, tile_size=32)
     return folder
+
+
+@pytest.fixture(scope="session")
+def with_graph(tmp_path_factory: pytest.TempPathFactory, tiles_folder: Path) -> Path:
+    """A package with an ONNX graph and a raster function; its network sees the middle 24 of 32 pixels."""
+    from littoral import FeatureClassifier, prepare_data
+
+    data = prepare_data(tiles_folder, batch_size=8, chip_size=24, val_split_pct=0.3, seed=1)
+    model = FeatureClassifier(data, "resnet10t", pretrained=False)
+    model.fit(4, 3e-3)
+    return model.save(tmp_path_factory.mktemp("graph") / "m.dlpk")

@@ -12,7 +12,8 @@ import littoral
 HOUSE = Path(littoral.__file__).parent
 ROOMS = [
     "errors", "progress", "categories", "vectors", "geodesy", "downloads", "figures", "charts", "imagery",
-    "shoreline", "rectangles", "tiles", "package", "learn", "classify", "report", "demo", "cli", "__main__",
+    "shoreline", "rectangles", "tiles", "raster_function", "package", "inference", "learn", "engines", "classify",
+    "report", "demo", "cli", "__main__",
 ]  # fmt: skip
 OWNERS = {
     "torch": {"learn"},
@@ -20,6 +21,9 @@ OWNERS = {
     "lightning": {"learn"},
     "torchmetrics": {"learn"},
     "safetensors": {"learn"},
+    "onnx": {"learn"},
+    "onnxscript": {"learn"},
+    "onnxruntime": {"inference", "raster_function"},
     "captum": {"learn"},
     "torchgeo": {"learn"},
     "rasterio": {"imagery", "tiles", "demo"},

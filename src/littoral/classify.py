@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -12,15 +12,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from littoral.categories import Category
+from littoral.engines import Classifier, Engine, open_classifier
 from littoral.errors import InputError
 from littoral.imagery import Scene, Scenes, as_scenes, kept_as, same_scaling, select_bands
 from littoral.package import Package, Preprocessing
 from littoral.progress import Track, silent
 from littoral.tiles import CLASSIFIED, OUTSIDE, Merging, cut_tiles
 from littoral.vectors import free_names, qgis_style, write_vector
-
-if TYPE_CHECKING:
-    from littoral.learn import FeatureClassifier
 
 BATCH = 32
 """Tiles per forward pass; no more are held at a time."""
@@ -29,8 +27,9 @@ BATCH = 32
 def classify_objects(
     scenes: Scenes,
     rectangles: gpd.GeoDataFrame,
-    model: FeatureClassifier | Package | str | Path,
+    model: Classifier | Package | str | Path,
     *,
+    engine: Engine = "auto",
     merging: Merging | None = None,
     class_label_field: str = "ClassLabel",
     track: Track = silent,
@@ -40,7 +39,9 @@ def classify_objects(
     Args:
         scenes: A scene, or the path to one, with the bands the model was trained on; or several, in any CRS.
         rectangles: Polygons in any CRS; not changed.
-        model: A classifier, a package, or the path to a ``.dlpk``.
+        model: A classifier, a package, or the path to a ``.dlpk`` or an ``.onnx``.
+        engine: What answers for a package or a path: ``torch``, ``onnx`` (ONNX Runtime, with the package's graph), or
+            ``auto``: torch where it is installed.
         merging: What becomes of several scenes; None: the best for each rectangle.
         class_label_field: Name of the field for the class name.
         track: Shows progress, a step per rectangle.
@@ -57,13 +58,8 @@ def classify_objects(
         InputError: bands or scaling the scene lacks, rectangles without CRS or all outside the scene, a package that
             cannot be read.
     """
-    from littoral.learn import FeatureClassifier
-
-    if isinstance(model, str | Path):
-        model = FeatureClassifier.from_model(model)
-    elif isinstance(model, Package):
-        model = FeatureClassifier.from_package(model, model.name)
-    preprocessing, categories = model.manifest.preprocessing, model.manifest.categories
+    classifier = open_classifier(model, engine)
+    preprocessing, categories = classifier.manifest.preprocessing, classifier.manifest.categories
     opened = as_scenes(scenes, cell_size=preprocessing.tile.cell_size)
     for scene in opened:
         check_scene(scene, preprocessing)
@@ -78,7 +74,7 @@ def classify_objects(
     def answer() -> None:
         if waiting:
             positions, batch = zip(*waiting, strict=True)
-            probabilities[list(positions)] = model.predict_inputs(np.stack(batch))
+            probabilities[list(positions)] = classifier.predict_inputs(np.stack(batch))
             waiting.clear()
 
     cut = cut_tiles(opened, rectangles, preprocessing.tile, merging=merging, track=track)
@@ -88,7 +84,7 @@ def classify_objects(
         if tile.cloud_share is not None and tile.status != OUTSIDE:
             cloud_share[tile.position] = tile.cloud_share
         if tile.status == CLASSIFIED:
-            waiting.append((tile.position, preprocessing.apply(tile.values, tile.valid)))
+            waiting.append((tile.position, classifier.prepare(tile.values, tile.valid)))
         if len(waiting) == BATCH:
             answer()
     answer()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -29,12 +29,16 @@ from littoral.vectors import DRIVERS, check_output, read_vector
 def classify(
     scene: SceneArgument,
     rectangles: Annotated[Path, typer.Argument(help="Rectangles along the coast to classify.")],
-    model: Annotated[Path, typer.Argument(help="A .dlpk.")],
+    model: Annotated[Path, typer.Argument(help="A .dlpk, or an .onnx of littoral's.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Classified coast to write (.gpkg, .parquet, …).")],
     class_label_field: Annotated[str, typer.Option(help="Field for the name of the class.")] = "ClassLabel",
     also: AlsoScenes = None,
     combine: Combining = "best",
     near: Near = None,
+    engine: Annotated[
+        Literal["auto", "torch", "onnx"],
+        typer.Option(help="What computes: torch, onnx (the package's graph), or auto: torch where it is installed."),
+    ] = "auto",
     scene_crs: SceneCrs = None,
     band_names: BandNames = None,
     layer: Layer = None,
@@ -42,23 +46,22 @@ def classify(
 ) -> None:
     """The result of classify is the same rectangles with class, confidence, probabilities and status."""
     from littoral.classify import classify_objects, write_classified
-    from littoral.package import read_package
+    from littoral.engines import open_classifier
     from littoral.tiles import Merging
 
     check_output(output, overwrite, DRIVERS, inputs=(rectangles, model))
-    package = read_package(model)
-    opened = opened_scenes([scene, *(also or ())], scene_crs, band_names, package.manifest.preprocessing.tile.cell_size)
+    classifier = open_classifier(model, engine)
+    manifest = classifier.manifest
+    opened = opened_scenes([scene, *(also or ())], scene_crs, band_names, manifest.preprocessing.tile.cell_size)
     table = classify_objects(
         opened,
         read_vector(rectangles, layer),
-        package,
+        classifier,
         merging=Merging(combine, near),
         class_label_field=class_label_field,
         track=bar,
     )
-    write_classified(
-        table, output, package.manifest.categories, class_label_field=class_label_field, overwrite=overwrite
-    )
+    write_classified(table, output, manifest.categories, class_label_field=class_label_field, overwrite=overwrite)
     tell_renamed(table)
     for status, count in table["status"].value_counts().items():
         print(f"  {status:<22}{count:>8}")

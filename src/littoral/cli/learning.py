@@ -24,9 +24,18 @@ from littoral.cli.door import (
     opened_scenes,
     scheme,
 )
-from littoral.errors import InputError
+from littoral.errors import InputError, MissingExtraError
 from littoral.progress import bar
 from littoral.vectors import check_output, read_vector, staged
+
+RasterFunction = Annotated[
+    bool | None,
+    typer.Option(
+        "--raster-function/--no-raster-function",
+        help="Let ArcGIS run the model by a script in it, on its ONNX graph.",
+        show_default="unless ArcGIS can: resnet18, 34 and 50",
+    ),
+]
 
 
 @app.command()
@@ -152,6 +161,15 @@ def train(
     attribution: Annotated[
         str | None, typer.Option(help="Whom the training imagery is to be credited to; kept in the model.")
     ] = None,
+    onnx: Annotated[
+        bool | None,
+        typer.Option(
+            "--onnx/--no-onnx",
+            help="Put an ONNX graph into the model, to classify without torch.",
+            show_default="if the raster function needs it",
+        ),
+    ] = None,
+    raster_function: RasterFunction = None,
     overwrite: Overwrite = False,
 ) -> None:
     """The result of train is a model: a .dlpk with weights, preprocessing, classes and scores of unseen ground."""
@@ -243,7 +261,13 @@ def train(
         return
     if parts is not None:
         model.evaluate(folds=parts, track=bar)
-    path = model.save(output, overwrite=overwrite, licence=licence, attribution=attribution)
+    told: dict[str, Any] = {"overwrite": overwrite, "licence": licence, "attribution": attribution}
+    try:
+        path = model.save(output, onnx=onnx, raster_function=raster_function, **told)
+    except (InputError, MissingExtraError):
+        # What was learnt is not to be lost for want of a graph.
+        print(f"{model.save(output, onnx=False, **told)}: saved without a graph")
+        raise
     print(model.record())
     print(f"{path}: {backbone}, {data.c} classes")
 
@@ -285,6 +309,35 @@ def class_numbers(text: str | None) -> Literal["balanced"] | dict[int | str, flo
                 f"--class-weights {part}", "is not a class and a number", "write e.g. 3=1,7=2.5"
             ) from error
     return found
+
+
+@app.command()
+def export(
+    model: Annotated[Path, typer.Argument(help="A .dlpk.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Model to write (.onnx, or .dlpk with the graph).")],
+    deepness: Annotated[
+        bool, typer.Option("--deepness", help="As QGIS's plugin Deepness can load it (.onnx, models of 8-bit imagery).")
+    ] = False,
+    raster_function: RasterFunction = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """The result of export is the same model as an ONNX graph, alone or in a package."""
+    from littoral.learn import FeatureClassifier
+    from littoral.learn.saving import write_graph
+
+    if output.suffix not in (".dlpk", ".onnx"):
+        raise InputError(output, "does not end in .onnx or .dlpk", f"write e.g. -o {output.with_suffix('.onnx')}")
+    check_output(output, overwrite, inputs=(model,))
+    alone = output.suffix == ".onnx"
+    for name, useless in (("--deepness", deepness and not alone), ("--raster-function", raster_function and alone)):
+        if useless:
+            raise InputError(name, f"does not go with {output.suffix}", "leave it away, or choose the other suffix")
+    classifier = FeatureClassifier.from_model(model)
+    if alone:
+        write_graph(classifier, output, deepness=deepness)
+    else:
+        classifier.save(output, onnx=True, raster_function=raster_function, overwrite=overwrite)
+    print(output)
 
 
 def must_be_package(path: Path) -> None:

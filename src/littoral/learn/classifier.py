@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from littoral import figures
 from littoral.errors import InputError, LittoralWarning, MissingExtraError
 from littoral.imagery import Values, valid_values
-from littoral.learn import pictures
+from littoral.learn import pictures, saving
 from littoral.learn.batches import Batches, inputs
 from littoral.learn.calibrating import as_trained
 from littoral.learn.data import TileData, training_area
@@ -98,6 +98,7 @@ class FeatureClassifier:
         weights_of = weigh(class_weights, data.categories, np.sign(shown) if oversample else shown)
         self.objective = Objective(data.c, mixup, focal_loss, weights_of, label_smoothing)
         self.epochs: list[Epoch] = []
+        self.carried: frozenset[str] = frozenset()
         self._scores: Record | None = None
         self._page: str | None = None
         self._validated: NDArray[np.float64] | None = None
@@ -152,7 +153,8 @@ class FeatureClassifier:
         model._recipe = []
         model.objective = Objective(len(manifest.categories))
         model._scores, model._page, model._validated = Record(package.scores), package.page, None
-        model._definition, model._left_out = package.definition, package.left_out
+        model.carried = saving.carried_by(package)
+        model._definition, model._left_out = saving.unscripted(package.definition), package.left_out
         for assumed in package.assumed:
             warnings.warn(LittoralWarning(f"{source}: {assumed}."), stacklevel=3)
         given = manifest.preprocessing
@@ -327,6 +329,10 @@ class FeatureClassifier:
         best = int(probabilities.argmax())
         return self.manifest.categories[best].name, float(probabilities[best])
 
+    def prepare(self, values: Values, valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """One tile (bands, height, width) and its mask, preprocessed for :meth:`predict_inputs`."""
+        return self.manifest.preprocessing.apply(values, valid)
+
     def predict_inputs(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities (tiles, classes) of preprocessed tiles (tiles, bands, chip, chip), in 32-bit arithmetic."""
         self.network.eval()
@@ -457,16 +463,25 @@ class FeatureClassifier:
     def save(
         self,
         name_or_path: str | Path,
+        framework: str = "PyTorch",
         *,
+        onnx: bool | None = None,
+        raster_function: bool | None = None,
         overwrite: bool = True,
         licence: str | None = None,
         attribution: str | None = None,
     ) -> Path:
-        """Save as a ``.dlpk`` and return its path.
+        """Save as a ``.dlpk``, or as an ``.onnx`` alone, and return its path.
 
         Args:
-            name_or_path: A path ending in ``.dlpk``, or a name: then it is ``<data folder>/models/<name>/<name>.dlpk``.
-            overwrite: Replace a package that is there.
+            name_or_path: A path ending in ``.dlpk`` (or ``.onnx``), or a name: then it is
+                ``<data folder>/models/<name>/<name>.dlpk``.
+            framework: ``"onnx"``: only the graph, as ``.onnx``.
+            onnx: Put the graph into the package, so that it can be used without torch. None: if the model was loaded
+                from a package with one, or the raster function needs it.
+            raster_function: Let ArcGIS run the package by a script of ours, on the graph. None: if it has no function
+                of its own for the backbone (all but resnet18, 34 and 50), or the model was loaded from such a package.
+            overwrite: Replace a file that is there.
             licence: Of the model and the imagery it was trained on, an SPDX name if there is one; None: as it was.
             attribution: Whom that imagery is to be credited to, on one line; None: as it was.
 
@@ -474,20 +489,26 @@ class FeatureClassifier:
             InputError: a licence or attribution of several lines.
             ExistsError: it is there and ``overwrite`` is False.
             WriteError: the disk refused.
+            InputError: a graph that cannot be made, or answers otherwise than torch.
+            MissingExtraError: a graph was asked for, and ONNX is not installed.
         """
+        suffix = saving.suffix_of(framework)
         path = Path(name_or_path)
-        if path.suffix != ".dlpk":
-            path = self._data().folder / "models" / path / f"{path.name}.dlpk"
+        if path.suffix != suffix:
+            path = self._data().folder / "models" / path / f"{path.name}{suffix}"
             path.parent.mkdir(parents=True, exist_ok=True)
         check_output(path, overwrite)
         self.manifest = credited(self.manifest, licence, attribution)
+        if suffix == ".onnx":
+            return saving.write_graph(self, path)
         print("Computing model metrics...", flush=True)
         weights = state_bytes(self.network, self.manifest.backbone)
         page = self._page or metrics_page(path.stem, self.manifest, self.record(), self.epochs)
-        definition, changes = renewed(self._definition, path.stem, self.manifest, self._left_out)
+        kept, changes = renewed(self._definition, path.stem, self.manifest, self._left_out)
         for change in changes:
             print(change)
-        package = Package(path.stem, self.manifest, weights, self.record(), definition, page)
+        definition, files = saving.beside(self, path.stem, weights, kept, onnx, raster_function)
+        package = Package(path.stem, self.manifest, weights, self.record(), definition, page, files)
         return write_package(path, package, overwrite=overwrite)
 
     def _data(self) -> TileData:

@@ -8,7 +8,7 @@ that the ``.emd`` has no place for.
 from littoral.package.definition import definition_of
 from littoral.package.files import METRICS_PAGE, Package, read_package, write_package
 from littoral.package.inspecting import Inspection, inspect_package
-from littoral.package.manifest import FORMAT, MANIFEST, Manifest
+from littoral.package.manifest import FORMAT, MANIFEST, Manifest, manifest_json, manifest_of
 from littoral.package.metrics import METRICS
 from littoral.package.mlm import MLM_ITEM, stac_item
 from littoral.package.preprocessing import Preprocessing, standardise
@@ -28,6 +28,8 @@ __all__ = [
     "credited",
     "definition_of",
     "inspect_package",
+    "manifest_json",
+    "manifest_of",
     "read_package",
     "renewed",
     "resize",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -14,9 +14,10 @@ from littoral.package.archive import Archive, Beside, open_files
 from littoral.package.definition import definition_of
 from littoral.package.foreign import check_definition, manifest_from
 from littoral.package.forms import one_line, parsed, shown
-from littoral.package.manifest import FORMAT, MANIFEST, Manifest, manifest_of
+from littoral.package.manifest import MANIFEST, Manifest, manifest_json, manifest_of
 from littoral.package.metrics import METRICS, METRICS_FORM
 from littoral.package.mlm import MLM_ITEM, stac_item
+from littoral.raster_function import SCRIPT
 from littoral.vectors import check_output, staged
 
 METRICS_PAGE = "model_metrics.html"
@@ -40,6 +41,8 @@ class Package:
     """Contents of the ``.emd``."""
     page: str = ""
     """``model_metrics.html``."""
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """What else is in it, by name: a graph, a script; bytes here, never run."""
     assumed: tuple[str, ...] = ()
     """What another program's package does not say and had to be assumed, a sentence each."""
     left_out: tuple[str, ...] = ()
@@ -68,8 +71,14 @@ class Contents:
     @property
     def left_out(self) -> tuple[str, ...]:
         """Files that littoral neither reads nor runs."""
-        known = {self.weights, MANIFEST, METRICS, METRICS_PAGE, MLM_ITEM}
+        known = {self.weights, MANIFEST, METRICS, METRICS_PAGE, MLM_ITEM, *self.carried}
         return tuple(name for name in self.sizes if name not in known and not name.endswith(".emd"))
+
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """The graph and the script of a package of ours."""
+        ours = () if self.manifest is None else (f"{self.name}.onnx", SCRIPT)
+        return tuple(name for name in ours if name in self.sizes)
 
     def model(self) -> tuple[Manifest, tuple[str, ...]]:
         """The manifest, and what had to be assumed, a sentence each.
@@ -95,10 +104,11 @@ def write_package(path: str | Path, package: Package, *, overwrite: bool = False
     contents = {
         f"{package.name}.emd": json.dumps(definition, indent=1).encode(),
         f"{package.name}.pth": package.weights,
-        MANIFEST: json.dumps({"format": FORMAT, **asdict(package.manifest)}, indent=1).encode(),
+        MANIFEST: json.dumps(manifest_json(package.manifest), indent=1).encode(),
         METRICS: json.dumps(package.scores, indent=1).encode(),
         METRICS_PAGE: package.page.encode(),
         MLM_ITEM: json.dumps(stac_item(package.name, package.manifest), indent=1).encode(),
+        **package.files,
     }
     with staged(path) as stage, zipfile.ZipFile(stage, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, content in contents.items():
@@ -123,8 +133,17 @@ def read_package(path: str | Path) -> Package:
         weights = files.read(contents.weights)
         ours = contents.manifest is not None and METRICS_PAGE in files.sizes
         page = files.read(METRICS_PAGE, _MOST_PAGE).decode("utf-8", "replace") if ours else ""
+        carried = {name: files.read(name) for name in contents.carried}
     return Package(
-        contents.name, manifest, weights, contents.scores, contents.definition, page, assumed, contents.left_out
+        contents.name,
+        manifest,
+        weights,
+        contents.scores,
+        contents.definition,
+        page,
+        carried,
+        assumed,
+        contents.left_out,
     )
 
 
@@ -154,7 +173,7 @@ def read_contents(files: Archive | Beside) -> Contents:
             path, f"has a damaged {METRICS} ({one_line(error)})", "copy or train the model again"
         ) from error
     # Of the files beside an .emd only its own are of concern.
-    own = {definitions[0], weights, MANIFEST, METRICS, METRICS_PAGE, MLM_ITEM}
+    own = {definitions[0], weights, MANIFEST, METRICS, METRICS_PAGE, MLM_ITEM, f"{inside.stem}.onnx", SCRIPT}
     sizes = {name: size for name, size in files.sizes.items() if isinstance(files, Archive) or name in own}
     return Contents(path, inside.stem, definition, manifest, scores, weights, sizes)
 

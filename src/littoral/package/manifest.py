@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +108,11 @@ _FORM = record(
         "configuration_hash": text,
     },
 )
+
+
+def manifest_json(manifest: Manifest) -> dict[str, Any]:
+    """What :func:`manifest_of` reads, as plain JSON values."""
+    return {"format": FORMAT, **asdict(manifest)}
 
 
 def manifest_of(path: Path, content: dict[str, Any]) -> Manifest:

@@ -52,6 +52,14 @@ class Preprocessing:
         Raises:
             InputError: another number of bands, or smaller than the network's input.
         """
+        return standardise(*self.crop(values, valid), self.mean, self.std)
+
+    def crop(self, values: Values, valid: NDArray[np.bool_]) -> tuple[Values, NDArray[np.bool_]]:
+        """The middle of one tile ``(bands, height, width)`` and of its mask, as large as the network's input.
+
+        Raises:
+            InputError: another number of bands, or smaller than the network's input.
+        """
         if values.shape[0] != len(self.mean):
             raise InputError(
                 f"a tile of {values.shape[0]} bands",
@@ -67,10 +75,10 @@ class Preprocessing:
             )
         top, left = (values.shape[1] - self.chip_px) // 2, (values.shape[2] - self.chip_px) // 2
         middle = np.s_[top : top + self.chip_px, left : left + self.chip_px]
-        chip, there = values[(slice(None), *middle)], valid[middle]
+        values, valid = values[(slice(None), *middle)], valid[middle]
         if self.fill is not None:
-            chip, there = np.where(there, chip, np.float64(self.fill)), np.ones_like(there)
-        return standardise(chip, there, self.mean, self.std)
+            return np.where(valid, values, np.float64(self.fill)), np.ones_like(valid)
+        return values, valid
 
 
 def standardise(

@@ -37,8 +37,8 @@ def renewed(
         changes.append(
             f"not kept, as littoral carries no scripts or files of others: {', '.join(map(shown, left_out))}"
         )
-    if old and old.get("InferenceFunction") != new["InferenceFunction"]:
-        was = shown(old.get("InferenceFunction"))
+    if "InferenceFunction" in old and old["InferenceFunction"] != new["InferenceFunction"]:
+        was = shown(old["InferenceFunction"])
         changes.append(f"InferenceFunction was {was} and is now the GIS tool's own, {new['InferenceFunction']}")
     return new, tuple(changes)
 

@@ -30,7 +30,7 @@ def resize(
     ([[6.0, 3.5]], [[True, True]])
     """
     (height, width), count = valid.shape, len(values) + 1
-    rows, columns = _weights(height, shape[0]), _weights(width, shape[1])
+    rows, columns = weights(height, shape[0]), weights(width, shape[1])
     planes = np.concatenate([np.where(valid, values, 0), valid[None]]).astype(np.float32)
     taller = (rows @ planes.transpose(1, 0, 2).reshape(height, -1)).reshape(shape[0], count, width)
     wider = (columns @ taller.transpose(2, 1, 0).reshape(width, -1)).reshape(shape[1], count, shape[0])
@@ -39,7 +39,7 @@ def resize(
 
 
 @lru_cache(maxsize=16)
-def _weights(old: int, new: int) -> sparse.csr_array:
+def weights(old: int, new: int) -> sparse.csr_array:
     """(new, old), share of each old pixel in each new one."""
     step = old / new
     middles = (np.arange(new) + 0.5) * step

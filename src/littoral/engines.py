@@ -1,0 +1,74 @@
+"""Which engine answers for a model: torch with its weights, or ONNX Runtime with its graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from littoral.errors import InputError, MissingExtraError
+from littoral.imagery import Values
+from littoral.package import Manifest, Package, read_package
+
+Engine = Literal["auto", "torch", "onnx"]
+"""``auto``: torch where it is installed, else the graph."""
+
+
+class Classifier(Protocol):
+    """What classifying needs of a model."""
+
+    manifest: Manifest
+    """How tiles are cut, and the classes in the order of the answers."""
+
+    def prepare(self, values: Values, valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """One tile (bands, height, width) and its mask (height, width) to (bands, chip, chip), as the engine wants it:
+        turned or flipped, it is that of the turned or flipped middle."""
+
+    def predict_inputs(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Prepared tiles (tiles, bands, chip, chip) to probabilities (tiles, classes)."""
+
+
+def open_classifier(model: Classifier | Package | str | Path, engine: Engine = "auto") -> Classifier:
+    """A model that answers; one that is open already is returned as it is.
+
+    Args:
+        model: A classifier, a package, or the path of a ``.dlpk`` or an ``.onnx``.
+        engine: Of a package or a path; an ``.onnx`` has only its graph.
+
+    Raises:
+        InputError: not a model that can be used, or not by this engine.
+        MissingExtraError: the engine is not installed.
+    """
+    if not isinstance(model, Package | str | Path):
+        return model
+    graph_only = not isinstance(model, Package) and Path(model).suffix == ".onnx"
+    if graph_only and engine == "torch":
+        raise InputError(model, "is a graph without weights for torch", "pass its .dlpk, or --engine onnx")
+    missing: MissingExtraError | None = None
+    if engine != "onnx" and not graph_only:
+        try:
+            from littoral.learn import FeatureClassifier
+        except MissingExtraError as error:
+            if engine == "torch":
+                raise
+            missing = error
+        else:
+            if isinstance(model, Package):
+                return FeatureClassifier.from_package(model, model.name)
+            return FeatureClassifier.from_model(model)
+    source = f"the model {model.name}" if isinstance(model, Package) else model
+    if missing is not None:
+        model = model if isinstance(model, Package) else read_package(model)
+        if f"{model.name}.onnx" not in model.files:
+            raise InputError(
+                source,
+                "holds no ONNX graph, and torch is not installed",
+                'run: pip install "littoral[learn]", or where torch is: littoral export MODEL -o NEW.dlpk',
+            ) from missing
+    from littoral.inference import OnnxClassifier
+
+    if isinstance(model, Package):
+        return OnnxClassifier.from_package(model, source)
+    return OnnxClassifier.from_model(model)

@@ -1,0 +1,182 @@
+"""From a model's ONNX graph to probabilities: classifying without torch.
+
+The graph holds all that happens to a tile: crop, scaling, network and softmax (see ``learn.onnx_export``, which makes
+it, and ``docs/onnx.md``). Its metadata holds the model's manifest.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from littoral.errors import InputError, MissingExtraError
+from littoral.imagery import Values
+from littoral.package import Manifest, Package, manifest_json, manifest_of, read_package
+
+try:
+    import onnxruntime
+    from onnxruntime.capi import onnxruntime_pybind11_state as failures
+except ImportError as error:
+    raise MissingExtraError("ONNX Runtime", "onnx") from error
+
+MANIFEST_KEY = "littoral"
+"""Of the graph's metadata: the whole manifest, as JSON."""
+WEIGHTS_KEY = "weights_sha256"
+"""Of the weights that it was made from, as the package carries them."""
+
+# They have no base of their own.
+_REFUSALS = (
+    failures.Fail,
+    failures.InvalidArgument,
+    failures.InvalidGraph,
+    failures.InvalidProtobuf,
+    failures.NotImplemented,
+    failures.RuntimeException,
+)
+
+
+class OnnxClassifier:
+    """Classifies tiles by a graph; answers like the :class:`~littoral.learn.FeatureClassifier` it was made from.
+
+    Args:
+        graph: The ``.onnx``, as bytes.
+        source: What it is called in messages.
+        threads: To compute with; None: one for each processor this process may use. The same number gives the same
+            bits.
+
+    Raises:
+        InputError: it is no graph, or not one that littoral made.
+
+    Memory: the weights twice while it is loaded, then once, and what the network computes of one batch. A graph is
+    arithmetic: it runs no code of its own, and one that names other files is refused.
+    """
+
+    def __init__(self, graph: bytes, source: object, threads: int | None = None) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or _processors()
+        options.inter_op_num_threads = 1
+        options.use_deterministic_compute = True
+        # Threads that wait busily would take the processor from those that read tiles.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # What it has to say is in the error.
+        options.log_severity_level = 4
+        try:
+            self.session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        except _REFUSALS as error:
+            raise InputError(
+                source, f"holds a graph that cannot be run ({_first_line(error)})", "export the model again"
+            ) from error
+        self.source = source
+        self.manifest = _manifest(source, self.session)
+        self.weights_sha256 = str(self.session.get_modelmeta().custom_metadata_map.get(WEIGHTS_KEY, ""))
+
+    @classmethod
+    def from_model(cls, path: str | Path, threads: int | None = None) -> OnnxClassifier:
+        """Load an ``.onnx`` that littoral wrote, or the graph in a ``.dlpk``.
+
+        Raises:
+            InputError: no such file, or of no use.
+        """
+        path = Path(path)
+        if path.suffix != ".onnx":
+            return cls.from_package(read_package(path), path, threads)
+        try:
+            return cls(path.read_bytes(), path, threads)
+        except OSError as error:
+            raise InputError(path, f"cannot be read ({error.strerror})", "check the path to the model") from error
+
+    @classmethod
+    def from_package(cls, package: Package, source: object, threads: int | None = None) -> OnnxClassifier:
+        """Load the graph of a package.
+
+        Raises:
+            InputError: it has none, or one of another model.
+        """
+        graph = graph_of(package)
+        if graph is None:
+            raise InputError(
+                source, "holds no ONNX graph", "add one where torch is installed: littoral export MODEL -o NEW.dlpk"
+            )
+        model = cls(graph, source, threads)
+        of_these_weights = model.weights_sha256 == sha256(package.weights).hexdigest()
+        if not of_these_weights or _text(model.manifest) != _text(package.manifest):
+            raise InputError(source, "holds the ONNX graph of another model", "export the model again")
+        return model
+
+    def prepare(self, values: Values, valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """What the graph wants of one tile: its values, missing pixels NaN ``(bands, chip, chip)``; of a model that
+        resizes its tiles, the whole tile.
+
+        Raises:
+            InputError: another number of bands, or of a size that the graph does not know.
+        """
+        given = self.manifest.preprocessing
+        if given.resize_px is None:
+            values, valid = given.crop(values, valid)
+        elif values.shape[1:] != given.tile.size[::-1]:
+            raise InputError(
+                f"a tile of {values.shape[2]} x {values.shape[1]} pixels",
+                f"is not of the {given.tile.size[0]} x {given.tile.size[1]} that the ONNX graph resizes",
+                "classify with torch (--engine torch)",
+            )
+        return np.where(valid, values.astype(np.float32), np.float32(np.nan))
+
+    def predict_inputs(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Probabilities (tiles, classes) of prepared tiles (tiles, bands, chip, chip), in 32-bit arithmetic.
+
+        Raises:
+            InputError: the graph does not do what its metadata says.
+        """
+        try:
+            (answer,) = self.session.run(["probabilities"], {"tiles": np.ascontiguousarray(batch)})
+        except _REFUSALS as error:
+            raise InputError(
+                self.source, f"holds a graph that fails ({_first_line(error)})", "export the model again"
+            ) from error
+        if answer.shape != (len(batch), len(self.manifest.categories)):
+            raise InputError(self.source, f"holds a graph that answers {answer.shape}", "export the model again")
+        return np.asarray(answer, np.float64)
+
+
+def graph_of(package: Package) -> bytes | None:
+    """The graph in a package, or None."""
+    return package.files.get(f"{package.name}.onnx")
+
+
+def _manifest(source: Any, session: onnxruntime.InferenceSession) -> Manifest:
+    text = session.get_modelmeta().custom_metadata_map.get(MANIFEST_KEY)
+    if text is None:
+        raise InputError(source, "was not written by littoral (its metadata say nothing)", "export it with littoral")
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise InputError(source, f"has damaged metadata ({error})", "export the model again") from error
+    if not isinstance(content, dict):
+        raise InputError(source, "has metadata that are no JSON object", "export the model again")
+    manifest = manifest_of(Path(str(source)), content)
+    sides = session.get_inputs(), session.get_outputs()
+    ends = [[(end.name, end.type, len(end.shape)) for end in side] for side in sides]
+    if ends != [[("tiles", "tensor(float)", 4)], [("probabilities", "tensor(float)", 2)]]:
+        raise InputError(source, "holds a graph with other inputs or outputs", "export the model again")
+    return manifest
+
+
+def _text(manifest: Manifest) -> str:
+    return json.dumps(manifest_json(manifest))
+
+
+def _processors() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _first_line(error: Exception) -> str:
+    """Of a message that goes on for pages."""
+    line = str(error).splitlines()[0]
+    return line if len(line) <= 200 else f"{line[:200]}…"

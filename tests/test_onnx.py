@@ -1,0 +1,474 @@
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+from torch import nn
+
+from littoral import CATCOA, FeatureClassifier, classify_objects, read_tiles, read_vector
+from littoral.cli import main
+from littoral.engines import open_classifier
+from littoral.errors import InputError, LittoralWarning, MissingExtraError
+from littoral.inference import OnnxClassifier
+from littoral.learn import onnx_export, saving
+from littoral.learn.network import Network
+from littoral.learn.onnx_deepness import deepness_graph
+from littoral.package import Package, read_package, write_package
+from littoral.raster_function import SCRIPT
+from littoral.tiles import TileSet, TileSpec
+
+
+@pytest.fixture(scope="module")
+def model(with_graph: Path) -> FeatureClassifier:
+    return FeatureClassifier.from_model(with_graph)
+
+
+@pytest.fixture(scope="module")
+def package(with_graph: Path) -> Package:
+    return read_package(with_graph)
+
+
+@pytest.fixture(scope="module")
+def graph(package: Package) -> bytes:
+    return package.files["m.onnx"]
+
+
+@pytest.fixture(scope="module")
+def run(graph: bytes) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    """The graph as any program would run it: by ONNX Runtime and the names in the docs."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    return lambda tiles: session.run(["probabilities"], {"tiles": tiles.astype(np.float32)})[0]
+
+
+@pytest.fixture(scope="module")
+def tiles(tiles_folder: Path) -> TileSet:
+    return read_tiles(tiles_folder)
+
+
+def by_torch(model: FeatureClassifier, x: NDArray[Any]) -> NDArray[Any]:
+    """Softmax of the logits of preprocessed tiles, as torch computes them."""
+    with torch.inference_mode():
+        return torch.softmax(model.network.eval()(torch.from_numpy(x)), 1).numpy()
+
+
+# The graph
+
+
+def test_the_graph_answers_like_torch_from_raw_pixels(
+    model: FeatureClassifier, run: Callable[..., NDArray[Any]], tiles: TileSet
+) -> None:
+    raw = np.stack([tiles.read(at)[0] for at in range(9)]).astype(np.float32)
+    assert raw.shape == (9, 3, 32, 32)
+    # The middle 24 pixels, scaled, by hand.
+    given = model.manifest.preprocessing
+    mean, std = (np.array(numbers, np.float32)[:, None, None] for numbers in (given.mean, given.std))
+    expected = by_torch(model, (raw[:, :, 4:28, 4:28] - mean) / std)
+    found = run(raw)
+    assert found.dtype == np.float32
+    assert np.abs(found - expected).max() < 1e-5
+    assert found.sum(axis=1) == pytest.approx(np.ones(9), abs=1e-6)
+    # Any number of tiles, and any size from the network's own upward.
+    assert np.abs(run(raw[:1]) - expected[:1]).max() < 1e-5
+    assert np.abs(run(raw[:, :, 4:28, 4:28]) - expected).max() < 1e-5
+    assert np.abs(run(raw[:, :, 4:28, 2:30]) - expected).max() < 1e-5
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0, 1))
+def test_missing_pixels_are_the_training_mean(
+    model: FeatureClassifier, run: Callable[..., NDArray[Any]], seed: int, share: float
+) -> None:
+    """NaN in any band: the pixel is missing in all, as where a mask says so."""
+    rng = np.random.default_rng(seed)
+    given = model.manifest.preprocessing
+    values = rng.normal(2000, 700, (3, 32, 32)).astype(np.float32)
+    valid = rng.random((32, 32)) >= share
+    holes = values.copy()
+    holes[rng.integers(3), ~valid] = np.nan
+    expected = by_torch(model, given.apply(values, valid)[None])
+    assert np.abs(run(holes[None]) - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize(("width", "height", "resized"), [(40, 32, 30), (20, 26, 35)])
+def test_tiles_are_resized_in_the_graph(model: FeatureClassifier, width: int, height: int, resized: int) -> None:
+    """Smaller or larger, missing pixels without weight, the middle of what comes out."""
+    given = replace(
+        model.manifest.preprocessing,
+        tile=TileSpec(width, ("B02", "B03", "B04"), height_px=height),
+        chip_px=23,
+        resize_px=resized,
+    )
+    graph = onnx_export.export_graph(model.network, replace(model.manifest, preprocessing=given), b"")
+    classifier = OnnxClassifier(graph, "graph", threads=1)
+    rng = np.random.default_rng(1)
+    for share in (0.0, 0.3, 0.6, 1.0):
+        values, valid = rng.integers(1, 5000, (3, height, width), np.uint16), rng.random((height, width)) >= share
+        found = classifier.predict_inputs(classifier.prepare(values, valid)[None])
+        assert np.abs(found - by_torch(model, given.apply(values, valid)[None])).max() < 1e-5
+    with pytest.raises(InputError, match=f"is not of the {width} x {height} that the ONNX graph resizes"):
+        classifier.prepare(values[:, 1:], valid[1:])
+
+
+def test_a_tile_that_is_too_small_is_an_error(run: Callable[..., NDArray[Any]]) -> None:
+    for shape in ((1, 3, 23, 32), (1, 3, 12, 12), (1, 2, 32, 32)):
+        with pytest.raises(Exception, match=r"INVALID_ARGUMENT|RUNTIME_EXCEPTION|FAIL"):
+            run(np.zeros(shape))
+
+
+def test_metadata_say_what_goes_in_and_comes_out(model: FeatureClassifier, graph: bytes) -> None:
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    facts = session.get_modelmeta().custom_metadata_map
+    told = {name: json.loads(facts[name]) for name in ("classes", "bands", "scaling", "tile_size", "cell_size")}
+    assert told["classes"] == [
+        {"value": 7, "name": "mangrove", "color": CATCOA[7].colour},
+        {"value": 3, "name": "sandy shore", "color": CATCOA[3].colour},
+    ]
+    assert told["bands"] == ["B02", "B03", "B04"]
+    assert told["scaling"]["mean"] == list(model.manifest.preprocessing.mean)
+    assert (told["scaling"]["dtype"], told["scaling"]["nodata"]) == ("uint16", 0)
+    assert told["tile_size"] == {"width": 32, "height": 32, "chip": 24, "resized": None}
+    assert told["cell_size"] == {"x": 10.0, "y": 10.0, "epsg": 32617}
+    (given,), (answer,) = session.get_inputs(), session.get_outputs()
+    assert (given.name, given.shape) == ("tiles", ["batch", 3, "height", "width"])
+    assert (answer.name, answer.shape) == ("probabilities", ["batch", 2])
+    # Nothing of the machine that made it.
+    assert b"/learn/" not in graph
+    assert b"site-packages" not in graph
+
+
+def test_the_same_model_gives_the_same_bytes(
+    model: FeatureClassifier, with_graph: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = model.save(tmp_path / "m.dlpk")
+    assert again.read_bytes() == with_graph.read_bytes()
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert said.startswith("ONNX graph: probabilities differ from torch's by at most ")
+    assert float(said.split()[-1]) < 1e-5
+    with pytest.raises(InputError, match="framework 'TensorFlow' is not known"):
+        model.save(tmp_path / "m.dlpk", framework="TensorFlow")
+
+
+def test_a_graph_that_answers_otherwise_is_not_written(
+    model: FeatureClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def other(network: Any, manifest: Any) -> onnx.ModelProto:
+        return spoilt
+
+    spoilt = onnx_export._network_graph(model.network, model.manifest)
+    bias = next(each for each in spoilt.graph.initializer if each.name == "1.8.bias")
+    bias.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(bias) + np.float32([0.01, 0]), bias.name))
+    monkeypatch.setattr(onnx_export, "_network_graph", other)
+    with pytest.raises(InputError, match="differs from the network by"):
+        model.save(tmp_path / "m.onnx", framework="ONNX")
+    assert list(tmp_path.iterdir()) == []
+
+
+# What a package carries
+
+
+@pytest.mark.parametrize(
+    ("backbone", "carried", "onnx", "script", "files"),
+    [
+        ("resnet18", (), None, None, ()),
+        ("resnet50", (), True, None, ("graph",)),
+        ("resnet34", (), None, True, ("graph", "script")),
+        ("resnet34", ("onnx",), None, None, ("graph",)),
+        ("resnet34", ("onnx", "script"), None, None, ("graph", "script")),
+        ("resnet34", ("onnx", "script"), None, False, ("graph",)),
+        ("resnet34", ("onnx", "script"), False, None, ()),
+        ("mobilenetv2_100", (), None, None, ("graph", "script")),
+        ("mobilenetv2_100", (), True, False, ("graph",)),
+        ("mobilenetv2_100", (), None, False, ()),
+        ("mobilenetv2_100", (), False, None, ()),
+    ],
+)
+def test_what_goes_into_a_package(
+    package: Package,
+    monkeypatch: pytest.MonkeyPatch,
+    backbone: str,
+    carried: tuple[str, ...],
+    onnx: bool | None,
+    script: bool | None,
+    files: tuple[str, ...],
+) -> None:
+    monkeypatch.setattr(saving, "_graph", lambda model, weights: b"graph")
+    manifest = replace(package.manifest, backbone=backbone)
+    fake: Any = SimpleNamespace(manifest=manifest, carried=frozenset(carried))
+    definition, found = saving.beside(fake, "n", b"", onnx, script)
+    assert set(found) == {{"graph": "n.onnx", "script": SCRIPT}[name] for name in files}
+    if "script" in files:
+        assert (definition["InferenceFunction"], definition["OnnxFile"]) == (SCRIPT, "n.onnx")
+        assert definition["ModelFile"] == "n.pth"
+    else:
+        assert not definition
+
+
+def test_a_script_without_its_graph_is_refused(package: Package) -> None:
+    fake: Any = SimpleNamespace(manifest=package.manifest, carried=frozenset())
+    with pytest.raises(InputError, match="leaves the raster function nothing to run"):
+        saving.beside(fake, "n", b"", False, True)
+
+
+def test_without_the_extra_a_package_says_what_it_lacks(package: Package, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    monkeypatch.delitem(sys.modules, "littoral.learn.onnx_export")
+    fake: Any = SimpleNamespace(manifest=package.manifest, carried=frozenset(), data=None, network=None)
+    with pytest.warns(LittoralWarning, match=r"ArcGIS cannot run a resnet10t: writing ONNX needs a library"):
+        assert saving.beside(fake, "n", b"", None, None) == ({}, {})
+    with pytest.raises(MissingExtraError, match=r"pip install \"littoral\[onnx\]\""):
+        saving.beside(fake, "n", b"", True, None)
+
+
+class Undecided(nn.Module):
+    """A body that no graph can hold: what it does depends on the pixels."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x if int(x.sum()) % 2 else x.flip(2)
+
+
+def test_a_network_that_is_no_graph(package: Package) -> None:
+    odd: Any = SimpleNamespace(
+        manifest=package.manifest, carried=frozenset(), data=None, network=Network(Undecided(), 3, 2)
+    )
+    with pytest.raises(InputError, match="cannot be written as ONNX"):
+        saving.beside(odd, "n", b"", True, None)
+    with pytest.warns(LittoralWarning, match="holds no raster function"):
+        assert saving.beside(odd, "n", b"", None, None) == ({}, {})
+
+
+def test_the_example_in_the_docs_runs(
+    model: FeatureClassifier, graph: bytes, tiles: TileSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    text = (Path(__file__).parents[1] / "docs" / "onnx.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.onnx").write_bytes(graph)
+    raw = np.stack([tiles.read(at)[0] for at in range(5)])
+    raw[0, 1, 10:15] = 0
+    np.save("tiles.npy", raw)
+    exec(example, {})
+    said = [line.rsplit(" ", 1) for line in capsys.readouterr().out.splitlines()]
+    expected = [model.predict(tile) for tile in raw]
+    assert [name for name, _ in said] == [name for name, _ in expected]
+    assert [float(number) for _, number in said] == pytest.approx([each for _, each in expected], abs=6e-4)
+
+
+# Classifying with it
+
+
+def test_both_engines_say_the_same(
+    coast: tuple[Path, gpd.GeoDataFrame], with_graph: Path, graph: bytes, tmp_path: Path
+) -> None:
+    alone = tmp_path / "alone.onnx"
+    alone.write_bytes(graph)
+    torch_says = classify_objects(*coast, with_graph, engine="torch")
+    onnx_says = classify_objects(*coast, with_graph, engine="onnx")
+    assert list(torch_says) == list(onnx_says)
+    for column in torch_says.columns.drop("geometry"):
+        if torch_says[column].dtype == float:
+            np.testing.assert_allclose(onnx_says[column], torch_says[column], rtol=0, atol=1e-5)
+        else:
+            assert torch_says[column].equals(onnx_says[column])
+    # Each run the same bits, whichever way the graph came.
+    for other in (with_graph, read_package(with_graph), alone, OnnxClassifier.from_model(with_graph)):
+        assert classify_objects(*coast, other, engine="onnx").equals(onnx_says)
+    assert classify_objects(*coast, with_graph).equals(torch_says)
+    assert classify_objects(*coast, alone).equals(onnx_says)
+
+
+def test_an_engine_that_cannot_is_refused(with_graph: Path, graph: bytes, package: Package, tmp_path: Path) -> None:
+    bare = write_package(tmp_path / "bare.dlpk", replace(package, files={}))
+    with pytest.raises(InputError, match="holds no ONNX graph"):
+        open_classifier(bare, "onnx")
+    assert isinstance(open_classifier(bare), FeatureClassifier)
+    alone = tmp_path / "a.onnx"
+    alone.write_bytes(graph)
+    with pytest.raises(InputError, match="is a graph without weights for torch"):
+        open_classifier(alone, "torch")
+    with pytest.raises(InputError, match="cannot be read"):
+        open_classifier(tmp_path / "none.onnx")
+
+
+def test_a_graph_of_another_model_is_refused(package: Package) -> None:
+    for other in (
+        replace(package, weights=b"other"),
+        replace(package, manifest=replace(package.manifest, seed=7)),
+    ):
+        with pytest.raises(InputError, match="holds the ONNX graph of another model"):
+            open_classifier(other, "onnx")
+
+
+def changed(graph: bytes, change: Callable[[onnx.ModelProto], object]) -> bytes:
+    proto = onnx.load_from_string(graph)
+    change(proto)
+    return bytes(proto.SerializeToString())
+
+
+def says(name: str, text: str) -> Callable[[onnx.ModelProto], object]:
+    def change(proto: onnx.ModelProto) -> None:
+        kept = {each.key: each.value for each in proto.metadata_props if each.key != name}
+        del proto.metadata_props[:]
+        helper.set_model_props(proto, {**kept, name: text} if text else kept)
+
+    return change
+
+
+def outside(proto: onnx.ModelProto) -> None:
+    """Weights that are to be read from a file of this machine."""
+    weights = proto.graph.initializer[-1]
+    weights.ClearField("raw_data")
+    weights.data_location = TensorProto.EXTERNAL
+    weights.external_data.add(key="location", value="../../../etc/hostname")
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (says("littoral", ""), "was not written by littoral"),
+        (says("littoral", "{"), "has damaged metadata"),
+        (says("littoral", "[]"), "metadata that are no JSON object"),
+        (says("littoral", '{"format": 99}'), "is of format 99"),
+        (says("littoral", '{"format": 1}'), "lacks the key"),
+        (outside, "holds a graph that cannot be run"),
+        (lambda proto: proto.graph.output[0].CopyFrom(onnx.ValueInfoProto(name="x")), "cannot be run"),
+        (lambda proto: setattr(proto.graph.node[0], "op_type", "Run"), "cannot be run"),
+    ],
+)
+def test_hostile_and_broken_graphs_are_sentences(
+    graph: bytes, tmp_path: Path, change: Callable[[onnx.ModelProto], object], complaint: str
+) -> None:
+    path = tmp_path / "g.onnx"
+    path.write_bytes(changed(graph, change))
+    with pytest.raises(InputError, match=complaint) as caught:
+        open_classifier(path)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99])
+def test_truncated(graph: bytes, tmp_path: Path, share: float) -> None:
+    path = tmp_path / "g.onnx"
+    path.write_bytes(graph[: int(len(graph) * share)])
+    with pytest.raises(InputError, match=r"cannot be run|was not written by littoral"):
+        open_classifier(path)
+
+
+# Deepness
+
+
+def as_the_plugin_does(graph: bytes, pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Class of each pixel of tiles (tiles, height, width, bands), by the plugin's documented steps."""
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    told = {name: json.loads(text) for name, text in session.get_modelmeta().custom_metadata_map.items()}
+    assert session.get_inputs()[0].shape[-1] == session.get_inputs()[0].shape[-2] == told["tiles_size"]
+    scaled = (np.float32(pixels / 255.0) - told["standardization_mean"]) / told["standardization_std"]
+    (answer,) = session.run(None, {session.get_inputs()[0].name: scaled.transpose(0, 3, 1, 2).astype(np.float32)})
+    assert session.get_outputs()[0].shape[-3:] == [len(told["class_names"]), told["tiles_size"], told["tiles_size"]]
+    answer[answer < told["seg_thresh"]] = 0
+    return np.asarray(answer.argmax(axis=1))
+
+
+@pytest.mark.parametrize("nodata", [0.0, None])
+def test_deepness_draws_the_class_of_the_tile(model: FeatureClassifier, graph: bytes, nodata: float | None) -> None:
+    manifest = model.manifest
+    given = replace(manifest.preprocessing, dtype="uint8", nodata=nodata)
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (4, 24, 24, 3), np.uint8)
+    pixels[1, :20] = 0
+    made = deepness_graph(graph, replace(manifest, preprocessing=given))
+    assert json.loads(onnxruntime.InferenceSession(made).get_modelmeta().custom_metadata_map["resolution"]) == 1000
+    found = as_the_plugin_does(made, pixels)
+    for tile, answer in zip(pixels.transpose(0, 3, 1, 2), found, strict=True):
+        valid = np.ones((24, 24), bool) if nodata is None else (tile != nodata).all(axis=0)
+        expected = model.predict_inputs(given.apply(tile, valid)[None])[0].argmax()
+        assert (answer == expected).all()
+
+
+def test_deepness_has_no_use_for_sixteen_bits(model: FeatureClassifier, graph: bytes) -> None:
+    with pytest.raises(InputError, match="a model of uint16 values cannot be used by Deepness"):
+        deepness_graph(graph, model.manifest)
+
+
+# The command line
+
+
+def test_export_and_classify_by_verb(
+    coast: tuple[Path, gpd.GeoDataFrame],
+    with_graph: Path,
+    graph: bytes,
+    package: Package,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def verb(*words: object) -> str:
+        monkeypatch.setattr("sys.argv", ["littoral", *map(str, words)])
+        try:
+            main()
+        except SystemExit as stop:
+            if stop.code:
+                return capsys.readouterr().err
+        return capsys.readouterr().out
+
+    boxes = tmp_path / "boxes.parquet"
+    coast[1].to_parquet(boxes)
+    bare = write_package(tmp_path / "bare.dlpk", replace(package, files={}, definition={}))
+    assert str(tmp_path / "m.onnx") in verb("export", bare, "-o", tmp_path / "m.onnx")
+    assert (tmp_path / "m.onnx").read_bytes() == graph
+    assert "Computing" in verb("export", bare, "-o", tmp_path / "full.dlpk", "--no-raster-function")
+    assert list(read_package(tmp_path / "full.dlpk").files) == ["full.onnx"]
+    for model in (tmp_path / "full.dlpk", tmp_path / "m.onnx"):
+        out = verb("classify", coast[0], boxes, model, "--engine", "onnx", "-o", tmp_path / "c.gpkg", "--overwrite")
+        assert "52 rectangles" in out
+    expected = classify_objects(*coast, with_graph, engine="torch")
+    assert read_vector(tmp_path / "c.gpkg")["ClassLabel"].tolist() == expected["ClassLabel"].tolist()
+    assert "does not end in .onnx or .dlpk" in verb("export", bare, "-o", tmp_path / "m.pt")
+    assert "--deepness does not go with .dlpk" in verb("export", bare, "-o", tmp_path / "n.dlpk", "--deepness")
+    assert "8-bit" in verb("export", bare, "-o", tmp_path / "n.onnx", "--deepness")
+    assert not (tmp_path / "n.onnx").exists()
+
+
+def test_training_is_not_lost_for_want_of_a_graph(
+    tiles_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(*given: Any) -> bytes:
+        raise MissingExtraError("writing ONNX", "onnx")
+
+    monkeypatch.setattr(saving, "_graph", fails)
+    words = (
+        f"train {tiles_folder} -o {tmp_path}/m.dlpk --backbone resnet10t --weights none --epochs 1 --lr 0.001 --onnx"
+    )
+    monkeypatch.setattr("sys.argv", ["littoral", *words.split()])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 2
+    told = capsys.readouterr()
+    assert f"{tmp_path}/m.dlpk: saved without a graph" in told.out
+    assert "littoral[onnx]" in told.err
+    assert FeatureClassifier.from_model(tmp_path / "m.dlpk").carried == frozenset()
+
+
+def test_the_engine_room_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.delitem(sys.modules, "littoral.inference")
+    with pytest.raises(MissingExtraError, match=r"littoral\[onnx\]"):
+        import_module("littoral.inference")
