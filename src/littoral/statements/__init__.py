@@ -1,0 +1,21 @@
+"""Scores to statements: what probabilities say about stretches of coast, once pixels and models are out of sight.
+
+All of it works on tables of rectangles with ``P_<code>`` and on arrays: along the chain (:func:`smooth`), as sets of
+classes, on the shoreline itself, between two dates, and how unlike the training a place looks.
+"""
+
+from littoral.statements.answers import Answers, read_answers
+from littoral.statements.chains import Chains, read_chains
+from littoral.statements.smoothing import marginals, smooth
+from littoral.statements.transitions import Transitions, estimate_transitions
+
+__all__ = [
+    "Answers",
+    "Chains",
+    "Transitions",
+    "estimate_transitions",
+    "marginals",
+    "read_answers",
+    "read_chains",
+    "smooth",
+]
