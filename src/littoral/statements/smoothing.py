@@ -155,15 +155,21 @@ def _incoming(weights: Numbers, step_m: Numbers, spectrum: tuple[Numbers, Number
     reach = np.exp(rates * step[:, None]).reshape(parts, length, classes)
     own = np.concatenate([weights, np.ones((extra, classes))]).reshape(parts, length, classes)
 
-    through = np.broadcast_to(np.eye(classes), (parts, classes, classes))
+    # In place: new memory for each row would take longer than the sums.
+    through, turned = np.tile(np.eye(classes), (parts, 1)), np.empty((parts * classes, classes))
+    in_part, turned_part = through.reshape(parts, classes, classes), turned.reshape(parts, classes, classes)
     for at in range(length):
-        through = np.maximum((through @ vectors * reach[:, at, None]) @ vectors.T, 0.0) * own[:, at, None]
-        through /= through.max(axis=(1, 2), keepdims=True)
+        np.matmul(through, vectors, out=turned)
+        turned_part *= reach[:, at, None]
+        np.matmul(turned, vectors.T, out=through)
+        np.maximum(through, 0.0, out=through)
+        in_part *= own[:, at, None]
+        in_part /= in_part.max(axis=(1, 2), keepdims=True)
     state = np.empty((parts, classes))
     entering = np.full(classes, 1 / classes)
     for part in range(parts):
         state[part] = entering
-        entering = entering @ through[part]
+        entering = entering @ in_part[part]
         entering /= entering.sum()
 
     incoming, scale = np.empty_like(own), np.empty((parts, length))
