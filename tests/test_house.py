@@ -12,7 +12,8 @@ import littoral
 HOUSE = Path(littoral.__file__).parent
 ROOMS = [
     "errors", "progress", "categories", "vectors", "geodesy", "downloads", "figures", "charts", "imagery",
-    "shoreline", "rectangles", "tiles", "package", "statements", "learn", "classify", "report", "demo", "cli", "__main__",
+    "shoreline", "rectangles", "tiles", "package", "statements", "learn", "classify", "report",
+    "demo", "cli", "__main__",
 ]  # fmt: skip
 OWNERS = {
     "torch": {"learn"},

@@ -6,16 +6,24 @@ classes, on the shoreline itself, between two dates, and how unlike the training
 
 from littoral.statements.answers import Answers, read_answers
 from littoral.statements.chains import Chains, read_chains
+from littoral.statements.sets import add_prediction_sets, prediction_sets, threshold_at
 from littoral.statements.smoothing import marginals, smooth
 from littoral.statements.transitions import Transitions, estimate_transitions
+from littoral.statements.unlike import fit_novelty, novelty, novelty_threshold
 
 __all__ = [
     "Answers",
     "Chains",
     "Transitions",
+    "add_prediction_sets",
     "estimate_transitions",
+    "fit_novelty",
     "marginals",
+    "novelty",
+    "novelty_threshold",
+    "prediction_sets",
     "read_answers",
     "read_chains",
     "smooth",
+    "threshold_at",
 ]

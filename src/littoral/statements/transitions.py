@@ -124,8 +124,9 @@ def estimate_transitions(
             it.
         class_field: The class, as code or name.
         codes: Classes to count; None: those of the coast. Others are taken for shore without class.
-        prior_stretches: Stretches of shore that each class has to begin with, each as long as there are metres to a change, and
-            with all other classes beside it alike (a Dirichlet prior), so that what was never seen stays possible.
+        prior_stretches: Stretches of shore that each class has to begin with, each as long as there are metres to a
+            change, and with all other classes beside it alike (a Dirichlet prior), so that what was never seen stays
+            possible.
         scheme: What names stand for.
 
     Raises:
