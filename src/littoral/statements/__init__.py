@@ -8,12 +8,14 @@ from littoral.statements.answers import Answers, read_answers
 from littoral.statements.chains import Chains, read_chains
 from littoral.statements.sets import add_prediction_sets, prediction_sets, threshold_at
 from littoral.statements.smoothing import marginals, smooth
+from littoral.statements.summarise import Summary, summarise
 from littoral.statements.transitions import Transitions, estimate_transitions
 from littoral.statements.unlike import fit_novelty, novelty, novelty_threshold
 
 __all__ = [
     "Answers",
     "Chains",
+    "Summary",
     "Transitions",
     "add_prediction_sets",
     "estimate_transitions",
@@ -25,5 +27,6 @@ __all__ = [
     "read_answers",
     "read_chains",
     "smooth",
+    "summarise",
     "threshold_at",
 ]

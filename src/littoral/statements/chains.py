@@ -76,7 +76,7 @@ def read_chains(rectangles: gpd.GeoDataFrame, source: object = "the table of rec
     >>> read_chains(table).row.tolist(), read_chains(table).step_m.tolist()
     ([0, 2, 1], [inf, 1000.0, 750.0])
     """
-    onward = _links(rectangles, source)
+    onward = read_links(rectangles, source)
     order, lengths, rings = _followed(onward)
     row = np.array(order, np.int64)
     chain = np.repeat(np.arange(len(lengths)), lengths)
@@ -91,8 +91,12 @@ def read_chains(rectangles: gpd.GeoDataFrame, source: object = "the table of rec
     return Chains(row, chain, step, closing)
 
 
-def _links(table: gpd.GeoDataFrame, source: object) -> Integers:
-    """(rows,), position of the next rectangle, or -1; only where that one agrees."""
+def read_links(table: gpd.GeoDataFrame, source: object = "the table of rectangles") -> Integers:
+    """Position of the next rectangle, (rows,), or -1; only where that one agrees.
+
+    Raises:
+        InputError: a field is missing, or the table has no CRS.
+    """
     require_crs(table, source)
     group, seq, previous, following = (
         table[require_column(table, name, source)] for name in ("GroupId", "SeqId", "Previous", "Next")
