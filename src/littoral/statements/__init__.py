@@ -6,6 +6,7 @@ classes, on the shoreline itself, between two dates, and how unlike the training
 
 from littoral.statements.answers import Answers, read_answers
 from littoral.statements.chains import Chains, read_chains
+from littoral.statements.change import STATUSES, Change, change_probability, find_changes
 from littoral.statements.sets import add_prediction_sets, prediction_sets, threshold_at
 from littoral.statements.smoothing import marginals, smooth
 from littoral.statements.summarise import Summary, summarise
@@ -13,12 +14,16 @@ from littoral.statements.transitions import Transitions, estimate_transitions
 from littoral.statements.unlike import fit_novelty, novelty, novelty_threshold
 
 __all__ = [
+    "STATUSES",
     "Answers",
     "Chains",
+    "Change",
     "Summary",
     "Transitions",
     "add_prediction_sets",
+    "change_probability",
     "estimate_transitions",
+    "find_changes",
     "fit_novelty",
     "marginals",
     "novelty",

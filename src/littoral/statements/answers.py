@@ -28,9 +28,11 @@ class Answers:
     categories: tuple[Category, ...]
     """In the order of the table's columns."""
     probabilities: Numbers
-    """(rows, classes), sums are 1; NaN where there is no answer."""
+    """(rows, classes), sum 1; NaN where there is no answer."""
     answered: NDArray[np.bool_]
     """(rows,), whether the status is ``classified``."""
+    codes_told: frozenset[int]
+    """Those whose names the table says; the others' are the scheme's."""
 
     @property
     def codes(self) -> tuple[int, ...]:
@@ -85,4 +87,4 @@ def read_answers(
         names = {int(code): str(name) for code, name in pairs.itertuples(index=False)}
     known = [scheme.category(code) for code in found]
     categories = tuple(Category(c.code, names.get(c.code, c.name), c.colour) for c in known)
-    return Answers(categories, values / values.sum(axis=1, keepdims=True), answered)
+    return Answers(categories, values / values.sum(axis=1, keepdims=True), answered, frozenset(names))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from littoral.errors import InputError
+from littoral.errors import InputError, LittoralWarning
 from littoral.geodesy import DEGREES, Points, line_lengths, require_metres, segment_lengths, to_geocentric
 from littoral.progress import Track, silent
 from littoral.shoreline import require_lines
@@ -82,7 +83,10 @@ def cut_shoreline(
     boxes = Polygons.of(rectangles)
     begin, end = map(to_geocentric, chords(rectangles))
     linked = find_column(rectangles, "Next") is not None and find_column(rectangles, "GroupId") is not None
-    onward = read_links(rectangles) if linked else np.full(len(rectangles), -1)
+    with warnings.catch_warnings():
+        # Rows given twice are shapes given twice: here they make no difference.
+        warnings.simplefilter("ignore", LittoralWarning)
+        onward = read_links(rectangles) if linked else np.full(len(rectangles), -1)
     grounds = None if areas is None else Polygons.of(areas)
 
     found = []

@@ -106,7 +106,7 @@ def summarise(
     else:
         out["area"] = pd.Series(np.append(names, "")[pieces.area], dtype="string").mask(pieces.area < 0)
 
-    chains = _chains(classified)
+    chains = chains_or_none(classified)
     places = [(ALL, np.ones(len(pieces.row), bool))]
     if names is not None:
         places += [(name, pieces.area == at) for at, name in enumerate(names)] + [(NO_AREA, pieces.area < 0)]
@@ -120,13 +120,10 @@ def summarise(
     return Summary(out, pd.concat(tables, ignore_index=True), answers.categories)
 
 
-def _chains(classified: gpd.GeoDataFrame) -> Chains:
-    """Those of the table; one that does not know them is taken for rectangles that err independently."""
+def chains_or_none(classified: gpd.GeoDataFrame) -> Chains:
+    """Those of the table; if it has none, which a :class:`LittoralWarning` says, each rectangle is alone."""
     if all(find_column(classified, name) for name in ("GroupId", "SeqId", "Previous", "Next")):
-        with warnings.catch_warnings():
-            # Cutting has said it.
-            warnings.simplefilter("ignore", LittoralWarning)
-            return read_chains(classified, "the classified table")
+        return read_chains(classified, "the classified table")
     told = ("the classified table has no GroupId, SeqId, Previous and Next: neighbours are taken to be mistaken "
             "independently, and intervals are too narrow")  # fmt: skip
     warnings.warn(LittoralWarning(told), stacklevel=3)
