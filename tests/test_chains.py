@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -16,7 +17,16 @@ from shapely import LineString, box
 
 from littoral import rectangles_along_lines
 from littoral.errors import InputError, LittoralWarning
-from littoral.statements import Chains, Transitions, estimate_transitions, marginals, read_chains, smooth
+from littoral.statements import (
+    Chains,
+    Transitions,
+    estimate_transitions,
+    marginals,
+    read_chains,
+    read_transitions,
+    smooth,
+)
+from littoral.vectors import write_vector
 
 THREE = Transitions((2, 3, 7), (9000.0, 5000.0, 3000.0), ((0.0, 3.0, 1.0), (3.0, 0.0, 0.5), (1.0, 0.5, 0.0)))
 
@@ -262,3 +272,17 @@ def test_bad_input() -> None:
         estimate_transitions(coast, prior_stretches=0)
     empty = smooth(table.iloc[:0], THREE)
     assert list(empty.columns)[-4:] == ["ConfidenceSmoothed", "PS_2", "PS_3", "PS_7"]
+
+
+def test_transitions_come_from_json_or_a_coast(tmp_path: Path) -> None:
+    path = tmp_path / "t.json"
+    path.write_text(json.dumps(THREE.to_json()))
+    assert read_transitions(path) == THREE
+    assert read_transitions(path, (7, 3)) == THREE.restricted((7, 3))
+    line = [LineString([(0, 0), (3000, 0)]), LineString([(3000, 0), (5000, 0)])]
+    coast = gpd.GeoDataFrame({"CATCOA": [3, 7]}, geometry=line, crs=32631)
+    assert read_transitions(write_vector(coast, tmp_path / "c.gpkg"), (3, 7)) == estimate_transitions(coast)
+    for text in ("{", "[1]", "{}"):
+        path.write_text(text)
+        with pytest.raises(InputError):
+            read_transitions(path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -11,9 +13,11 @@ from hypothesis import strategies as st
 from shapely import LineString
 
 from littoral import rectangles_along_lines
+from littoral.cli import app
 from littoral.errors import InputError
 from littoral.statements import change_probability, find_changes
 from littoral.statements.change import partners
+from littoral.vectors import read_provenance, read_vector, write_vector
 from test_summarise import classified, straight
 
 
@@ -129,3 +133,22 @@ def test_bad_input() -> None:
         find_changes(boxes, boxes, rate=1)
     with pytest.raises(InputError, match="the overlap 0"):
         find_changes(boxes, boxes, min_overlap=0)
+
+
+def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    boxes = straight(5)
+    one = write_vector(told(boxes, [[1, 0]] * 5), tmp_path / "one.gpkg")
+    two = write_vector(told(boxes, [[1, 0]] * 3 + [[0, 1]] * 2), tmp_path / "two.parquet")
+    out, table = tmp_path / "out.gpkg", tmp_path / "km.csv"
+    app(["change", str(one), str(two), "-o", str(out), "--rate", "0.1", "--table", str(table)], standalone_mode=False)
+    said = capsys.readouterr().out
+    assert "sandy shore to mangrove: 2.0 km" in said
+    assert "of 5.0 km compared 2.0 km are expected to have changed (2.0 to 2.0 at 95 %)" in said
+    back = read_vector(out)
+    assert back["change"].tolist() == ["same"] * 3 + ["changed"] * 2
+    assert pd.read_csv(table)["km"].tolist() == pytest.approx([2, 3])
+    app(["change", str(one), str(two), "-o", str(out), "--overwrite"], standalone_mode=False)
+    assert "--rate says" in capsys.readouterr().out
+    record = read_provenance(out)
+    assert record is not None
+    assert record["parameters"]["rate"] is None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyogrio
 import pytest
 import shapely
 from hypothesis import given, settings
@@ -12,12 +15,14 @@ from hypothesis import strategies as st
 from shapely import LineString, MultiLineString, box
 
 from littoral import rectangles_along_lines
-from littoral.errors import InputError, LittoralWarning
+from littoral.cli import app
+from littoral.errors import ExistsError, InputError, LittoralWarning
 from littoral.geodesy import line_lengths
 from littoral.statements import summarise
 from littoral.statements.chains import Chains, read_chains
 from littoral.statements.pieces import chords_as_pieces, cut_shoreline
 from littoral.statements.totals import beta_interval, expected_with_interval
+from littoral.vectors import read_provenance, read_vector, write_vector
 
 UTM = "EPSG:32631"
 
@@ -248,3 +253,50 @@ def test_bad_input() -> None:
     far = summarise(boxes, line.translate(0, 9000).to_frame("geometry").set_geometry("geometry"))
     assert far.pieces["status"].unique().tolist() == ["outside rectangles"]
     assert far.table.set_index("ClassLabel")["km"]["not classified"] == pytest.approx(4, abs=0.02)
+
+
+def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = gpd.GeoDataFrame(geometry=[wiggly(7)], crs=UTM)
+    boxes = write_vector(
+        classified(rectangles_along_lines(line, by=None)), tmp_path / "boxes.gpkg", provenance={"a": 1}
+    )
+    shore = write_vector(line, tmp_path / "shore.gpkg")
+    x = line.total_bounds
+    halves = gpd.GeoDataFrame(
+        {"name": ["half"]}, geometry=[box(x[0] - 9, x[1] - 9, (x[0] + x[2]) / 2, x[3] + 9)], crs=UTM
+    )
+    areas = write_vector(halves, tmp_path / "areas.gpkg")
+    out, table = tmp_path / "out.gpkg", tmp_path / "km.csv"
+    given = [
+        "summarise",
+        str(boxes),
+        "--shoreline",
+        str(shore),
+        "--areas",
+        str(areas),
+        "-o",
+        str(out),
+        "--table",
+        str(table),
+    ]
+    app(given, standalone_mode=False)
+    said = capsys.readouterr().out
+    pieces = read_vector(out)
+    whole = line_lengths(line).sum() / 1000
+    assert f"{whole:.3f} km in {len(pieces)} pieces" in said
+    assert "95 % interval" in said
+    assert pieces["length_m"].sum() / 1000 == pytest.approx(whole, rel=1e-9)
+    figures = pd.read_csv(table)
+    assert figures.groupby("area", sort=False)["km"].sum()["all"] == pytest.approx(whole, abs=1e-4)
+    assert set(figures["area"]) == {"all", "half", "outside areas"}
+    record = read_provenance(out)
+    assert record is not None
+    assert record["inputs"]["classified"]["provenance"] == {"a": 1}
+    assert pyogrio.list_layers(out)[:, 0].tolist() == ["out", "layer_styles"]
+    before = out.read_bytes()
+    with pytest.raises(ExistsError):
+        app(given, standalone_mode=False)
+    app([*given, "--overwrite"], standalone_mode=False)
+    assert out.read_bytes() == before
+    with pytest.raises(InputError, match="to be read and to be written"):
+        app(["summarise", str(boxes), "-o", str(boxes), "--overwrite"], standalone_mode=False)

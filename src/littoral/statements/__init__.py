@@ -10,7 +10,7 @@ from littoral.statements.change import STATUSES, Change, change_probability, fin
 from littoral.statements.sets import add_prediction_sets, prediction_sets, threshold_at
 from littoral.statements.smoothing import marginals, smooth
 from littoral.statements.summarise import Summary, summarise
-from littoral.statements.transitions import Transitions, estimate_transitions
+from littoral.statements.transitions import Transitions, estimate_transitions, read_transitions
 from littoral.statements.unlike import fit_novelty, novelty, novelty_threshold
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "prediction_sets",
     "read_answers",
     "read_chains",
+    "read_transitions",
     "smooth",
     "summarise",
     "threshold_at",

@@ -176,7 +176,7 @@ def find_changes(
     )
     names = np.array([category.name for category in earlier.categories], object)
     moves = pd.DataFrame({"before": names[was[:count]], "after": names[now[:count]], "km": own / 1000})
-    km = moves[known[:count]].groupby(["before", "after"], sort=True, as_index=False)["km"].sum()
+    km = moves[known[:count]].groupby(["before", "after"], sort=True)[["km"]].sum().reset_index()
     changed, interval = float(mean[0]) / 1000, (float(low[0]) / 1000, float(high[0]) / 1000)
     return Change(out, km, float(own.sum()) / 1000, changed, interval)
 
@@ -230,10 +230,10 @@ def _near_zero(table: gpd.GeoDataFrame) -> NDArray[np.object_]:
     """Shapes whose middle lies from -180 up to 180 degrees, where degrees they are."""
     shapes = table.geometry.to_numpy()
     if not CRS(table.crs).is_geographic:
-        return shapes
+        return np.asarray(shapes)
     turns = np.floor((shapely.get_x(shapely.centroid(shapes)) + 180) / 360)
     if not np.nan_to_num(turns).any():
-        return shapes
+        return np.asarray(shapes)
     points, owner = shapely.get_coordinates(shapes, return_index=True)
     points[:, 0] -= 360 * np.nan_to_num(turns)[owner]
     return np.asarray(shapely.set_coordinates(shapes.copy(), points))

@@ -114,7 +114,7 @@ def summarise(
     for name, here in places:
         metres = np.bincount(np.where(pieces.row < 0, len(classified), pieces.row)[here],
                              weights=pieces.length_m[here], minlength=len(classified) + 1)  # fmt: skip
-        table = kilometres(metres, answers, chains, correlation_m=correlation_m, level=level)
+        table = kilometres(np.asarray(metres, np.float64), answers, chains, correlation_m=correlation_m, level=level)
         table.insert(0, "area", name)
         tables.append(table)
     return Summary(out, pd.concat(tables, ignore_index=True), answers.categories)

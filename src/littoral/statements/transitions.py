@@ -9,8 +9,10 @@ ways, and the process is the same from either end.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -23,7 +25,7 @@ from littoral.errors import InputError
 from littoral.geodesy import line_lengths
 from littoral.shoreline import merge_stretches
 from littoral.statements.chains import read_chains
-from littoral.vectors import require_column
+from littoral.vectors import read_vector, require_column
 
 Numbers = NDArray[np.float64]
 
@@ -167,12 +169,12 @@ def _on_lines(coast: gpd.GeoDataFrame, field: str) -> tuple[Any, Numbers, NDArra
     stretches = merge_stretches(coast, require_column(coast, field, "the labelled coast"))
     chain = stretches.chain
     value = stretches.table[require_column(stretches.table, field, "the labelled coast")].to_numpy(object)
-    first = np.flatnonzero(np.diff(chain, prepend=-1))
+    first = np.flatnonzero(np.diff(chain, prepend=-1)).astype(np.int64)
     last = np.append(first[1:], len(chain)) - 1
-    one = np.flatnonzero(chain[1:] == chain[:-1])
+    one = np.flatnonzero(chain[1:] == chain[:-1]).astype(np.int64)
     closed = stretches.ring[first] & (last > first)
     pairs = np.append(one, last[closed]), np.append(one + 1, first[closed])
-    return value, line_lengths(stretches.table).to_numpy(), *pairs
+    return value, np.asarray(line_lengths(stretches.table), np.float64), *pairs
 
 
 def _on_rectangles(table: gpd.GeoDataFrame, field: str) -> tuple[Any, Numbers, NDArray[np.int64], NDArray[np.int64]]:
@@ -186,3 +188,30 @@ def _on_rectangles(table: gpd.GeoDataFrame, field: str) -> tuple[Any, Numbers, N
     ring = np.isfinite(chains.closing_m)
     first, last = chains.first[:-1][ring], chains.first[1:][ring] - 1
     return value, metres, np.append(one, chains.row[last]), np.append(other, chains.row[first])
+
+
+def read_transitions(
+    path: str | Path, codes: Iterable[int] | None = None, *, class_field: str = "CATCOA", scheme: Scheme = CATCOA
+) -> Transitions:
+    """Read transitions from JSON, or count them on a labelled coast or labelled rectangles in a vector file.
+
+    Args:
+        path: ``.json`` as :meth:`Transitions.to_json` has it, or any vector file.
+        codes: Classes wanted; None: all there are.
+        class_field: Of the vector file.
+        scheme: What names stand for.
+
+    Raises:
+        InputError: no such file, not of this kind, or a class that it lacks.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".json":
+        return estimate_transitions(read_vector(path), class_field, codes=codes, scheme=scheme)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(path, f"cannot be read ({error})", "pass transitions as JSON, or a labelled coast") from error
+    if not isinstance(content, dict):
+        raise InputError(path, "is no table of transitions", "pass transitions as JSON, or a labelled coast")
+    found = Transitions.from_json(content)
+    return found if codes is None else found.restricted(codes)
