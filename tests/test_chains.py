@@ -10,7 +10,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import expm
 from shapely import LineString, box
@@ -98,6 +98,7 @@ def test_chains_do_not_touch_each_other() -> None:
         assert whole[begin:stop] == pytest.approx(alone, abs=1e-10)
 
 
+@settings(max_examples=12)
 @given(st.integers(0, 10_000), st.booleans())
 def test_a_reversed_chain_mirrors_the_answers(seed: int, ring: bool) -> None:
     rng = np.random.default_rng(seed)

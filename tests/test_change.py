@@ -8,7 +8,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import LineString
 
@@ -77,6 +77,7 @@ def test_probability_is_bayes_rule(seed: int, classes: int, rate: float) -> None
     assert change_probability(q[None], p[None])[0] == pytest.approx(chance, abs=1e-12)
 
 
+@settings(max_examples=10)
 @given(st.permutations(range(12)), st.floats(-330, 330))
 def test_partners_are_the_same_places(order: list[int], shift: float) -> None:
     boxes = straight(12)

@@ -36,7 +36,7 @@ def prediction_sets(probabilities: NDArray[np.float64], threshold: float) -> NDA
     """
     known = np.isfinite(probabilities).all(axis=1)
     # 1 - p is rounded; a threshold that was such a number must let it in.
-    inside = np.asarray(1 - probabilities <= threshold + 1e-12, bool)
+    inside: NDArray[np.bool_] = np.less_equal(1 - probabilities, threshold + 1e-12)
     inside[np.arange(len(inside)), np.nan_to_num(probabilities, nan=-1.0).argmax(axis=1)] = True
     return np.asarray(inside & known[:, None])
 
