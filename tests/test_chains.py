@@ -137,9 +137,23 @@ def test_one_odd_rectangle_is_outvoted_and_a_lone_one_is_not() -> None:
     assert out["PS_7"].iloc[5] == pytest.approx(0.6)
     # The prior of a model trained on as many of each class gives way to the coast's.
     share = THREE.share
-    shifted = smooth(table, THREE, prior=dict.fromkeys(THREE.codes, 1 / 3))
+    shifted = smooth(table, THREE, trust=1, prior=dict.fromkeys(THREE.codes, 1 / 3))
     by_hand = np.array(odd) * share / (np.array(odd) * share).sum()
     assert shifted[["PS_2", "PS_3", "PS_7"]].iloc[5].to_numpy(float) == pytest.approx(by_hand)
+
+
+def test_trust_is_a_power_of_what_neighbours_show() -> None:
+    rng = np.random.default_rng(8)
+    chance = rng.dirichlet([0.5] * 3, 5)
+    table = sequence(chance)
+    found = smooth(table, THREE, trust=0.3)[["PS_2", "PS_3", "PS_7"]].to_numpy()
+    for at in range(5):
+        weights = (chance / THREE.share) ** 0.3 * THREE.share
+        weights[at] = chance[at]
+        by_hand = enumerated(weights, [1000.0] * 4, THREE, None)[at]
+        assert found[at] == pytest.approx(by_hand, abs=1e-10)
+    with pytest.raises(InputError, match="the trust 0 "):
+        smooth(table, THREE, trust=0)
 
 
 def test_a_gap_passes_on_what_the_distance_leaves() -> None:

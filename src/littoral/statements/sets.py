@@ -34,9 +34,9 @@ def prediction_sets(probabilities: NDArray[np.float64], threshold: float) -> NDA
     >>> prediction_sets(np.array([[0.4, 0.3, 0.3]]), 0.2).tolist()
     [[True, False, False]]
     """
-    known = np.isfinite(probabilities).all(axis=1)
+    known = np.asarray(np.isfinite(probabilities).all(axis=1), np.bool_)
     # 1 - p is rounded; a threshold that was such a number must let it in.
-    inside: NDArray[np.bool_] = np.less_equal(1 - probabilities, threshold + 1e-12)
+    inside = 1 - probabilities <= threshold + 1e-12
     inside[np.arange(len(inside)), np.nan_to_num(probabilities, nan=-1.0).argmax(axis=1)] = True
     return np.asarray(inside & known[:, None])
 
