@@ -45,7 +45,7 @@ def main() -> None:
     figures["realcoast"] = compare(realcoast(given.data / "realcoast"))
     for coast_name, ways in figures.items():
         for way, scores in ways.items():
-            print(f"{coast_name:<10} {way:<14}", "  ".join(f"{name} {value:.3f}" for name, value in scores.items()))
+            print(f"{coast_name:<10} {way:<26}", "  ".join(f"{name} {value:.3f}" for name, value in scores.items()))
     print(json.dumps({"benchmark": "smoothing", **figures}))
 
 
@@ -59,8 +59,9 @@ def compare(coasts: list[tuple[gpd.GeoDataFrame, Transitions]]) -> dict[str, dic
         place = np.array([answers.codes.index(int(code)) for code in truth[known]], int)
         ways = {"alone": answers.probabilities}
         for trust in TRUSTS:
-            smoothed = smooth(table, transitions, trust=trust)
-            ways[f"trust {trust:g}"] = read_answers(smoothed, prefix="PS_").probabilities
+            for word, shares in (("", False), (", coast's shares", True)):
+                smoothed = smooth(table, transitions, trust=trust, coast_shares=shares)
+                ways[f"trust {trust:g}{word}"] = read_answers(smoothed, prefix="PS_").probabilities
         for way, chance in ways.items():
             found.setdefault(way, []).append((place, chance[known]))
     out = {}

@@ -137,7 +137,7 @@ def test_one_odd_rectangle_is_outvoted_and_a_lone_one_is_not() -> None:
     assert out["PS_7"].iloc[5] == pytest.approx(0.6)
     # The prior of a model trained on as many of each class gives way to the coast's.
     share = THREE.share
-    shifted = smooth(table, THREE, trust=1, prior=dict.fromkeys(THREE.codes, 1 / 3))
+    shifted = smooth(table, THREE, trust=1, coast_shares=True)
     by_hand = np.array(odd) * share / (np.array(odd) * share).sum()
     assert shifted[["PS_2", "PS_3", "PS_7"]].iloc[5].to_numpy(float) == pytest.approx(by_hand)
 
@@ -146,7 +146,9 @@ def test_trust_is_a_power_of_what_neighbours_show() -> None:
     rng = np.random.default_rng(8)
     chance = rng.dirichlet([0.5] * 3, 5)
     table = sequence(chance)
-    found = smooth(table, THREE, trust=0.3)[["PS_2", "PS_3", "PS_7"]].to_numpy()
+    learnt = dict(zip(THREE.codes, THREE.share, strict=True))
+    found = smooth(table, THREE, trust=0.3, prior=learnt)[["PS_2", "PS_3", "PS_7"]].to_numpy()
+    assert found == pytest.approx(smooth(table, THREE, trust=0.3, prior=learnt, coast_shares=True).filter(like="PS_"))
     for at in range(5):
         weights = (chance / THREE.share) ** 0.3 * THREE.share
         weights[at] = chance[at]
@@ -154,6 +156,22 @@ def test_trust_is_a_power_of_what_neighbours_show() -> None:
         assert found[at] == pytest.approx(by_hand, abs=1e-10)
     with pytest.raises(InputError, match="the trust 0 "):
         smooth(table, THREE, trust=0)
+
+
+def test_a_rare_class_is_not_found_everywhere() -> None:
+    """A model that saw as many of each class and knows nothing: its neighbours know nothing either."""
+    rare = Transitions((2, 3), (98_000.0, 2000.0), ((0.0, 2.0), (2.0, 0.0)))
+    table = sequence(np.full((20, 2), 0.5), codes=rare.codes)
+    assert smooth(table, rare)["PS_3"].to_numpy() == pytest.approx(0.5)
+    assert smooth(table, rare, coast_shares=True)["PS_3"].max() < 0.05
+
+
+def test_other_shares_leave_the_process_reversible() -> None:
+    share = np.array([0.2, 0.3, 0.5])
+    other = THREE.with_share(share)
+    assert other.share == pytest.approx(share)
+    assert share @ other.matrix(900.0) == pytest.approx(share)
+    assert np.array(other.with_share(THREE.share).changes) == pytest.approx(np.array(THREE.changes))
 
 
 def test_a_gap_passes_on_what_the_distance_leaves() -> None:

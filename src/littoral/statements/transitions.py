@@ -46,6 +46,20 @@ class Transitions:
         """(classes,), of the shore; the distribution far from any rectangle that is known."""
         return np.asarray(np.array(self.metres) / np.sum(self.metres))
 
+    def with_share(self, share: Numbers) -> Transitions:
+        """The same changes on a coast with other shares of the classes, (classes,): for equal ones, each rate is the
+        geometric mean of that and the one back.
+
+        >>> two = Transitions((3, 7), (8000.0, 2000.0), ((0.0, 1.0), (1.0, 0.0)))
+        >>> even = two.with_share(np.array([0.5, 0.5]))
+        >>> even.metres, [round(row[1 - at], 6) for at, row in enumerate(even.changes)]
+        ((5000.0, 5000.0), [1.25, 1.25])
+        """
+        root = np.sqrt(share / share.sum() / self.share)
+        changes = np.array(self.changes) * np.outer(root, root)
+        metres = share / share.sum() * np.sum(self.metres)
+        return Transitions(self.codes, tuple(metres.tolist()), tuple(map(tuple, changes.tolist())))
+
     def spectrum(self) -> tuple[Numbers, Numbers]:
         """Rates (classes,) per metre, none positive, and vectors (classes, classes) so that ``vectors @
         diag(exp(rates * d)) @ vectors.T`` tells how many times as likely as by chance two classes are d metres apart.
