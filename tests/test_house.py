@@ -12,8 +12,8 @@ import littoral
 HOUSE = Path(littoral.__file__).parent
 ROOMS = [
     "errors", "progress", "categories", "vectors", "geodesy", "downloads", "figures", "charts", "imagery",
-    "shoreline", "rectangles", "tiles", "raster_function", "package", "inference", "learn", "engines", "classify",
-    "report", "demo", "cli", "__main__",
+    "shoreline", "rectangles", "tiles", "raster_function", "package", "inference", "statements", "learn", "engines",
+    "classify", "report", "demo", "cli", "__main__",
 ]  # fmt: skip
 OWNERS = {
     "torch": {"learn"},

@@ -11,7 +11,6 @@ import pyogrio
 import pytest
 from shapely import Point, box
 
-from littoral import vectors
 from littoral.categories import CATCOA
 from littoral.errors import ExistsError, InputError, LittoralWarning, WriteError
 from littoral.vectors import check_output, free_names, qgis_style, read_vector, require_column, write_vector
@@ -77,7 +76,7 @@ def test_failed_write_leaves_the_old_file(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(vectors.pyogrio, "write_dataframe", full)
+    monkeypatch.setattr(pyogrio, "write_dataframe", full)
     with pytest.raises(WriteError, match="No space left"):
         write_vector(table, path, overwrite=True)
     assert path.read_bytes() == before

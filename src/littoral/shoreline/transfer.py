@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from littoral.errors import InputError
-from littoral.geodesy import DEGREES, Points, segment_lengths, to_geocentric
+from littoral.geodesy import Points, segment_lengths, to_geocentric
 from littoral.progress import Track, silent
+from littoral.shoreline.bits import STEP_M, cut_bits, in_degrees, join_bits, middles, to_segment
 from littoral.shoreline.merging import MEASURES, require_lines
 from littoral.vectors import free_names, require_column
 
@@ -31,20 +32,7 @@ LABELLED, NO_CATEGORY, CONFLICT, TOO_FAR = "labelled", "no category", "conflict"
 CHARTED = ("cell", "scale", "SORDAT")
 """Of the charted line that the label comes from, where it has these columns."""
 
-_STEP_M = 10.0
 _BATCH = 200_000
-
-
-@dataclass(frozen=True)
-class _Bits:
-    """Lines cut into short straight bits, line after line."""
-
-    points: Points
-    """(bits + lines, 2), ends of the bits in the lines' CRS."""
-    vertex: NDArray[np.bool_]
-    """(bits + lines,), whether the point is a vertex of the line, not a cut."""
-    line: Integers
-    """(bits + lines,), the line of each point."""
 
 
 def transfer_labels(
@@ -101,11 +89,11 @@ def transfer_labels(
     coast = coast[shapely.length(coast.geometry.to_numpy()) > 0]
     parts = line.explode(ignore_index=True)
     parts = parts[shapely.length(parts.geometry.to_numpy()) > 0].reset_index(drop=True)
-    bits = _cut(parts)
+    bits = cut_bits(parts)
     inner = bits.line[1:] == bits.line[:-1]
-    degrees = _in_degrees(bits.points, parts)
+    degrees = in_degrees(bits.points, parts)
     metres = segment_lengths(degrees)[inner]
-    middle = _middles(degrees)[inner]
+    middle = middles(degrees)[inner]
 
     kind, labels = pd.factorize(coast[field], use_na_sentinel=False)
     if parts.empty or not len(coast):
@@ -147,7 +135,7 @@ def transfer_labels(
     own = parts.drop(columns=[parts.geometry.name, *(name for name in MEASURES if name in parts)])
     own = own.iloc[owner[first]].reset_index(drop=True)
     own, renamed = free_names(own, list(out.columns))
-    result = gpd.GeoDataFrame(pd.concat([own, out], axis=1), geometry=_pieces(bits, inner, piece), crs=line.crs)
+    result = gpd.GeoDataFrame(pd.concat([own, out], axis=1), geometry=join_bits(bits, inner, piece), crs=line.crs)
     result.attrs["renamed"] = renamed
     return result
 
@@ -173,19 +161,19 @@ class _Charted:
     def of(coast: gpd.GeoDataFrame, rows: Integers) -> _Charted:
         parts, of = shapely.get_parts(coast.geometry.to_numpy()[rows], return_index=True)
         own = gpd.GeoDataFrame(geometry=parts, crs=coast.crs)
-        bits = _cut(own)
-        points = to_geocentric(_in_degrees(bits.points, own))
+        bits = cut_bits(own)
+        points = to_geocentric(in_degrees(bits.points, own))
         return _Charted(cKDTree(points), points, rows[of[bits.line]])
 
     def nearest(self, places: Points, reach: float) -> tuple[NDArray[np.float64], Integers]:
         """Distance (places,) in metres to the nearest line, infinite beyond ``reach``, and its row in the coast."""
-        query = self.tree.query(places, distance_upper_bound=reach + _STEP_M, workers=-1)
+        query = self.tree.query(places, distance_upper_bound=reach + STEP_M, workers=-1)
         away, index = np.asarray(query[0]), np.asarray(query[1])
         found = np.isfinite(away)
         at, best = index[found], away[found]
         for neighbour in (np.maximum(at - 1, 0), np.minimum(at + 1, len(self.points) - 1)):
             joined = self.line[neighbour] == self.line[at]
-            side = _to_segment(places[found], self.points[at], self.points[neighbour])
+            side = to_segment(places[found], self.points[at], self.points[neighbour])
             best = np.where(joined, np.minimum(best, side), best)
         distance = np.full(len(places), np.inf)
         distance[found] = np.where(best <= reach, best, np.inf)
@@ -241,52 +229,3 @@ def _runs(flag: NDArray[np.bool_], owner: Integers) -> Iterator[tuple[int, int]]
     for begin, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
         if flag[begin]:
             yield begin, stop
-
-
-def _cut(lines: gpd.GeoDataFrame) -> _Bits:
-    """Lines cut into straight bits of at most 10 m."""
-    points, line = shapely.get_coordinates(lines.geometry.to_numpy(), return_index=True)
-    length = segment_lengths(_in_degrees(points, lines))
-    count = np.ones(len(points), np.int64)
-    count[:-1] = np.maximum(np.ceil(length / _STEP_M), 1)
-    count[np.flatnonzero(np.diff(line, append=-1))] = 1
-    owner = np.repeat(np.arange(len(points)), count)
-    part = np.arange(len(owner)) - (np.cumsum(count) - count)[owner]
-    step = np.diff(points, axis=0, append=points[-1:])
-    if lines.crs.is_geographic:
-        # The short way round, for lines that jump across the antimeridian.
-        step[:, 0] = (step[:, 0] + 180) % 360 - 180
-    return _Bits(points[owner] + step[owner] * (part / count[owner])[:, None], part == 0, line[owner])
-
-
-def _in_degrees(points: Points, lines: gpd.GeoDataFrame) -> Points:
-    places = gpd.GeoSeries.from_xy(points[:, 0], points[:, 1], crs=lines.crs).to_crs(DEGREES)
-    return np.column_stack([places.x, places.y])
-
-
-def _middles(degrees: Points) -> Points:
-    """Halfway between neighbours, the short way round."""
-    step = np.diff(degrees, axis=0)
-    step[:, 0] = (step[:, 0] + 180) % 360 - 180
-    return degrees[:-1] + step / 2
-
-
-def _to_segment(places: Points, begin: Points, end: Points) -> NDArray[np.float64]:
-    """Distances from places to segments, pair by pair."""
-    along = end - begin
-    square = np.einsum("ij,ij->i", along, along)
-    part = np.einsum("ij,ij->i", places - begin, along) / np.where(square > 0, square, 1)
-    foot = begin + np.clip(part, 0, 1)[:, None] * along
-    return np.asarray(np.linalg.norm(places - foot, axis=1))
-
-
-def _pieces(bits: _Bits, inner: NDArray[np.bool_], piece: Integers) -> NDArray[np.object_]:
-    """One LineString per piece: the vertices of the line, and the cuts between pieces."""
-    start = np.flatnonzero(inner)
-    first = np.diff(piece, prepend=-1) > 0
-    last = np.diff(piece, append=-1) != 0
-    kept = bits.vertex[start] | first
-    index = np.concatenate([start[kept], start[last] + 1])
-    of = np.concatenate([piece[kept], piece[last]])
-    order = np.lexsort((index, of))
-    return np.asarray(shapely.linestrings(bits.points[index[order]], indices=of[order]))

@@ -1,0 +1,129 @@
+"""Answers along the chain beside those of each rectangle alone, on coasts whose model has not seen them.
+
+* The demo's unseen coast, as ``littoral demo`` left it; transitions from its training coast.
+* ``realcoast``, each place in turn left out: means and spreads of the visible bands of each tile, standardised logistic
+  regression, transitions from the other places' labels. Rectangles of a place in the order of their numbers are
+  neighbours where they are less than 2 km apart. The labels come in runs of one class, and rectangles that were hard to
+  label have none: both flatter smoothing.
+
+Run: ``python benchmarks/smoothing.py --demo littoral-demo``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from littoral import open_scene, read_vector
+from littoral.statements import Transitions, estimate_transitions, read_answers, read_chains, smooth
+from littoral.tiles import TileSpec, cut_tiles
+
+BANDS = ("B02", "B03", "B04")
+TRUSTS = (1.0, 0.4, 0.2)
+
+
+def main() -> None:
+    """Print a line per coast and way, and one JSON line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
+    parser.add_argument("--demo", type=Path, help="Folder of littoral demo.")
+    given = parser.parse_args()
+    figures: dict[str, dict[str, dict[str, float]]] = {}
+    if given.demo:
+        table = read_vector(given.demo / "classified.gpkg")
+        codes = read_answers(table).codes
+        coast = read_vector(given.demo / "rectangles-training.gpkg")
+        figures["demo"] = compare([(table, estimate_transitions(coast, codes=codes))])
+    figures["realcoast"] = compare(realcoast(given.data / "realcoast"))
+    for coast_name, ways in figures.items():
+        for way, scores in ways.items():
+            print(f"{coast_name:<10} {way:<26}", "  ".join(f"{name} {value:.3f}" for name, value in scores.items()))
+    print(json.dumps({"benchmark": "smoothing", **figures}))
+
+
+def compare(coasts: list[tuple[gpd.GeoDataFrame, Transitions]]) -> dict[str, dict[str, float]]:
+    """Scores of all coasts together, without and with smoothing."""
+    found: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    for table, transitions in coasts:
+        answers = read_answers(table)
+        truth = table["CATCOA"].to_numpy(float, na_value=np.nan)
+        known = np.isin(truth, answers.codes) & answers.answered
+        place = np.array([answers.codes.index(int(code)) for code in truth[known]], int)
+        ways = {"alone": answers.probabilities}
+        for trust in TRUSTS:
+            for word, shares in (("", False), (", coast's shares", True)):
+                smoothed = smooth(table, transitions, trust=trust, coast_shares=shares)
+                ways[f"trust {trust:g}{word}"] = read_answers(smoothed, prefix="PS_").probabilities
+        for way, chance in ways.items():
+            found.setdefault(way, []).append((place, chance[known]))
+    out = {}
+    for way, parts in found.items():
+        right = np.concatenate([chance.argmax(axis=1) == place for place, chance in parts])
+        given = np.concatenate([chance[np.arange(len(place)), place] for place, chance in parts])
+        sure = np.concatenate([chance.max(axis=1) for _, chance in parts])
+        out[way] = {
+            "rectangles": float(len(right)),
+            "accuracy": round(float(right.mean()), 4),
+            "log_loss": round(float(-np.log(np.maximum(given, 1e-9)).mean()), 4),
+            "confidence": round(float(sure.mean()), 4),
+        }
+    return out
+
+
+def realcoast(folder: Path) -> list[tuple[gpd.GeoDataFrame, Transitions]]:
+    """Each place, classified by the others; and the transitions of the others."""
+    table = read_vector(folder / "realcoast.gpkg", "rectangles").sort_values(["region", "rect_id"], ignore_index=True)
+    table["CATCOA"] = table["CATCOA"].astype("Int64").where(table["CATCOA"].between(1, 9).fillna(False))
+    table = linked(table)
+    features = np.full((len(table), 2 * len(BANDS)), np.nan)
+    for image, part in table.groupby("image"):
+        scene = open_scene(folder / str(image))
+        spec = TileSpec(bands=BANDS, size_px=96)
+        for tile in cut_tiles([scene], part, spec):
+            if tile.status == "classified":
+                seen = tile.values[:, tile.valid].astype(float)
+                features[part.index[tile.position]] = [*seen.mean(axis=1), *seen.std(axis=1)]
+    seen = np.isfinite(features).all(axis=1)
+    labelled = seen & table["CATCOA"].notna().to_numpy()
+    coasts = []
+    for site in table["site"].unique():
+        here = (table["site"] == site).to_numpy()
+        rest = labelled & ~here
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, class_weight="balanced", max_iter=5000))
+        model.fit(features[rest], table["CATCOA"][rest].astype(int))
+        codes = [int(code) for code in model.classes_]
+        rows = np.flatnonzero(here)
+        chance = np.full((len(rows), len(codes)), np.nan)
+        chance[seen[rows]] = model.predict_proba(features[rows[seen[rows]]])
+        own = table.iloc[rows].reset_index(drop=True)
+        for code, values in zip(codes, chance.T, strict=True):
+            own[f"P_{code}"] = values
+        own["status"] = np.where(seen[rows], "classified", "nodata")
+        coasts.append((own, estimate_transitions(table[~here], codes=codes)))
+    return coasts
+
+
+def linked(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """GroupId, SeqId, Previous and Next of rectangles in the order of their regions and numbers."""
+    middles = table.geometry.to_crs(3857).centroid
+    lat = np.radians(table.geometry.to_crs(4326).bounds["miny"])
+    apart = np.hypot(middles.x.diff(), middles.y.diff()) * np.cos(lat)
+    joins = ((table["region"] == table["region"].shift()) & (apart < 2000)).to_numpy()
+    table["GroupId"] = pd.factorize(table["region"])[0] + 1
+    table["SeqId"] = table.groupby("GroupId").cumcount() + 1
+    table["Previous"] = (table["SeqId"] - 1).astype("Int64").where(joins)
+    table["Next"] = (table["SeqId"] + 1).astype("Int64").where(np.append(joins[1:], False))
+    assert len(read_chains(table).row) == len(table)
+    return table
+
+
+if __name__ == "__main__":
+    main()

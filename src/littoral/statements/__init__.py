@@ -1,0 +1,38 @@
+"""Scores to statements: what probabilities say about stretches of coast, once pixels and models are out of sight.
+
+All of it works on tables of rectangles with ``P_<code>`` and on arrays: along the chain (:func:`smooth`), as sets of
+classes, on the shoreline itself, between two dates, and how unlike the training a place looks.
+"""
+
+from littoral.statements.answers import Answers, read_answers
+from littoral.statements.chains import Chains, read_chains
+from littoral.statements.change import STATUSES, Change, change_probability, find_changes
+from littoral.statements.sets import add_prediction_sets, prediction_sets, threshold_at
+from littoral.statements.smoothing import marginals, smooth
+from littoral.statements.summarise import Summary, summarise
+from littoral.statements.transitions import Transitions, estimate_transitions, read_transitions
+from littoral.statements.unlike import fit_novelty, novelty, novelty_threshold
+
+__all__ = [
+    "STATUSES",
+    "Answers",
+    "Chains",
+    "Change",
+    "Summary",
+    "Transitions",
+    "add_prediction_sets",
+    "change_probability",
+    "estimate_transitions",
+    "find_changes",
+    "fit_novelty",
+    "marginals",
+    "novelty",
+    "novelty_threshold",
+    "prediction_sets",
+    "read_answers",
+    "read_chains",
+    "read_transitions",
+    "smooth",
+    "summarise",
+    "threshold_at",
+]

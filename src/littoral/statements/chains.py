@@ -1,0 +1,163 @@
+"""The coast is a sequence: which rectangle follows which, and how far apart they are.
+
+``Previous`` and ``Next`` are SeqIds within a ``GroupId``. A link counts if both ends agree on it, so each rectangle
+has at most one neighbour on either side: what follows is chains and rings, and a junction, a missing rectangle or an
+end is a break.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+from pyproj import Geod
+
+from littoral.errors import LittoralWarning
+from littoral.geodesy import DEGREES
+from littoral.vectors import find_column, require_column, require_crs
+
+Integers = NDArray[np.int64]
+Numbers = NDArray[np.float64]
+
+_LEAST_STEP_M = 1.0
+_ELLIPSOID = Geod(ellps="WGS84")
+
+
+@dataclass(frozen=True)
+class Chains:
+    """Rows of a table chain after chain and along each; every row is in one chain, if need be alone."""
+
+    row: Integers
+    """(rows,), position of the row in the table."""
+    chain: Integers
+    """(rows,), number of its chain from 0, ascending."""
+    step_m: Numbers
+    """(rows,), metres from the middle of the one before it; infinite where a chain begins."""
+    closing_m: Numbers
+    """(chains,), metres from the last on to the first; infinite unless it is a ring."""
+
+    @property
+    def first(self) -> Integers:
+        """(chains + 1,), where each chain begins in ``row``, and where the last one ends."""
+        return np.append(np.flatnonzero(np.diff(self.chain, prepend=-1)), len(self.row))
+
+    @property
+    def along_m(self) -> Numbers:
+        """(rows,), metres from the middle of the chain's first rectangle."""
+        step = np.where(np.isfinite(self.step_m), self.step_m, 0.0)
+        total = np.cumsum(step)
+        return np.asarray(total - np.repeat(total[self.first[:-1]], np.diff(self.first)))
+
+
+def read_chains(rectangles: gpd.GeoDataFrame, source: object = "the table of rectangles") -> Chains:
+    """Order rectangles along their chains.
+
+    The distance between neighbours is half of each one's ``line_m``, metres along the shore, or where the table has no
+    such column that between their middles, straight.
+
+    Args:
+        rectangles: With ``GroupId``, ``SeqId``, ``Previous`` and ``Next``. Of rows with the same GroupId and SeqId the
+            chain leads through the first, the others stand alone, which a :class:`LittoralWarning` says.
+        source: What to call the table.
+
+    Raises:
+        InputError: one of the fields is missing, or it has no CRS.
+
+    Memory: 150 bytes per row.
+
+    >>> from shapely import box
+    >>> table = gpd.GeoDataFrame({"GroupId": 1, "SeqId": [1, 3, 2], "Previous": [None, 2, 1], "Next": [2, None, 3],
+    ...     "line_m": [1000.0, 500.0, 1000.0]}, geometry=[box(0, 0, 1, 1)] * 3, crs=32631)
+    >>> read_chains(table).row.tolist(), read_chains(table).step_m.tolist()
+    ([0, 2, 1], [inf, 1000.0, 750.0])
+    """
+    onward = read_links(rectangles, source)
+    order, lengths, rings = _followed(onward)
+    row = np.array(order, np.int64)
+    chain = np.repeat(np.arange(len(lengths)), lengths)
+    first = np.append(0, np.cumsum(lengths, dtype=np.int64))[:-1]
+    before = np.roll(row, 1)
+    ring = np.array(rings, bool)
+    # The one before the first of a ring is its last.
+    before[first] = row[first + np.array(lengths, np.int64) - 1]
+    step = np.maximum(_distances(rectangles, before, row), _LEAST_STEP_M)
+    closing = np.where(ring, step[first], np.inf)
+    step[first] = np.inf
+    return Chains(row, chain, step, closing)
+
+
+def read_links(table: gpd.GeoDataFrame, source: object = "the table of rectangles") -> Integers:
+    """Position of the next rectangle, (rows,), or -1; only where that one agrees.
+
+    Raises:
+        InputError: a field is missing, or the table has no CRS.
+    """
+    require_crs(table, source)
+    group, seq, previous, following = (
+        table[require_column(table, name, source)] for name in ("GroupId", "SeqId", "Previous", "Next")
+    )
+    count = len(table)
+    groups = pd.factorize(group)[0]
+    numbers = [pd.to_numeric(column).to_numpy(float, na_value=np.nan) for column in (seq, previous, following)]
+    keys = pd.MultiIndex.from_arrays([groups, numbers[0]])
+    twice = keys.duplicated()
+    if twice.any():
+        told = (f"{source} has {int(twice.sum())} rows whose GroupId and SeqId another row has, too: they stand alone, "
+                "the chain leads through the first")  # fmt: skip
+        warnings.warn(LittoralWarning(told), stacklevel=4)
+    known = ~twice & np.isfinite(numbers[0]) & (groups >= 0)
+    rows = np.flatnonzero(known)
+    index = keys[known]
+
+    def found(target: Numbers) -> Integers:
+        at = index.get_indexer(pd.MultiIndex.from_arrays([groups, target])) if len(rows) else np.full(count, -1)
+        return np.where((at >= 0) & np.isfinite(target) & known, rows[np.maximum(at, 0)] if len(rows) else -1, -1)
+
+    back, onward = found(numbers[1]), found(numbers[2])
+    agree = (onward >= 0) & (back[onward] == np.arange(count)) & (onward != np.arange(count))
+    return np.where(agree, onward, -1)
+
+
+def _followed(onward: Integers) -> tuple[list[int], list[int], list[bool]]:
+    """Rows in order, and of each chain the number of rows and whether it is a ring; by first row of the table."""
+    after = onward.tolist()
+    back = [-1] * len(after)
+    for row, to in enumerate(after):
+        if to >= 0:
+            back[to] = row
+    seen = bytearray(len(after))
+    order: list[int] = []
+    lengths: list[int] = []
+    rings: list[bool] = []
+    for row in range(len(after)):
+        if seen[row]:
+            continue
+        start = row
+        while back[start] >= 0 and back[start] != row:
+            start = back[start]
+        ring = back[start] == row
+        at, begin = row if ring else start, len(order)
+        while at >= 0 and not seen[at]:
+            seen[at] = True
+            order.append(at)
+            at = after[at]
+        lengths.append(len(order) - begin)
+        rings.append(ring)
+    return order, lengths, rings
+
+
+def _distances(table: gpd.GeoDataFrame, one: Integers, other: Integers) -> Numbers:
+    """Metres between the middles of two rows, pair by pair."""
+    name = find_column(table, "line_m")
+    if name is not None:
+        line_m = pd.to_numeric(table[name]).to_numpy(float, na_value=np.nan)
+        if np.isfinite(line_m).all():
+            return np.asarray((line_m[one] + line_m[other]) / 2)
+    middles = gpd.GeoSeries(shapely.centroid(table.geometry.to_numpy()), crs=table.crs).to_crs(DEGREES)
+    x, y = middles.x.to_numpy(), middles.y.to_numpy()
+    return np.nan_to_num(np.asarray(_ELLIPSOID.inv(x[one], y[one], x[other], y[other])[2], np.float64))

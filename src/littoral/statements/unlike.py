@@ -1,0 +1,144 @@
+"""How unlike the training a place looks to the network: an inland car park must not become a confident mangrove.
+
+There are fewer tiles than features, so the space of the network's last features is parted as in probabilistic principal
+components (Tipping and Bishop, 1999, Journal of the Royal Statistical Society B 61): a few main directions, and all the
+others, in which the training hardly varied. In the main ones the distance is that of Mahalanobis from the nearest class
+(Lee and others, 2018, NeurIPS, "A simple unified framework for detecting out-of-distribution samples") with a shrunk
+covariance (Ledoit and Wolf, 2004); in the others what is left over counts (Wang and others, 2022, CVPR, "ViM"). Each is
+divided by what is usual, and the larger one is the score: their sum would drown a place between the classes in the many
+directions that are usual. Nearest neighbours (Sun and others, 2022, ICML) would do as well, but their record is the
+training itself.
+
+What is usual, and the thresholds, are quantiles of tiles left out in turn: of tiles that were fitted, distances are too
+small.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.covariance import ledoit_wolf
+from sklearn.model_selection import GroupKFold, KFold
+
+from littoral.errors import InputError
+
+Numbers = NDArray[np.float64]
+
+LEVELS = (95, 99)
+"""Per cent of places like the training that a threshold lets pass."""
+_MOST_DIRECTIONS, _MOST_VALUES = 32, 30_000
+"""Of the record: 30,000 values of 4 bytes are 160 KB as text."""
+_FOLDS = 5
+_FEWEST = 20
+
+
+def fit_novelty(
+    features: NDArray[np.floating[Any]], labels: NDArray[Any] | None = None, groups: NDArray[Any] | None = None
+) -> dict[str, Any]:
+    """Learn what the training looks like.
+
+    Args:
+        features: (tiles, features) of the network's last layer before its answer.
+        labels: (tiles,) the class of each; None: one for all.
+        groups: (tiles,) the place of each: whole places are left out in turn, as tiles that share ground are more alike
+            than an unseen coast. None: tiles are drawn, with seed 0.
+
+    Returns:
+        A record of plain values, at most 200 kB as JSON; :func:`novelty` reads it.
+
+    Raises:
+        InputError: fewer than 20 tiles, or features that are no numbers.
+    """
+    values = np.asarray(features, np.float64)
+    if values.ndim != 2 or len(values) < _FEWEST or not np.isfinite(values).all():
+        raise InputError(
+            f"features of shape {values.shape}", "are not finite numbers of 20 tiles or more", "train on more tiles"
+        )
+    kind = np.zeros(len(values), np.int64) if labels is None else np.unique(np.asarray(labels), return_inverse=True)[1]
+    places = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
+    left_out = np.empty((len(values), 2))
+    many = 0 if places is None else int(places.max()) + 1
+    folds = GroupKFold(min(_FOLDS, many)) if many > 1 else KFold(_FOLDS, shuffle=True, random_state=0)
+    for train, test in folds.split(values, groups=places):
+        left_out[test] = _distances(_fitted(values[train], kind[train]), values[test])
+    # Where no direction is left over, rounding must not count.
+    least = 1e-4 * np.square(values - values.mean(axis=0)).sum(axis=1).mean()
+    usual = np.maximum(np.median(left_out, axis=0), [1e-9, max(least, 1e-9)])
+    ordered = np.sort((left_out / usual).max(axis=1))
+    # The quantile with which, of tiles like these, no more than 1 - level go beyond (as in conformal prediction).
+    place = [min(int(np.ceil((len(ordered) + 1) * level / 100)), len(ordered)) - 1 for level in LEVELS]
+    record: dict[str, Any] = {name: _text(value) for name, value in {**_fitted(values, kind), "usual": usual}.items()}
+    record["thresholds"] = {str(level): float(ordered[at]) for level, at in zip(LEVELS, place, strict=True)}
+    return record
+
+
+def novelty(record: Mapping[str, Any], features: NDArray[np.floating[Any]]) -> Numbers:
+    """Distance (tiles,) from the training, about 1 where it is usual; compare with :func:`novelty_threshold`.
+
+    Raises:
+        InputError: a damaged record, or features of another network.
+    """
+    try:
+        fitted = {name: _array(record[name]) for name in ("mean", "directions", "centres", "precision", "usual")}
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError("the record of the training's features", f"is damaged ({error})", "train again") from error
+    values = np.asarray(features, np.float64)
+    if values.ndim != 2 or values.shape[1] != len(fitted["mean"]):
+        raise InputError(
+            f"features of shape {values.shape}", f"are not the {len(fitted['mean'])} of the training", "use its network"
+        )
+    return np.asarray((_distances(fitted, values) / fitted["usual"]).max(axis=1))
+
+
+def novelty_threshold(record: Mapping[str, Any], level: int = 99) -> float:
+    """The distance beyond which a place is unlike the training.
+
+    Raises:
+        InputError: no such level.
+    """
+    thresholds = record.get("thresholds", {})
+    if str(level) not in thresholds:
+        raise InputError(f"the level {level} %", "has no threshold", f"choose one of {', '.join(thresholds) or 'none'}")
+    return float(thresholds[str(level)])
+
+
+def _fitted(values: Numbers, kind: NDArray[np.int64]) -> dict[str, Numbers]:
+    """Mean (features,), directions (some, features), centres (classes, some), precision (some, some)."""
+    tiles, size = values.shape
+    mean = values.mean(axis=0)
+    centred = values - mean
+    _, spread, directions = np.linalg.svd(centred, full_matrices=False)
+    some = max(
+        1, min(_MOST_DIRECTIONS, _MOST_VALUES // size - 1, tiles // 5, int((spread > 1e-9 * spread.max()).sum()))
+    )
+    directions = directions[:some]
+    inner = centred @ directions.T
+    present, of = np.unique(kind, return_inverse=True)
+    centres = np.stack([inner[of == each].mean(axis=0) for each in range(len(present))])
+    covariance = ledoit_wolf(inner - centres[of], assume_centered=True)[0]
+    # A spread of zero would make any difference infinite.
+    covariance += np.eye(some) * max(1e-6 * np.trace(covariance) / some, 1e-12)
+    return {"mean": mean, "directions": directions, "centres": centres, "precision": np.linalg.inv(covariance)}
+
+
+def _distances(fitted: Mapping[str, Numbers], values: Numbers) -> Numbers:
+    """(tiles, 2): squared Mahalanobis distance in the main directions, squared length of what is left over."""
+    centred = values - fitted["mean"]
+    inner = centred @ fitted["directions"].T
+    outside = np.maximum(np.square(centred).sum(axis=1) - np.square(inner).sum(axis=1), 0.0)
+    gap = inner[:, None] - fitted["centres"]
+    inside = np.einsum("nki,ij,nkj->nk", gap, fitted["precision"], gap).min(axis=1)
+    return np.column_stack([inside, outside])
+
+
+def _text(values: Numbers) -> dict[str, Any]:
+    return {"shape": list(values.shape), "float32": base64.b64encode(values.astype("<f4").tobytes()).decode("ascii")}
+
+
+def _array(content: Mapping[str, Any]) -> Numbers:
+    values = np.frombuffer(base64.b64decode(content["float32"], validate=True), "<f4")
+    return values.reshape(content["shape"]).astype(np.float64)

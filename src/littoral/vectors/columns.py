@@ -1,0 +1,59 @@
+"""Checks of tables, and names of columns compared without case."""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import pandas as pd
+
+from littoral.errors import InputError
+
+
+def find_column(table: pd.DataFrame, column: str) -> str | None:
+    """The column's own spelling, compared without case; None where there is no such column.
+
+    >>> find_column(pd.DataFrame({"catcoa": [7]}), "CATCOA")
+    'catcoa'
+    """
+    return next((str(name) for name in table.columns if str(name).casefold() == column.casefold()), None)
+
+
+def require_column(table: pd.DataFrame, column: str, source: object) -> str:
+    """The column's own spelling, compared without case.
+
+    Raises:
+        InputError: no such column.
+    """
+    name = find_column(table, column)
+    if name is not None:
+        return name
+    fields = ", ".join(str(name) for name in table.columns if name != "geometry")
+    raise InputError(source, f"has no field {column!r}", f"choose one of {fields}")
+
+
+def require_crs(table: gpd.GeoDataFrame, source: object) -> None:
+    """
+    Raises:
+        InputError: the table does not say which coordinate reference system it is in.
+    """
+    if table.crs is None:
+        raise InputError(source, "has no coordinate reference system", "set it, e.g. with QGIS's Assign projection")
+
+
+def free_names(table: gpd.GeoDataFrame, taken: list[str]) -> tuple[gpd.GeoDataFrame, dict[str, str]]:
+    """Rename columns that collide with ``taken`` (compared without case) to ``<name>_in``; also what was renamed.
+
+    >>> table = gpd.GeoDataFrame({"confidence": [1.0]}, geometry=[None])
+    >>> free_names(table, ["Confidence"])[1]
+    {'confidence': 'confidence_in'}
+    """
+    lowered = {name.casefold() for name in taken}
+    used = lowered | {str(name).casefold() for name in table.columns}
+    renamed: dict[str, str] = {}
+    for name in table.columns:
+        if str(name).casefold() in lowered:
+            new = f"{name}_in"
+            while new.casefold() in used:
+                new += "_in"
+            used.add(new.casefold())
+            renamed[str(name)] = new
+    return table.rename(columns=renamed), renamed

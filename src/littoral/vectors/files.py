@@ -1,0 +1,128 @@
+"""Vector files read and written by their suffix."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pyogrio
+from pyogrio.errors import DataLayerError, DataSourceError
+
+from littoral.errors import InputError, LittoralWarning
+from littoral.vectors import shapefiles
+from littoral.vectors.outputs import check_output, first_line, staged
+from littoral.vectors.provenance import layer_options, write_parquet_key
+from littoral.vectors.styles import EPOCH, write_style
+
+DRIVERS = {
+    ".gpkg": "GPKG",
+    ".fgb": "FlatGeobuf",
+    ".geojson": "GeoJSON",
+    ".json": "GeoJSON",
+    ".shp": "ESRI Shapefile",
+    ".parquet": "Parquet",
+}
+_WGS84 = "EPSG:4326"
+
+
+def read_vector(path: str | Path, layer: str | None = None) -> gpd.GeoDataFrame:
+    """Read a vector file of any format GDAL or GeoParquet knows; whole-number columns with gaps stay whole numbers.
+
+    Raises:
+        InputError: no such file, no such layer, several layers and none named, or not a vector file.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(path, "does not exist", "check the path")
+    try:
+        if path.suffix.lower() == ".parquet":
+            with np.errstate(invalid="ignore"):
+                return gpd.read_parquet(path)
+        layers = [str(name) for name, geometry in pyogrio.list_layers(path) if geometry is not None]
+        if layer is None and len(layers) != 1:
+            raise InputError(
+                path, f"has {len(layers)} layers with geometry ({', '.join(layers) or 'none'})", "name one with --layer"
+            )
+        if layer is not None and layer not in layers:
+            raise InputError(path, f"has no layer {layer!r}", f"choose one of {', '.join(layers) or 'none'}")
+        name = layer or layers[0]
+        # Of coordinates that are no numbers whoever needs numbers complains.
+        with np.errstate(invalid="ignore"):
+            table = pyogrio.read_dataframe(path, layer=name)
+        types = pyogrio.read_info(path, layer=name)
+    except (DataSourceError, DataLayerError, ValueError, OSError) as error:
+        raise InputError(
+            path,
+            f"is not a vector file that can be read ({first_line(error)})",
+            "pass a GeoPackage, GeoParquet, FlatGeobuf, GeoJSON or Shapefile",
+        ) from error
+    # GDAL knows that a column with nulls holds integers; pandas has made floats of it.
+    for column, kind in zip(types["fields"], types["dtypes"], strict=True):
+        if str(kind).startswith(("int", "uint")):
+            table[column] = table[column].astype("Int64")
+    return shapefiles.long_names(table, path) if path.suffix.lower() == ".shp" else table
+
+
+def write_vector(
+    table: gpd.GeoDataFrame,
+    path: str | Path,
+    *,
+    layer: str | None = None,
+    overwrite: bool = False,
+    style: str | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write a table in the format of the path's suffix; the layer is named after the file unless given.
+
+    Rows keep their order, except in FlatGeobuf, whose spatial index orders them. GeoJSON is in WGS 84 whatever the
+    table is in (RFC 7946, section 4), which a :class:`LittoralWarning` says.
+
+    ``style`` is a QGIS style (QML) put into a GeoPackage as the layer's default. ``provenance``, values that JSON can
+    hold, is kept with the table as :mod:`littoral.vectors.provenance` says. A Shapefile cuts long names and texts
+    (:mod:`littoral.vectors.shapefiles`), which a :class:`LittoralWarning` says; :func:`read_vector` gives the names
+    back.
+
+    Raises:
+        InputError: a suffix that stands for no format.
+        ExistsError: the file is there and ``overwrite`` is False.
+        WriteError: the disk refused; an older file is still there.
+    """
+    path = Path(path)
+    check_output(path, overwrite, suffixes=DRIVERS)
+    driver = DRIVERS[path.suffix.lower()]
+    if driver == "GeoJSON" and table.crs is not None and not table.crs.equals(_WGS84, ignore_axis_order=True):
+        told = f"{path} is written in WGS 84 degrees, as GeoJSON is, and not in {table.crs.to_string()}."
+        warnings.warn(LittoralWarning(told), stacklevel=2)
+        table = table.to_crs(_WGS84)
+    fields: dict[str, str] = {}
+    if driver == "ESRI Shapefile":
+        table, fields = shapefiles.fitted(table, path)
+    with staged(path) as stage:
+        if driver == "Parquet":
+            table.to_parquet(stage, index=False)
+            if provenance is not None:
+                write_parquet_key(stage, provenance)
+        else:
+            _write_ogr(table, stage, driver, layer or path.stem, provenance)
+        if driver == "ESRI Shapefile":
+            shapefiles.write_beside(stage, path, fields, provenance)
+        if driver == "GPKG" and style is not None:
+            write_style(stage, layer or path.stem, style)
+    return path
+
+
+def _write_ogr(
+    table: gpd.GeoDataFrame, path: Path, driver: str, layer: str, provenance: Mapping[str, Any] | None
+) -> None:
+    # The clock would make two equal runs differ.
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": EPOCH})
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*(normalized|truncated|Normalized).*", category=RuntimeWarning)
+            pyogrio.write_dataframe(table, path, driver=driver, layer=layer, **layer_options(driver, provenance))
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})

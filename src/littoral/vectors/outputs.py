@@ -1,0 +1,80 @@
+"""Where files are written: what may be, and whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyogrio
+from pyogrio.errors import DataSourceError
+
+from littoral.errors import ExistsError, InputError, WriteError
+
+
+def check_output(
+    path: Path, overwrite: bool, suffixes: Iterable[str] = (), *, inputs: Iterable[str | Path | None] = ()
+) -> None:
+    """Refuse early what would be refused late, and what would destroy its own source.
+
+    Args:
+        path: The file to be written.
+        overwrite: Whether it may be there.
+        suffixes: Those allowed; none: any.
+        inputs: Files that are read for it; None and what is no file are passed over.
+
+    Raises:
+        ExistsError: the path is there and ``overwrite`` is False.
+        InputError: it is a folder or one of the inputs, its folder is not there, or its suffix stands for no format.
+    """
+    allowed = sorted(suffixes)
+    if allowed and path.suffix.lower() not in allowed:
+        raise InputError(path, "has a suffix that stands for no format", f"use one of {', '.join(allowed)}")
+    if path.is_dir():
+        raise InputError(path, "is a folder", "name the file to write in it")
+    if path.exists() and any(Path(each).exists() and path.samefile(each) for each in inputs if each is not None):
+        raise InputError(path, "is to be read and to be written", "choose another name for the output")
+    if path.exists() and not overwrite:
+        raise ExistsError(path)
+    if not path.absolute().parent.is_dir():
+        raise InputError(path, f"lies in {path.parent}, which is not a folder", "make the folder first")
+
+
+@contextmanager
+def staged(path: Path) -> Iterator[Path]:
+    """A place beside ``path`` to write to; renamed to it when all went well, removed when not.
+
+    Raises:
+        WriteError: the disk refused.
+    """
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.absolute().parent))
+    except OSError as error:
+        raise WriteError(path, error) from error
+    try:
+        stage = folder / path.name
+        yield stage
+        # A Shapefile is several files; the named one comes last, so that it never stands alone.
+        for file in sorted(folder.iterdir(), key=lambda file: file == stage):
+            os.replace(file, path.parent / file.name)
+    except (
+        OSError,
+        DataSourceError,
+        sqlite3.OperationalError,
+        pyogrio.errors.DataLayerError,
+        pyogrio.errors.FeatureError,
+    ) as error:
+        reason = error if isinstance(error, OSError) else OSError(first_line(error))
+        raise WriteError(path, reason) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def first_line(error: BaseException) -> str:
+    """What it says, without the advice that GDAL gives to programmers."""
+    said = str(error).strip().partition("\n")[0].partition("; It might help")[0]
+    return said or type(error).__name__

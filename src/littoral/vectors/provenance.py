@@ -1,0 +1,121 @@
+"""Where a file comes from: kept inside it, where the format has a place for it.
+
+============== =======================================================================
+GeoPackage     table ``gpkg_metadata`` (GDAL's layer metadata, item ``littoral``)
+GeoParquet     the file's key-value metadata, key ``littoral``
+FlatGeobuf     the header's ``metadata`` (GDAL's layer metadata, item ``littoral``)
+GeoJSON        ``description`` of the collection
+Shapefile      ``<name>.shp.json`` beside it
+============== =======================================================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyogrio
+from pyogrio.errors import DataLayerError, DataSourceError
+
+from littoral.errors import InputError
+from littoral.vectors import shapefiles
+from littoral.vectors.outputs import first_line
+
+KEY = "littoral"
+_CHUNK = 2**20
+
+
+def trace(verb: str, inputs: Mapping[str, str | Path | None], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """A record of how a table came to be: version, verb, parameters, and name, SHA-256 and own record of each input.
+
+    Args:
+        verb: What was done.
+        inputs: Files by what they were used for; None and what is no file (a folder, an address) has its name only.
+        parameters: Values that JSON can hold.
+
+    No clock time, no folder, no user: the same work leaves the same record on any machine.
+    """
+    from littoral import __version__
+
+    record: dict[str, Any] = {"littoral": __version__, "verb": verb, "parameters": dict(parameters), "inputs": {}}
+    for name, source in inputs.items():
+        if source is None:
+            continue
+        path = Path(source)
+        known: dict[str, Any] = {"name": path.name}
+        if path.is_file():
+            known["sha256"] = _digest(path)
+            if (earlier := read_provenance(path)) is not None:
+                known["provenance"] = earlier
+        record["inputs"][name] = known
+    return record
+
+
+def read_provenance(path: str | Path, layer: str | None = None) -> dict[str, Any] | None:
+    """What was given to ``write_vector`` as provenance; None where a file has none, or is of another kind.
+
+    Raises:
+        InputError: no such file.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(path, "does not exist", "check the path")
+    suffix = path.suffix.lower()
+    try:
+        if suffix == ".parquet":
+            text = (pq.read_schema(path).metadata or {}).get(KEY.encode(), b"").decode()
+        elif suffix == ".shp":
+            said = shapefiles.read_beside(path).get("provenance")
+            return said if isinstance(said, dict) else None
+        elif suffix in (".gpkg", ".fgb", ".geojson", ".json"):
+            names = [str(name) for name, geometry in pyogrio.list_layers(path) if geometry is not None]
+            if layer is None and len(names) != 1:
+                return None
+            items = pyogrio.read_info(path, layer=layer or names[0])["layer_metadata"] or {}
+            text = items.get("DESCRIPTION" if suffix in (".geojson", ".json") else KEY, "")
+        else:
+            return None
+        record = json.loads(text) if text else None
+    except (DataSourceError, DataLayerError, pa.ArrowException, OSError, ValueError):
+        return None
+    if suffix in (".geojson", ".json") and isinstance(record, dict):
+        record = record.get(KEY)
+    return record if isinstance(record, dict) else None
+
+
+def layer_options(driver: str, provenance: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Of ``pyogrio.write_dataframe``."""
+    if provenance is None:
+        return {}
+    if driver in ("GPKG", "FlatGeobuf"):
+        return {"layer_metadata": {KEY: json.dumps(provenance)}}
+    return {"DESCRIPTION": json.dumps({KEY: provenance})} if driver == "GeoJSON" else {}
+
+
+def write_parquet_key(path: Path, provenance: Mapping[str, Any]) -> None:
+    """Write a Parquet file again, one row group at a time, with the record among its keys."""
+    again = path.with_name(f"{path.name}.again")
+    with pq.ParquetFile(path) as source:
+        schema = source.schema_arrow
+        keys = {**(schema.metadata or {}), KEY.encode(): json.dumps(provenance).encode()}
+        with pq.ParquetWriter(again, schema.with_metadata(keys)) as writer:
+            for group in range(source.num_row_groups):
+                writer.write_table(source.read_row_group(group).replace_schema_metadata(keys))
+    os.replace(again, path)
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({first_line(error)})", "check the file and your rights") from error
+    return digest.hexdigest()

@@ -1,0 +1,155 @@
+"""Two dates: partners are found, and changes are as likely as Bayes' rule says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shapely import LineString
+
+from littoral import rectangles_along_lines
+from littoral.cli import app
+from littoral.errors import InputError
+from littoral.statements import change_probability, find_changes
+from littoral.statements.change import partners
+from littoral.vectors import read_provenance, read_vector, write_vector
+from test_summarise import classified, straight
+
+
+def told(boxes: gpd.GeoDataFrame, chances: list[list[float] | None]) -> gpd.GeoDataFrame:
+    """Answers given one by one; None has none."""
+    values = np.array([[np.nan] * 2 if chance is None else chance for chance in chances])
+    none = np.isnan(values[:, 0])
+    best = np.nan_to_num(values).argmax(axis=1)
+    return boxes.assign(
+        P_3=values[:, 0],
+        P_7=values[:, 1],
+        ClassValue=pd.Series(np.take([3, 7], best), boxes.index, dtype="Int64").mask(none),
+        ClassLabel=pd.Series(np.take(["sandy shore", "mangrove"], best), boxes.index, dtype="string").mask(none),
+        Confidence=values.max(axis=1),
+        status=np.where(none, "cloud", "classified"),
+    )
+
+
+def test_statuses_and_kilometres() -> None:
+    boxes = straight(6)
+    before = told(boxes, [[1, 0], [1, 0], [0.9, 0.1], [0.6, 0.4], None, [0, 1]]).assign(SceneDate="2019-06-01")
+    after = told(boxes, [[1, 0], [0, 1], [0.4, 0.6], [0.6, 0.4], [1, 0], [0, 1]]).iloc[:5]
+    after = after.assign(SceneDate="2024-06-01")
+    found = find_changes(before, after)
+    table = found.rectangles
+    assert table["change"].tolist() == ["same", "changed", "changed", "same", "not classified", "only before"]
+    by_hand = [0, 1, 1 - (0.36 + 0.06), 1 - (0.36 + 0.16), np.nan, np.nan]
+    assert table["P_changed"].to_numpy() == pytest.approx(by_hand, nan_ok=True)
+    assert table["ClassLabel_before"].tolist()[1:5] == ["sandy shore"] * 3 + [pd.NA]
+    assert table["ClassLabel_after"].tolist()[1:5] == ["mangrove", "mangrove", "sandy shore", "sandy shore"]
+    assert table["SceneDate_after"].tolist()[-2:] == ["2024-06-01", pd.NA]
+    assert table["ID"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert found.compared_km == pytest.approx(4, abs=1e-6)
+    assert found.changed_km == pytest.approx(0 + 1 + 0.58 + 0.48, abs=1e-6)
+    low, high = found.interval_km
+    assert 0 < low < found.changed_km < high < 4
+    assert found.km["before"].tolist() == ["sandy shore"] * 2
+    assert found.km["after"].tolist() == ["mangrove", "sandy shore"]
+    assert found.km["km"].tolist() == pytest.approx([2, 2])
+    # Where change is rare, two answers that hardly differ are no change.
+    rare = find_changes(before, after, rate=0.02).rectangles
+    assert rare["change"].tolist()[:4] == ["same", "changed", "perhaps changed", "same"]
+    assert (rare["P_changed"].dropna() <= table["P_changed"].dropna()).all()
+
+
+@given(st.integers(0, 10_000), st.integers(2, 6), st.floats(0.001, 0.999))
+def test_probability_is_bayes_rule(seed: int, classes: int, rate: float) -> None:
+    rng = np.random.default_rng(seed)
+    p, q = rng.dirichlet([0.5] * classes, 2)
+    prior = np.full((classes, classes), rate / (classes * (classes - 1)))
+    np.fill_diagonal(prior, (1 - rate) / classes)
+    joint = prior * np.outer(p, q)
+    by_hand = 1 - np.trace(joint) / joint.sum()
+    assert change_probability(p[None], q[None], rate)[0] == pytest.approx(by_hand, abs=1e-12)
+    chance = change_probability(p[None], q[None])[0]
+    assert change_probability(p[None], q[None], 1 - 1 / classes)[0] == pytest.approx(chance, abs=1e-12)
+    assert change_probability(q[None], p[None])[0] == pytest.approx(chance, abs=1e-12)
+
+
+@settings(max_examples=10)
+@given(st.permutations(range(12)), st.floats(-330, 330))
+def test_partners_are_the_same_places(order: list[int], shift: float) -> None:
+    boxes = straight(12)
+    same = partners(boxes, boxes.iloc[order], 0.3)
+    assert [order[j] for j in same[1]] == same[0].tolist()
+    assert (same[2] == 1).all()
+    moved = boxes.iloc[order].set_geometry(boxes.geometry.iloc[order].translate(shift, 0))
+    one, other, overlap = partners(boxes, moved, 0.3)
+    assert sorted(one.tolist()) == list(range(12))
+    assert [order[j] for j in other] == one.tolist()
+    assert overlap == pytest.approx(1 if shift == 0 else (1000 - abs(shift)) / (1000 + abs(shift)), abs=1e-6)
+
+
+def test_out_of_step_and_duplicates() -> None:
+    boxes = classified(straight(10))
+    half = classified(boxes.set_geometry(boxes.geometry.translate(500, 0)), 1)
+    table = find_changes(boxes, half).rectangles
+    assert table["overlap"].notna().sum() == 10
+    assert table["overlap"].dropna().to_numpy() == pytest.approx(1 / 3)
+    strict = find_changes(boxes, half, min_overlap=0.5).rectangles
+    assert strict["change"].value_counts().to_dict() == {"only before": 10, "only after": 10}
+    assert strict["ID"].isna().sum() == 10
+    many = pd.concat([boxes] * 30, ignore_index=True)
+    with pytest.warns(UserWarning, match="stand alone"):
+        found = find_changes(many, many)
+    assert set(found.rectangles["change"]) <= {"same", "perhaps changed", "not classified"}
+    assert found.compared_km == pytest.approx(find_changes(boxes, boxes).compared_km)
+
+
+def test_other_crs_and_the_antimeridian() -> None:
+    line = gpd.GeoDataFrame(geometry=[LineString([(179.96, -16.5), (180.04, -16.5)])], crs=4326)
+    boxes = classified(rectangles_along_lines(line, by=None))
+    turned = boxes.set_geometry(boxes.geometry.translate(-360, 0))
+    assert set(find_changes(boxes, turned).rectangles["change"]) <= {"same", "perhaps changed", "not classified"}
+    plain = classified(straight())
+    there = find_changes(plain, plain.to_crs(4326)).rectangles
+    assert there.crs == plain.crs
+    assert there["overlap"].to_numpy() == pytest.approx(1, abs=1e-6)
+
+
+def test_bad_input() -> None:
+    boxes = classified(straight())
+    with pytest.raises(InputError, match=r"differ \(only before: none; only after: steep coast\).*one model"):
+        find_changes(boxes, boxes.assign(P_1=0.0))
+    other = boxes.assign(ClassLabel=boxes["ClassLabel"].str.replace("class 3", "beach"))
+    if (boxes["ClassValue"] == 3).any():
+        with pytest.raises(InputError, match="class 3 is class 3 before and beach after"):
+            find_changes(boxes, other)
+    with pytest.raises(InputError, match="the later coast has no coordinate reference system"):
+        find_changes(boxes, boxes.set_crs(None, allow_override=True))
+    with pytest.raises(InputError, match="the earlier coast has no field 'status'"):
+        find_changes(boxes.drop(columns="status"), boxes)
+    with pytest.raises(InputError, match="the rate 1"):
+        find_changes(boxes, boxes, rate=1)
+    with pytest.raises(InputError, match="the overlap 0"):
+        find_changes(boxes, boxes, min_overlap=0)
+
+
+def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    boxes = straight(5)
+    one = write_vector(told(boxes, [[1, 0]] * 5), tmp_path / "one.gpkg")
+    two = write_vector(told(boxes, [[1, 0]] * 3 + [[0, 1]] * 2), tmp_path / "two.parquet")
+    out, table = tmp_path / "out.gpkg", tmp_path / "km.csv"
+    app(["change", str(one), str(two), "-o", str(out), "--rate", "0.1", "--table", str(table)], standalone_mode=False)
+    said = capsys.readouterr().out
+    assert "sandy shore to mangrove: 2.0 km" in said
+    assert "of 5.0 km compared 2.0 km are expected to have changed (2.0 to 2.0 at 95 %)" in said
+    back = read_vector(out)
+    assert back["change"].tolist() == ["same"] * 3 + ["changed"] * 2
+    assert pd.read_csv(table)["km"].tolist() == pytest.approx([2, 3])
+    app(["change", str(one), str(two), "-o", str(out), "--overwrite"], standalone_mode=False)
+    assert "--rate says" in capsys.readouterr().out
+    record = read_provenance(out)
+    assert record is not None
+    assert record["parameters"]["rate"] is None

@@ -1,0 +1,55 @@
+"""Prediction sets: never empty, and as often right as asked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from littoral.errors import InputError
+from littoral.statements import add_prediction_sets, prediction_sets, threshold_at
+from test_chains import sequence
+
+
+@given(st.integers(0, 10_000), st.floats(0, 1))
+def test_sets_hold_the_likeliest_and_grow_with_the_threshold(seed: int, threshold: float) -> None:
+    probabilities = np.random.default_rng(seed).dirichlet([0.5] * 4, 20)
+    inside = prediction_sets(probabilities, threshold)
+    assert inside[np.arange(20), probabilities.argmax(axis=1)].all()
+    assert (prediction_sets(probabilities, 1.0)).all()
+    assert (prediction_sets(probabilities, min(threshold + 0.1, 1)) >= inside).all()
+    # Of two classes the likelier one is never left out alone.
+    least_in = np.where(inside, probabilities, np.inf).min(axis=1)
+    most_out = np.where(inside, -np.inf, probabilities).max(axis=1)
+    assert (least_in >= most_out).all()
+
+
+def test_sets_keep_their_word_where_calibration_and_coast_are_alike() -> None:
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet([0.6] * 3, 4000)
+    truth = np.array([rng.choice(3, p=p) for p in probabilities])
+    nonconformity = 1 - probabilities[np.arange(2000), truth[:2000]]
+    threshold = np.sort(nonconformity)[int(np.ceil(2001 * 0.9)) - 1]
+    inside = prediction_sets(probabilities[2000:], threshold)
+    assert inside[np.arange(2000), truth[2000:]].mean() == pytest.approx(0.9, abs=0.03)
+
+
+def test_columns() -> None:
+    table = sequence(np.array([[0.2, 0.7, 0.1], [np.nan] * 3, [0.1, 0.0, 0.9]]))
+    out = add_prediction_sets(table, {"90": 0.85, "99": 1.0}, 90)
+    assert out["PredictionSet"].tolist()[0::2] == ["class 3; flat coast", "class 7"]
+    assert out["PredictionSet"].isna().tolist() == [False, True, False]
+    assert out["PredictionSetSize"].tolist()[0::2] == [2, 1]
+    assert list(table.columns) == [name for name in out.columns if not name.startswith("PredictionSet")]
+    again = add_prediction_sets(out, {90: 0.85})
+    assert again["PredictionSet_in"].equals(out["PredictionSet"])
+
+
+def test_bad_levels() -> None:
+    with pytest.raises(InputError, match=r"level 80 % .*: ask for one of 90, 95"):
+        threshold_at({"95": 0.5, "90": 0.4}, 80)
+    with pytest.raises(InputError, match="calibrate the model first"):
+        threshold_at({}, 80)
+    with pytest.raises(InputError, match="not from 0 to 1"):
+        threshold_at({"90": 3.0}, 90)
