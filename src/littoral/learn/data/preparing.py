@@ -193,7 +193,14 @@ def _draft(tiles: TileSet, chip_size: int | None, resize_to: int | None) -> Prep
     spec = TileSpec.from_json({**told, **tiles.origin.get("Tile", {}), "bands": tiles.bands})
     count = len(tiles.bands)
     return Preprocessing(
-        spec, chip_size or side, (0.0,) * count, (1.0,) * count, tiles.dtype, tiles.pixels, tiles.nodata, resize_to
+        spec,
+        chip_size or side,
+        (0.0,) * count,
+        (1.0,) * count,
+        tiles.dtype,
+        tiles.pixels,
+        tiles.nodata,
+        resize_px=resize_to,
     )
 
 
