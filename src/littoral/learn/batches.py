@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from littoral.errors import MissingExtraError
 from littoral.package import Preprocessing, standardise
-from littoral.tiles import TileSet
+from littoral.tiles import TileSet, TileSpec
 
 try:
     import torch
@@ -42,12 +42,9 @@ class TileDataset(Dataset[Batch]):
         top, left = (int(torch.randint(spare + 1, ())) for _ in range(2))
         crop = np.s_[top : top + given.chip_px, left : left + given.chip_px]
         x = torch.from_numpy(standardise(values[(slice(None), *crop)], valid[crop], given.mean, given.std))
-        # A shore looks the same from any side: one of the eight flips and turns. In a tile that is oriented by it, it
-        # goes on running along the rows; one of pixel space stays as the sensor saw it.
-        turn = int(torch.randint(8, ()))
-        turn = 0 if given.tile.space == "pixel" else turn & 6 if given.tile.placement == "oriented" else turn
-        x = torch.rot90(x, turn % 4, (1, 2))
-        return (x.flip(2) if turn >= 4 else x).contiguous(), self.targets[position]
+        turns = turns_of(given.tile)
+        turn = turns[int(torch.randint(8, ())) * len(turns) // 8]
+        return turned(x, turn).contiguous(), self.targets[position]
 
 
 class Batches(Sampler[list[int]]):
@@ -71,6 +68,23 @@ class Batches(Sampler[list[int]]):
         for number in range(len(self)):
             start = number * self.size
             yield order[start : start + self.size] if number < len(self) - 1 else order[start:]
+
+
+def turns_of(tile: TileSpec) -> tuple[int, ...]:
+    """Of the eight flips and turns, those that leave a tile what it is.
+
+    A shore looks the same from any side. In a tile that is oriented by it, it goes on running along the rows; one of
+    pixel space stays as the sensor saw it.
+    """
+    if tile.space == "pixel":
+        return (0,)
+    return (0, 2, 4, 6) if tile.placement == "oriented" else tuple(range(8))
+
+
+def turned(x: Tensor, turn: int) -> Tensor:
+    """Tiles (…, height, width) after ``turn % 4`` quarter turns, mirrored from 4 on."""
+    x = torch.rot90(x, turn % 4, (-2, -1))
+    return x.flip(-1) if turn >= 4 else x
 
 
 def inputs(batch: Any) -> Tensor:

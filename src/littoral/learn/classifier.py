@@ -19,6 +19,7 @@ from littoral.imagery import Values, same_scaling, valid_values
 from littoral.learn.batches import inputs
 from littoral.learn.data import TileData, training_area
 from littoral.learn.evaluation import Baselines, Scores, band_means, fit_baselines, score
+from littoral.learn.features import fit_head
 from littoral.learn.network import build_network, load_state_bytes, state_bytes
 from littoral.learn.training import Epoch, Rate, find_rate, train
 from littoral.package import Manifest, Package, read_package, write_package
@@ -181,6 +182,23 @@ class FeatureClassifier:
             seed=data.seed,
             progress=progress,
         )
+        self._trained()
+
+    def fit_head(self, *, turns: bool = False, strength: float | None = None, track: Track = silent) -> None:
+        """Fit the head only, on features that the frozen body computes once for each tile: minutes without a GPU.
+
+        Says how it went in a line; :func:`littoral.learn.features.fit_head` says how it works.
+
+        Args:
+            turns: Learn from the flips and quarter turns of the tiles too.
+            strength: Of the head, scikit-learn's ``C``; None: chosen on training tiles that are left out.
+            track: Shows progress, a step per tile.
+
+        Raises:
+            InputError: a model without data, a strength that is not positive, or one place only to choose it in.
+        """
+        data = self._data()
+        print(fit_head(self.network, data, oversample=self.oversample, turns=turns, strength=strength, track=track))
         self._trained()
 
     def _trained(self) -> None:

@@ -3,7 +3,27 @@
 ``ground`` compares outlines, ``choosing`` says which blocks validate, ``splitting`` makes the blocks and the split.
 """
 
-from littoral.tiles.splits.ground import ground_pairs
-from littoral.tiles.splits.splitting import Kind, Split, UnplacedWarning, split_tiles
+from littoral.tiles.splits.choosing import Ground
+from littoral.tiles.splits.ground import ground_pairs, touching
+from littoral.tiles.splits.splitting import (
+    Kind,
+    Split,
+    UnplacedWarning,
+    prove,
+    region_blocks,
+    split_tiles,
+    square_blocks,
+)
 
-__all__ = ["Kind", "Split", "UnplacedWarning", "ground_pairs", "split_tiles"]
+__all__ = [
+    "Ground",
+    "Kind",
+    "Split",
+    "UnplacedWarning",
+    "ground_pairs",
+    "prove",
+    "region_blocks",
+    "split_tiles",
+    "square_blocks",
+    "touching",
+]

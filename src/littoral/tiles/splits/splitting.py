@@ -131,10 +131,10 @@ def split_tiles(
         )
     side_km, names = 0.0, [""]
     if kind == "region":
-        names, block = _regions(tiles)
+        names, block = region_blocks(tiles)
         may_validate = np.array([name != "" for name in names])
     else:
-        block, side_km = _squares(tiles.footprints, block_km)
+        block, side_km = square_blocks(tiles.footprints, block_km)
         may_validate = np.ones(int(block.max()) + 1, bool)
     ground = Ground(block, touching(tiles.footprints))
     if val_regions is None:
@@ -143,7 +143,7 @@ def split_tiles(
         choice = ground.sides(_named(val_regions, names))
     if choice is None:
         raise _cannot(ground, kind)
-    _prove(tiles, choice)
+    prove(tiles, choice)
     return _split(tiles, choice, kind, side_km, unplaced, block, names)
 
 
@@ -176,7 +176,7 @@ def _split(
     )
 
 
-def _squares(footprints: Outlines, block_km: float | None) -> tuple[NDArray[np.int64], float]:
+def square_blocks(footprints: Outlines, block_km: float | None) -> tuple[NDArray[np.int64], float]:
     """Block (tiles,) of each tile and the side of the blocks in km; rows of squares, each row on its own latitude.
 
     Blocks are numbered from south to north and west to east; after them come tiles without a place, each a block.
@@ -201,7 +201,7 @@ def _squares(footprints: Outlines, block_km: float | None) -> tuple[NDArray[np.i
     return block, side_km if len(known) else 0.0
 
 
-def _regions(tiles: TileSet) -> tuple[list[str], NDArray[np.int64]]:
+def region_blocks(tiles: TileSet) -> tuple[list[str], NDArray[np.int64]]:
     """Names of the regions in order, and the position of each tile's among them."""
     if tiles.regions is None:
         raise InputError(
@@ -238,8 +238,9 @@ def _cannot(ground: Ground, kind: str) -> InputError:
     )
 
 
-def _prove(tiles: TileSet, choice: Choice) -> None:
-    """
+def prove(tiles: TileSet, choice: Choice) -> None:
+    """Compare the outlines of the two sides once more, in another way than the choice was made.
+
     Raises:
         RuntimeError: the split leaks, which is our mistake.
     """

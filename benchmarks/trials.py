@@ -1,0 +1,545 @@
+"""Real coasts, whole sites held out: every trial that was made to classify shores of places never seen.
+
+Rectangles of ``realcoast`` with CATCOA 2, 3 or 7: its README says how the labels were made and what they are worth. Each site is
+scored by classifiers that never saw it; whatever such a classifier chooses (its strength C, and in the last rows the
+recipe itself) is chosen by leaving out one site after another of its own training sites. Intervals are 95 %, by
+bootstrap over sites; those of differences are paired. The same under a random split shows what a leaking split claims.
+``docs/trials.md`` holds the table. Run: ``python benchmarks/trials.py --cache FOLDER`` (about half an hour the first
+time, as features are computed; then minutes; ``--only WORD`` for some trials).
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import shapely
+import timm
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from scipy import ndimage
+from skimage.feature import graycomatrix, graycoprops
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score, log_loss
+from sklearn.model_selection import StratifiedKFold
+
+from littoral import read_vector
+from littoral.imagery import open_scene
+from littoral.tiles import TileSpec, cut_tiles
+
+Floats = NDArray[np.float64]
+BANDS = ("B02", "B03", "B04")
+SIZE = 256
+STRENGTHS = tuple(10.0**power for power in range(-5, 1))
+IMAGENET = np.array([[0.406, 0.456, 0.485], [0.225, 0.224, 0.229]], np.float32)
+"""Mean and deviation of blue, green and red."""
+NETWORKS = {
+    "onnx": ("mobilenetv2_100_onnxzoo_in1k", {}),
+    "slim": ("mobilenetv2_100_tfslim_in1k", {"pad_type": "same", "bn_eps": 1e-3}),
+}
+DRAWS = 2000
+
+
+@dataclass(frozen=True)
+class Coast:
+    """All rectangles, with the tile around each."""
+
+    table: pd.DataFrame
+    """(tiles,), as realcoast has it, in the order of the shore at each site."""
+    upright: NDArray[np.float32]
+    """(tiles, bands, 256, 256), reflectance x 10000; NaN where pixels are missing."""
+    oriented: NDArray[np.float32]
+    """The same, turned: the shore along the rows."""
+
+    @property
+    def sites(self) -> NDArray[np.object_]:
+        """(tiles,)"""
+        return self.table["site"].to_numpy(object)
+
+    def subset(self, keep: NDArray[np.bool_]) -> Coast:
+        """The chosen tiles."""
+        return Coast(self.table[keep].reset_index(drop=True), self.upright[keep], self.oriented[keep])
+
+    def tiles(self, placement: str, size: int) -> NDArray[np.float32]:
+        """(tiles, bands, size, size), the middle."""
+        edge = (SIZE - size) // 2
+        return getattr(self, placement)[:, :, edge : edge + size, edge : edge + size]
+
+
+def read_coast(folder: Path, keep: Path) -> Coast:
+    """Cut all tiles, once."""
+    table = read_vector(folder / "realcoast.gpkg", "rectangles")
+    place = keep / "tiles.npz"
+    if not place.exists():
+        cut = {}
+        for placement in ("centred", "oriented"):
+            tiles = np.full((len(table), len(BANDS), SIZE, SIZE), np.nan, np.float32)
+            spec = TileSpec(SIZE, BANDS, placement=placement, min_valid=0.0)
+            for image, part in table.groupby("image"):
+                rows = np.flatnonzero(table["image"] == image)
+                for tile in cut_tiles(open_scene(folder / str(image)), part.assign(Angle=_azimuth(part)), spec):
+                    tiles[rows[tile.position]] = np.where(tile.valid, tile.values.astype(np.float32), np.nan)
+            cut[placement] = tiles
+        np.savez(place, upright=cut["centred"], oriented=cut["oriented"])
+    with np.load(place) as held:
+        coast = Coast(pd.DataFrame(table.drop(columns="geometry")), held["upright"], held["oriented"])
+    middles = [part.to_crs(int(epsg)).geometry.centroid for epsg, part in table.groupby("epsg")]
+    middle = pd.concat([pd.DataFrame({"x": one.x, "y": one.y}) for one in middles])
+    return replace(coast, table=coast.table.join(middle))
+
+
+def _azimuth(rectangles) -> Floats:
+    """Degrees clockwise from north of the first side of each rectangle, which follows the shore."""
+    metres = rectangles.to_crs(int(rectangles["epsg"].iloc[0])).geometry
+    ring = shapely.get_coordinates(metres.to_numpy()).reshape(len(metres), 5, 2)
+    side = ring[:, 1] - ring[:, 0]
+    return np.degrees(np.arctan2(side[:, 0], side[:, 1]))
+
+
+# Features
+
+
+@dataclass(frozen=True)
+class Features:
+    """What is computed of a tile."""
+
+    size: int = 150
+    placement: str = "upright"
+    scaling: str = "train"
+    """``train``: mean and deviation of the training sites; ``scene``: of the tile's own site; ``tile``: its own;
+    ``imagenet``: reflectance 0 to 0.3 as 0 to 1, then ImageNet's; ``joint``: as ``train``, one deviation for all bands."""
+    network: str = "onnx"
+    """Or ``bands`` (mean and deviation), ``texture``, ``ratios``: made without a network."""
+    layers: tuple[int, ...] = (7,)
+    """0 to 6: after that block of the network; 7: the last."""
+    pool: str = "max+mean"
+    zoom: float = 1.0
+    """The tile is enlarged by it."""
+    turns: tuple[int, ...] = (0,)
+    """0 to 7: quarter turns, mirrored from 4 on."""
+    jitter: int = 0
+    """Copies with another atmosphere, sun and sensor, after the turns."""
+
+
+class Backbone:
+    """Pooled maps of all layers of a network that is never trained."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        where, options = NETWORKS[name]
+        self.body = timm.create_model("mobilenetv2_100", pretrained=False, num_classes=0, **options)
+        self.body.load_state_dict(load_file(folder / where / "model.safetensors"), strict=False)
+        self.body.eval()
+
+    def __call__(self, x: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """For each layer (tiles, 2 x channels): maximum, then mean."""
+        pooled = []
+        with torch.inference_mode():
+            maps = torch.from_numpy(np.ascontiguousarray(x[:, ::-1])).contiguous(memory_format=torch.channels_last)
+            maps = self.body.bn1(self.body.conv_stem(maps))
+            for block in self.body.blocks:
+                maps = block(maps)
+                pooled.append(torch.cat([maps.amax((2, 3)), maps.mean((2, 3))], 1).numpy())
+            maps = self.body.bn2(self.body.conv_head(maps))
+            pooled.append(torch.cat([maps.amax((2, 3)), maps.mean((2, 3))], 1).numpy())
+        return pooled
+
+
+class Lab:
+    """Computes features once, and keeps them in a folder."""
+
+    def __init__(self, coast: Coast, weights: Path, keep: Path) -> None:
+        self.coast, self.weights, self.keep = coast, weights, keep
+        self.held: dict[str, list[NDArray[np.float32]]] = {}
+
+    @cache  # noqa: B019
+    def backbone(self, name: str) -> Backbone:
+        return Backbone(self.weights, name)
+
+    def of(self, what: Features, training: NDArray[np.bool_]) -> Floats:
+        """(tiles, views, features), views being turns, then jittered copies.
+
+        Args:
+            what: Features.
+            training: (tiles,), whose statistics may be used where ``scaling`` asks for them.
+        """
+        if what.network in MADE:
+            return MADE[what.network](self.coast.tiles(what.placement, what.size))[:, None]
+        views = []
+        for view in [("turn", turn) for turn in what.turns] + [("jitter", copy) for copy in range(what.jitter)]:
+            layers = self._layers(what, training, view)
+            chosen = [layers[layer] for layer in what.layers]
+            if what.pool == "mean":
+                chosen = [one[:, one.shape[1] // 2 :] for one in chosen]
+            views.append(np.concatenate(chosen, 1))
+        return np.stack(views, 1).astype(np.float64)
+
+    def _layers(
+        self, what: Features, training: NDArray[np.bool_], view: tuple[str, int]
+    ) -> list[NDArray[np.float32]]:
+        own = what.scaling in ("scene", "tile", "imagenet")
+        told = [what.size, what.placement, what.scaling, what.network, what.zoom, view]
+        told += [self.coast.table["rect_id"].tolist(), None if own else training.tolist()]
+        key = hashlib.sha256(json.dumps(told).encode()).hexdigest()[:20]
+        if key not in self.held:
+            place = self.keep / f"{key}.npz"
+            if not place.exists():
+                x = self._turned(scaled(self._view(what, view), what.scaling, self.coast.sites, training), view)
+                if what.zoom != 1:
+                    side = round(what.size * what.zoom)
+                    x = torch.nn.functional.interpolate(torch.from_numpy(x), (side, side), mode="bicubic").numpy()
+                pooled = [self.backbone(what.network)(x[start : start + 16]) for start in range(0, len(x), 16)]
+                np.savez(place, *[np.concatenate(layer) for layer in zip(*pooled, strict=True)])
+            with np.load(place) as held:
+                self.held[key] = [held[name] for name in held.files]
+        return self.held[key]
+
+    def _view(self, what: Features, view: tuple[str, int]) -> NDArray[np.float32]:
+        tiles = self.coast.tiles(what.placement, what.size)
+        return jittered(tiles, view[1]) if view[0] == "jitter" else tiles
+
+    def _turned(self, x: NDArray[np.float32], view: tuple[str, int]) -> NDArray[np.float32]:
+        if view[0] == "jitter":
+            return x
+        x = np.rot90(x, view[1] % 4, (2, 3))
+        return np.ascontiguousarray(x[..., ::-1] if view[1] >= 4 else x)
+
+
+def scaled(
+    x: NDArray[np.float32], how: str, sites: NDArray[np.object_], training: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Standardised tiles, 0 where pixels are missing."""
+    axes = (0, 2, 3)
+    if how == "imagenet":
+        mean, std = IMAGENET[0][:, None, None], IMAGENET[1][:, None, None]
+        out = (np.clip(x / 3000, 0, 1) - mean) / std
+    elif how == "tile":
+        out = (x - np.nanmean(x, (2, 3), keepdims=True)) / (np.nanstd(x, (2, 3), keepdims=True) + 1)
+    elif how == "scene":
+        out = np.empty_like(x)
+        for site in np.unique(sites):
+            part = x[sites == site]
+            out[sites == site] = (part - np.nanmean(part, axes, keepdims=True)) / np.nanstd(part, axes, keepdims=True)
+    else:
+        part = x[training]
+        std = np.nanstd(part, axes, keepdims=True)
+        out = (x - np.nanmean(part, axes, keepdims=True)) / (std.mean() if how == "joint" else std)
+    return np.nan_to_num(out, nan=0.0).astype(np.float32)
+
+
+def jittered(x: NDArray[np.float32], copy: int) -> NDArray[np.float32]:
+    """Each tile under another sky: haze that falls with the wavelength, another sun, another sensor's gains."""
+    rng = np.random.default_rng(copy + 1)
+    many = (len(x), 1, 1, 1)
+    sun = np.exp(rng.normal(0, 0.25, many))
+    gains = np.exp(rng.normal(0, 0.07, (len(x), len(BANDS), 1, 1)))
+    haze = rng.uniform(-300, 500, many) * np.array([1.0, 0.55, 0.3])[None, :, None, None]
+    return (np.maximum(x * sun * gains + haze, 1)).astype(np.float32)
+
+
+# Features without a network
+
+
+def bands_of(x: NDArray[np.float32]) -> Floats:
+    """Mean and deviation of each band: the baseline."""
+    return np.concatenate([np.nanmean(x, (2, 3)), np.nanstd(x, (2, 3))], 1).astype(np.float64)
+
+
+def ratios_of(x: NDArray[np.float32]) -> Floats:
+    """Of each normalised difference: mean, deviation and five quantiles."""
+    out = []
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        index = (x[:, one] - x[:, other]) / (x[:, one] + x[:, other] + 1)
+        quantiles = np.nanquantile(index, (0.05, 0.25, 0.5, 0.75, 0.95), axis=(1, 2))
+        out += [np.nanmean(index, (1, 2)), np.nanstd(index, (1, 2)), *quantiles]
+    return np.stack(out, 1).astype(np.float64)
+
+
+def texture_of(x: NDArray[np.float32]) -> Floats:
+    """Local deviations and gradients at four scales, and co-occurrence of the tile's own grey levels."""
+    out = []
+    for tile in x:
+        grey = tile.mean(0)
+        grey = np.where(np.isfinite(grey), grey, np.nanmean(grey))
+        low, high = np.quantile(grey, (0.02, 0.98))
+        grey = np.clip((grey - low) / (high - low + 1), 0, 1)
+        row: list[float] = []
+        for sigma in (0.0, 1.0, 2.0, 4.0):
+            smooth = ndimage.gaussian_filter(grey, sigma)
+            detail = smooth - ndimage.gaussian_filter(grey, 2 * sigma + 1)
+            slope = ndimage.gaussian_gradient_magnitude(grey, sigma + 0.7)
+            row += [detail.std(), np.abs(detail).mean(), *np.quantile(slope, (0.5, 0.9)), slope.std()]
+        counts = graycomatrix((grey * 15).astype(np.uint8), [1, 3, 8], [0, np.pi / 2], 16, symmetric=True, normed=True)
+        for name in ("contrast", "homogeneity", "energy", "correlation"):
+            row += graycoprops(counts, name).mean(1).tolist()
+        out.append(row)
+    return np.array(out)
+
+
+MADE: dict[str, Callable[[NDArray[np.float32]], Floats]] = {
+    "bands": bands_of,
+    "ratios": ratios_of,
+    "texture": texture_of,
+}
+
+
+# Classifiers
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One trial."""
+
+    name: str
+    parts: tuple[Features, ...] = (Features(),)
+    mix: str = "join"
+    """What becomes of several parts: ``join`` their features, or ``average`` the answers of a classifier of each."""
+    learn: str = "first"
+    """Views that are learnt from: ``first``, ``all``, or their ``mean``."""
+    ask: str = "first"
+    """Views that are asked: likewise; of ``all``, probabilities are averaged."""
+    weigh: str = "classes"
+    """``classes`` count alike, and inside them ``sites``; or ``none``: tiles."""
+    loss: str = "log"
+    """Or ``focal``."""
+    chain: bool = False
+    """Answers of a site are smoothed along its shore."""
+    unlabelled: str = ""
+    """Tiles without labels that features are whitened by: of ``training`` sites, or ``all``; or ``site``: features are
+    standardised by the tile's own site."""
+    choose: str = "f1"
+    """What the strength is chosen by, of training sites that are left out: ``f1``, or ``loss``."""
+    strengths: tuple[float, ...] = STRENGTHS
+
+
+@dataclass
+class Fold:
+    """What is asked of a classifier, and what it learns from."""
+
+    learn: NDArray[np.int64]
+    ask: NDArray[np.int64]
+
+
+@dataclass
+class Result:
+    """Answers of one recipe."""
+
+    recipe: Recipe
+    answers: Floats
+    """(tiles, classes), each by a classifier that never saw the tile's fold."""
+    inner: Floats
+    """(folds,), macro-F1 among the folds left for training."""
+    strengths: list[float] = field(default_factory=list)
+    """(folds,), chosen."""
+
+
+class Judge:
+    """Trials on one set of labelled tiles, divided into folds."""
+
+    def __init__(self, lab: Lab, classes: Sequence[int], folds: NDArray[np.int64], everything: Lab) -> None:
+        self.lab, self.folds, self.everything = lab, folds, everything
+        self.classes = tuple(classes)
+        self.truth = np.searchsorted(classes, lab.coast.table["CATCOA"].to_numpy(np.int64))
+        self.sites = lab.coast.sites
+
+    def __call__(self, recipe: Recipe) -> Result:
+        answers = np.zeros((len(self.truth), len(self.classes)))
+        inner, strengths = [], []
+        for held in np.unique(self.folds):
+            training = self.folds != held
+            parts = [self._features(part, training, recipe.unlabelled) for part in recipe.parts]
+            if recipe.mix == "join":
+                views = max(part.shape[1] for part in parts)
+                parts = [np.concatenate([np.broadcast_to(p, (len(p), views, p.shape[2])) for p in parts], 2)]
+            left_out = np.zeros((len(recipe.strengths), len(self.truth), len(self.classes)))
+            for inside in np.unique(self.folds[training]):
+                asked = self.folds == inside
+                left_out[:, asked] = self._answer(recipe, parts, training & ~asked, asked)
+            scores = [macro_f1(self.truth[training], one[training].argmax(1)) for one in left_out]
+            quality = scores if recipe.choose == "f1" else [self._loss(one, training) for one in left_out]
+            best = int(np.argmax(np.round(quality, 4)))  # the smallest of equals: the simplest head
+            answers[~training] = self._answer(recipe, parts, training, ~training, (recipe.strengths[best],))[0]
+            inner.append(scores[best])
+            strengths.append(recipe.strengths[best])
+        return Result(recipe, answers, np.array(inner), strengths)
+
+    def _loss(self, answers: Floats, part: NDArray[np.bool_]) -> float:
+        truth = self.truth[part]
+        return -log_loss(truth, answers[part], labels=range(len(self.classes)), sample_weight=balanced(truth))
+
+    def _features(self, what: Features, training: NDArray[np.bool_], unlabelled: str) -> Floats:
+        own = self.lab.of(what, training)
+        if unlabelled == "site":
+            every = self.everything.of(what, np.ones(len(self.everything.coast.sites), bool))[:, 0]
+            out = np.empty_like(own)
+            for site in np.unique(self.sites):
+                part = every[self.everything.coast.sites == site]
+                out[self.sites == site] = (own[self.sites == site] - part.mean(0)) / (part.std(0) + every.std(0) / 10 + 1e-9)
+            return out
+        if unlabelled:
+            every = self.everything.of(what, np.ones(len(self.everything.coast.sites), bool))[:, 0]
+            if unlabelled == "training":
+                every = every[np.isin(self.everything.coast.sites, np.unique(self.sites[training]))]
+            middle, spread = every.mean(0), every.std(0) + 1e-9
+            _, values, axes = np.linalg.svd((every - middle) / spread, full_matrices=False)
+            keep = slice(0, 40)
+            return ((own - middle) / spread) @ axes[keep].T / values[keep]
+        return own
+
+    def _answer(
+        self,
+        recipe: Recipe,
+        parts: list[Floats],
+        learn: NDArray[np.bool_],
+        ask: NDArray[np.bool_],
+        strengths: Sequence[float] | None = None,
+    ) -> Floats:
+        """(strengths, asked, classes)"""
+        given = recipe.strengths if strengths is None else strengths
+        total = sum(self._one(recipe, part, learn, ask, given) for part in parts) / len(parts)
+        if recipe.chain:
+            total = np.stack([self._smooth(one, learn, ask) for one in total])
+        return total
+
+    def _one(
+        self, recipe: Recipe, x: Floats, learn: NDArray[np.bool_], ask: NDArray[np.bool_], strengths: Sequence[float]
+    ) -> Floats:
+        known, asked = x[learn], x[ask]
+        if recipe.learn != "all":
+            known = known[:, :1] if recipe.learn == "first" else known.mean(1, keepdims=True)
+        if recipe.ask != "all":
+            asked = asked[:, :1] if recipe.ask == "first" else asked.mean(1, keepdims=True)
+        truth = self.truth[learn]
+        weights = {
+            "classes": lambda: balanced(truth),
+            "sites": lambda: balanced(truth, self.sites[learn]),
+            "none": lambda: np.ones(len(truth)),
+        }[recipe.weigh]()
+        views = known.shape[1]
+        rows, targets, weights = known.reshape(-1, x.shape[2]), truth.repeat(views), weights.repeat(views) / views
+        middle, spread = rows.mean(0), rows.std(0)
+        spread[spread < 1e-9] = 1
+        rows = (rows - middle) / spread
+        asked = (asked - middle) / spread
+        if rows.shape[1] > len(rows):
+            # The solution lies in the span of the rows: turning into it changes no answer, and is faster.
+            axes = np.linalg.svd(rows, full_matrices=False)[2]
+            rows, asked = rows @ axes.T, asked @ axes.T
+        fit = focal if recipe.loss == "focal" else logistic
+        out = []
+        for strength in strengths:
+            coefficients, intercepts = fit(rows, targets, weights, strength, len(self.classes))
+            logits = asked @ coefficients.T + intercepts
+            logits -= logits.max(-1, keepdims=True)
+            share = np.exp(logits)
+            out.append((share / share.sum(-1, keepdims=True)).mean(1))
+        return np.stack(out)
+
+    def _smooth(self, answers: Floats, learn: NDArray[np.bool_], ask: NDArray[np.bool_]) -> Floats:
+        """Forward and backward along the shore, with the changes of category of the sites that are learnt from."""
+        counts = np.ones((len(self.classes),) * 2)
+        for one, other, _ in neighbours(self.lab.coast.table):
+            if learn[one] and learn[other]:
+                counts[self.truth[one], self.truth[other]] += 1
+                counts[self.truth[other], self.truth[one]] += 1
+        change = counts / counts.sum(1, keepdims=True)
+        place = np.full(len(ask), -1)
+        place[ask] = np.arange(ask.sum())
+        links = [(place[a], place[b], d) for a, b, d in neighbours(self.lab.coast.table) if ask[a] and ask[b]]
+        before, after = np.ones_like(answers), np.ones_like(answers)
+        for one, other, steps in links:
+            message = (before[one] * answers[one]) @ np.linalg.matrix_power(change, steps)
+            before[other] = message / message.sum()
+        for one, other, steps in reversed(links):
+            message = (after[other] * answers[other]) @ np.linalg.matrix_power(change, steps).T
+            after[one] = message / message.sum()
+        smooth = before * answers * after
+        return smooth / smooth.sum(1, keepdims=True)
+
+
+def neighbours(table: pd.DataFrame) -> list[tuple[int, int, int]]:
+    """Pairs of labelled tiles that follow one another along the shore, and how many rectangles they are apart."""
+    out = []
+    number = table["rect_id"].str[2:].astype(int).to_numpy()
+    image, x, y = (table[name].to_numpy() for name in ("image", "x", "y"))
+    for one in range(len(table) - 1):
+        steps = number[one + 1] - number[one]
+        apart = np.hypot(x[one + 1] - x[one], y[one + 1] - y[one])
+        if image[one] == image[one + 1] and 0 < steps <= 3 and apart < 1500 * steps:
+            out.append((one, one + 1, int(steps)))
+    return out
+
+
+def balanced(truth: NDArray[np.int64], sites: NDArray[np.object_] | None = None) -> Floats:
+    """Weights (tiles,) that sum to the tiles, classes alike; and the sites of a class alike."""
+    cells = pd.Series(np.ones(len(truth))).groupby([truth] if sites is None else [truth, sites])
+    weights = 1 / cells.transform("size").to_numpy()
+    if sites is not None:
+        weights /= pd.Series(sites).groupby(truth).transform("nunique").to_numpy()
+    return weights / weights.mean()
+
+
+def logistic(
+    x: Floats, y: NDArray[np.int64], weights: Floats, strength: float, classes: int
+) -> tuple[Floats, Floats]:
+    """Coefficients (classes, features) and intercepts; a class that does not occur is never the answer."""
+    model = LogisticRegression(C=strength, max_iter=5000).fit(x, y, weights)
+    coefficients, intercepts = np.zeros((classes, x.shape[1])), np.full(classes, -1e9)
+    if len(model.classes_) == 2:
+        coefficients[model.classes_] = np.concatenate([-model.coef_, model.coef_]) / 2
+        intercepts[model.classes_] = np.concatenate([-model.intercept_, model.intercept_]) / 2
+    else:
+        coefficients[model.classes_], intercepts[model.classes_] = model.coef_, model.intercept_
+    return coefficients, intercepts
+
+
+def focal(x: Floats, y: NDArray[np.int64], weights: Floats, strength: float, classes: int) -> tuple[Floats, Floats]:
+    """The same with the focal loss, gamma 2."""
+    rows, targets, heavy = torch.from_numpy(x), torch.from_numpy(y), torch.from_numpy(weights)
+    layer = torch.nn.Linear(x.shape[1], classes, dtype=torch.float64)
+    torch.nn.init.zeros_(layer.weight), torch.nn.init.zeros_(layer.bias)
+    steps = torch.optim.LBFGS(layer.parameters(), max_iter=200, line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        steps.zero_grad()
+        right = torch.log_softmax(layer(rows), 1)[torch.arange(len(y)), targets]
+        loss = -(heavy * (1 - right.exp()) ** 2 * right).sum() + (layer.weight**2).sum() / (2 * strength)
+        loss.backward()
+        return loss
+
+    steps.step(closure)
+    intercepts = layer.bias.detach().numpy().copy()
+    intercepts[np.setdiff1d(np.arange(classes), y)] = -1e9
+    return layer.weight.detach().numpy(), intercepts
+
+
+def macro_f1(truth: NDArray[np.int64], answers: NDArray[np.int64]) -> float:
+    """Mean F1 of the classes that occur in the truth."""
+    return float(f1_score(truth, answers, labels=np.unique(truth), average="macro", zero_division=0))
+
+
+# Judgement
+
+
+def intervals(
+    judge: Judge, answers: NDArray[np.int64], rival: NDArray[np.int64]
+) -> tuple[tuple[float, float], tuple[float, float], tuple[float, float]]:
+    """95 % of accuracy, macro-F1, and macro-F1 beyond a rival's, by bootstrap over sites."""
+    rng = np.random.default_rng(0)
+    names = np.unique(judge.sites)
+    rows = [np.flatnonzero(judge.sites == name) for name in names]
+    found = []
+    for _ in range(DRAWS):
+        draw = np.concatenate([rows[one] for one in rng.integers(len(names), size=len(names))])
+        truth = judge.truth[draw]
+        mine = macro_f1(truth, answers[draw])
+        found.append(((answers[draw] == truth).mean(), mine, mine - macro_f1(truth, rival[draw])))
+    low, high = np.quantile(found, (0.025, 0.975), axis=0)
+    return tuple((float(a), float(b)) for a, b in zip(low, high, strict=True))  # type: ignore[return-value]
