@@ -108,27 +108,54 @@ def fit_head(
         raise InputError(f"{data.c} classes", f"are more than the {HIDDEN // 2} a head has room for", "train by epochs")
     views = turns_of(data.preprocessing.tile) if turns else (0,)
     part = data.split.training
+    norm: Any = cast(nn.Sequential, network.head)[2]
+    with _array((len(part), len(views), norm.num_features)) as features:
+        extract(network, data, part, views, features, track)
+        return fit_features(network, data, features, oversample=oversample, strength=strength, track=track)
+
+
+def fit_features(
+    network: Network,
+    data: TileData,
+    features: Floats,
+    *,
+    oversample: bool = False,
+    strength: float | None = None,
+    track: Track = silent,
+) -> HeadFit:
+    """The second half of :func:`fit_head`.
+
+    Args:
+        network: Its head is replaced, in place.
+        data: As there.
+        features: (training tiles, turns, 2 x channels), as :func:`extract` made them; standardised in place.
+        oversample: As there.
+        strength: As there.
+        track: Shows progress, a step per fold and strength.
+
+    Raises:
+        InputError: one place only to choose a strength in.
+    """
+    part = data.split.training
+    targets = data.tiles.targets[part]
     fold = None if strength is not None else folds_of(data.tiles.subset(part), data.split.kind, data.seed)
     if fold is not None and fold.max() < 1:
         raise InputError("the training tiles", "are all of one place, so no strength can be chosen", "pass a strength")
     norm: Any = cast(nn.Sequential, network.head)[2]
-    with _array((len(part), len(views), norm.num_features)) as features:
-        extract(network, data, part, views, features, track)
-        rows = features.reshape(-1, features.shape[2])
-        mean, variance = _moments(rows)
-        scale = np.sqrt(variance + norm.eps).astype(np.float32)
-        for start in range(0, len(rows), CHOOSING):
-            rows[start : start + CHOOSING] -= mean.astype(np.float32)
-            rows[start : start + CHOOSING] /= scale
-        targets = data.tiles.targets[part]
-        tried: tuple[tuple[float, float], ...] = ()
-        if fold is not None:
-            tried = _try(features, targets, fold, data.tiles.footprints[part], oversample, data, track)
-            strength = max(tried, key=lambda one: (round(one[1], 4), -one[0]))[0]
-        assert strength is not None
-        linear = fit_linear(rows, *_views_of(targets, len(views), oversample), strength, data.c)
+    rows = features.reshape(-1, features.shape[2])
+    mean, variance = _moments(rows)
+    for start in range(0, len(rows), CHOOSING):
+        rows[start : start + CHOOSING] -= mean.astype(np.float32)
+        rows[start : start + CHOOSING] /= np.sqrt(variance + norm.eps).astype(np.float32)
+    tried: tuple[tuple[float, float], ...] = ()
+    if fold is not None:
+        tried = _try(features, targets, fold, data.tiles.footprints[part], oversample, data, track)
+        strength = max(tried, key=lambda one: (round(one[1], 4), -one[0]))[0]
+    assert strength is not None
+    turns = features.shape[1]
+    linear = fit_linear(rows, *_views_of(targets, turns, oversample), strength, data.c)
     write_head(network, mean, variance, *linear)
-    return HeadFit(len(part), len(views), strength, tried, 0 if fold is None else int(fold.max()) + 1)
+    return HeadFit(len(part), turns, strength, tried, 0 if fold is None else int(fold.max()) + 1)
 
 
 def extract(

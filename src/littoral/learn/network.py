@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from littoral.errors import InputError, MissingExtraError
+from littoral.learn.stages import keep_stages, parted
 
 try:
     import timm
@@ -77,7 +78,8 @@ def build_network(backbone: str, bands: int, classes: int, weights: str | Path =
     """A network with fresh head.
 
     Args:
-        backbone: timm's name of a convolutional network (``resnet34``).
+        backbone: timm's name of a convolutional network (``resnet34``); with a stride (``resnet34/8``) its first
+            stages only.
         bands: Of the input.
         classes: Of the output.
         weights: ``hub`` (timm's pretrained ones, downloaded once), ``none``, or a file of the backbone's weights
@@ -86,6 +88,8 @@ def build_network(backbone: str, bands: int, classes: int, weights: str | Path =
     Raises:
         InputError: an unknown backbone, a hub out of reach, or weights that do not fit.
     """
+    asked = backbone
+    backbone, stride = parted(backbone)
     if not timm.is_model(backbone):
         close = timm.list_models(f"*{backbone[:6]}*")[:5] or ["resnet18", "resnet34", "resnet50"]
         raise InputError(f"backbone {backbone!r}", "is not one of timm's", f"choose e.g. {', '.join(close)}")
@@ -97,11 +101,12 @@ def build_network(backbone: str, bands: int, classes: int, weights: str | Path =
         body = timm.create_model(backbone, pretrained=False, in_chans=bands, num_classes=0, global_pool="")
         if str(weights) != "none":
             _load_body(body, Path(weights), bands)
+    channels = body.num_features if stride is None else keep_stages(body, stride, asked)
     shape: tuple[int, ...] = ()
     if not body.default_cfg.get("fixed_input_size", False):
         with torch.no_grad():
             shape = tuple(body.eval()(torch.zeros(1, bands, 64, 64)).shape)
-    if len(shape) != 4 or shape[1] != body.num_features:
+    if len(shape) != 4 or shape[1] != channels:
         raise InputError(f"backbone {backbone!r}", "is not a convolutional network", "choose e.g. resnet34")
     return Network(body, shape[1], classes)
 
