@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from littoral import FeatureClassifier, prepare_data
+from littoral.cli import main
 from littoral.errors import InputError
 from littoral.learn import features
 from littoral.learn.batches import turned, turns_of
@@ -145,7 +146,7 @@ def test_same_seed_same_bits_and_the_body_stays(tile_data: TileData) -> None:
     for _ in range(2):
         model = FeatureClassifier(tile_data, BACKBONE, pretrained=False)
         before = {key: value.clone() for key, value in model.network.body.state_dict().items()}
-        model.fit_head(turns=True)
+        model.fit_head(turns=True, strength=0.01)
         states.append(state_bytes(model.network, BACKBONE))
         after = model.network.body.state_dict()
         assert all(torch.equal(before[key], after[key]) for key in before)
@@ -218,3 +219,22 @@ def test_a_fitted_head_can_be_saved_and_trained_on(fitted: FeatureClassifier, tm
     assert np.array_equal(again.predict_inputs(x), fitted.predict_inputs(x))
     again.fit(1, 1e-3)
     assert again.evaluate()["network"]["accuracy"] > 0.4
+
+
+def test_the_command_line(
+    tiles_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(*options: str) -> tuple[int, str, str]:
+        given = ["littoral", "train", str(tiles_folder), "--backbone", "resnet10t/8", "--weights", "none", *options]
+        monkeypatch.setattr("sys.argv", [*given, "-o", str(tmp_path / "m.dlpk")])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0), *capsys.readouterr()
+
+    code, out, _ = run("--method", "head", "--turns")
+    assert code == 0
+    assert "each in 8 turns; strength" in out
+    assert FeatureClassifier.from_model(tmp_path / "m.dlpk").manifest.backbone == "resnet10t/8"
+    for wrong in (["--method", "head", "--lr", "0.1"], ["--turns"], ["--strength", "0"]):
+        code, _, err = run(*wrong, "--overwrite")
+        assert (code, "goes with --method" in err) == (2, True)

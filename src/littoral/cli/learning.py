@@ -74,10 +74,22 @@ def train(
             show_default="the user's",
         ),
     ] = None,
-    backbone: Annotated[str, typer.Option(help="timm's name of a convolutional network.")] = "resnet34",
+    backbone: Annotated[
+        str,
+        typer.Option(help="timm's name of a convolutional network; resnet34/8 ends at an eighth of the resolution."),
+    ] = "resnet34",
     weights: Annotated[
         str, typer.Option(help="hub (timm's, downloaded once), none, or a file of the backbone's weights.")
     ] = "hub",
+    method: Annotated[
+        Literal["network", "head"],
+        typer.Option(help="network (in epochs), or head (features computed once: minutes without a GPU)."),
+    ] = "network",
+    turns: Annotated[bool, typer.Option("--turns", help="With --method head: learn from flips and turns too.")] = False,
+    strength: Annotated[
+        float | None,
+        typer.Option(help="With --method head: scikit-learn's C.", show_default="by training tiles that are left out"),
+    ] = None,
     epochs: Annotated[int, typer.Option(help="Passes over the training tiles.")] = 20,
     lr: Annotated[
         float | None,
@@ -113,6 +125,12 @@ def train(
 
     must_be_package(output)
     check_output(output, overwrite)
+    only = {"network": {"--lr": lr, "--unfreeze": unfreeze}, "head": {"--turns": turns, "--strength": strength}}
+    for needs, these in only.items():
+        if needs != method and (
+            useless := [name for name, value in these.items() if value is not None and value is not False]
+        ):
+            raise InputError(useless[0], f"goes with --method {needs}", "leave it away")
     cut: dict[str, Any] = {
         "class_field": class_field,
         "tile_size": tile_size,
@@ -157,9 +175,12 @@ def train(
     print(data.describe())
     pretrained: bool | str = {"hub": True, "none": False}.get(weights, weights)
     model = FeatureClassifier(data, backbone, pretrained, oversample=oversample)
-    if unfreeze:
-        model.unfreeze()
-    model.fit(epochs, lr, progress=True)
+    if method == "head":
+        model.fit_head(turns=turns, strength=strength, track=bar)
+    else:
+        if unfreeze:
+            model.unfreeze()
+        model.fit(epochs, lr, progress=True)
     path = model.save(output, overwrite=overwrite)
     print(told(model.record()))
     print(f"{path}: {backbone}, {data.c} classes")
