@@ -9,6 +9,7 @@ import torch
 from littoral import FeatureClassifier, prepare_data
 from littoral.errors import InputError
 from littoral.learn.network import build_network
+from littoral.learn.stages import standardised
 
 
 @pytest.mark.parametrize(("backbone", "place"), [("resnet10t", 2), ("mobilenetv2_050", 3)])
@@ -20,11 +21,25 @@ def test_first_stages_give_timms_intermediate_map(backbone: str, place: int, tmp
     network = build_network(f"{backbone}/{stride}", 3, 2, tmp_path / "w.pth").eval()
     x = torch.randn(2, 3, 64, 64)
     with torch.inference_mode():
-        expected = whole.forward_intermediates(x, indices=[place], intermediates_only=True)[0]
-        assert torch.equal(network.body(x), expected)
+        mean, std = x.mean((2, 3), keepdim=True), x.std((2, 3), correction=0, keepdim=True)
+        expected = whole.forward_intermediates((x - mean) / (std + 1e-3), indices=[place], intermediates_only=True)[0]
+        assert torch.allclose(network.body(x), expected, atol=1e-4)
         assert network(x).shape == (2, 2)
     # What is not asked is not carried.
     assert sum(p.numel() for p in network.body.parameters()) < sum(p.numel() for p in whole.parameters()) / 2
+
+
+def test_gains_offsets_and_missing_pixels_change_nothing() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, 8, 8)
+    found = standardised(x)
+    assert torch.allclose(standardised(3 * x + torch.tensor([1.0, -2, 5])[:, None, None]), found, atol=5e-3)
+    wider = torch.nn.functional.pad(x, (0, 5, 2, 0))
+    assert torch.allclose(standardised(wider)[..., 2:, :8], found, atol=1e-5)
+    assert not standardised(wider)[..., 8:].any()
+    # A tile of one colour, or of nothing.
+    assert not standardised(torch.full((1, 3, 4, 4), 2.0)).any()
+    assert not standardised(torch.zeros(1, 3, 4, 4)).any()
 
 
 def test_a_model_of_first_stages_comes_back_from_its_package(tiles_folder: Path, tmp_path: Path) -> None:

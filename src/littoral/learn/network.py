@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from littoral.errors import InputError, MissingExtraError
-from littoral.learn.stages import keep_stages, parted
+from littoral.learn.stages import FirstStages, parted
 
 try:
     import timm
@@ -79,7 +79,7 @@ def build_network(backbone: str, bands: int, classes: int, weights: str | Path =
 
     Args:
         backbone: timm's name of a convolutional network (``resnet34``); with a stride (``resnet34/8``) its first
-            stages only.
+            stages, on tiles that are standardised one by one.
         bands: Of the input.
         classes: Of the output.
         weights: ``hub`` (timm's pretrained ones, downloaded once), ``none``, or a file of the backbone's weights
@@ -101,12 +101,14 @@ def build_network(backbone: str, bands: int, classes: int, weights: str | Path =
         body = timm.create_model(backbone, pretrained=False, in_chans=bands, num_classes=0, global_pool="")
         if str(weights) != "none":
             _load_body(body, Path(weights), bands)
-    channels = body.num_features if stride is None else keep_stages(body, stride, asked)
+    fixed = body.default_cfg
+    if stride is not None:
+        body = FirstStages(body, stride, asked)
     shape: tuple[int, ...] = ()
-    if not body.default_cfg.get("fixed_input_size", False):
+    if not fixed.get("fixed_input_size", False):
         with torch.no_grad():
             shape = tuple(body.eval()(torch.zeros(1, bands, 64, 64)).shape)
-    if len(shape) != 4 or shape[1] != channels:
+    if len(shape) != 4 or shape[1] != body.num_features:
         raise InputError(f"backbone {backbone!r}", "is not a convolutional network", "choose e.g. resnet34")
     return Network(body, shape[1], classes)
 

@@ -1,14 +1,71 @@
-"""The first stages of a backbone: with few tiles, textures carry over to other coasts where objects do not.
+"""The first stages of a backbone, on tiles that are standardised one by one.
 
-``mobilenetv2_100/8`` is mobilenetv2_100 up to the last map at an eighth of the resolution. Why that may be better, and
-on what shores: ``docs/trials.md``.
+``mobilenetv2_100/8`` is mobilenetv2_100 up to the last map at an eighth of the resolution. With few tiles, textures
+carry over to other coasts where objects and colours do not: ``docs/trials.md`` has the figures. What sky, sun and
+sensor do to all pixels of a band cancels, and so does the brightness of a place.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from littoral.errors import InputError
+from littoral.errors import InputError, MissingExtraError
+
+try:
+    from torch import Tensor, nn
+except ImportError as error:
+    raise MissingExtraError("learning", "learn") from error
+
+_LEAST = 1e-3
+"""Added to a deviation: of what a deviation is among all training tiles."""
+
+
+class FirstStages(nn.Module):
+    """Each band of each tile less its mean, over its deviation; then the first stages of a network.
+
+    Args:
+        net: A network of timm's; it is cut in place.
+        stride: Of the last map that is kept.
+        backbone: What to call it in a message.
+
+    Raises:
+        InputError: the network cannot be cut, or has no such map.
+    """
+
+    def __init__(self, net: Any, stride: int, backbone: str) -> None:
+        super().__init__()
+        info, cut = getattr(net, "feature_info", None), getattr(net, "prune_intermediate_layers", None)
+        if not info or cut is None:
+            raise InputError(f"backbone {backbone!r}", "cannot be cut", "leave the stride away")
+        strides = [int(one["reduction"]) for one in info]
+        if stride not in strides:
+            known = ", ".join(str(one) for one in sorted(set(strides)))
+            raise InputError(f"backbone {backbone!r}", f"has no map of stride {stride}", f"choose among {known}")
+        place = len(strides) - 1 - strides[::-1].index(stride)
+        cut([place], prune_norm=True)
+        self.net = net
+        self.num_features = int(info[place]["num_chs"])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, bands, height, width) to (batch, channels, rows, columns)."""
+        features: Tensor = self.net(standardised(x))
+        return features
+
+
+def standardised(x: Tensor) -> Tensor:
+    """Tiles (batch, bands, height, width), each band of each with mean 0 and deviation 1.
+
+    Missing pixels, which preprocessing leaves at 0 in all bands, count for nothing and stay 0.
+
+    >>> import torch
+    >>> standardised(torch.tensor([[[[1.0, 3.0, 0.0]]]])).abs().round(decimals=2).tolist()
+    [[[[1.0, 1.0, 0.0]]]]
+    """
+    there = (x.abs().amax(1, keepdim=True) > 0).to(x.dtype)
+    count = there.sum((2, 3), keepdim=True).clamp(min=1)
+    centred = (x - (x * there).sum((2, 3), keepdim=True) / count) * there
+    spread = (centred.square().sum((2, 3), keepdim=True) / count).sqrt()
+    return centred / (spread + _LEAST)
 
 
 def parted(backbone: str) -> tuple[str, int | None]:
@@ -26,24 +83,3 @@ def parted(backbone: str) -> tuple[str, int | None]:
     if not stride.isdigit():
         raise InputError(f"backbone {backbone!r}", f"ends in {stride!r}, which is no stride", f"write e.g. {name}/8")
     return name, int(stride)
-
-
-def keep_stages(body: Any, stride: int, backbone: str) -> int:
-    """Cut a network of timm's, in place, after its last map of a stride.
-
-    Returns:
-        Channels of that map.
-
-    Raises:
-        InputError: the network cannot be cut, or has no such map.
-    """
-    info, cut = getattr(body, "feature_info", None), getattr(body, "prune_intermediate_layers", None)
-    if not info or cut is None:
-        raise InputError(f"backbone {backbone!r}", "cannot be cut", "leave the stride away")
-    strides = [int(one["reduction"]) for one in info]
-    if stride not in strides:
-        known = ", ".join(str(one) for one in sorted(set(strides)))
-        raise InputError(f"backbone {backbone!r}", f"has no map of stride {stride}", f"choose among {known}")
-    place = len(strides) - 1 - strides[::-1].index(stride)
-    cut([place], prune_norm=True)
-    return int(info[place]["num_chs"])
