@@ -1,11 +1,12 @@
 """Real coasts, whole sites held out: every trial that was made to classify shores of places never seen.
 
-Rectangles of ``realcoast`` with CATCOA 2, 3 or 7: its README says how the labels were made and what they are worth. Each site is
-scored by classifiers that never saw it; whatever such a classifier chooses (its strength C, and in the last rows the
-recipe itself) is chosen by leaving out one site after another of its own training sites. Intervals are 95 %, by
-bootstrap over sites; those of differences are paired. The same under a random split shows what a leaking split claims.
-``docs/trials.md`` holds the table. Run: ``python benchmarks/trials.py --cache FOLDER`` (about half an hour the first
-time, as features are computed; then minutes; ``--only PATTERN`` for some questions).
+Rectangles of ``realcoast`` with CATCOA 2, 3 or 7; its README says how labels were made and what they are worth. Each
+site is asked of classifiers that never saw it. What such a classifier chooses (its strength C, and in the last rows the
+recipe itself) is chosen by leaving out one after another of its own training sites. Intervals are 95 %, by bootstrap
+over sites; those of differences are paired. The same under a random split shows what a leaking split claims.
+
+``docs/trials.md`` holds the table. Run: ``python benchmarks/trials.py --cache FOLDER``; ``--only PATTERN`` for some
+questions. Features and answers are kept in the folder: delete it when this file changes.
 """
 
 from __future__ import annotations
@@ -169,7 +170,9 @@ def contrast(backbone: Backbone, tiles: NDArray[np.float32], steps: int = 80, ba
     for _ in range(steps):
         chosen = np.tile(rng.permutation(len(tiles))[:batch], 2)
         views = np.empty((2 * batch, len(BANDS), side, side), np.float32)
-        for place, (tile, top, left) in enumerate(zip(chosen, *rng.integers(40, SIZE - side - 40, (2, 2 * batch)), strict=True)):
+        for place, (tile, top, left) in enumerate(
+            zip(chosen, *rng.integers(40, SIZE - side - 40, (2, 2 * batch)), strict=True)
+        ):
             view = tiles[tile, :, top : top + side, left : left + side]
             views[place] = np.rot90(view, int(rng.integers(4)), (1, 2))
         x = scaled(jittered(views, int(rng.integers(2**31))), "tile", nobody.astype(object), nobody)
@@ -649,7 +652,9 @@ def intervals(
     """95 % of accuracy, macro-F1, and macro-F1 beyond a rival's, by bootstrap over sites."""
     names = np.unique(judge.sites)
     own, other = (
-        np.stack([_counts(judge.truth[here], told[here], len(judge.classes)) for here in (judge.sites == n for n in names)])
+        np.stack(
+            [_counts(judge.truth[here], told[here], len(judge.classes)) for here in (judge.sites == n for n in names)]
+        )
         for told in (answers, rival)
     )
     draws = np.random.default_rng(0).integers(len(names), size=(DRAWS, len(names)))
@@ -754,8 +759,8 @@ def trials() -> dict[str, list[Recipe]]:
             Recipe("layer 2 taught by contrast on all tiles", (replace(ref, layers=(2,), network="contrast onnx"),)),
         ],
         "fine-tuning (nothing is chosen inside)": [
-            Recipe("whole network fine-tuned", (replace(ref, layers=(7,)),), epochs=5),
-            Recipe("first three blocks fine-tuned", (replace(ref, layers=(2,)),), epochs=5),
+            Recipe("whole network fine-tuned, 100 px", (replace(ref, size=100, layers=(7,)),), epochs=4),
+            Recipe("first three blocks fine-tuned, 100 px", (replace(ref, size=100, layers=(2,)),), epochs=4),
         ],
         "grid of layer, standardisation and context": [
             Recipe(
@@ -772,7 +777,7 @@ def trials() -> dict[str, list[Recipe]]:
     return found
 
 
-BASELINE, START, GRID = list(trials())[0], list(trials())[1], list(trials())[-1]
+BASELINE, START, *_, GRID = trials()
 
 
 def chosen_inside(judge: Judge, results: Sequence[Result]) -> tuple[NDArray[np.int64], list[str]]:
@@ -883,7 +888,7 @@ def main() -> None:
             for result in results[question]:
                 print(row(judge, result.recipe.name, result.answers.argmax(1), rival, result.inner.mean()))
             print(row(judge, "the commonest class", np.full(len(judge.truth), 2), rival, np.nan), flush=True)
-    if given.only:
+    if GRID not in results:
         return
     print(f"\n**choices made inside the training sites**\n\n{heading}")
     told = {}
@@ -906,6 +911,8 @@ def main() -> None:
     ])  # fmt: skip
     for by in ("layers", "scaling", "size"):
         print(grid.groupby(by)[["f1", "inner"]].mean().round(3))
+    if given.only:
+        return
     print("\nreference, site by site")
     print(*by_site(judge, results["reference"][0].answers.argmax(1)), sep="\n")
     leaky = make_judge(coast, given.data / "weights", given.cache, CLASSES, "random")
