@@ -691,9 +691,7 @@ def trials() -> dict[str, list[Recipe]]:
             for size in contexts
         ],
         "the start: last layer, training statistics": [
-            *(Recipe(f"last layer, {size} px", (replace(start, size=size),)) for size in contexts),
-            Recipe("last layer, other weights", (replace(start, network="slim"),)),
-            Recipe("last layer, oriented", (replace(start, placement="oriented"),)),
+            Recipe(f"last layer, {size} px", (replace(start, size=size),)) for size in contexts
         ],
         "reference": [Recipe("reference", (ref,))],
         "which layers": [
@@ -891,7 +889,7 @@ def main() -> None:
     if GRID not in results:
         return
     print(f"\n**choices made inside the training sites**\n\n{heading}")
-    told = {}
+    told, chosen = {}, {}
     every = [one for question, some in results.items() if question != BASELINE for one in some if one.inner[0] >= 0]
     for name, some in {
         "the best of all inside": every,
@@ -900,7 +898,18 @@ def main() -> None:
     }.items():
         answers, names = chosen_inside(judge, some)
         told[name] = row(judge, f"{name} ({len(some)} recipes)", answers, rival, np.nan)
+        chosen[name] = answers
         print(told[name], " ", "; ".join(names))
+    simple = chosen["the best baseline inside"]
+    print(
+        row(
+            judge,
+            "the best of the grid beside the best baseline, both inside",
+            chosen["the best of the grid inside"],
+            simple,
+            np.nan,
+        )
+    )
     for many in (5, 15):
         answers = voted_inside(judge, results[GRID], many)
         print(row(judge, f"mean answer of the {many} best of the grid inside", answers, rival, np.nan))
