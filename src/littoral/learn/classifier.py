@@ -22,6 +22,7 @@ from littoral.learn.batches import Batches, inputs
 from littoral.learn.calibrating import as_trained
 from littoral.learn.data import TileData, training_area
 from littoral.learn.evaluation import Calibration, Folds, Record, Scores, bins_before, fit_baselines
+from littoral.learn.features import fit_head
 from littoral.learn.judging import answers, calibrate, judge_folds, judge_unseen, judge_validation, uncalibrate
 from littoral.learn.network import backbones, build_network, load_state_bytes, state_bytes
 from littoral.learn.page import metrics_page
@@ -296,6 +297,26 @@ class FeatureClassifier:
     def _training(self) -> Batches:
         data = self._data()
         return data.loader(data.split.training, training=True, oversample=self.oversample)
+
+    @recorded
+    def fit_head(self, *, turns: bool = False, strength: float | None = None, track: Track = silent) -> None:
+        """Fit the head only, on features that the frozen body computes once for each tile: minutes without a GPU.
+
+        Says how it went in a line; :func:`littoral.learn.features.fit_head` says how it works.
+
+        Args:
+            turns: Learn from the flips and quarter turns of the tiles too.
+            strength: Of the head, scikit-learn's ``C``; None: chosen on training tiles that are left out.
+            track: Shows progress, a step per tile.
+
+        Raises:
+            InputError: a model without data, a strength that is not positive, or one place only to choose it in.
+        """
+        data = self._data()
+        uncalibrate(self)
+        self._scores = self._page = self._validated = None
+        print(fit_head(self.network, data, oversample=self.oversample, turns=turns, strength=strength, track=track))
+        self._trained()
 
     def _trained(self) -> None:
         """What is to be done whenever the weights have changed."""

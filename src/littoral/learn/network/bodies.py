@@ -120,11 +120,6 @@ def with_map(body: Any, backbone: str, bands: int, chip_px: int | None) -> tuple
     return wrapped, wrapped.num_features
 
 
-def inner(body: nn.Module) -> nn.Module:
-    """timm's own network in it, whose names weights carry."""
-    return body.net if isinstance(body, FeatureMap) else body
-
-
 def _module(backbone: str) -> str:
     return str(model_entrypoint(backbone).__module__).rpartition(".")[2]
 

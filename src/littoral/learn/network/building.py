@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from littoral.errors import MissingExtraError
-from littoral.learn.network.bodies import inner, make_body, with_map
+from littoral.learn.network.bodies import make_body, with_map
 from littoral.learn.network.sentinel2 import PREFIX, load_sentinel2
+from littoral.learn.network.stages import FirstStages, parted
 from littoral.learn.network.weights import load_body
 
 try:
@@ -75,7 +76,8 @@ def build_network(
     """A network with fresh head.
 
     Args:
-        backbone: timm's name of a network, one of :func:`backbones`.
+        backbone: timm's name of a network, one of :func:`backbones`; with a stride (``resnet34/8``) its first stages,
+            on tiles that are standardised one by one (:mod:`littoral.learn.network.stages`).
         bands: Of the input: how many, or their names, which ``sentinel2:`` weights need.
         classes: Of the output.
         weights: ``hub`` (timm's pretrained ones, downloaded once), ``none``, ``sentinel2:`` and the name of
@@ -88,11 +90,13 @@ def build_network(
             that do not fit.
         MissingExtraError: ``sentinel2:`` weights without torchgeo.
     """
+    name, stride = parted(backbone)
     names = None if isinstance(bands, int) else tuple(bands)
     count = bands if isinstance(bands, int) else len(bands)
-    body, features = with_map(make_body(backbone, count, chip_px, hub=str(weights) == "hub"), backbone, count, chip_px)
+    whole = make_body(name, count, chip_px, hub=str(weights) == "hub")
     if str(weights).startswith(PREFIX):
-        load_sentinel2(inner(body), backbone, names, str(weights))
+        load_sentinel2(whole, name, names, str(weights))
     elif str(weights) not in ("hub", "none"):
-        load_body(inner(body), Path(weights), count)
-    return Network(body, features, classes)
+        load_body(whole, Path(weights), count)
+    body = whole if stride is None else FirstStages(whole, stride, backbone)
+    return Network(*with_map(body, backbone, count, chip_px), classes)
