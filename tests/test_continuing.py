@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import shapely
 import torch
+from typer.testing import CliRunner
 
 from littoral import FeatureClassifier, export_tiles, prepare_data
+from littoral.cli import app
 from littoral.errors import InputError
 from littoral.learn.batches import Batches
 from littoral.learn.data import TileData
@@ -110,3 +112,17 @@ def test_folds_of_a_loaded_model_are_refused_before_anything_is_said(
         model.evaluate(folds=2)
     assert "fold" not in capsys.readouterr().out
     assert np.isfinite(model.accuracy)
+
+
+def test_every_process_of_a_training_trains_the_folds(
+    tiles_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folds: list[object] = []
+    monkeypatch.setattr("littoral.learn.training.is_first_process", lambda: False)
+    monkeypatch.setattr(FeatureClassifier, "evaluate", lambda _, **how: folds.append(how["folds"]))
+    given = ["--weights", "none", "--backbone", BACKBONE, "--epochs", "1", "--lr", "0.001", "--folds", "2"]
+    said = CliRunner().invoke(app, ["train", str(tiles_folder), "-o", str(tmp_path / "m.dlpk"), *given])
+    assert said.exit_code == 0, said.exception
+    # The first one waits for the others in each fold; it alone writes.
+    assert folds == [2]
+    assert not (tmp_path / "m.dlpk").exists()

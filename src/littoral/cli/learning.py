@@ -25,7 +25,7 @@ from littoral.cli.door import (
     scheme,
 )
 from littoral.errors import InputError, MissingExtraError
-from littoral.progress import bar
+from littoral.progress import bar, silent
 from littoral.vectors import check_output, read_vector, staged
 
 RasterFunction = Annotated[
@@ -307,10 +307,11 @@ def train(
     except KeyboardInterrupt as stop:
         print(f"littoral: {stop}", file=sys.stderr)
         raise
+    if parts is not None:
+        # All processes of a training train the folds.
+        model.evaluate(folds=parts, track=bar if is_first_process() else silent)
     if not is_first_process():
         return
-    if parts is not None:
-        model.evaluate(folds=parts, track=bar)
     told: dict[str, Any] = {"overwrite": overwrite, "licence": licence, "attribution": attribution}
     try:
         path = model.save(output, onnx=onnx, raster_function=raster_function, **told)
