@@ -31,7 +31,8 @@ def renewed(
     if _holds(old, manifest):
         new = {**old, **runs_by(name), "Classes": _classes(old, manifest)}
     else:
-        new = {**old, **definition_of(name, manifest)}
+        new = definition_of(name, manifest)
+        new |= {key: value for key, value in old.items() if key not in new}
     changes = []
     if left_out:
         changes.append(
