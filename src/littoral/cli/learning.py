@@ -216,7 +216,7 @@ def train(
             "--mixup": mixup,
             "--focal-loss": focal_loss,
             "--class-weights": class_weights,
-            "--label-smoothing": label_smoothing,
+            "--label-smoothing": label_smoothing or None,
             "--early-stopping": early_stopping,
             "--checkpoint": checkpoint,
             "--log": log,
@@ -227,7 +227,7 @@ def train(
         "head": {"--turns": turns, "--strength": strength},
     }
     for needs, options in only.items():
-        useless = [name for name, value in options.items() if value is not None and value is not False and value != 0]
+        useless = [name for name, value in options.items() if value is not None and value is not False]
         if needs != method and useless:
             raise InputError(useless[0], f"goes with --method {needs}", "add that, or leave it away")
     epochs = 20 if epochs is None else epochs

@@ -39,7 +39,7 @@ except ImportError as error:
 Floats = NDArray[np.float32]
 Whole = NDArray[np.int64]
 
-STRENGTHS = tuple(10.0**power for power in range(-5, 4))
+STRENGTHS = tuple(10.0**power for power in range(-5, 2))
 """Of the head, from stiff to loose: scikit-learn's ``C``, the inverse of the penalty on its weights."""
 FOLDS = 5
 """Parts of the training tiles that a strength is tried on; whole blocks of ground, or each a region."""
