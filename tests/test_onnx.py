@@ -212,19 +212,20 @@ def test_what_goes_into_a_package(
     monkeypatch.setattr(saving, "_graph", lambda model, weights: b"graph")
     manifest = replace(package.manifest, backbone=backbone)
     fake: Any = SimpleNamespace(manifest=manifest, carried=frozenset(carried))
-    definition, found = saving.beside(fake, "n", b"", onnx, script)
+    plain = {"ModelFile": "n.pth"}
+    definition, found = saving.beside(fake, "n", b"", plain, onnx, script)
     assert set(found) == {{"graph": "n.onnx", "script": SCRIPT}[name] for name in files}
     if "script" in files:
         assert (definition["InferenceFunction"], definition["OnnxFile"]) == (SCRIPT, "n.onnx")
         assert definition["ModelFile"] == "n.pth"
     else:
-        assert not definition
+        assert definition == plain
 
 
 def test_a_script_without_its_graph_is_refused(package: Package) -> None:
     fake: Any = SimpleNamespace(manifest=package.manifest, carried=frozenset())
     with pytest.raises(InputError, match="leaves the raster function nothing to run"):
-        saving.beside(fake, "n", b"", False, True)
+        saving.beside(fake, "n", b"", {}, False, True)
 
 
 def test_without_the_extra_a_package_says_what_it_lacks(package: Package, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,9 +233,9 @@ def test_without_the_extra_a_package_says_what_it_lacks(package: Package, monkey
     monkeypatch.delitem(sys.modules, "littoral.learn.onnx_export")
     fake: Any = SimpleNamespace(manifest=package.manifest, carried=frozenset(), data=None, network=None)
     with pytest.warns(LittoralWarning, match=r"ArcGIS cannot run a resnet10t: writing ONNX needs a library"):
-        assert saving.beside(fake, "n", b"", None, None) == ({}, {})
+        assert saving.beside(fake, "n", b"", {}, None, None) == ({}, {})
     with pytest.raises(MissingExtraError, match=r"pip install \"littoral\[onnx\]\""):
-        saving.beside(fake, "n", b"", True, None)
+        saving.beside(fake, "n", b"", {}, True, None)
 
 
 class Undecided(nn.Module):
@@ -249,9 +250,9 @@ def test_a_network_that_is_no_graph(package: Package) -> None:
         manifest=package.manifest, carried=frozenset(), data=None, network=Network(Undecided(), 3, 2)
     )
     with pytest.raises(InputError, match="cannot be written as ONNX"):
-        saving.beside(odd, "n", b"", True, None)
+        saving.beside(odd, "n", b"", {}, True, None)
     with pytest.warns(LittoralWarning, match="holds no raster function"):
-        assert saving.beside(odd, "n", b"", None, None) == ({}, {})
+        assert saving.beside(odd, "n", b"", {}, None, None) == ({}, {})
 
 
 def test_the_example_in_the_docs_runs(
@@ -347,7 +348,7 @@ def outside(proto: onnx.ModelProto) -> None:
         (says("littoral", "{"), "has damaged metadata"),
         (says("littoral", "[]"), "metadata that are no JSON object"),
         (says("littoral", '{"format": 99}'), "is of format 99"),
-        (says("littoral", '{"format": 1}'), "lacks the key"),
+        (says("littoral", '{"format": 1}'), "backbone is missing"),
         (outside, "holds a graph that cannot be run"),
         (lambda proto: proto.graph.output[0].CopyFrom(onnx.ValueInfoProto(name="x")), "cannot be run"),
         (lambda proto: setattr(proto.graph.node[0], "op_type", "Run"), "cannot be run"),
