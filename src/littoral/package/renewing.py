@@ -31,7 +31,9 @@ def renewed(
     if _holds(old, manifest):
         new = {**old, **runs_by(name), "Classes": _classes(old, manifest)}
     else:
-        new = {**old, **definition_of(name, manifest)}
+        ours = definition_of(name, manifest)
+        # Keys in one order, whatever was loaded: the same model gives the same bytes.
+        new = {**ours, **{key: value for key, value in old.items() if key not in ours}}
     changes = []
     if left_out:
         changes.append(
