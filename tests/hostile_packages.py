@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pickle
+import re
 import runpy
 import stat
 import struct
@@ -118,12 +119,9 @@ def patched(path: Path, name: str, central: tuple[int, str, int] | None, local: 
     zipped(path, ours())
     content = bytearray(path.read_bytes())
     for signature, fixed, change in ((b"PK\x01\x02", 46, central), (b"PK\x03\x04", 30, local)):
-        at = next(
-            at for at in range(len(content)) if content[at : at + 4] == signature
-            and content[at + fixed : at + fixed + len(name)] == name.encode()
-        ) if change else 0  # fmt: skip
         if change:
-            struct.pack_into(f"<{change[1]}", content, at + change[0], change[2])
+            header = re.compile(re.escape(signature) + b".{%d}" % (fixed - 4) + re.escape(name.encode()), re.DOTALL)
+            struct.pack_into(f"<{change[1]}", content, next(header.finditer(content)).start() + change[0], change[2])
     path.write_bytes(content)
 
 
@@ -411,7 +409,7 @@ def zipped_into(buffer: io.BytesIO, records: Files) -> None:
             archive.writestr(name, content)
 
 
-def cases() -> dict[str, Writer]:
-    """All, by name."""
+def cases() -> dict[str, dict[str, Writer]]:
+    """All, by kind and name."""
     kinds = (names, doubles, zips, wrong_types, texts, values, pickles, tensors)
-    return {name: writer for kind in kinds for name, writer in kind()}
+    return {kind.__name__: dict(kind()) for kind in kinds}

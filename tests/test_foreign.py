@@ -21,8 +21,17 @@ from conftest import boxes
 from littoral import CATCOA, FeatureClassifier, classify_objects
 from littoral.errors import InputError, LittoralWarning
 from littoral.learn.network import build_network, state_bytes
-from littoral.package import Manifest, Package, Preprocessing, read_package, write_package
+from littoral.package import (
+    Manifest,
+    Package,
+    Preprocessing,
+    definition_of,
+    read_package,
+    renewed,
+    write_package,
+)
 from littoral.package.foreign import manifest_from
+from littoral.raster_function import scripted, unscripted
 from littoral.tiles import TileSpec
 from their_packages import (
     BUILT_IN,
@@ -270,6 +279,19 @@ def test_saving_theirs_keeps_what_need_not_change(
     assert {**third._definition, "ModelFile": ""} == {**back.definition, "ModelFile": ""}
     with pytest.raises(InputError, match=r"licence 'a\\nb' is not one line"):
         second.save(tmp_path / "third.dlpk", licence="a\nb")
+
+
+def test_a_script_that_came_and_went_leaves_the_definition_as_it_was() -> None:
+    content = RGB | {"Description": "of a friend"}
+    content["Classes"] = [{**entry, "Note": "kept"} for entry in CLASSES]
+    manifest, _ = manifest_from(Path("m.emd"), content)
+    for name, emd in (("theirs", content), ("ours", definition_of("ours", manifest))):
+        with_script = scripted(emd, "m.onnx", (SIZE, SIZE))
+        again, _ = renewed(unscripted(with_script), name, manifest)
+        plain, _ = renewed(emd, name, manifest)
+        # To the last byte, so in the same order too.
+        assert json.dumps(again) == json.dumps(plain)
+        assert again == emd
 
 
 def test_a_model_that_has_changed_says_so_in_its_definition(tmp_path: Path, weights: bytes) -> None:

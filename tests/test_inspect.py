@@ -14,7 +14,17 @@ from typer.testing import CliRunner
 
 from littoral.cli import app
 from littoral.errors import InputError
-from littoral.package import MANIFEST, METRICS, Package, inspect_package, write_package
+from littoral.learn.saving import carried_by, unscripted
+from littoral.package import (
+    MANIFEST,
+    METRICS,
+    Package,
+    definition_of,
+    inspect_package,
+    read_package,
+    write_package,
+)
+from littoral.raster_function import SCRIPT, script, scripted
 from test_package import MODEL, PREPROCESSING, rewrite
 from their_packages import definition, write_theirs
 
@@ -152,3 +162,49 @@ def test_packages_of_this_version_name_licence_and_hashes(tmp_path: Path) -> Non
     assert (found.licence, found.attribution) == ("CC0-1.0", "Nobody")
     assert found.training["data_hash"] == "ab"
     assert found.training["trained_with_images_of"] == "a to b"
+
+
+def test_our_script_is_known_and_another_in_its_place_is_told(tmp_path: Path) -> None:
+    """A package of ours whose script someone has replaced: told, never run, and not saved again."""
+    manifest = replace(MODEL.manifest, backbone="mobilenetv2_100")
+    definition = scripted(definition_of("m", manifest), "m.onnx", (48, 48))
+    ran = tmp_path / "ran"
+    for name, content in (
+        ("ours", script()),
+        ("longer", script() + b"\nopen('ran', 'w')\n"),
+        ("of the same length", f"open({str(ran)!r}, 'w')".encode().ljust(len(script()))),
+    ):
+        package = Package("m", manifest, b"w", {}, definition, files={"m.onnx": b"graph", SCRIPT: content})
+        path = write_package(tmp_path / f"{name}.dlpk", package)
+        told = " ".join(inspect_package(path).warnings)
+        ours = content == script()
+        assert ("is not what this version of littoral writes" in told) is not ours
+        assert "script of another program" not in told
+        # Other programs know the network by the script, if it is ours.
+        assert ("none that other programs know" in told) is not ours
+        back = read_package(path)
+        assert (SCRIPT in back.files, back.left_out) == (ours, () if ours else (SCRIPT,))
+        # Saved again it has our own script.
+        assert carried_by(back) == {"onnx", "script"}
+        assert unscripted(back.definition).get("InferenceFunction") is None
+    assert not ran.exists()
+
+
+def test_a_definition_that_names_other_classes_than_the_manifest_is_told(tmp_path: Path) -> None:
+    definition = definition_of("m", MODEL.manifest)
+    plain = write_package(tmp_path / "a.dlpk", replace(MODEL, definition=definition))
+    turned = replace(MODEL, definition={**definition, "Classes": definition["Classes"][::-1]})
+    told = [inspect_package(path).warnings for path in (plain, write_package(tmp_path / "b.dlpk", turned))]
+    assert ["names other classes than its littoral.json" in " ".join(each) for each in told] == [False, True]
+
+
+def test_a_resized_tile_and_notes_on_the_calibration_are_told(tmp_path: Path) -> None:
+    manifest = replace(
+        MODEL.manifest,
+        preprocessing=replace(PREPROCESSING, resize_px=96),
+        calibration={"temperature": 1.0, "notes": ["16 tiles are too few to fit a temperature", "\x1b[2J"]},
+    )
+    found = inspect_package(write_package(tmp_path / "m.dlpk", replace(MODEL, manifest=manifest)))
+    assert "64 x 64 pixels, resized to 96, of which the network sees the middle 48 x 48" in found.describe()
+    assert "warning: calibration: 16 tiles are too few to fit a temperature." in found.describe()
+    assert "\x1b" not in found.describe()

@@ -22,6 +22,7 @@ from stac_model.schema import MLModelProperties
 
 from littoral.package import MLM_ITEM, Manifest, Package, stac_item, write_package
 from littoral.package.mlm import MLM, geographic
+from littoral.raster_function import SCRIPT
 from test_package import MODEL
 
 AREA = "MULTIPOLYGON (((-80.2 25.6, -80.1 25.6, -80.1 25.7, -80.2 25.7, -80.2 25.6)))"
@@ -38,6 +39,7 @@ ITEM = "https://schemas.stacspec.org/v1.1.0/item-spec/json-schema/item.json"
 
 def check(item: dict[str, Any]) -> None:
     """By STAC's schema, by stac-model and by pystac's extension."""
+    item = json.loads(json.dumps(item))
     schemas = get_local_schema_cache()
     registry = referencing.Registry().with_resources(
         (uri, referencing.Resource.from_contents(schema)) for uri, schema in schemas.items()
@@ -73,6 +75,23 @@ def test_other_implementations_read_it(manifest: Manifest, tmp_path: Path) -> No
         names = archive.namelist()
     check(item)
     assert {asset["href"].removeprefix("./") for asset in item["assets"].values()} <= set(names)
+
+
+def test_graph_and_script_are_among_its_assets_where_they_are_there() -> None:
+    for files in ((), ("bay.onnx",), ("bay.onnx", SCRIPT)):
+        item = stac_item("bay", KNOWN, files)
+        check(item)
+        told = {asset["href"].removeprefix("./") for asset in item["assets"].values()}
+        assert told == {"bay.pth", "bay.emd", *files}
+
+
+def test_a_model_that_resizes_says_so() -> None:
+    resizing = replace(KNOWN, preprocessing=replace(KNOWN.preprocessing, resize_px=96))
+    item = stac_item("bay", resizing)
+    check(item)
+    (taken,) = item["properties"]["mlm:input"]
+    assert taken["resize_type"] == "interpolation-linear"
+    assert "64 x 64 pixels of 10 x 10 units, resized to 96" in taken["description"]
 
 
 def test_it_says_what_the_model_is() -> None:

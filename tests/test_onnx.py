@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -64,6 +64,12 @@ def tiles(tiles_folder: Path) -> TileSet:
     return read_tiles(tiles_folder)
 
 
+@pytest.fixture(scope="module")
+def network_graph(model: FeatureClassifier) -> bytes:
+    """The bare network's graph: what takes the time when one is written."""
+    return bytes(onnx_export._network_graph(model.network, model.manifest).SerializeToString())
+
+
 def by_torch(model: FeatureClassifier, x: NDArray[Any]) -> NDArray[Any]:
     """Softmax of the logits of preprocessed tiles, as torch computes them."""
     with torch.inference_mode():
@@ -108,14 +114,22 @@ def test_missing_pixels_are_the_training_mean(
 
 
 @pytest.mark.parametrize(("width", "height", "resized"), [(40, 32, 30), (20, 26, 35)])
-def test_tiles_are_resized_in_the_graph(model: FeatureClassifier, width: int, height: int, resized: int) -> None:
+def test_tiles_are_resized_in_the_graph(
+    model: FeatureClassifier,
+    network_graph: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+    width: int,
+    height: int,
+    resized: int,
+) -> None:
     """Smaller or larger, missing pixels without weight, the middle of what comes out."""
     given = replace(
         model.manifest.preprocessing,
         tile=TileSpec(width, ("B02", "B03", "B04"), height_px=height),
-        chip_px=23,
+        chip_px=24,
         resize_px=resized,
     )
+    monkeypatch.setattr(onnx_export, "_network_graph", lambda *given: onnx.load_from_string(network_graph))
     graph = onnx_export.export_graph(model.network, replace(model.manifest, preprocessing=given), b"")
     classifier = OnnxClassifier(graph, "graph", threads=1)
     rng = np.random.default_rng(1)
@@ -167,12 +181,12 @@ def test_the_same_model_gives_the_same_bytes(
 
 
 def test_a_graph_that_answers_otherwise_is_not_written(
-    model: FeatureClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: FeatureClassifier, network_graph: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def other(network: Any, manifest: Any) -> onnx.ModelProto:
         return spoilt
 
-    spoilt = onnx_export._network_graph(model.network, model.manifest)
+    spoilt = onnx.load_from_string(network_graph)
     bias = next(each for each in spoilt.graph.initializer if each.name == "1.8.bias")
     bias.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(bias) + np.float32([0.01, 0]), bias.name))
     monkeypatch.setattr(onnx_export, "_network_graph", other)
@@ -212,19 +226,20 @@ def test_what_goes_into_a_package(
     monkeypatch.setattr(saving, "_graph", lambda model, weights: b"graph")
     manifest = replace(package.manifest, backbone=backbone)
     fake: Any = SimpleNamespace(manifest=manifest, carried=frozenset(carried))
-    definition, found = saving.beside(fake, "n", b"", onnx, script)
+    plain = {"ModelFile": "n.pth"}
+    definition, found = saving.beside(fake, "n", b"", plain, onnx, script)
     assert set(found) == {{"graph": "n.onnx", "script": SCRIPT}[name] for name in files}
     if "script" in files:
         assert (definition["InferenceFunction"], definition["OnnxFile"]) == (SCRIPT, "n.onnx")
         assert definition["ModelFile"] == "n.pth"
     else:
-        assert not definition
+        assert definition == plain
 
 
 def test_a_script_without_its_graph_is_refused(package: Package) -> None:
     fake: Any = SimpleNamespace(manifest=package.manifest, carried=frozenset())
     with pytest.raises(InputError, match="leaves the raster function nothing to run"):
-        saving.beside(fake, "n", b"", False, True)
+        saving.beside(fake, "n", b"", {}, False, True)
 
 
 def test_without_the_extra_a_package_says_what_it_lacks(package: Package, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -232,9 +247,9 @@ def test_without_the_extra_a_package_says_what_it_lacks(package: Package, monkey
     monkeypatch.delitem(sys.modules, "littoral.learn.onnx_export")
     fake: Any = SimpleNamespace(manifest=package.manifest, carried=frozenset(), data=None, network=None)
     with pytest.warns(LittoralWarning, match=r"ArcGIS cannot run a resnet10t: writing ONNX needs a library"):
-        assert saving.beside(fake, "n", b"", None, None) == ({}, {})
+        assert saving.beside(fake, "n", b"", {}, None, None) == ({}, {})
     with pytest.raises(MissingExtraError, match=r"pip install \"littoral\[onnx\]\""):
-        saving.beside(fake, "n", b"", True, None)
+        saving.beside(fake, "n", b"", {}, True, None)
 
 
 class Undecided(nn.Module):
@@ -249,9 +264,9 @@ def test_a_network_that_is_no_graph(package: Package) -> None:
         manifest=package.manifest, carried=frozenset(), data=None, network=Network(Undecided(), 3, 2)
     )
     with pytest.raises(InputError, match="cannot be written as ONNX"):
-        saving.beside(odd, "n", b"", True, None)
+        saving.beside(odd, "n", b"", {}, True, None)
     with pytest.warns(LittoralWarning, match="holds no raster function"):
-        assert saving.beside(odd, "n", b"", None, None) == ({}, {})
+        assert saving.beside(odd, "n", b"", {}, None, None) == ({}, {})
 
 
 def test_the_example_in_the_docs_runs(
@@ -347,7 +362,7 @@ def outside(proto: onnx.ModelProto) -> None:
         (says("littoral", "{"), "has damaged metadata"),
         (says("littoral", "[]"), "metadata that are no JSON object"),
         (says("littoral", '{"format": 99}'), "is of format 99"),
-        (says("littoral", '{"format": 1}'), "lacks the key"),
+        (says("littoral", '{"format": 1}'), "backbone is missing"),
         (outside, "holds a graph that cannot be run"),
         (lambda proto: proto.graph.output[0].CopyFrom(onnx.ValueInfoProto(name="x")), "cannot be run"),
         (lambda proto: setattr(proto.graph.node[0], "op_type", "Run"), "cannot be run"),
@@ -370,6 +385,68 @@ def test_truncated(graph: bytes, tmp_path: Path, share: float) -> None:
     path.write_bytes(graph[: int(len(graph) * share)])
     with pytest.raises(InputError, match=r"cannot be run|was not written by littoral"):
         open_classifier(path)
+
+
+def answering(graph: bytes, nodes: list[onnx.NodeProto], **constants: NDArray[Any]) -> bytes:
+    """Our metadata on a graph of other nodes."""
+
+    def change(proto: onnx.ModelProto) -> None:
+        del proto.graph.node[:], proto.graph.initializer[:]
+        proto.graph.node.extend(nodes)
+        proto.graph.initializer.extend(onnx.numpy_helper.from_array(value, name) for name, value in constants.items())
+
+    return changed(graph, change)
+
+
+def hostile(graph: bytes) -> Iterator[tuple[str, bytes]]:
+    """Graphs that are no text, no numbers, no answer, or far too large."""
+    node = helper.make_node
+    yield "names that are no text", graph.replace(b"probabilities", b"prob\xff\xfeilities")
+    yield "metadata that are no text", graph.replace(b'"training_area"', b'"tr\xff\xfening_area"')
+    yield "metadata too deep", changed(graph, says("littoral", '{"a":' * 100_000))
+    mean = [node("ReduceMean", ["tiles", "axes"], ["mean"], keepdims=0), node("Mul", ["mean", "x"], ["probabilities"])]
+    axes = np.array([2, 3])
+    yield "no number", answering(graph, mean, axes=axes, x=np.full((1, 1), np.nan, np.float32))
+    yield (
+        "no probabilities",
+        answering(
+            graph,
+            [node("Shape", ["tiles"], ["s"]), node("ConstantOfShape", ["two"], ["probabilities"])],
+            two=np.array([1, 2]),
+        ),
+    )
+    yield (
+        "another number of classes",
+        answering(graph, [node("ConstantOfShape", ["shape"], ["probabilities"])], shape=np.array([1, 7])),
+    )
+    yield "more than there is memory", answering(
+        graph, [node("Expand", ["x", "shape"], ["probabilities"])],
+        x=np.zeros((1, 1), np.float32), shape=np.array([10**8, 10**7]),
+    )  # fmt: skip
+    rng = np.random.default_rng(0)
+    places = np.concatenate([rng.integers(0, 20_000, 30), len(graph) - rng.integers(1, 16_000, 30)])
+    for place, sign in zip(places.tolist(), rng.integers(128, 256, 60).tolist(), strict=True):
+        yield f"{sign} at {place}", graph[:place] + bytes([sign]) + graph[place + 1 :]
+
+
+def test_hostile_graphs_end_in_a_sentence(graph: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path, said = tmp_path / "g.onnx", {}
+    for name, content in hostile(graph):
+        path.write_bytes(content)
+        try:
+            open_classifier(path)
+        except InputError as error:
+            said[name] = str(error)
+        else:
+            # A byte of the weights may be any.
+            assert " at " in name, f"{name}: it was loaded"
+    assert len(said) > 20
+    for name, text in said.items():
+        assert text.startswith(str(path)), name
+        assert text.isprintable(), name
+        assert len(text) < 600, name
+    assert capfd.readouterr() == ("", "")
+    assert [each.name for each in tmp_path.iterdir()] == ["g.onnx"]
 
 
 # Deepness

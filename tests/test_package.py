@@ -251,7 +251,7 @@ def test_an_earlier_release_is_read_and_answers_as_it_did(tmp_path: Path) -> Non
     assert model.predict_proba(tile) == pytest.approx(answered, abs=1e-5)
     assert model.scores().count == 40
     # Saved by this version it is the same model, to the last bit, and its definition is as it was.
-    again = FeatureClassifier.from_model(model.save(tmp_path / "package_0.1.0.dlpk"))
+    again = FeatureClassifier.from_model(model.save(tmp_path / "package_0.1.0.dlpk", onnx=False))
     assert np.array_equal(again.predict_proba(tile), model.predict_proba(tile))
     assert again.manifest == model.manifest
     assert read_package(tmp_path / "package_0.1.0.dlpk").definition == read_package(old).definition

@@ -38,6 +38,8 @@ _REFUSALS = (
     failures.InvalidProtobuf,
     failures.NotImplemented,
     failures.RuntimeException,
+    # Of names and metadata that are no text.
+    UnicodeDecodeError,
 )
 
 
@@ -51,10 +53,11 @@ class OnnxClassifier:
             bits.
 
     Raises:
-        InputError: it is no graph, or not one that littoral made.
+        InputError: it is no graph, not one that littoral made, or one that does not answer a tile with probabilities.
 
     Memory: the weights twice while it is loaded, then once, and what the network computes of one batch. A graph is
-    arithmetic: it runs no code of its own, and one that names other files is refused.
+    arithmetic: it runs no code of its own, and one that names other files is refused. One that is made to harm could
+    still ask for much memory, which nothing bounds.
     """
 
     def __init__(self, graph: bytes, source: object, threads: int | None = None) -> None:
@@ -67,14 +70,21 @@ class OnnxClassifier:
         # What it has to say is in the error.
         options.log_severity_level = 4
         try:
-            self.session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+            self.session = onnxruntime.InferenceSession(
+                graph, options, providers=["CPUExecutionProvider"], enable_fallback=0
+            )
+            facts = self.session.get_modelmeta().custom_metadata_map
+            ends = _ends(self.session)
         except _REFUSALS as error:
             raise InputError(
                 source, f"holds a graph that cannot be run ({_first_line(error)})", "export the model again"
             ) from error
         self.source = source
-        self.manifest = _manifest(source, self.session)
-        self.weights_sha256 = str(self.session.get_modelmeta().custom_metadata_map.get(WEIGHTS_KEY, ""))
+        self.manifest = _manifest(source, facts.get(MANIFEST_KEY))
+        if ends != [[("tiles", "tensor(float)", 4)], [("probabilities", "tensor(float)", 2)]]:
+            raise InputError(source, "holds a graph with other inputs or outputs", "export the model again")
+        self.weights_sha256 = str(facts.get(WEIGHTS_KEY, ""))
+        self._try()
 
     @classmethod
     def from_model(cls, path: str | Path, threads: int | None = None) -> OnnxClassifier:
@@ -127,6 +137,18 @@ class OnnxClassifier:
             )
         return np.where(valid, values.astype(np.float32), np.float32(np.nan))
 
+    def _try(self) -> None:
+        """A tile without any pixel has an answer, too.
+
+        Raises:
+            InputError: the graph has none, or one that is no probabilities.
+        """
+        given = self.manifest.preprocessing
+        width, height = given.tile.size if given.resize_px else (given.chip_px, given.chip_px)
+        (answer,) = self.predict_inputs(np.full((1, len(given.mean), height, width), np.nan, np.float32))
+        if not abs(answer.sum() - 1) < 1e-3:
+            raise InputError(self.source, "holds a graph that answers no probabilities", "export the model again")
+
     def predict_inputs(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities (tiles, classes) of prepared tiles (tiles, bands, chip, chip), in 32-bit arithmetic.
 
@@ -149,22 +171,22 @@ def graph_of(package: Package) -> bytes | None:
     return package.files.get(f"{package.name}.onnx")
 
 
-def _manifest(source: Any, session: onnxruntime.InferenceSession) -> Manifest:
-    text = session.get_modelmeta().custom_metadata_map.get(MANIFEST_KEY)
+def _ends(session: onnxruntime.InferenceSession) -> list[list[tuple[str, str, int]]]:
+    """Name, type and number of axes of what goes in and what comes out."""
+    sides = session.get_inputs(), session.get_outputs()
+    return [[(end.name, end.type, len(end.shape)) for end in side] for side in sides]
+
+
+def _manifest(source: Any, text: str | None) -> Manifest:
     if text is None:
         raise InputError(source, "was not written by littoral (its metadata say nothing)", "export it with littoral")
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(source, f"has damaged metadata ({error})", "export the model again") from error
     if not isinstance(content, dict):
         raise InputError(source, "has metadata that are no JSON object", "export the model again")
-    manifest = manifest_of(Path(str(source)), content)
-    sides = session.get_inputs(), session.get_outputs()
-    ends = [[(end.name, end.type, len(end.shape)) for end in side] for side in sides]
-    if ends != [[("tiles", "tensor(float)", 4)], [("probabilities", "tensor(float)", 2)]]:
-        raise InputError(source, "holds a graph with other inputs or outputs", "export the model again")
-    return manifest
+    return manifest_of(Path(str(source)), content)
 
 
 def _text(manifest: Manifest) -> str:
@@ -177,6 +199,7 @@ def _processors() -> int:
 
 
 def _first_line(error: Exception) -> str:
-    """Of a message that goes on for pages."""
-    line = str(error).splitlines()[0]
-    return line if len(line) <= 200 else f"{line[:200]}…"
+    """Of a message that goes on for pages, and may quote names from the file."""
+    line = (str(error).splitlines() or [""])[0]
+    line = line if len(line) <= 200 else f"{line[:200]}…"
+    return line if line.isprintable() else ascii(line)

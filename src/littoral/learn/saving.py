@@ -34,8 +34,12 @@ def suffix_of(framework: str) -> str:
 
 
 def carried_by(package: Package) -> frozenset[str]:
-    """``onnx`` and ``script``, as far as a package has them."""
-    found = {"onnx": f"{package.name}.onnx" in package.files, "script": SCRIPT in package.files}
+    """``onnx`` and ``script``, as far as a package has them.
+
+    Only that there is a script counts: what is saved is always our own.
+    """
+    runs = package.definition.get("InferenceFunction") == SCRIPT
+    found = {"onnx": f"{package.name}.onnx" in package.files, "script": runs or SCRIPT in package.files}
     return frozenset(name for name, there in found.items() if there)
 
 

@@ -17,7 +17,7 @@ from littoral.package.forms import one_line, parsed, shown
 from littoral.package.manifest import MANIFEST, Manifest, manifest_json, manifest_of
 from littoral.package.metrics import METRICS, METRICS_FORM
 from littoral.package.mlm import MLM_ITEM, stac_item
-from littoral.raster_function import SCRIPT
+from littoral.raster_function import SCRIPT, script
 from littoral.vectors import check_output, staged
 
 METRICS_PAGE = "model_metrics.html"
@@ -67,6 +67,8 @@ class Contents:
     """Name of the weights' file."""
     sizes: Mapping[str, int]
     """Bytes of each file that belongs to it."""
+    scripted: bool = False
+    """Whether it is a package of ours with our script in it, to the last byte."""
 
     @property
     def left_out(self) -> tuple[str, ...]:
@@ -76,9 +78,10 @@ class Contents:
 
     @property
     def carried(self) -> tuple[str, ...]:
-        """The graph and the script of a package of ours."""
-        ours = () if self.manifest is None else (f"{self.name}.onnx", SCRIPT)
-        return tuple(name for name in ours if name in self.sizes)
+        """The graph and the script of a package of ours; not a script that is other than what we write."""
+        graph = f"{self.name}.onnx"
+        found = {graph: self.manifest is not None and graph in self.sizes, SCRIPT: self.scripted}
+        return tuple(name for name, there in found.items() if there)
 
     def model(self) -> tuple[Manifest, tuple[str, ...]]:
         """The manifest, and what had to be assumed, a sentence each.
@@ -107,7 +110,7 @@ def write_package(path: str | Path, package: Package, *, overwrite: bool = False
         MANIFEST: json.dumps(manifest_json(package.manifest), indent=1).encode(),
         METRICS: json.dumps(package.scores, indent=1).encode(),
         METRICS_PAGE: package.page.encode(),
-        MLM_ITEM: json.dumps(stac_item(package.name, package.manifest), indent=1).encode(),
+        MLM_ITEM: json.dumps(stac_item(package.name, package.manifest, package.files), indent=1).encode(),
         **package.files,
     }
     with staged(path) as stage, zipfile.ZipFile(stage, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
@@ -175,7 +178,8 @@ def read_contents(files: Archive | Beside) -> Contents:
     # Of the files beside an .emd only its own are of concern.
     own = {definitions[0], weights, MANIFEST, METRICS, METRICS_PAGE, MLM_ITEM, f"{inside.stem}.onnx", SCRIPT}
     sizes = {name: size for name, size in files.sizes.items() if isinstance(files, Archive) or name in own}
-    return Contents(path, inside.stem, definition, manifest, scores, weights, sizes)
+    scripted = manifest is not None and sizes.get(SCRIPT) == len(script()) and files.read(SCRIPT) == script()
+    return Contents(path, inside.stem, definition, manifest, scores, weights, sizes, scripted)
 
 
 def _json(files: Archive | Beside, name: str) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from littoral.imagery import AS_STORED
 from littoral.package.archive import open_files
 from littoral.package.files import Contents, read_contents
 from littoral.package.foreign import BACKBONES, about
-from littoral.package.forms import shown
+from littoral.package.forms import harmless, shown
 from littoral.package.manifest import Manifest
 from littoral.package.mlm import geographic
+from littoral.raster_function import SCRIPT
 
 _SCRIPTS = (".py", ".pyc", ".pyt", ".dll", ".so", ".exe", ".bat", ".sh", ".js")
 
@@ -126,10 +127,7 @@ def inspect_package(path: str | Path) -> Inspection:
 
 def _not_run(contents: Contents, why: str) -> Inspection:
     """Of a model of another kind: what can be said all the same."""
-    classes = tuple(
-        (entry.get("Value", entry.get("ClassValue")), entry.get("Name", entry.get("ClassName")), "")
-        for entry in contents.definition.get("Classes", ())
-    )
+    classes = tuple((code, name, "") for code, name in _named(contents.definition))
     bands = tuple(map(str, contents.definition.get("Bands") or ()))
     return Inspection(
         str(contents.path), _maker(contents), why, about(contents.definition), classes, bands, {}, {}, "", {}, {}, "",
@@ -149,9 +147,11 @@ def _input(manifest: Manifest) -> dict[str, Any]:
     given = manifest.preprocessing
     width, height = given.tile.size
     cell = manifest.cell_size
+    resized = f", resized to {given.resize_px}" if given.resize_px else ""
     return {
         "backbone": manifest.backbone,
-        "tile": f"{width} x {height} pixels, of which the network sees the middle {given.chip_px} x {given.chip_px}",
+        "tile": f"{width} x {height} pixels{resized}, "
+        f"of which the network sees the middle {given.chip_px} x {given.chip_px}",
         "placement": given.tile.placement + (", other ground blackened" if given.tile.blacken else ""),
         "cell_size": f"{cell[0]:g} x {cell[1]:g}, EPSG {manifest.cell_epsg}" if cell[0] > 0 else "not said",
         "values": f"{given.pixels} ({given.dtype})",
@@ -241,10 +241,13 @@ def _warnings(
 ) -> list[str]:
     found = _scripts(contents)
     names = [category.name for category in manifest.categories]
+    if contents.manifest is not None and _named(contents.definition) != [(c.code, c.name) for c in manifest.categories]:
+        found.append("its .emd names other classes than its littoral.json: other programs would answer otherwise.")
     if names != sorted(names):
         found.append("its classes are not in the order of their names, so some programs may name them wrongly.")
     if not calibration:
         found.append("its confidence is not calibrated: 0.9 need not mean right in nine cases of ten.")
+    found += _notes(calibration)
     if not scores:
         found.append("it carries no scores: nothing says how good it is.")
     elif scores["beats_baselines"] in (False, 0):
@@ -261,14 +264,30 @@ def _warnings(
         lacking = " and ".join(name for name in ("licence", "attribution") if not getattr(manifest, name))
         found.append(f"nobody said the {lacking} of the imagery it was trained on.")
     if contents.manifest is not None:
-        found += _for_others(manifest)
+        found += _for_others(manifest, contents.scripted)
     return found
 
 
-def _for_others(manifest: Manifest) -> list[str]:
+def _named(definition: Mapping[str, Any]) -> list[tuple[Any, Any]]:
+    """Value and name of each class of an ``.emd``, in either spelling."""
+    return [
+        (entry.get("Value", entry.get("ClassValue")), entry.get("Name", entry.get("ClassName")))
+        for entry in definition.get("Classes", ())
+    ]
+
+
+def _notes(calibration: Mapping[str, Any]) -> list[str]:
+    """What there is to know about a calibration, e.g. that the tiles were too few for one."""
+    notes = calibration.get("notes")
+    if not isinstance(notes, list):
+        return []
+    return [f"calibration: {note}." for note in notes if isinstance(note, str) and len(note) < 200 and harmless(note)]
+
+
+def _for_others(manifest: Manifest, scripted: bool) -> list[str]:
     """Where another program that reads the definition would fail, or see other numbers than littoral."""
     given, found = manifest.preprocessing, []
-    if manifest.backbone not in BACKBONES:
+    if manifest.backbone not in BACKBONES and not scripted:
         found.append(f"its backbone {manifest.backbone} is none that other programs know (resnet18, resnet34, …).")
     if given.tile.placement == "oriented":
         found.append("its tiles are turned along the shore; other programs would cut them upright.")
@@ -282,7 +301,15 @@ def _for_others(manifest: Manifest) -> list[str]:
 
 
 def _scripts(contents: Contents) -> list[str]:
-    scripts = [name for name in contents.left_out if name.lower().endswith(_SCRIPTS)]
-    if not scripts:
-        return []
-    return [f"it carries a script of another program ({', '.join(map(shown, scripts))}), which littoral never runs."]
+    found, scripts = [], [name for name in contents.left_out if name.lower().endswith(_SCRIPTS)]
+    if contents.manifest is not None and SCRIPT in scripts:
+        scripts.remove(SCRIPT)
+        found.append(
+            f"its {SCRIPT} is not what this version of littoral writes; littoral never runs it, but ArcGIS would: "
+            "do not use it there before you have saved the model again (littoral export), which replaces it."
+        )
+    if scripts:
+        found.append(
+            f"it carries a script of another program ({', '.join(map(shown, scripts))}), which littoral never runs."
+        )
+    return found

@@ -7,6 +7,7 @@ holds wherever the package is unpacked.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 import shapely
@@ -16,6 +17,7 @@ from shapely.geometry import box, mapping
 from shapely.geometry.base import BaseGeometry
 
 from littoral.package.manifest import Manifest
+from littoral.raster_function import SCRIPT
 
 MLM_ITEM = "stac-mlm.json"
 MLM = "https://stac-extensions.github.io/mlm/v1.5.2/schema.json"
@@ -25,11 +27,16 @@ _FRAMEWORK_VERSION = re.compile(r"\d+\.\d+\.\d+(-[\w.-]+)?(\+[\w.-]+)?", re.ASCI
 _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_.\-\s]+[a-zA-Z0-9]", re.ASCII)
 
 
-def stac_item(name: str, manifest: Manifest) -> dict[str, Any]:
+def stac_item(name: str, manifest: Manifest, files: Collection[str] = ()) -> dict[str, Any]:
     """The STAC item of a model: its place is the training area, its time that of the training imagery.
 
     What is not known is not made up: without a training area the geometry is null, without dates the item is open in
     time and says so, without a licence that is ``other``.
+
+    Args:
+        name: Of the package.
+        manifest: Of its model.
+        files: Names of what else the package holds: its graph and its script.
     """
     given = manifest.preprocessing
     named = [{"name": band} for band in given.tile.bands]
@@ -84,6 +91,27 @@ def stac_item(name: str, manifest: Manifest) -> dict[str, Any]:
                 "type": "application/json",
                 "roles": ["metadata"],
             },
+            **{key: asset for key, asset in _further(name, named).items() if asset["href"][2:] in files},
+        },
+    }
+
+
+def _further(name: str, bands: list[dict[str, str]]) -> dict[str, dict[str, Any]]:
+    """Assets that not every package has."""
+    return {
+        "graph": {
+            "href": f"./{name}.onnx",
+            "title": "ONNX graph: from pixels to probabilities, crop and scaling inside",
+            "type": "application/octet-stream; application=onnx",
+            "roles": ["mlm:model", "data"],
+            "mlm:artifact_type": "torch.onnx.export",
+            "bands": bands,
+        },
+        "script": {
+            "href": f"./{SCRIPT}",
+            "title": "Python raster function for ArcGIS, which runs the graph",
+            "type": "text/x-python",
+            "roles": ["code"],
         },
     }
 
@@ -134,9 +162,10 @@ def _input(manifest: Manifest) -> dict[str, Any]:
     given = manifest.preprocessing
     cell = f" of {manifest.cell_size[0]:g} x {manifest.cell_size[1]:g} units" if manifest.cell_size[0] > 0 else ""
     width, height = given.tile.size
+    resized = f", resized to {given.resize_px}" if given.resize_px else ""
     return {
         "name": "tile",
-        "description": f"The middle of a tile of {width} x {height} pixels{cell}; values are {given.pixels} "
+        "description": f"The middle of a tile of {width} x {height} pixels{cell}{resized}; values are {given.pixels} "
         f"({given.dtype}). Missing pixels are {'the mean' if given.fill is None else f'{given.fill:g}'} of their band.",
         "bands": list(given.tile.bands),
         "input": {
@@ -147,8 +176,15 @@ def _input(manifest: Manifest) -> dict[str, Any]:
         "value_scaling": [
             {"type": "z-score", "mean": mean, "stddev": std} for mean, std in zip(given.mean, given.std, strict=True)
         ],
-        "resize_type": "crop" if given.tile.size != (given.chip_px, given.chip_px) else None,
+        "resize_type": _resize_type(manifest),
     }
+
+
+def _resize_type(manifest: Manifest) -> str | None:
+    given = manifest.preprocessing
+    if given.resize_px:
+        return "interpolation-linear"
+    return None if given.tile.size == (given.chip_px, given.chip_px) else "crop"
 
 
 def _output(manifest: Manifest) -> dict[str, Any]:

@@ -28,11 +28,10 @@ def renewed(
         manifest: What the model is now.
         left_out: Files that were beside it.
     """
-    if _holds(old, manifest):
-        new = {**old, **runs_by(name), "Classes": _classes(old, manifest)}
-    else:
-        new = definition_of(name, manifest)
-        new |= {key: value for key, value in old.items() if key not in new}
+    ours, kept = definition_of(name, manifest), {**old, **runs_by(name)}
+    new = {**kept, "Classes": _classes(old, manifest)} if _holds(kept, manifest) else {**old, **ours}
+    # Keys in one order, whatever was loaded: the same model gives the same bytes.
+    new = {key: new[key] for key in (*(key for key in ours if key in new), *(key for key in new if key not in ours))}
     changes = []
     if left_out:
         changes.append(
