@@ -1,0 +1,111 @@
+"""Makes ``coastline-classification.ipynb`` from ``cells.py``, with outputs.
+
+    python docs/tutorials/make.py
+
+takes some ten minutes on two cores and the extra ``dev``. Nothing is fetched: a portal and a hub on this machine serve
+tiles of the synthetic world, and weights of a training on another one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tests")]
+
+from cells import CELLS, ITEM  # noqa: E402
+from hub_server import serving_weights  # noqa: E402
+from portal_server import HostedItems, serving, zipped  # noqa: E402
+
+from littoral import export_tiles, read_charts, rectangles_along_lines  # noqa: E402
+from littoral.demo.world import Coast, make_world  # noqa: E402
+
+NOTEBOOK = HERE / "coastline-classification.ipynb"
+WORK = Path(tempfile.gettempdir()) / "littoral-tutorial"
+"""Stands in the outputs, so it is the same everywhere."""
+HOSTED = "coastline_classification_using_feature_classifier"
+TILE_PX, SIZE_PX, UNSEEN_PX = 64, 2048, 1536
+PRETRAINING_SEED, PRETRAINING_PX, PRETRAINING_EPOCHS = 1, 3072, 12
+
+
+def notebook() -> nbformat.NotebookNode:
+    """The notebook without outputs."""
+    cells = []
+    for number, cell in enumerate(CELLS, start=1):
+        made = new_markdown_cell(cell.source) if cell.kind == "text" else new_code_cell(cell.source)
+        made["id"] = f"cell-{number}"
+        if cell.kind != "text":
+            made.metadata["tags"] = [cell.kind]
+        cells.append(made)
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
+
+
+def export_coast(coast: Coast, folder: Path, tile_px: int = TILE_PX) -> Path:
+    """Tiles of a coast, a folder for each category."""
+    rectangles = rectangles_along_lines(read_charts(coast.chart))
+    export_tiles(coast.scene, rectangles, folder, tile_size=tile_px, cell_size=10, per_category=True)
+    return folder
+
+
+def pretrained(folder: Path) -> bytes:
+    """A ResNet-34 as the hub has them, trained from scratch on both coasts of another synthetic world."""
+    import timm
+    from safetensors.torch import save
+
+    from littoral import FeatureClassifier, prepare_data
+
+    world = make_world(folder / "world", seed=PRETRAINING_SEED, size_px=PRETRAINING_PX, unseen_px=PRETRAINING_PX)
+    tiles = [export_coast(coast, folder / coast.name) for coast in (world.training, world.unseen)]
+    data = prepare_data(tiles, bands=("B02", "B03", "B04"), batch_size=32)
+    model = FeatureClassifier(data, "resnet34", pretrained=False)
+    model.fit(PRETRAINING_EPOCHS, 1.5e-3)
+    whole = timm.create_model("resnet34")
+    whole.load_state_dict(model.network.body.state_dict(), strict=False)
+    return save(whole.state_dict())
+
+
+def hosted(content: bytes) -> HostedItems:
+    """The portal's items: the training set of the original, with other tiles."""
+    state = HostedItems()
+    state.put(ITEM, content, name=f"{HOSTED}.zip", title="Coastline classification: synthetic tiles", owner="littoral",
+              accessInformation="Tiles of littoral's synthetic world")  # fmt: skip
+    return state
+
+
+def run(made: nbformat.NotebookNode, weights: bytes, tiles: bytes) -> nbformat.NotebookNode:
+    """Run the notebook in ``WORK``, and let it keep its outputs."""
+    with ExitStack() as stack:
+        portal = stack.enter_context(serving(hosted(tiles)))
+        hub, _ = stack.enter_context(serving_weights(weights))
+        os.environ |= {
+            "LITTORAL_PORTAL": portal.url, "HF_ENDPOINT": hub, "HF_HOME": str(WORK / "hub"),
+            "HF_HUB_DISABLE_XET": "1", "TMPDIR": str(WORK),
+        }  # fmt: skip
+        NotebookClient(made, timeout=None, record_timing=False, resources={"metadata": {"path": str(WORK)}}).execute()
+    return made
+
+
+def main() -> None:
+    shutil.rmtree(WORK, ignore_errors=True)
+    WORK.mkdir()
+    weights = Path(sys.argv[1]).read_bytes() if len(sys.argv) > 1 else pretrained(WORK / "pretraining")
+    world = make_world(WORK / "hosted", size_px=SIZE_PX, unseen_px=UNSEEN_PX)
+    made = run(notebook(), weights, zipped(export_coast(world.training, WORK / HOSTED), f"{HOSTED}/"))
+    shutil.rmtree(WORK)
+    nbformat.validate(made)
+    nbformat.write(made, NOTEBOOK)
+    print(f"{NOTEBOOK}: {NOTEBOOK.stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()
