@@ -18,9 +18,10 @@ from typing import Any
 import pytest
 import timm
 import torch
+from safetensors.torch import save
+
 from hub_server import serving_weights
 from portal_server import HostedItems, serving, zipped
-from safetensors.torch import save
 
 TUTORIALS = Path(__file__).parents[1] / "docs" / "tutorials"
 COMMITTED = TUTORIALS / "coastline-classification.ipynb"
@@ -59,7 +60,8 @@ for source in json.load(sys.stdin):
         last = ast.Expression(tree.body.pop().value)
     exec(compile(tree, "<cell>", "exec"), names)
     value = eval(compile(last, "<cell>", "eval"), names) if last else None
-    shown.append("" if value is None else "figure" if len(getattr(value, "_repr_png_", bytes)()) > 5000 else repr(value))
+    drawn = len(getattr(value, "_repr_png_", bytes)()) > 5000
+    shown.append("" if value is None else "figure" if drawn else repr(value))
 print("lr_find", len(names["model"].lr_figure._repr_png_()) > 5000)
 print(json.dumps(shown))
 """
@@ -134,7 +136,7 @@ def test_committed_outputs() -> None:
             assert output["output_type"] in ("stream", "display_data", "execute_result")
             assert output.get("name") != "stderr", output
             data: dict[str, Any] = output.get("data", {})
-            texts.append("".join(output.get("text", "")) + "".join("".join(data.get(k, "")) for k in data if "text" in k))
+            texts += ["".join(output.get("text", "")), *("".join(data[kind]) for kind in data if "text" in kind)]
             if "image/png" in data:
                 assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
                 with_figure.append(next(name for name in FIGURES if name in "".join(cell["source"])))
@@ -148,7 +150,7 @@ def test_committed_outputs() -> None:
 @pytest.mark.enable_socket
 @pytest.mark.allow_hosts(["127.0.0.1"])
 def test_the_notebook_runs(tmp_path: Path) -> None:
-    from littoral import export_tiles, read_charts, rectangles_along_lines
+    from littoral import export_tiles, prepare_data, read_charts, rectangles_along_lines
     from littoral.demo.world import make_world
 
     sources = [cell.source for cell in CODE]
@@ -186,6 +188,9 @@ def test_the_notebook_runs(tmp_path: Path) -> None:
     assert (tmp_path / "Category_1" / "map.txt").is_file()
     assert portal.count("data") == 1
     assert any("GET /timm/resnet34" in request for request in asked)
+    # Run again, the cells find what they saved among the tiles.
+    again = prepare_data((tmp_path / name).iterdir(), batch_size=16, val_split_pct=0.2)
+    assert str(again) in done.stdout
     table = [*shown.values()][-1]
     assert {"squares", "km", "ClassLabel"} <= set(table.split())
 

@@ -229,8 +229,8 @@ model.save('model-20e_8classes')
     text("""
 ## A coast the model has not seen
 
-**Instead of the two tools in the desktop program.** The same squares along the other coast, then an answer for each. The
-package is all that is needed: it knows how its tiles were cut.
+**Instead of *Generate Rectangles Along Lines* and *Classify Objects Using Deep Learning*.** The same squares along the
+other coast, then an answer for each. The package is all that is needed: it knows how its tiles were cut.
 """),
     added("""
 package = Path(output_path[0]).parent / "models" / "model-20e_8classes" / "model-20e_8classes.dlpk"

@@ -1,9 +1,12 @@
 """Makes ``coastline-classification.ipynb`` from ``cells.py``, with outputs.
 
-    python docs/tutorials/make.py
+    pip install -e ".[dev]" nbclient ipykernel
+    python docs/tutorials/make.py [WEIGHTS]
+    python docs/tutorials/make.py --text      # only the text has changed: keep the outputs
 
-takes some ten minutes on two cores and the extra ``dev``. Nothing is fetched: a portal and a hub on this machine serve
-tiles of the synthetic world, and weights of a training on another one.
+takes some ten minutes on two cores. Nothing is fetched: a portal and a hub on this machine serve tiles of the synthetic
+world, and weights of a training on another one; half of the time is that training, whose result is left in WEIGHTS,
+and taken from there if it is there.
 """
 
 from __future__ import annotations
@@ -23,11 +26,11 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tests")]
 
 from cells import CELLS, ITEM  # noqa: E402
-from hub_server import serving_weights  # noqa: E402
-from portal_server import HostedItems, serving, zipped  # noqa: E402
 
+from hub_server import serving_weights  # noqa: E402
 from littoral import export_tiles, read_charts, rectangles_along_lines  # noqa: E402
 from littoral.demo.world import Coast, make_world  # noqa: E402
+from portal_server import HostedItems, serving, zipped  # noqa: E402
 
 NOTEBOOK = HERE / "coastline-classification.ipynb"
 WORK = Path(tempfile.gettempdir()) / "littoral-tutorial"
@@ -95,13 +98,33 @@ def run(made: nbformat.NotebookNode, weights: bytes, tiles: bytes) -> nbformat.N
     return made
 
 
+def with_outputs(made: nbformat.NotebookNode, before: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The notebook with the outputs of one that has the same code."""
+    pairs = list(zip(*([c for c in one.cells if c.cell_type == "code"] for one in (made, before)), strict=True))
+    for new, old in pairs:
+        if new.source != old.source:
+            raise SystemExit(f"this cell has changed, make the notebook without --text:\n{new.source}")
+        new.outputs, new.execution_count = old.outputs, old.execution_count
+    return made
+
+
+def executed(weights: Path) -> nbformat.NotebookNode:
+    """The notebook with new outputs."""
+    if not weights.exists():
+        weights.write_bytes(pretrained(WORK / "pretraining"))
+    coast = make_world(WORK / "portal", size_px=SIZE_PX, unseen_px=UNSEEN_PX).training
+    tiles = export_coast(coast, WORK / "portal" / "tiles")
+    return run(notebook(), weights.read_bytes(), zipped(tiles, f"{HOSTED}/"))
+
+
 def main() -> None:
-    shutil.rmtree(WORK, ignore_errors=True)
-    WORK.mkdir()
-    weights = Path(sys.argv[1]).read_bytes() if len(sys.argv) > 1 else pretrained(WORK / "pretraining")
-    world = make_world(WORK / "hosted", size_px=SIZE_PX, unseen_px=UNSEEN_PX)
-    made = run(notebook(), weights, zipped(export_coast(world.training, WORK / HOSTED), f"{HOSTED}/"))
-    shutil.rmtree(WORK)
+    if "--text" in sys.argv:
+        made = with_outputs(notebook(), nbformat.read(NOTEBOOK, as_version=4))
+    else:
+        shutil.rmtree(WORK, ignore_errors=True)
+        WORK.mkdir()
+        made = executed(Path(sys.argv[1]) if len(sys.argv) > 1 else WORK / "resnet34.safetensors")
+        shutil.rmtree(WORK)
     nbformat.validate(made)
     nbformat.write(made, NOTEBOOK)
     print(f"{NOTEBOOK}: {NOTEBOOK.stat().st_size / 1e6:.2f} MB")
