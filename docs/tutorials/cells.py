@@ -79,7 +79,7 @@ Sentinel-2 product is passed as the path of its folder.
     added("""
 from littoral.demo.world import make_world
 
-world = make_world(Path("world"), size_px=2048, unseen_px=1536)
+world = make_world(Path("world"), size_px=3072, unseen_px=2048)
 """),
     text("""
 **Instead of *Generate Rectangles Along Lines*.** Squares of 1 km follow the coastline. Each has its line's `CATCOA`, so
@@ -96,7 +96,7 @@ rectangles[["ID", "GroupId", "SeqId", "CATCOA", "line_m", "purity"]].head()
 `per_category=True` a single call writes a folder for each. `docs/export-parameters.md` compares all parameters.
 """),
     original("""
-littoral.export_tiles(
+print(littoral.export_tiles(
     world.training.scene,
     rectangles[rectangles["CATCOA"] == 1],
     "Category_1",
@@ -107,7 +107,7 @@ littoral.export_tiles(
     metadata_format="Labeled_Tiles",
     extent="intersection",
     cell_size=10,
-)
+))
 """),
     text("""
 ## Tiles from the portal
@@ -202,16 +202,16 @@ in pairs here, because the synthetic world paints its categories in pairs of the
 model.plot_confusion_matrix()
 """),
     text("""
-Not in the original: the same tiles judged beside simple models that only know the tiles' mean colours, or answer with
-the commonest category. A network that does not beat them has learnt nothing worth having. Brackets are intervals that
-allow for neighbours being alike.
+Not in the original: the same tiles judged beside two simple models, one that always answers with the commonest
+category and one that knows only means and deviations of the bands. The intervals allow for neighbours being alike, and
+the sentence below the table says whether the network is shown to be worth its trouble. Few tiles make wide intervals.
 """),
     added("""
 print(model.evaluate())
 """),
     text("""
-And whether a confidence can be taken at its word: of the answers given with 80 %, are four in five right? Bars on the
-dashed line say yes. With so few validation tiles the bars are coarse.
+And whether a confidence can be taken at its word: of the answers given with 80 %, are four in five right? Bars that
+end on the dashed line say yes. Below stands how many answers each bar is made of: one of five answers says little.
 """),
     added("""
 model.plot_reliability()
@@ -247,7 +247,7 @@ littoral.plot_classified(classified, scene=world.unseen.scene)
 """),
     text("""
 The count for each category: squares that were called so, how many of them the chart calls so too, and kilometres of
-shore. Seen over a whole unseen coast this is the number to believe, and it is lower than that of the validation tiles.
+shore. What the chart confirms on a coast that had no part in the training is the number to believe.
 """),
     added("""
 classified["as charted"] = classified["ClassValue"] == classified["CATCOA"]
