@@ -21,6 +21,7 @@ import torch
 from safetensors.torch import save
 
 from hub_server import serving_weights
+from littoral.learn.data.preparing import _but_models as but_models
 from portal_server import HostedItems, serving, zipped
 
 TUTORIALS = Path(__file__).parents[1] / "docs" / "tutorials"
@@ -193,6 +194,15 @@ def test_the_notebook_runs(tmp_path: Path) -> None:
     assert str(again) in done.stdout
     table = [*shown.values()][-1]
     assert {"squares", "km", "ClassLabel"} <= set(table.split())
+
+
+def test_only_models_without_tiles_are_passed_over(tmp_path: Path) -> None:
+    tiles, models, missing = tmp_path / "Category_1", tmp_path / "models", tmp_path / "no" / "models"
+    (models / "m").mkdir(parents=True)
+    assert but_models([tiles, models, missing]) == [tiles, missing]
+    assert but_models([models]) == [models]
+    (models / "m" / "map.txt").touch()
+    assert but_models([tiles, models]) == [tiles, models]
 
 
 def test_no_bar_in_a_notebook_that_cannot_show_one(monkeypatch: pytest.MonkeyPatch) -> None:
