@@ -195,8 +195,9 @@ colour of the truth on the left and above, that of the answer on the right and b
 model.show_results(rows=4)
 """),
     text("""
-Rows are what the chart says, columns what the model says; the darker, the larger the share of the row. Confusions come
-in pairs here, because the synthetic world paints its categories in pairs of the same colours.
+Rows are what the chart says, columns what the model says; the darker, the larger the share of the row. The synthetic
+world shares out its colours in pairs (mangrove and marshy shore, glacier and ice coast, …), so that colour alone does
+not tell them apart.
 """),
     original("""
 model.plot_confusion_matrix()

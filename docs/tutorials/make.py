@@ -140,6 +140,7 @@ def main() -> None:
         WORK.mkdir()
         made = executed(Path(sys.argv[1]) if len(sys.argv) > 1 else WORK / "resnet34.safetensors")
         shutil.rmtree(WORK)
+    made.metadata = notebook().metadata  # not that of the Python which ran it
     nbformat.validate(made)
     nbformat.write(made, NOTEBOOK)
     print(f"{NOTEBOOK}: {NOTEBOOK.stat().st_size / 1e6:.2f} MB")
