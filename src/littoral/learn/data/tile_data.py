@@ -139,7 +139,7 @@ class TileData:
             raise InputError(f"all {empty[0]} tiles", "have become unreadable", "export them again")
         names = ", ".join(self.tiles.name(int(at)) for at in lost[:5]) + (" …" if len(lost) > 5 else "")
         warnings.warn(LittoralWarning(f"tiles that can no longer be read ({len(lost)}): {names}"), stacklevel=3)
-        return replace(self, split=replace(self.split, **parts))
+        return replace(self, split=replace(self.split, training=parts["training"], validation=parts["validation"]))
 
     def _can_be_read(self, position: int) -> bool:
         try:
