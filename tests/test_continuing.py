@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -13,7 +15,7 @@ from typer.testing import CliRunner
 
 from littoral import FeatureClassifier, export_tiles, prepare_data
 from littoral.cli import app
-from littoral.errors import InputError
+from littoral.errors import InputError, LittoralWarning
 from littoral.learn.batches import Batches
 from littoral.learn.data import TileData
 from littoral.learn.provenance import data_hash
@@ -126,3 +128,22 @@ def test_every_process_of_a_training_trains_the_folds(
     # The first one waits for the others in each fold; it alone writes.
     assert folds == [2]
     assert not (tmp_path / "m.dlpk").exists()
+
+
+@pytest.mark.filterwarnings("ignore:2 tiles could not be read and left out")
+@pytest.mark.parametrize("how", ["fit", "fit_head"])
+def test_tiles_damaged_since_they_were_measured_are_skipped_if_they_may(
+    tiles_folder: Path, tmp_path: Path, how: str
+) -> None:
+    shutil.copytree(tiles_folder, tmp_path / "tiles")
+    data = prepared(tmp_path / "tiles", unreadable="skip")
+    for part in (data.split.training, data.split.validation):
+        path = data.tiles.paths[int(part[0])]
+        path.write_bytes(path.read_bytes()[:3000])
+    model = FeatureClassifier(data, BACKBONE, pretrained=False)
+    with pytest.warns(LittoralWarning, match=r"no longer be read \(2\)"):
+        model.fit(1, 1e-3) if how == "fit" else model.fit_head(strength=0.1)
+    assert model.evaluate()["tiles"] == len(data.split.validation) - 1
+    fatal = FeatureClassifier(replace(data, unreadable="fatal"), BACKBONE, pretrained=False)
+    with pytest.raises(InputError, match="could not be read"):
+        fatal.fit_head(strength=0.1)

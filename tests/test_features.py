@@ -19,7 +19,7 @@ from littoral.learn.features import STRENGTHS, extract, fit_head, fit_linear, fo
 from littoral.learn.network import HIDDEN, build_network, state_bytes
 from littoral.tiles import TileSpec, ground_pairs
 
-BACKBONE = "resnet10t"
+BACKBONE = "test_resnet"
 
 
 @pytest.fixture(scope="module")

@@ -23,11 +23,11 @@ from littoral.learn.data import TileData
 from littoral.learn.evaluation import Baselines, Calibration, before_calibration, fit_baselines, score
 from littoral.learn.judging import answers
 from littoral.learn.network import HIDDEN, build_network, load_state_bytes, state_bytes
-from littoral.learn.training import HEADING, precision
+from littoral.learn.training import HEADING, Plan, precision
 from littoral.package import read_package
 from littoral.tiles import ground_pairs, read_tile
 
-BACKBONE = "resnet10t"
+BACKBONE = "test_resnet"
 
 
 @pytest.fixture(scope="module")
@@ -262,16 +262,17 @@ def test_same_seed_same_bits(tile_data: TileData) -> None:
     assert all(torch.equal(a, b) for a, b in zip(states[0].values(), states[1].values(), strict=True))
 
 
-def test_best_epoch_is_kept(tile_data: TileData) -> None:
+def test_best_epoch_is_kept(tile_data: TileData, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Which epoch is the best depends on the machine's rounding; so one is named.
+    monkeypatch.setattr(Plan, "best", lambda _, epochs: min(1, len(epochs) - 1))
     model = FeatureClassifier(tile_data, BACKBONE, pretrained=False)
-    model.fit(4, 3e-2)
-    best = min(model.epochs, key=lambda epoch: epoch.valid_loss)
+    model.fit(4, 3e-2, mixed_precision=False)
     tiles = tile_data.tiles.subset(tile_data.split.validation)
     calibration = Calibration.from_json(model.manifest.calibration)
     probabilities = before_calibration(answers(model, tiles)[0], calibration)
     loss = -np.log(probabilities[np.arange(len(tiles)), tiles.targets]).mean()
-    # Validation ran in the machine's fast arithmetic, this in 32 bits.
-    assert loss == pytest.approx(best.valid_loss, rel=0.1, abs=0.05)
+    alike = [epoch.number for epoch in model.epochs if loss == pytest.approx(epoch.valid_loss, rel=1e-3)]
+    assert alike == [1]
 
 
 def test_learning_rate_is_found_and_leaves_no_trace(tile_data: TileData) -> None:

@@ -312,7 +312,7 @@ class FeatureClassifier:
         Raises:
             InputError: a model without data, a strength that is not positive, or one place only to choose it in.
         """
-        data = self._data()
+        data = self.data = self._data().without_damaged()
         uncalibrate(self)
         self._scores = self._page = self._validated = None
         print(fit_head(self.network, data, oversample=self.oversample, turns=turns, strength=strength, track=track))
@@ -321,8 +321,9 @@ class FeatureClassifier:
     def _trained(self) -> None:
         """What is to be done whenever the weights have changed."""
         self._scores = self._page = None
-        self.manifest = taught(self.manifest, self._data())
-        self._validated = calibrate(self, self._data())
+        data = self.data = self._data().without_damaged()
+        self.manifest = taught(self.manifest, data)
+        self._validated = calibrate(self, data)
 
     # Answers
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from littoral.categories import Category
+from littoral.errors import InputError, LittoralWarning
 from littoral.learn import pictures
 from littoral.learn.batches import Batches, Order, TileDataset, Transform
 from littoral.package import Preprocessing
@@ -116,6 +118,35 @@ class TileData:
             InputError: a band that is not there, or no number of bands that can be shown.
         """
         return pictures.batch(self, rows, columns, rgb_bands)
+
+    def without_damaged(self) -> TileData:
+        """The same without tiles that can no longer be read, where they may be skipped (``unreadable``).
+
+        Warns:
+            LittoralWarning: some were left out.
+
+        Raises:
+            InputError: none is left to learn from or to validate with.
+        """
+        if self.unreadable == "fatal":
+            return self
+        whole = {"training": self.split.training, "validation": self.split.validation}
+        parts = {name: part[[self._can_be_read(int(at)) for at in part]] for name, part in whole.items()}
+        lost = np.concatenate([np.setdiff1d(whole[name], parts[name]) for name in whole])
+        if not len(lost):
+            return self
+        if empty := [name for name, part in parts.items() if not len(part)]:
+            raise InputError(f"all {empty[0]} tiles", "have become unreadable", "export them again")
+        names = ", ".join(self.tiles.name(int(at)) for at in lost[:5]) + (" …" if len(lost) > 5 else "")
+        warnings.warn(LittoralWarning(f"tiles that can no longer be read ({len(lost)}): {names}"), stacklevel=3)
+        return replace(self, split=replace(self.split, training=parts["training"], validation=parts["validation"]))
+
+    def _can_be_read(self, position: int) -> bool:
+        try:
+            self.tiles.read(position)
+        except InputError:
+            return False
+        return True
 
     def loader(self, part: NDArray[np.int64], *, training: bool, oversample: bool = False) -> Batches:
         """Batches of inputs (batch, bands, chip, chip) and class indices (batch,), epoch after epoch.
