@@ -122,7 +122,7 @@ def test_losses_mark_the_lowest_validation() -> None:
     (axes,) = figure.axes
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "loss")
     marker = axes.lines[-1]
-    assert (marker.get_xdata(), marker.get_ydata()) == ([2], [0.625])
+    assert (marker.get_xdata(), marker.get_ydata()) == ([1], [0.625])
     assert {"training", "validation", "lowest: 0.625"} <= set(words(figure))
 
 

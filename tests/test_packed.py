@@ -515,8 +515,8 @@ def test_bad_input(tmp_path: Path, coast: Coast, tiles_folder: Path) -> None:
         prepare_data(scene=scene)
     with pytest.raises(InputError, match="prepare_data has no tiles"):
         prepare_data()
-    with pytest.raises(InputError, match="bands goes with a scene"):
-        prepare_data(tiles_folder, bands=["B02"])
+    with pytest.raises(InputError, match="min_purity goes with a scene"):
+        prepare_data(tiles_folder, min_purity=0.5)
     with pytest.raises(TypeError, match="no argument 'batchsize'"):
         prepare_data(tiles_folder, batchsize=8)
     for wrong, complaint in (

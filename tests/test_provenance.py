@@ -28,12 +28,12 @@ def data(tiles_folder: Path) -> TileData:
 
 def test_a_new_model_is_saved_with_licence_and_hashes(data: TileData, tmp_path: Path) -> None:
     model = FeatureClassifier(data, BACKBONE, pretrained=False)
-    path = model.save(tmp_path / "m.dlpk", licence="CC-BY-4.0", attribution="Somebody")
+    path = model.save(tmp_path / "m.dlpk", onnx=False, licence="CC-BY-4.0", attribution="Somebody")
     manifest = read_package(path).manifest
     assert (manifest.licence, manifest.attribution) == ("CC-BY-4.0", "Somebody")
     assert manifest.data_hash == data_hash(data)
     assert len(manifest.configuration_hash) == 64
-    assert read_package(model.save(tmp_path / "n.dlpk")).manifest.licence == "CC-BY-4.0"
+    assert read_package(model.save(tmp_path / "n.dlpk", onnx=False)).manifest.licence == "CC-BY-4.0"
     names = zipfile.ZipFile(path).namelist()
     assert names == ["m.emd", "m.pth", "littoral.json", "metrics.json", "model_metrics.html", "stac-mlm.json"]
     page = read_package(path).page
@@ -58,7 +58,7 @@ def test_hashes_tell_trainings_apart(data: TileData, tiles_folder: Path, tmp_pat
     same = prepare_data(tiles_folder, batch_size=8, val_split_pct=0.3, seed=1)
     assert data_hash(same) == data_hash(data)
     other_split = replace(data, split=replace(data.split, training=data.split.training[:-1]))
-    other_pixels = replace(data, means=data.means + 1e-9)
+    other_pixels = replace(data, statistics=data.statistics + 1e-9)
     codes = data.tiles.codes.copy()
     codes[0] = 3 if codes[0] == 7 else 7
     other_labels = replace(data, tiles=replace(data.tiles, codes=codes))

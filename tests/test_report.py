@@ -16,15 +16,16 @@ import pytest
 import rasterio
 import shapely
 from affine import Affine
+from matplotlib.colors import to_hex
 
 from conftest import boxes
-from littoral.categories import CATCOA, user_scheme
+from littoral.categories import CATCOA, UNKNOWN_COLOUR, user_scheme
 from littoral.errors import ExistsError, InputError
 from littoral.imagery import Scene, open_scene
 from littoral.learn.evaluation import Baselines, score
 from littoral.package import Manifest, Package, Preprocessing, write_package
 from littoral.progress import silent
-from littoral.report import write_report
+from littoral.report import plot_classified, write_report
 from littoral.report.samples import cut_samples
 from littoral.tiles import TileSpec
 from littoral.vectors import write_vector
@@ -246,6 +247,18 @@ def test_maps_of_answer_and_truth(coast: gpd.GeoDataFrame, tmp_path: Path, packa
     assert "sandy shore mangrove marshy shore not known" in truth
 
 
+def test_the_map_alone(coast: gpd.GeoDataFrame, package: Package, scene: Scene) -> None:
+    bare, full = plot_classified(coast), plot_classified(coast, model=package, scene=scene, width_in=5.0)
+    assert [len(figure.axes[0].images) for figure in (bare, full)] == [0, 1]
+    for figure in (bare, full):
+        names = [text.get_text() for text in figure.legends[0].get_texts()]
+        assert names == ["sandy shore", "mangrove", "not classified"]
+        faces = figure.axes[0].collections[-1].get_facecolor()[:, :3]
+        assert len(faces) == len(SAID)
+        for face, code in zip(faces, SAID, strict=True):
+            assert to_hex(face) == (UNKNOWN_COLOUR if code is None else CATCOA[code].colour).lower()
+
+
 def test_model_says_where_it_comes_from(
     coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene
 ) -> None:
@@ -333,6 +346,8 @@ def test_turned_scene_is_no_ground_but_gives_samples(coast: gpd.GeoDataFrame, tm
     turned = Affine(10, 0, LEFT, 0, -10, TOP) @ Affine.rotation(5)
     page = Page(write_report(coast, tmp_path / "page.html", scene=write_scene(tmp_path / "turned.tif", turned)))
     assert "the grid of turned is turned: pass it north up" in page.words("left-out")
+    with pytest.raises(InputError, match="turned is turned: pass it north up, or leave it away"):
+        plot_classified(coast, scene=tmp_path / "turned.tif")
     assert "image" not in page.tags["map"]
     assert "image" in page.tags["samples"]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import timm
 import torch
+from huggingface_hub import constants
 
 from littoral import FeatureClassifier
 from littoral.errors import InputError, MissingExtraError
@@ -238,3 +239,18 @@ def test_every_listed_name_is_of_a_backbone_that_can_be_built() -> None:
     assert RESNET in known
     assert {backbone for backbone, _ in known.values()} <= set(backbones())
     assert all(len(entry.meta["bands"]) == entry.meta["in_chans"] for _, entry in known.values())
+
+
+@pytest.mark.enable_socket
+@pytest.mark.allow_hosts(["127.0.0.1"])
+def test_a_hub_out_of_reach_is_asked_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    with pytest.raises(InputError) as raised:
+        build_network("resnet18", 3, 2, "hub")
+    assert str(raised.value) == (
+        "pretrained weights of resnet18 could not be fetched from the hub (it cannot be reached, and no earlier "
+        "download is kept): pass a file with --weights PATH (pretrained=path), or --weights none (pretrained=False)."
+    )
+    assert "Retrying" not in caplog.text
+    assert constants.HF_HUB_OFFLINE is False

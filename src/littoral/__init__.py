@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from littoral.imagery import fetch_scenes, open_scene, open_scenes, search_scenes
     from littoral.learn import FeatureClassifier, prepare_data
     from littoral.rectangles import rectangles_along_lines
-    from littoral.report import write_report
+    from littoral.report import plot_classified, write_report
     from littoral.shoreline import extract_shoreline, merge_lines, transfer_labels
     from littoral.tiles import GIS, export_tiles, fetch_item, read_tiles
     from littoral.vectors import read_vector, write_vector
@@ -39,6 +39,7 @@ _HOMES = {
     "merge_lines": "shoreline",
     "open_scene": "imagery",
     "open_scenes": "imagery",
+    "plot_classified": "report",
     "prepare_data": "learn",
     "read_categories": "categories",
     "read_charts": "charts",
@@ -68,6 +69,7 @@ __all__ = [
     "merge_lines",
     "open_scene",
     "open_scenes",
+    "plot_classified",
     "prepare_data",
     "read_categories",
     "read_charts",

@@ -175,15 +175,15 @@ def _lit(axes: Axes, image: Image, heat: NDArray[np.float32]) -> None:
 
 
 def plot_losses(training: Sequence[float], validation: Sequence[float]) -> Figure:
-    """Loss by epoch; a dot marks the epoch of the lowest validation loss."""
+    """Loss by epoch, from 0 as in the table of a training; a dot marks the epoch of the lowest validation loss."""
     figure = _figure(6.4, 3.4)
     axes = _calm(figure.add_subplot())
     for name, losses, colour in (("training", training, _QUIET), ("validation", validation, _LINE)):
-        axes.plot(range(1, len(losses) + 1), losses, color=colour, linewidth=1.8, label=name)
+        axes.plot(range(len(losses)), losses, color=colour, linewidth=1.8, label=name)
     known = np.asarray(validation, np.float64)
     if np.isfinite(known).any():
         best = int(np.nanargmin(np.where(np.isfinite(known), known, np.nan)))
-        axes.plot(best + 1, known[best], "o", color=_MARK, markersize=6, label=f"lowest: {known[best]:.3g}")
+        axes.plot(best, known[best], "o", color=_MARK, markersize=6, label=f"lowest: {known[best]:.3g}")
     axes.set_xlabel("epoch")
     axes.set_ylabel("loss")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

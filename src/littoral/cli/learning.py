@@ -25,7 +25,7 @@ from littoral.cli.door import (
     scheme,
 )
 from littoral.errors import InputError, MissingExtraError
-from littoral.progress import bar
+from littoral.progress import bar, silent
 from littoral.vectors import check_output, read_vector, staged
 
 RasterFunction = Annotated[
@@ -216,7 +216,7 @@ def train(
             "--mixup": mixup,
             "--focal-loss": focal_loss,
             "--class-weights": class_weights,
-            "--label-smoothing": label_smoothing,
+            "--label-smoothing": label_smoothing or None,
             "--early-stopping": early_stopping,
             "--checkpoint": checkpoint,
             "--log": log,
@@ -227,7 +227,7 @@ def train(
         "head": {"--turns": turns, "--strength": strength},
     }
     for needs, options in only.items():
-        useless = [name for name, value in options.items() if value is not None and value is not False and value != 0]
+        useless = [name for name, value in options.items() if value is not None and value is not False]
         if needs != method and useless:
             raise InputError(useless[0], f"goes with --method {needs}", "add that, or leave it away")
     epochs = 20 if epochs is None else epochs
@@ -307,10 +307,11 @@ def train(
     except KeyboardInterrupt as stop:
         print(f"littoral: {stop}", file=sys.stderr)
         raise
+    if parts is not None:
+        # All processes of a training train the folds.
+        model.evaluate(folds=parts, track=bar if is_first_process() else silent)
     if not is_first_process():
         return
-    if parts is not None:
-        model.evaluate(folds=parts, track=bar)
     told: dict[str, Any] = {"overwrite": overwrite, "licence": licence, "attribution": attribution}
     try:
         path = model.save(output, onnx=onnx, raster_function=raster_function, **told)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -20,13 +21,13 @@ from littoral.imagery import Values, valid_values
 from littoral.learn import pictures, saving
 from littoral.learn.batches import Batches, inputs
 from littoral.learn.calibrating import as_trained
-from littoral.learn.data import TileData, training_area
-from littoral.learn.evaluation import Calibration, Folds, Record, Scores, bins_before, fit_baselines
+from littoral.learn.data import TileData
+from littoral.learn.evaluation import Calibration, Folds, Record, Scores, bins_before
 from littoral.learn.features import fit_head
-from littoral.learn.judging import answers, calibrate, judge_folds, judge_unseen, judge_validation, uncalibrate
+from littoral.learn.judging import answers, calibrate, check, judge_folds, judge_unseen, judge_validation, uncalibrate
 from littoral.learn.network import backbones, build_network, load_state_bytes, state_bytes
 from littoral.learn.page import metrics_page
-from littoral.learn.provenance import acquired, configuration_hash, data_hash
+from littoral.learn.provenance import configuration_hash, learnt_from, taught, trained_hash
 from littoral.learn.recipe import Step, recorded
 from littoral.learn.training import (
     Checkpoints,
@@ -103,23 +104,17 @@ class FeatureClassifier:
         self._scores: Record | None = None
         self._page: str | None = None
         self._validated: NDArray[np.float64] | None = None
-        baselines = fit_baselines(data.statistics[data.split.training], data.tiles.targets[data.split.training], data.c)
         self.manifest = Manifest(
             backbone,
             data.preprocessing,
             data.categories,
             data.tiles.cell_size,
             data.tiles.cell_epsg,
-            data.split.describe(),
-            data.split.only_training,
-            training_area(data.tiles, data.split.training),
-            baselines.to_json(),
-            {name: version(name) for name in ("littoral", "torch", "timm")},
-            data.seed,
-            acquired=acquired(data.tiles),
-            data_hash=data_hash(data),
+            versions={name: version(name) for name in ("littoral", "torch", "timm")},
             configuration_hash=configuration_hash(backbone, data, weights, oversample),
+            **learnt_from(data),
         )
+        self._begun = self.manifest.configuration_hash
         self._definition: Mapping[str, Any] = {}
         self._left_out: tuple[str, ...] = ()
         if pretrained:
@@ -136,10 +131,11 @@ class FeatureClassifier:
         Args:
             path: The ``.dlpk`` of littoral or of another program, an ``.emd`` with its weights beside it, or a folder
                 with one of them in it. What another program does not say is assumed, which a LittoralWarning says.
-            data: To go on training, or for ``show_results``.
+            data: To go on training, or for ``show_results``; it is seen through the model's own preprocessing.
 
         Raises:
-            InputError: not a package that can be used, a model of another kind, or data of other classes.
+            InputError: not a package that can be used, a model of another kind, or data of other classes, bands,
+                values or tiles.
         """
         return cls.from_package(read_package(path), path, data)
 
@@ -150,6 +146,10 @@ class FeatureClassifier:
         manifest = package.manifest
         if data is not None and data.categories != manifest.categories:
             raise InputError(source, "was trained on other classes than the data has", "pass data of the same classes")
+        if data is not None:
+            check(manifest, data.tiles)
+            data = replace(data, preprocessing=manifest.preprocessing)
+        model._begun = manifest.configuration_hash
         model.data, model.manifest, model.oversample, model.epochs = data, manifest, False, []
         model._recipe = []
         model.objective = Objective(len(manifest.categories))
@@ -321,6 +321,7 @@ class FeatureClassifier:
     def _trained(self) -> None:
         """What is to be done whenever the weights have changed."""
         self._scores = self._page = None
+        self.manifest = taught(self.manifest, self._data())
         self._validated = calibrate(self, self._data())
 
     # Answers
@@ -520,7 +521,8 @@ class FeatureClassifier:
             path = self._data().folder / "models" / path / f"{path.name}{suffix}"
             path.parent.mkdir(parents=True, exist_ok=True)
         check_output(path, overwrite)
-        self.manifest = credited(self.manifest, licence, attribution)
+        asked = trained_hash(self._begun, self._recipe)
+        self.manifest = replace(credited(self.manifest, licence, attribution), configuration_hash=asked)
         if suffix == ".onnx":
             return saving.write_graph(self, path)
         print("Computing model metrics...", flush=True)

@@ -19,16 +19,16 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
-from sklearn.model_selection import StratifiedGroupKFold
 
 from littoral.errors import InputError, MissingExtraError
 from littoral.learn.batches import inputs, turned, turns_of
 from littoral.learn.data import TileData
+from littoral.learn.evaluation import fold_of, rows_of_classes, squares
 from littoral.learn.network import HIDDEN, Network
 from littoral.learn.training import precision
 from littoral.progress import Track, silent
 from littoral.tiles import TileSet
-from littoral.tiles.splits import Ground, region_blocks, square_blocks, touching
+from littoral.tiles.splits import Ground, region_blocks, touching
 
 try:
     import torch
@@ -197,20 +197,10 @@ def extract(
 
 def folds_of(tiles: TileSet, kind: str, seed: int) -> Whole:
     """(tiles,), fold of each from 0: a region each where the split is by region, else whole blocks of ground."""
-    block = region_blocks(tiles)[1] if kind == "region" else square_blocks(tiles.footprints, None)[0]
-    block = np.unique(block, return_inverse=True)[1]
-    if kind == "region" and block.max() < 3 * FOLDS:
-        return np.asarray(block, np.int64)
-    fold = np.zeros(len(block), np.int64)
-    most = min(FOLDS, int(block.max()) + 1, int(np.bincount(tiles.targets).max()))
-    if most > 1:
-        with warnings.catch_warnings():
-            # Of classes with fewer tiles than folds, which is nothing unusual here.
-            warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
-            parts = StratifiedGroupKFold(most, shuffle=True, random_state=seed).split(block, tiles.targets, block)
-            for number, (_, held) in enumerate(parts):
-                fold[held] = number
-    return np.asarray(np.unique(fold, return_inverse=True)[1], np.int64)
+    if kind != "region":
+        return fold_of(squares(tiles).of, tiles.targets, FOLDS, seed)
+    block = np.unique(region_blocks(tiles)[1], return_inverse=True)[1]
+    return np.asarray(block, np.int64) if block.max() < 3 * FOLDS else fold_of(block, tiles.targets, FOLDS, seed)
 
 
 def fit_linear(
@@ -231,14 +221,7 @@ def fit_linear(
         # To stop early is to penalise a little more.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = LogisticRegression(C=strength, max_iter=500).fit(x, targets, weights)
-    coefficients, intercepts = np.zeros((classes, x.shape[1])), np.full(classes, -1e4)
-    if len(model.classes_) == 2:
-        # scikit-learn gives two classes one row; half to each side is the same model.
-        coefficients[model.classes_] = np.concatenate([-model.coef_, model.coef_]) / 2
-        intercepts[model.classes_] = np.concatenate([-model.intercept_, model.intercept_]) / 2
-    else:
-        coefficients[model.classes_], intercepts[model.classes_] = model.coef_, model.intercept_
-    return coefficients, intercepts
+    return rows_of_classes(model, classes, -1e4)
 
 
 def write_head(

@@ -33,7 +33,8 @@ from littoral.learn.evaluation import (
     squares,
     tempered,
 )
-from littoral.learn.recipe import repeat
+from littoral.learn.recipe import must_be_whole, repeat
+from littoral.learn.training import is_first_process
 from littoral.package import Manifest
 from littoral.progress import Track, silent
 from littoral.tiles import TileSet, ground_pairs, read_tiles, split_tiles
@@ -147,10 +148,14 @@ def judge_folds(model: FeatureClassifier, data: TileData, folds: Folds, track: T
     Raises:
         InputError: a model that was loaded, folds that leave too little to learn from.
     """
+    must_be_whole(model._recipe)
     parts, blocks = fold_tiles(data.tiles, folds, seed=data.seed, block_km=data.split.block_km or None)
     found, each = [], []
     for fold in track(parts, len(parts), "training folds"):
-        print(f"fold {fold.name}: {len(fold.held)} tiles held out, {fold.set_aside} set aside beside them", flush=True)
+        if is_first_process():
+            print(
+                f"fold {fold.name}: {len(fold.held)} tiles held out, {fold.set_aside} set aside beside them", flush=True
+            )
         other = repeat(type(model), model._recipe, _without(data, fold.learnt, fold.name))
         held = data.tiles.subset(fold.held)
         given = replace(_answered(other, held, silent), blocks=blocks.subset(fold.held))
@@ -168,7 +173,7 @@ def judge_folds(model: FeatureClassifier, data: TileData, folds: Folds, track: T
 def check(manifest: Manifest, tiles: TileSet) -> None:
     """
     Raises:
-        InputError: tiles of other bands or values than the model's.
+        InputError: tiles of other bands or values than the model's, or smaller than its input.
     """
     given = manifest.preprocessing
     if tiles.bands != given.tile.bands:
@@ -183,6 +188,11 @@ def check(manifest: Manifest, tiles: TileSet) -> None:
             "the tiles",
             f"hold {kept[1]} values ({kept[0]}) where the model was trained on {trained[1]} ({trained[0]})",
             "export them as the training tiles were",
+        )
+    scale = given.resize_px / given.tile.size_px if given.resize_px else 1
+    if (side := round(tiles.size_px * scale)) < given.chip_px:
+        raise InputError(
+            "the tiles", f"show {side} pixels a side where the model needs {given.chip_px}", "cut larger tiles"
         )
 
 

@@ -26,6 +26,12 @@ class Step:
     given: inspect.BoundArguments
     """Its arguments, without those that are left to their defaults."""
 
+    def complete(self) -> dict[str, Any]:
+        """All its arguments by name."""
+        every = inspect.BoundArguments(self.given.signature, self.given.arguments.copy())
+        every.apply_defaults()
+        return dict(every.arguments)
+
 
 def recorded(method: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any, P], T]:
     """A method whose calls are steps of the object's recipe once they have succeeded."""
@@ -44,14 +50,22 @@ def recorded(method: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[A
     return remembering
 
 
+def must_be_whole(recipe: Sequence[Step]) -> None:
+    """
+    Raises:
+        InputError: the recipe of a model that was loaded, not made.
+    """
+    if not recipe or recipe[0].name != "__init__":
+        raise InputError("the model", "was loaded, so how it was trained is not known", "train one in this session")
+
+
 def repeat(kind: type[T], recipe: Sequence[Step], data: Any) -> T:
     """An object of a class made anew by a recipe, from other data.
 
     Raises:
         InputError: a model that was loaded, not made.
     """
-    if not recipe or recipe[0].name != "__init__":
-        raise InputError("the model", "was loaded, so how it was trained is not known", "train one in this session")
+    must_be_whole(recipe)
     model = kind.__new__(kind)
     for step in recipe:
         arguments = {name: value for name, value in step.given.arguments.items() if name not in OF_THE_RUN}

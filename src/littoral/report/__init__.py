@@ -5,6 +5,7 @@ the page names it and says what to pass. ``coast`` has the classified table in t
 ``judging`` and ``samples`` make its parts, ``writing`` puts them together.
 """
 
+from littoral.report.maps import plot_classified
 from littoral.report.writing import write_report
 
-__all__ = ["write_report"]
+__all__ = ["plot_classified", "write_report"]

@@ -2,22 +2,56 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import geopandas as gpd
 import numpy as np
 import shapely
 from markupsafe import Markup
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from littoral import figures
 from littoral.categories import UNKNOWN_COLOUR
-from littoral.imagery import read_overview
-from littoral.report.coast import Coast, LeftOut
+from littoral.errors import InputError
+from littoral.imagery import Scene, read_overview
+from littoral.package import Package
+from littoral.report.coast import Coast, LeftOut, read_coast
 from littoral.report.drawing import as_svg, rgb_of
 
 _MAP_PX, _LONGEST_PX = 1000, 3000
 """Pixels wanted across the ground of the map; most that are read of a scene for it."""
 
 Ground = tuple[figures.Image, tuple[float, float, float, float]]
+
+
+def plot_classified(
+    classified: gpd.GeoDataFrame | str | Path,
+    *,
+    model: Package | str | Path | None = None,
+    scene: Scene | str | Path | None = None,
+    class_label_field: str = "ClassLabel",
+    width_in: float = 7.0,
+) -> Figure:
+    """A map of the answers, for a notebook.
+
+    Args:
+        classified: Rectangles as :func:`littoral.classify_objects` returns them or ``littoral classify`` writes them.
+        model: The package that classified them, for names and colours of classes that are not CATCOA's.
+        scene: The imagery, shown under them.
+        class_label_field: Field with the name of each answer.
+        width_in: Width of the figure, inches.
+
+    Raises:
+        InputError: the table was not classified or has no CRS, a model of other classes, a scene elsewhere or turned.
+    """
+    coast = read_coast(classified, model, None, scene, class_label_field)
+    try:
+        ground = None if coast.scene is None else ground_picture(coast)
+    except LeftOut as reason:
+        assert coast.scene is not None
+        raise InputError(f"the scene {coast.scene.name}", "is turned", "pass it north up, or leave it away") from reason
+    return _map(coast, coast.answer, "not classified", ground, width_in)
 
 
 def ground_picture(coast: Coast) -> Ground:
@@ -46,14 +80,17 @@ def ground_picture(coast: Coast) -> Ground:
 def draw_map(
     coast: Coast, codes: NDArray[np.float64], caption: str, unknown: str, ground: Ground | None
 ) -> tuple[str, Markup]:
+    return caption, as_svg(_map(coast, codes, unknown, ground, 5.2), f"Map: {caption}")
+
+
+def _map(coast: Coast, codes: NDArray[np.float64], unknown: str, ground: Ground | None, width_in: float) -> Figure:
     shapes = coast.table.geometry
     outlines = gpd.GeoDataFrame(geometry=shapes.to_crs(coast.scene.crs if coast.scene else _local_crs(shapes)))
     used = [coast.scheme.category(int(code)) for code in np.unique(codes[np.isfinite(codes)])]
     legend = [(c.name, c.colour) for c in used] + ([(unknown, UNKNOWN_COLOUR)] if np.isnan(codes).any() else [])
     colour = {c.code: c.colour for c in used}
     colours = [colour.get(code, UNKNOWN_COLOUR) for code in codes.tolist()]
-    drawn = figures.plot_map(outlines, colours, legend=legend, background=ground, width_in=5.2)
-    return caption, as_svg(drawn, f"Map: {caption}")
+    return figures.plot_map(outlines, colours, legend=legend, background=ground, width_in=width_in)
 
 
 def _local_crs(shapes: gpd.GeoSeries) -> str:

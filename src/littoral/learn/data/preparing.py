@@ -63,7 +63,8 @@ def prepare_data(
     balance of the classes, and what was left out.
 
     Args:
-        path: A folder, a folder of folders (one per category), a list of either, or a set of tiles.
+        path: A folder, a folder of folders (one per category), a list of either, or a set of tiles. In a list, the
+            folder ``models`` of an earlier training is passed over.
         scene: Instead of ``path``: a scene, or the path to one; or several, in any CRS.
         rectangles: With ``scene``: polygons with the class field, or their file.
         class_field: With ``scene``: field with the class, whole numbers or names of ``categories``; None: the first
@@ -142,7 +143,7 @@ def prepare_data(
         if isinstance(path, TileSet):
             tiles, folder = path, Path.cwd()
         else:
-            paths = [Path(path)] if isinstance(path, str | Path) else [Path(one) for one in path]
+            paths = [Path(path)] if isinstance(path, str | Path) else _but_models([Path(one) for one in path])
             tiles = read_tiles(paths, categories=categories, unreadable=unreadable, track=track)
             folder = paths[0].absolute().parent
         if bands is not None:
@@ -171,6 +172,13 @@ def prepare_data(
 
 
 _CUT = [field.name for field in fields(TileSpec)]
+
+
+def _but_models(paths: list[Path]) -> list[Path]:
+    """Without ``models``: all that is in a folder of tiles includes what an earlier training saved there."""
+    saved = {path for path in paths if path.name == "models" and path.is_dir()}
+    saved -= {path for path in saved if [*path.glob("map.txt"), *path.glob("*/map.txt")]}
+    return [path for path in paths if path not in saved] or paths
 
 
 def _draft(tiles: TileSet, chip_size: int | None, resize_to: int | None) -> Preprocessing:

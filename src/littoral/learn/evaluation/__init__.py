@@ -5,13 +5,12 @@ says how sure that is, ``calibration`` makes confidence mean what it says, ``bas
 the parts of ground; ``judgement`` puts them in one record and ``telling`` puts the record in words.
 """
 
-from littoral.learn.evaluation.baselines import Baselines, band_statistics, fit_baselines
+from littoral.learn.evaluation.baselines import Baselines, band_statistics, fit_baselines, rows_of_classes
 from littoral.learn.evaluation.calibration import (
     Calibration,
     conformal_threshold,
     fit_calibration,
     fit_temperature,
-    prediction_sets,
     tempered,
 )
 from littoral.learn.evaluation.folds import Blocks, Fold, Folds, fold_of, fold_tiles, ground_blocks, squares
@@ -45,7 +44,7 @@ __all__ = [
     "interval",
     "judge",
     "pooled",
-    "prediction_sets",
+    "rows_of_classes",
     "score",
     "squares",
     "tempered",

@@ -87,13 +87,7 @@ def fit_baselines(statistics: NDArray[np.float64], targets: NDArray[np.int64], c
     shares = np.bincount(targets, minlength=classes) / len(targets)
     scaler = StandardScaler().fit(statistics)
     model = LogisticRegression(max_iter=2000, class_weight="balanced").fit(scaler.transform(statistics), targets)
-    coefficients, intercepts = np.zeros((classes, statistics.shape[1])), np.full(classes, -1e9)
-    if len(model.classes_) == 2:
-        # scikit-learn gives two classes one row; half to each side is the same model.
-        coefficients[model.classes_] = np.concatenate([-model.coef_, model.coef_]) / 2
-        intercepts[model.classes_] = np.concatenate([-model.intercept_, model.intercept_]) / 2
-    else:
-        coefficients[model.classes_], intercepts[model.classes_] = model.coef_, model.intercept_
+    coefficients, intercepts = rows_of_classes(model, classes, -1e9)
     return Baselines(
         tuple(shares.tolist()),
         tuple(scaler.mean_.tolist()),
@@ -101,3 +95,23 @@ def fit_baselines(statistics: NDArray[np.float64], targets: NDArray[np.int64], c
         tuple(tuple(row) for row in coefficients.tolist()),
         tuple(intercepts.tolist()),
     )
+
+
+def rows_of_classes(
+    model: LogisticRegression, classes: int, absent: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Coefficients (classes, features) and intercepts (classes,) of a fitted model.
+
+    Args:
+        model: Fitted on class indices, some of which may not have occurred.
+        classes: How many there are.
+        absent: Intercept of a class that did not occur, low enough never to be the answer.
+    """
+    coefficients, intercepts = np.zeros((classes, model.coef_.shape[1])), np.full(classes, absent)
+    if len(model.classes_) == 2:
+        # scikit-learn gives two classes one row; half to each side is the same model.
+        coefficients[model.classes_] = np.concatenate([-model.coef_, model.coef_]) / 2
+        intercepts[model.classes_] = np.concatenate([-model.intercept_, model.intercept_]) / 2
+    else:
+        coefficients[model.classes_], intercepts[model.classes_] = model.coef_, model.intercept_
+    return coefficients, intercepts

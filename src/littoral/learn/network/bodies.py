@@ -7,14 +7,21 @@ them into the same shape.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from math import isqrt
+from ssl import SSLError
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 from littoral.errors import InputError, MissingExtraError
 
 try:
     import timm
     import torch
+    from huggingface_hub import constants
+    from huggingface_hub.errors import LocalEntryNotFoundError
     from timm.models import model_entrypoint
     from torch import Tensor, nn
 except ImportError as error:
@@ -22,6 +29,10 @@ except ImportError as error:
 
 WITHOUT_MAP = frozenset({"coat", "crossvit", "efficientvim", "pit"})
 """Modules of timm whose networks end in no map: in several outputs at once, or in a token for the whole image only."""
+
+
+_PATIENCE_S = 10
+"""With the hub, until it is taken to be out of reach."""
 
 
 class FeatureMap(nn.Module):
@@ -78,16 +89,19 @@ def make_body(backbone: str, bands: int, chip_px: int | None, *, hub: bool) -> A
     size = {"img_size": chip_px} if chip_px and config is not None and config.fixed_input_size else {}
     given: dict[str, Any] = {"pretrained": hub, "in_chans": bands, "num_classes": 0, **size}
     try:
-        try:
-            return timm.create_model(backbone, global_pool="", **given)
-        except AssertionError:
-            # Some cannot be had without their pooling; their features can, all the same.
-            return timm.create_model(backbone, **given)
+        with _hub() if hub else nullcontext():
+            try:
+                return timm.create_model(backbone, global_pool="", **given)
+            except AssertionError:
+                # Some cannot be had without their pooling; their features can, all the same.
+                return timm.create_model(backbone, **given)
     # A hub out of reach is an OSError; a backbone that nobody has published weights of, a RuntimeError.
     except (OSError, RuntimeError) as error:
         if not hub:
             raise _refused(backbone, chip_px, error) from error
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if isinstance(error, LocalEntryNotFoundError):
+            reason = "it cannot be reached, and no earlier download is kept"
         raise InputError(
             f"pretrained weights of {backbone}",
             f"could not be fetched from the hub ({reason})",
@@ -122,6 +136,25 @@ def with_map(body: Any, backbone: str, bands: int, chip_px: int | None) -> tuple
 
 def _module(backbone: str) -> str:
     return str(model_entrypoint(backbone).__module__).rpartition(".")[2]
+
+
+@contextmanager
+def _hub() -> Iterator[None]:
+    """Where the hub is out of reach, only what is kept of it is looked at: its client would try for most of a minute,
+    and say so each time."""
+    before = constants.HF_HUB_OFFLINE
+    try:
+        if not before:
+            urlopen(Request(constants.ENDPOINT, method="HEAD"), timeout=_PATIENCE_S).close()
+    except HTTPError:
+        pass  # It answers, if not to that.
+    except (OSError, RuntimeError) as error:
+        # Certificates are the client's own business.
+        constants.HF_HUB_OFFLINE = not isinstance(getattr(error, "reason", None), SSLError)
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
 
 
 def _refused(backbone: str, chip_px: int | None, error: Exception) -> InputError:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ class Table:
 
     Args:
         progress: Show a bar on standard error, gone at the end; None: where there is a terminal or a notebook.
+            A notebook needs ipywidgets for it.
         log: Folder for ``epochs.csv``, which has a row per epoch.
         tensorboard: Write TensorBoard's events there too.
 
@@ -125,7 +127,9 @@ def bar(what: str, total: int, done: int, shown: bool | None) -> Iterator[Any]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    if not (console.is_terminal or console.is_jupyter) and shown is None:
+    if console.is_jupyter and find_spec("ipywidgets") is None:
+        shown = False  # rich would show nothing in a notebook, and warn of it at every step
+    elif not (console.is_terminal or console.is_jupyter) and shown is None:
         shown = False
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     # Rows that go to a terminal pass through the bar's console, so that they do not run into it; those that go to a
