@@ -82,6 +82,7 @@ def test_intervals_are_shown_where_they_are_recorded(tmp_path: Path) -> None:
         ({"categories": MODEL.manifest.categories[::-1]}, "order of their names"),
         ({"attribution": "x"}, "nobody said the licence of"),
         ({"backbone": "convnext_tiny"}, "none that other programs know"),
+        ({"preprocessing": replace(PREPROCESSING, resize_px=96)}, "it resizes its tiles"),
         ({"preprocessing": replace(PREPROCESSING, dtype="int16", pixels="reflectance x 10000")}, "offsets taken off"),
         (
             {"preprocessing": replace(PREPROCESSING, tile=replace(PREPROCESSING.tile, placement="oriented"))},

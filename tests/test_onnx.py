@@ -208,6 +208,7 @@ def test_a_graph_that_answers_otherwise_is_not_written(
         ("resnet34", ("onnx", "script"), None, None, ("graph", "script")),
         ("resnet34", ("onnx", "script"), None, False, ("graph",)),
         ("resnet34", ("onnx", "script"), False, None, ()),
+        ("resnet18 resizing", (), None, None, ("graph", "script")),
         ("mobilenetv2_100", (), None, None, ("graph", "script")),
         ("mobilenetv2_100", (), True, False, ("graph",)),
         ("mobilenetv2_100", (), None, False, ()),
@@ -224,7 +225,9 @@ def test_what_goes_into_a_package(
     files: tuple[str, ...],
 ) -> None:
     monkeypatch.setattr(saving, "_graph", lambda model, weights: b"graph")
-    manifest = replace(package.manifest, backbone=backbone)
+    name, *resizing = backbone.split()
+    preprocessing = replace(package.manifest.preprocessing, resize_px=48 if resizing else None)
+    manifest = replace(package.manifest, backbone=name, preprocessing=preprocessing)
     fake: Any = SimpleNamespace(manifest=manifest, carried=frozenset(carried))
     plain = {"ModelFile": "n.pth"}
     definition, found = saving.beside(fake, "n", b"", plain, onnx, script)
@@ -424,8 +427,8 @@ def hostile(graph: bytes) -> Iterator[tuple[str, bytes]]:
         x=np.zeros((1, 1), np.float32), shape=np.array([10**8, 10**7]),
     )  # fmt: skip
     rng = np.random.default_rng(0)
-    places = np.concatenate([rng.integers(0, 20_000, 30), len(graph) - rng.integers(1, 16_000, 30)])
-    for place, sign in zip(places.tolist(), rng.integers(128, 256, 60).tolist(), strict=True):
+    places = np.concatenate([rng.integers(0, 20_000, 15), len(graph) - rng.integers(1, 16_000, 15)])
+    for place, sign in zip(places.tolist(), rng.integers(128, 256, 30).tolist(), strict=True):
         yield f"{sign} at {place}", graph[:place] + bytes([sign]) + graph[place + 1 :]
 
 
@@ -440,7 +443,7 @@ def test_hostile_graphs_end_in_a_sentence(graph: bytes, tmp_path: Path, capfd: p
         else:
             # A byte of the weights may be any.
             assert " at " in name, f"{name}: it was loaded"
-    assert len(said) > 20
+    assert len(said) > 12
     for name, text in said.items():
         assert text.startswith(str(path)), name
         assert text.isprintable(), name

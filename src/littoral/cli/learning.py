@@ -33,7 +33,7 @@ RasterFunction = Annotated[
     typer.Option(
         "--raster-function/--no-raster-function",
         help="Let ArcGIS run the model by a script in it, on its ONNX graph.",
-        show_default="unless ArcGIS can: resnet18, 34 and 50",
+        show_default="unless ArcGIS can: resnet18, 34 and 50, tiles not resized",
     ),
 ]
 

@@ -503,7 +503,8 @@ class FeatureClassifier:
             onnx: Put the graph into the package, so that it can be used without torch. None: if the model was loaded
                 from a package with one, or the raster function needs it.
             raster_function: Let ArcGIS run the package by a script of ours, on the graph. None: if it has no function
-                of its own for the backbone (all but resnet18, 34 and 50), or the model was loaded from such a package.
+                of its own for the model (any but resnet18, 34 and 50, or one that resizes tiles), or the model was
+                loaded from such a package.
             overwrite: Replace a file that is there.
             licence: Of the model and the imagery it was trained on, an SPDX name if there is one; None: as it was.
             attribution: Whom that imagery is to be credited to, on one line; None: as it was.

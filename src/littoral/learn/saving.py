@@ -88,7 +88,10 @@ def beside(
     """
     if raster_function and onnx is False:
         raise InputError("onnx=False", "leaves the raster function nothing to run", "leave one of both away")
-    needed = model.manifest.backbone not in BUILT_IN or "script" in model.carried
+    given = model.manifest.preprocessing
+    # The tool's own function resizes in a way of its own.
+    foreign = model.manifest.backbone not in BUILT_IN or given.resize_px is not None
+    needed = foreign or "script" in model.carried
     wanted = needed if raster_function is None else raster_function
     asked = onnx or raster_function or "onnx" in model.carried
     if onnx is False or not (asked or wanted):
@@ -105,7 +108,6 @@ def beside(
         return definition, {}
     if not wanted:
         return definition, files
-    given = model.manifest.preprocessing
     size = given.tile.size if given.resize_px else (given.chip_px, given.chip_px)
     return scripted(definition, graph, size), {**files, SCRIPT: script()}
 

@@ -289,6 +289,8 @@ def _for_others(manifest: Manifest, scripted: bool) -> list[str]:
     given, found = manifest.preprocessing, []
     if manifest.backbone not in BACKBONES and not scripted:
         found.append(f"its backbone {manifest.backbone} is none that other programs know (resnet18, resnet34, …).")
+    if given.resize_px and not scripted:
+        found.append("it resizes its tiles; other programs would do that in a way of their own, if at all.")
     if given.tile.placement == "oriented":
         found.append("its tiles are turned along the shore; other programs would cut them upright.")
     if given.tile.blacken and given.fill is None:
