@@ -25,7 +25,6 @@ from littoral.learn.evaluation import (
     fit_calibration,
     fit_temperature,
     judge,
-    prediction_sets,
     score,
     tempered,
 )
@@ -33,6 +32,7 @@ from littoral.learn.evaluation.calibration import LEVELS, cross_fitted
 from littoral.learn.judging import answers
 from littoral.learn.network import build_network
 from littoral.package import read_package
+from littoral.statements import prediction_sets
 
 
 def drawn(count: int, seed: int, classes: int = 4) -> tuple[np.ndarray, np.ndarray]:

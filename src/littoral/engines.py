@@ -29,6 +29,9 @@ class Classifier(Protocol):
     def predict_inputs(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
         """Prepared tiles (tiles, bands, chip, chip) to probabilities (tiles, classes)."""
 
+    def answer_inputs(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float32] | None]:
+        """The same, and the features (tiles, features) behind them; None where the engine does not have them."""
+
 
 def open_classifier(model: Classifier | Package | str | Path, engine: Engine = "auto") -> Classifier:
     """A model that answers; one that is open already is returned as it is.

@@ -73,6 +73,7 @@ class OnnxClassifier:
                 source, f"holds a graph that cannot be run ({_first_line(error)})", "export the model again"
             ) from error
         self.source = source
+        self._outputs = [end.name for end in self.session.get_outputs()]
         self.manifest = _manifest(source, self.session)
         self.weights_sha256 = str(self.session.get_modelmeta().custom_metadata_map.get(WEIGHTS_KEY, ""))
 
@@ -133,15 +134,23 @@ class OnnxClassifier:
         Raises:
             InputError: the graph does not do what its metadata says.
         """
+        return self.answer_inputs(batch)[0]
+
+    def answer_inputs(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float32] | None]:
+        """The same, and the features (tiles, features) behind them; None where the graph does not give them away.
+
+        Raises:
+            InputError: the graph does not do what its metadata says.
+        """
         try:
-            (answer,) = self.session.run(["probabilities"], {"tiles": np.ascontiguousarray(batch)})
+            answer, *features = self.session.run(self._outputs, {"tiles": np.ascontiguousarray(batch)})
         except _REFUSALS as error:
             raise InputError(
                 self.source, f"holds a graph that fails ({_first_line(error)})", "export the model again"
             ) from error
         if answer.shape != (len(batch), len(self.manifest.categories)):
             raise InputError(self.source, f"holds a graph that answers {answer.shape}", "export the model again")
-        return np.asarray(answer, np.float64)
+        return np.asarray(answer, np.float64), features[0] if features else None
 
 
 def graph_of(package: Package) -> bytes | None:
@@ -161,8 +170,10 @@ def _manifest(source: Any, session: onnxruntime.InferenceSession) -> Manifest:
         raise InputError(source, "has metadata that are no JSON object", "export the model again")
     manifest = manifest_of(Path(str(source)), content)
     sides = session.get_inputs(), session.get_outputs()
-    ends = [[(end.name, end.type, len(end.shape)) for end in side] for side in sides]
-    if ends != [[("tiles", "tensor(float)", 4)], [("probabilities", "tensor(float)", 2)]]:
+    given, answered = [[(end.name, end.type, len(end.shape)) for end in side] for side in sides]
+    # Graphs of before 0.2 have no features.
+    both = [(name, "tensor(float)", 2) for name in ("probabilities", "features")]
+    if given != [("tiles", "tensor(float)", 4)] or answered not in (both, both[:1]):
         raise InputError(source, "holds a graph with other inputs or outputs", "export the model again")
     return manifest
 

@@ -24,6 +24,7 @@ from littoral.learn.data import TileData, training_area
 from littoral.learn.evaluation import Calibration, Folds, Record, Scores, bins_before, fit_baselines
 from littoral.learn.features import fit_head
 from littoral.learn.judging import answers, calibrate, judge_folds, judge_unseen, judge_validation, uncalibrate
+from littoral.learn.knowing import know
 from littoral.learn.network import backbones, build_network, load_state_bytes, state_bytes
 from littoral.learn.page import metrics_page
 from littoral.learn.provenance import acquired, configuration_hash, data_hash
@@ -322,6 +323,7 @@ class FeatureClassifier:
         """What is to be done whenever the weights have changed."""
         self._scores = self._page = None
         self._validated = calibrate(self, self._data())
+        self.manifest = know(self, self._data())
 
     # Answers
 
@@ -356,10 +358,15 @@ class FeatureClassifier:
 
     def predict_inputs(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities (tiles, classes) of preprocessed tiles (tiles, bands, chip, chip), in 32-bit arithmetic."""
+        return self.answer_inputs(batch)[0]
+
+    def answer_inputs(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """The same, and the features (tiles, 2 x channels) behind them."""
         self.network.eval()
+        device = next(self.network.parameters()).device
         with torch.inference_mode():
-            logits = self.network(inputs(torch.from_numpy(batch)))
-            return np.asarray(torch.softmax(logits.double(), dim=1).numpy())
+            logits, features = self.network.parted(inputs(torch.from_numpy(batch).to(device)))
+            return torch.softmax(logits.double(), dim=1).cpu().numpy(), features.cpu().numpy()
 
     # Judgement
 

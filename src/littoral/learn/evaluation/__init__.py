@@ -11,7 +11,6 @@ from littoral.learn.evaluation.calibration import (
     conformal_threshold,
     fit_calibration,
     fit_temperature,
-    prediction_sets,
     tempered,
 )
 from littoral.learn.evaluation.folds import Blocks, Fold, Folds, fold_of, fold_tiles, ground_blocks, squares
@@ -45,7 +44,6 @@ __all__ = [
     "interval",
     "judge",
     "pooled",
-    "prediction_sets",
     "score",
     "squares",
     "tempered",

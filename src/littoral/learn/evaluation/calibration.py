@@ -18,6 +18,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from littoral.errors import InputError
+from littoral.statements import prediction_sets
 
 Floats = NDArray[np.float64]
 
@@ -128,17 +129,6 @@ def conformal_threshold(probabilities: Floats, truth: NDArray[np.int64], percent
     misses = np.sort(1 - probabilities[np.arange(len(truth)), truth])
     k = -(-(len(truth) + 1) * percent // 100)
     return float(misses[k - 1]) if k <= len(truth) else 1.0
-
-
-def prediction_sets(probabilities: Floats, threshold: float) -> NDArray[np.bool_]:
-    """(tiles, classes), which classes are in the set of a tile; the likeliest is always in.
-
-    >>> prediction_sets(np.array([[0.7, 0.25, 0.05], [0.4, 0.35, 0.25]]), 0.7).tolist()
-    [[True, False, False], [True, True, False]]
-    """
-    inside = 1 - probabilities <= threshold
-    inside[np.arange(len(inside)), probabilities.argmax(axis=1)] = True
-    return np.asarray(inside)
 
 
 def fit_calibration(

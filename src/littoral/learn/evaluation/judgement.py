@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from littoral.categories import Category
-from littoral.learn.evaluation.calibration import Calibration, cross_fitted, prediction_sets, tempered
+from littoral.learn.evaluation.calibration import Calibration, cross_fitted, tempered
 from littoral.learn.evaluation.folds import Blocks, fold_of
 from littoral.learn.evaluation.intervals import FEW_BLOCKS, LEVEL, MEASURES, REPLICATES, block_bootstrap, interval
 from littoral.learn.evaluation.scores import Scores, score
+from littoral.statements import prediction_sets
 
 SET_PERCENT = 90
 """Level of the prediction sets that are judged."""
