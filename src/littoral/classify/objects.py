@@ -1,4 +1,4 @@
-"""Scores to statements about stretches of coast: classifier x rectangles x scene to a classified coast."""
+"""What is said about each rectangle: a model's answers to columns of a table."""
 
 from __future__ import annotations
 
@@ -12,16 +12,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from littoral.categories import Category
+from littoral.classify.answering import answer_rectangles
 from littoral.engines import Classifier, Engine, open_classifier
 from littoral.errors import InputError
 from littoral.imagery import Scene, Scenes, as_scenes, kept_as, same_scaling, select_bands
 from littoral.package import Package, Preprocessing
 from littoral.progress import Track, silent
-from littoral.tiles import CLASSIFIED, OUTSIDE, Merging, cut_tiles
+from littoral.tiles import CLASSIFIED, Merging
 from littoral.vectors import free_names, qgis_style, write_vector
-
-BATCH = 32
-"""Tiles per forward pass; no more are held at a time."""
 
 
 def classify_objects(
@@ -64,32 +62,14 @@ def classify_objects(
     for scene in opened:
         check_scene(scene, preprocessing)
 
-    count = len(rectangles)
-    probabilities = np.full((count, len(categories)), np.nan)
-    status = np.empty(count, object)
-    valid_share, cloud_share = np.zeros(count), np.full(count, np.nan)
-    seen = np.full((count, 2), "", object)
-    waiting: list[tuple[int, NDArray[np.float32]]] = []
-
-    def answer() -> None:
-        if waiting:
-            positions, batch = zip(*waiting, strict=True)
-            probabilities[list(positions)] = classifier.predict_inputs(np.stack(batch))
-            waiting.clear()
-
-    cut = cut_tiles(opened, rectangles, preprocessing.tile, merging=merging, track=track)
-    for tile in track(cut, count, "classifying"):
-        status[tile.position], valid_share[tile.position] = tile.status, tile.valid_share
-        seen[tile.position] = (tile.scene, tile.acquired) if tile.status != OUTSIDE else ""
-        if tile.cloud_share is not None and tile.status != OUTSIDE:
-            cloud_share[tile.position] = tile.cloud_share
-        if tile.status == CLASSIFIED:
-            waiting.append((tile.position, classifier.prepare(tile.values, tile.valid)))
-        if len(waiting) == BATCH:
-            answer()
-    answer()
-    looked = {"ValidShare": valid_share, "CloudShare": cloud_share, "Scene": seen[:, 0], "SceneDate": seen[:, 1]}
-    return _statements(rectangles, categories, probabilities, status, looked, class_label_field)
+    answers = answer_rectangles(opened, rectangles, classifier, merging=merging, track=track)
+    looked = {
+        "ValidShare": answers.valid_share,
+        "CloudShare": answers.cloud_share,
+        "Scene": answers.scene,
+        "SceneDate": answers.acquired,
+    }
+    return _statements(rectangles, categories, answers.probabilities, answers.status, looked, class_label_field)
 
 
 def check_scene(scene: Scene, preprocessing: Preprocessing) -> None:

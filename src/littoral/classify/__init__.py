@@ -1,0 +1,6 @@
+"""Scores to statements about stretches of coast: classifier x rectangles x scenes to a classified coast."""
+
+from littoral.classify.answering import Answers, Examiner, answer_rectangles
+from littoral.classify.objects import check_scene, classify_objects, write_classified
+
+__all__ = ["Answers", "Examiner", "answer_rectangles", "check_scene", "classify_objects", "write_classified"]
