@@ -33,15 +33,19 @@ class Classifier(Protocol):
         """The same, and the features (tiles, features) behind them; None where the engine does not have them."""
 
 
-def open_classifier(model: Classifier | Package | str | Path, engine: Engine = "auto") -> Classifier:
+def open_classifier(
+    model: Classifier | Package | str | Path, engine: Engine = "auto", processor: str = "auto"
+) -> Classifier:
     """A model that answers; one that is open already is returned as it is.
 
     Args:
         model: A classifier, a package, or the path of a ``.dlpk`` or an ``.onnx``.
         engine: Of a package or a path; an ``.onnx`` has only its graph.
+        processor: Likewise, torch's name of what computes: ``cpu``, ``cuda``, ``cuda:1``, ``mps``; ``auto``: a GPU of
+            NVIDIA's where there is one. ONNX Runtime computes on the CPU.
 
     Raises:
-        InputError: not a model that can be used, or not by this engine.
+        InputError: not a model that can be used, or not by this engine or on this processor.
         MissingExtraError: the engine is not installed.
     """
     if not isinstance(model, Package | str | Path):
@@ -59,8 +63,12 @@ def open_classifier(model: Classifier | Package | str | Path, engine: Engine = "
             missing = error
         else:
             if isinstance(model, Package):
-                return FeatureClassifier.from_package(model, model.name)
-            return FeatureClassifier.from_model(model)
+                return FeatureClassifier.from_package(model, model.name).on(processor)
+            return FeatureClassifier.from_model(model).on(processor)
+    if processor not in ("auto", "cpu"):
+        raise InputError(
+            f"processor {processor}", "is torch's, not ONNX Runtime's", "pass --engine torch, or leave it away"
+        )
     source = f"the model {model.name}" if isinstance(model, Package) else model
     if missing is not None:
         model = model if isinstance(model, Package) else read_package(model)

@@ -1,35 +1,53 @@
-"""What is said about each rectangle: a model's answers to columns of a table."""
+"""What is said about each rectangle: scenes, rectangles and a model to a table, and to a file."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
+import shapely
 from numpy.typing import NDArray
 
 from littoral.categories import Category
-from littoral.classify.answering import answer_rectangles
-from littoral.engines import Classifier, Engine, open_classifier
+from littoral.classify.answering import Answers, answer_rectangles
+from littoral.classify.fitting import check_cell_size, check_scene
+from littoral.classify.panel import Model, Panel, open_panel
+from littoral.classify.saying import Saying, say
+from littoral.engines import Engine
 from littoral.errors import InputError
-from littoral.imagery import Scene, Scenes, as_scenes, kept_as, same_scaling, select_bands
-from littoral.package import Package, Preprocessing
+from littoral.imagery import Scene, Scenes, as_scenes
 from littoral.progress import Track, silent
-from littoral.tiles import CLASSIFIED, Merging
-from littoral.vectors import free_names, qgis_style, write_vector
+from littoral.tiles import Merging
+from littoral.tiles.exporting.inputs import Extent, extent_of
+from littoral.vectors import qgis_style, require_crs, write_vector
+
+BEYOND = "outside extent"
+"""Status of a rectangle that does not touch the extent asked for."""
+NO_AREA = "no area"
+"""Status of a rectangle that covers no ground."""
 
 
 def classify_objects(
     scenes: Scenes,
     rectangles: gpd.GeoDataFrame,
-    model: Classifier | Package | str | Path,
+    model: Model,
     *,
+    also_models: Sequence[Model] = (),
     engine: Engine = "auto",
+    processor: str = "auto",
+    tta: bool = False,
     merging: Merging | None = None,
+    extent: Extent = None,
+    extent_crs: str | None = None,
+    cell_size: float | None = None,
+    any_cell_size: bool = False,
     class_label_field: str = "ClassLabel",
+    saying: Saying | None = None,
     track: Track = silent,
 ) -> gpd.GeoDataFrame:
     """Say of each rectangle what kind of shore it shows.
@@ -38,58 +56,112 @@ def classify_objects(
         scenes: A scene, or the path to one, with the bands the model was trained on; or several, in any CRS.
         rectangles: Polygons in any CRS; not changed.
         model: A classifier, a package, or the path to a ``.dlpk`` or an ``.onnx``.
+        also_models: Others of the same classes, bands and tiles: probabilities are the mean of all.
         engine: What answers for a package or a path: ``torch``, ``onnx`` (ONNX Runtime, with the package's graph), or
             ``auto``: torch where it is installed.
+        processor: torch's name of what computes; ``auto``: an NVIDIA GPU where there is one.
+        tta: Ask about flips and quarter turns of each tile too, as far as its kind allows; the mean counts. It takes
+            up to eight times as long.
         merging: What becomes of several scenes; None: the best for each rectangle.
+        extent: Of what is to be classified: a vector file, for its bounds, or (west, south, east, north).
+        extent_crs: Of an extent in numbers; None: the first scene's.
+        cell_size: Side of the cells that scenes are brought to, units of their CRS; None: as the model says, or theirs.
+        any_cell_size: Go on where cells are larger or smaller than in training.
         class_label_field: Name of the field for the class name.
+        saying: What is said and what withheld; None: the default.
         track: Shows progress, a step per rectangle.
 
     Returns:
         The same rows, CRS and index with all their fields (one that collides with a new one, compared without case, is
         called ``<name>_in``; which ones is in ``.attrs["renamed"]``), and: the class name, ``ClassValue`` (integer) and
-        ``Confidence`` (highest probability, 0 to 1), null unless the status is ``classified``; ``P_<code>``, the
-        probability of each class, likewise; ``ValidShare`` of the rectangle's own pixels, ``CloudShare`` of them (null
-        where the scene has no masks); ``Scene`` and ``SceneDate``, what was looked at; ``status``: ``classified``,
-        ``outside imagery``, ``nodata`` or ``cloud``.
+        ``Confidence`` (highest probability, 0 to 1); ``P_<code>``, the probability of each class; ``Novelty``, how
+        unlike the training it looks (beyond 1 are one in a hundred places like the training); ``ValidShare`` of the
+        rectangle's own pixels, ``CloudShare`` of them (null where the scene has no masks); ``Scene`` and ``SceneDate``,
+        what was looked at; ``status``; ``PredictionSet``, names joined by ``; `` that hold the true class as often as
+        asked, and ``PredictionSetSize``; smoothed, ``<class label field>Smoothed``, ``ClassValueSmoothed``,
+        ``ConfidenceSmoothed`` and ``PS_<code>``.
+
+        The status is ``classified``; ``uncertain`` or ``unlike training``, which have probabilities but no class; or
+        ``outside imagery``, ``nodata``, ``cloud``, ``no area`` or ``outside extent``, which have neither.
+        ``Novelty`` and sets are left out where the model cannot say them, which ``.attrs["notes"]`` says.
 
     Raises:
-        InputError: bands or scaling the scene lacks, rectangles without CRS or all outside the scene, a package that
-            cannot be read.
+        InputError: bands or scaling the scene lacks, cells of another size, rectangles without CRS or all outside the
+            scene, a package that cannot be read, models that do not go together, a chain that cannot be followed.
     """
-    classifier = open_classifier(model, engine)
-    preprocessing, categories = classifier.manifest.preprocessing, classifier.manifest.categories
-    opened = as_scenes(scenes, cell_size=preprocessing.tile.cell_size)
+    saying = saying or Saying()
+    panel = open_panel([model, *also_models], engine=engine, processor=processor, turns=tta, cell_size=cell_size)
+    opened = as_scenes(scenes, cell_size=panel.manifest.preprocessing.tile.cell_size)
     for scene in opened:
-        check_scene(scene, preprocessing)
-
-    answers = answer_rectangles(opened, rectangles, classifier, merging=merging, track=track)
-    looked = {
-        "ValidShare": answers.valid_share,
-        "CloudShare": answers.cloud_share,
-        "Scene": answers.scene,
-        "SceneDate": answers.acquired,
-    }
-    return _statements(rectangles, categories, answers.probabilities, answers.status, looked, class_label_field)
+        check_scene(scene, panel.manifest.preprocessing)
+        if not any_cell_size:
+            check_cell_size(scene, panel.manifest)
+    # Said before an hour of work rather than after.
+    saying.transitions_of(panel, rectangles)
+    panel.threshold(saying.level)
+    answers = answered(opened, rectangles, panel, extent, extent_crs, merging, track)
+    return say(rectangles, answers, panel, saying, class_label_field=class_label_field)
 
 
-def check_scene(scene: Scene, preprocessing: Preprocessing) -> None:
-    """Refuse a scene whose values are not like those the model was trained on.
+def answered(
+    scenes: Sequence[Scene],
+    rectangles: gpd.GeoDataFrame,
+    panel: Panel,
+    extent: Extent = None,
+    extent_crs: str | None = None,
+    merging: Merging | None = None,
+    track: Track = silent,
+) -> Answers:
+    """What a panel says of those rectangles that it is to be asked about, with the others in their places.
 
     Raises:
-        InputError: a band is missing, or its values are of another kind.
+        InputError: as :func:`answer_rectangles`; no rectangle with an area, or none in the extent.
     """
-    try:
-        bands = select_bands(scene, preprocessing.tile.bands, exact=True)
-    except InputError as error:
-        needed = ", ".join(preprocessing.tile.bands)
-        raise InputError(f"the model needs bands {needed} and {error.subject}", error.what, error.remedy) from error
-    kept, trained = kept_as(bands, preprocessing.tile.raw), (preprocessing.pixels, preprocessing.dtype)
-    if not same_scaling(kept, trained):
-        raise InputError(
-            f"the scene {scene.name}",
-            f"has {kept[1]} values ({kept[0]}) where the model was trained on {trained[1]} ({trained[0]})",
-            "bring it to the training scenes' scaling, or say its scale and offset with gdal_edit -scale -offset",
-        )
+    require_crs(rectangles, "the table of rectangles")
+    withheld = _withheld(rectangles, extent_of(extent, extent_crs, scenes[0], rectangles), scenes[0])
+    asked = withheld == ""
+    if asked.all():
+        return answer_rectangles(scenes, rectangles, panel, merging=merging, track=track)
+    if not asked.any():
+        (why,) = Counter(withheld.tolist()).most_common(1)
+        what = "lie outside the extent" if why[0] == BEYOND else "have no area"
+        raise InputError("the rectangles", f"all {what}", "pass others")
+    found = answer_rectangles(scenes, rectangles[asked], panel, merging=merging, track=track)
+    return _spread(found, asked, withheld)
+
+
+def _withheld(rectangles: gpd.GeoDataFrame, extent: Any, scene: Scene) -> NDArray[Any]:
+    """(rectangles,), the status of those that no model is asked about; empty for the others."""
+    shapes = rectangles.geometry.to_numpy()
+    # Points and lines are no rectangles at all, which planning says.
+    flat = np.isin(shapely.get_dimensions(shapes), (-1, 2)) & ~(shapely.area(shapes) > 0)
+    out = np.where(flat, NO_AREA, "").astype(object)
+    if extent is not None:
+        there = rectangles.geometry.to_crs(scene.crs).to_numpy()
+        out[~shapely.intersects(there, extent) & ~flat] = BEYOND
+    return out
+
+
+def _spread(found: Answers, asked: NDArray[np.bool_], withheld: NDArray[Any]) -> Answers:
+    """Answers about some rectangles as answers about all."""
+
+    def all_of(values: NDArray[Any], otherwise: object) -> NDArray[Any]:
+        out = np.full((len(asked), *values.shape[1:]), otherwise, values.dtype)
+        out[asked] = values
+        return out
+
+    status = withheld.copy()
+    status[asked] = found.status
+    return replace(
+        found,
+        probabilities=all_of(found.probabilities, np.nan),
+        status=status,
+        valid_share=all_of(found.valid_share, 0.0),
+        cloud_share=all_of(found.cloud_share, np.nan),
+        scene=all_of(found.scene, ""),
+        acquired=all_of(found.acquired, ""),
+        novelty=None if found.novelty is None else all_of(found.novelty, np.nan),
+    )
 
 
 def write_classified(
@@ -99,41 +171,31 @@ def write_classified(
     *,
     class_label_field: str = "ClassLabel",
     overwrite: bool = False,
+    provenance: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write a classified coast; a GeoPackage carries a QGIS style that colours it by category."""
+    """Write a classified coast; a GeoPackage carries a QGIS style that colours it by category.
+
+    Args:
+        classified: What :func:`classify_objects` returned.
+        path: GeoPackage, GeoParquet, FlatGeobuf, GeoJSON or Shapefile, by its suffix.
+        categories: Of the model.
+        class_label_field: Field with the class name.
+        overwrite: Replace a file that is there.
+        provenance: What :func:`littoral.vectors.trace` says of how it came to be; the scenes used and their days are
+            added.
+
+    Raises:
+        ExistsError: it is there and ``overwrite`` is False.
+        WriteError: the disk refused; an older file is still there.
+    """
     style = qgis_style(class_label_field, list(categories), text_values=True)
-    return write_vector(classified, path, overwrite=overwrite, style=style)
+    if provenance is not None:
+        provenance = {**provenance, "scenes": scenes_used(classified)}
+    return write_vector(classified, path, overwrite=overwrite, style=style, provenance=provenance)
 
 
-def _statements(
-    rectangles: gpd.GeoDataFrame,
-    categories: tuple[Category, ...],
-    probabilities: NDArray[np.float64],
-    status: NDArray[Any],
-    looked: Mapping[str, NDArray[Any]],
-    label_field: str,
-) -> gpd.GeoDataFrame:
-    columns = [f"P_{category.code}" for category in categories]
-    fields = [label_field, "ClassValue", "Confidence", *columns, *looked, "status"]
-    if len({field.casefold() for field in fields}) < len(fields) or not label_field.strip():
-        raise InputError(f"class label field {label_field!r}", "is the name of another output field", "choose another")
-    # A GeoPackage keeps fid and geom for itself.
-    if label_field.casefold() in {rectangles.geometry.name.casefold(), "fid", "geom"}:
-        raise InputError(
-            f"class label field {label_field!r}", "is a name that files keep for themselves", "choose another"
-        )
-    out, renamed = free_names(rectangles, fields)
-    known = status == CLASSIFIED
-    best = np.where(known, np.nan_to_num(probabilities, nan=-1.0).argmax(axis=1), 0)
-    names, codes = [c.name for c in categories], [c.code for c in categories]
-    out[label_field] = pd.Series(np.take(names, best), out.index, dtype="string").mask(~known)
-    out["ClassValue"] = pd.Series(np.take(codes, best), out.index, dtype="Int64").mask(~known)
-    out["Confidence"] = probabilities.max(axis=1)
-    for column, values in zip(columns, probabilities.T, strict=True):
-        out[column] = values
-    for column, told in looked.items():
-        text = pd.Series(told, out.index)
-        out[column] = text.astype("string").mask(text == "") if told.dtype == object else told
-    out["status"] = pd.Series(status, out.index, dtype="string")
-    out.attrs["renamed"] = renamed
-    return out
+def scenes_used(classified: gpd.GeoDataFrame) -> list[dict[str, Any]]:
+    """Name and day of each scene that a classified coast was seen on, and how many rectangles."""
+    seen = classified[["Scene", "SceneDate"]].dropna(subset=["Scene"]).fillna("")
+    counted = Counter(seen.itertuples(index=False, name=None))
+    return [{"name": name, "date": day, "rectangles": count} for (name, day), count in sorted(counted.items())]

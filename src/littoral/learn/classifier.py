@@ -27,6 +27,7 @@ from littoral.learn.judging import answers, calibrate, judge_folds, judge_unseen
 from littoral.learn.knowing import know
 from littoral.learn.network import backbones, build_network, load_state_bytes, state_bytes
 from littoral.learn.page import metrics_page
+from littoral.learn.processor import move
 from littoral.learn.provenance import acquired, configuration_hash, data_hash
 from littoral.learn.recipe import Step, recorded
 from littoral.learn.training import (
@@ -351,6 +352,18 @@ class FeatureClassifier:
         probabilities = self.predict_proba(tile)
         best = int(probabilities.argmax())
         return self.manifest.categories[best].name, float(probabilities[best])
+
+    def on(self, processor: str = "auto") -> FeatureClassifier:
+        """The same model, which computes its answers on that processor from now on.
+
+        Args:
+            processor: torch's name: ``cpu``, ``cuda``, ``cuda:1``, ``mps``; ``auto``: ``cuda`` where there is one.
+
+        Raises:
+            InputError: it is not there.
+        """
+        move(self.network, processor)
+        return self
 
     def prepare(self, values: Values, valid: NDArray[np.bool_]) -> NDArray[np.float32]:
         """One tile (bands, height, width) and its mask, preprocessed for :meth:`predict_inputs`."""
