@@ -43,11 +43,14 @@ def classify(
         typer.Option(help="What computes: torch, onnx (the package's graph), or auto: torch where it is installed."),
     ] = "auto",
     processor: Annotated[
-        str, typer.Option(help="torch's name of what computes, e.g. cpu, cuda:1; auto: an NVIDIA GPU where there is one.")
+        str,
+        typer.Option(help="torch's name of what computes, e.g. cpu, cuda:1; auto: an NVIDIA GPU where there is one."),
     ] = "auto",
     also_models: Annotated[
         list[Path] | None,
-        typer.Option("--also-model", help="Another model of the same classes, bands and tiles: the mean of all counts."),
+        typer.Option(
+            "--also-model", help="Another model of the same classes, bands and tiles: the mean of all counts."
+        ),
     ] = None,
     tta: Annotated[
         bool, typer.Option("--tta", help="Ask about flips and turns of each tile too: up to eight times as long.")

@@ -74,14 +74,16 @@ def export_graph(network: Network, manifest: Manifest, weights: bytes, tiles: It
 
 
 class _Parted(torch.nn.Module):
-    """Logits, and the features behind them."""
+    """Logits, and the features behind them; its weights have the names that they have in the network."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
-        self.network = network
+        for name, part in network.named_children():
+            self.add_module(name, part)
+        self._parted = network.parted
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return self.network.parted(x)
+        return self._parted(x)
 
 
 def _network_graph(network: Network, manifest: Manifest) -> onnx.ModelProto:
