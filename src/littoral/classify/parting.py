@@ -206,7 +206,7 @@ def _shown(scene: Scene, rectangles: gpd.GeoDataFrame, rows: Rows, spec: TileSpe
         column = np.clip((left + right) / 2, 0, scene.width).astype(np.int64)
         row = np.clip((upper + lower) / 2, 0, scene.height).astype(np.int64)
         found.append(some[on_scene])
-        orders.append(row // _STRIP * 2**32 + column)
+        orders.append((row // _STRIP * 2**32 + column) * _STRIP + row % _STRIP)
     return np.concatenate(found), np.concatenate(orders)
 
 

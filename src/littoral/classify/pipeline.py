@@ -124,17 +124,29 @@ def _note(answers: Answers, tile: Tile) -> None:
 def _computed(batches: Iterable[_Batch], classifier: Classifier, computing: int) -> Iterator[tuple[_Batch, Asked]]:
     """Batches in their order with what the model says of them."""
     flying: deque[tuple[_Batch, Future[Asked]]] = deque()
+    failure: Exception | None = None
+    source = iter(batches)
     with lone_threads(computing) as pool:
         try:
-            for batch in batches:
-                flying.append((batch, pool.submit(_ask, classifier, batch)))
-                if len(flying) > computing:
-                    yield flying[0][0], flying.popleft()[1].result()
+            while failure is None:
+                try:
+                    batch = next(source)
+                except StopIteration:
+                    break
+                except Exception as error:
+                    # What was cut before is computed first: it may end a part.
+                    failure = error
+                else:
+                    flying.append((batch, pool.submit(_ask, classifier, batch)))
+                    if len(flying) > computing:
+                        yield flying[0][0], flying.popleft()[1].result()
             while flying:
                 yield flying[0][0], flying.popleft()[1].result()
         finally:
             for _, future in flying:
                 future.cancel()
+    if failure is not None:
+        raise failure
 
 
 def _ask(classifier: Classifier, batch: _Batch) -> Asked:
