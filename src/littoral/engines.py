@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -33,14 +38,41 @@ class Classifier(Protocol):
         """The same, and the features (tiles, features) behind them; None where the engine does not have them."""
 
 
+def processors() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def lone_threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads in each of which torch computes alone: several batches at a time, each by one thread.
+
+    So the bits of an answer do not depend on the number of processors, and a busy machine slows one batch, not all:
+    threads that share a batch wait for the slowest after each layer. An ONNX graph is opened with one thread for it.
+    """
+    with ExitStack() as stack:
+        alone = None
+        if "torch" in sys.modules:
+            from littoral.learn.threads import compute_alone, threads_kept
+
+            stack.enter_context(threads_kept())
+            alone = compute_alone
+        yield stack.enter_context(ThreadPoolExecutor(count, "answering", alone))
+
+
 def open_classifier(
-    model: Classifier | Package | str | Path, engine: Engine = "auto", processor: str = "auto"
+    model: Classifier | Package | str | Path,
+    engine: Engine = "auto",
+    threads: int | None = None,
+    processor: str = "auto",
 ) -> Classifier:
     """A model that answers; one that is open already is returned as it is.
 
     Args:
         model: A classifier, a package, or the path of a ``.dlpk`` or an ``.onnx``.
         engine: Of a package or a path; an ``.onnx`` has only its graph.
+        threads: Of a graph that is opened; None: one for each processor. Torch's are those of whoever calls
+            (:func:`lone_threads`).
         processor: Likewise, torch's name of what computes: ``cpu``, ``cuda``, ``cuda:1``, ``mps``; ``auto``: a GPU of
             NVIDIA's where there is one. ONNX Runtime computes on the CPU.
 
@@ -81,5 +113,5 @@ def open_classifier(
     from littoral.inference import OnnxClassifier
 
     if isinstance(model, Package):
-        return OnnxClassifier.from_package(model, source)
-    return OnnxClassifier.from_model(model)
+        return OnnxClassifier.from_package(model, source, threads)
+    return OnnxClassifier.from_model(model, threads)

@@ -12,11 +12,14 @@ import geopandas as gpd
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
 
 from littoral.categories import Category
-from littoral.classify.answering import Answers, answer_rectangles
+from littoral.classify.answering import answer_rectangles
+from littoral.classify.answers import Answers
 from littoral.classify.fitting import check_cell_size, check_scene
-from littoral.classify.panel import Model, Panel, open_panel
+from littoral.classify.keeping import Opening
+from littoral.classify.panel import Model, Panel, open_panel, opening_of
 from littoral.classify.saying import Saying, say
 from littoral.engines import Engine
 from littoral.errors import InputError
@@ -48,6 +51,8 @@ def classify_objects(
     any_cell_size: bool = False,
     class_label_field: str = "ClassLabel",
     saying: Saying | None = None,
+    folder: str | Path | None = None,
+    dask: str | None = None,
     track: Track = silent,
 ) -> gpd.GeoDataFrame:
     """Say of each rectangle what kind of shore it shows.
@@ -69,6 +74,9 @@ def classify_objects(
         any_cell_size: Go on where cells are larger or smaller than in training.
         class_label_field: Name of the field for the class name.
         saying: What is said and what withheld; None: the default.
+        folder: Where parts are kept that are answered, so that a run that was killed goes on; it may be deleted at any
+            time. Models must be paths then. None: nothing is kept.
+        dask: ``local``, or the address of a scheduler (:func:`answer_rectangles`); needs a folder that workers see.
         track: Shows progress, a step per rectangle.
 
     Returns:
@@ -90,7 +98,11 @@ def classify_objects(
             scene, a package that cannot be read, models that do not go together, a chain that cannot be followed.
     """
     saying = saying or Saying()
-    panel = open_panel([model, *also_models], engine=engine, processor=processor, turns=tta, cell_size=cell_size)
+    require_crs(rectangles, "the table of rectangles")
+    models: list[Model] = [model, *also_models]
+    how: dict[str, Any] = {"engine": engine, "processor": processor, "turns": tta, "cell_size": cell_size}
+    opening = opening_of(models, **how) if folder is not None or dask is not None else None
+    panel = open_panel(models, **how)
     opened = as_scenes(scenes, cell_size=panel.manifest.preprocessing.tile.cell_size)
     for scene in opened:
         check_scene(scene, panel.manifest.preprocessing)
@@ -99,38 +111,44 @@ def classify_objects(
     # Said before an hour of work rather than after.
     saying.transitions_of(panel, rectangles)
     panel.threshold(saying.level)
-    answers = answered(opened, rectangles, panel, extent, extent_crs, merging, track)
+    place = None if folder is None else Path(folder)
+    inside = extent_of(extent, extent_crs, opened[0], rectangles)
+    answers = answered(
+        opened, rectangles, opening or panel, inside, merging=merging, folder=place, dask=dask, track=track
+    )
     return say(rectangles, answers, panel, saying, class_label_field=class_label_field)
 
 
 def answered(
     scenes: Sequence[Scene],
     rectangles: gpd.GeoDataFrame,
-    panel: Panel,
-    extent: Extent = None,
-    extent_crs: str | None = None,
-    merging: Merging | None = None,
-    track: Track = silent,
+    classifier: Panel | Opening,
+    extent: BaseGeometry | None = None,
+    **how: Any,
 ) -> Answers:
-    """What a panel says of those rectangles that it is to be asked about, with the others in their places.
+    """What is said of those rectangles that a model is to be asked about, with the others in their places.
+
+    Args:
+        scenes: One or several.
+        rectangles: Polygons.
+        classifier: Who is asked.
+        extent: In the CRS of the first scene.
+        how: Further arguments of :func:`answer_rectangles`.
 
     Raises:
         InputError: as :func:`answer_rectangles`; no rectangle with an area, or none in the extent.
     """
-    require_crs(rectangles, "the table of rectangles")
-    withheld = _withheld(rectangles, extent_of(extent, extent_crs, scenes[0], rectangles), scenes[0])
+    withheld = _withheld(rectangles, extent, scenes[0])
     asked = withheld == ""
     if asked.all():
-        return answer_rectangles(scenes, rectangles, panel, merging=merging, track=track)
+        return answer_rectangles(scenes, rectangles, classifier, **how)
     if not asked.any():
-        (why,) = Counter(withheld.tolist()).most_common(1)
-        what = "lie outside the extent" if why[0] == BEYOND else "have no area"
+        what = "lie outside the extent" if (withheld == BEYOND).any() else "have no area"
         raise InputError("the rectangles", f"all {what}", "pass others")
-    found = answer_rectangles(scenes, rectangles[asked], panel, merging=merging, track=track)
-    return _spread(found, asked, withheld)
+    return _spread(answer_rectangles(scenes, rectangles[asked], classifier, **how), asked, withheld)
 
 
-def _withheld(rectangles: gpd.GeoDataFrame, extent: Any, scene: Scene) -> NDArray[Any]:
+def _withheld(rectangles: gpd.GeoDataFrame, extent: BaseGeometry | None, scene: Scene) -> NDArray[Any]:
     """(rectangles,), the status of those that no model is asked about; empty for the others."""
     shapes = rectangles.geometry.to_numpy()
     # Points and lines are no rectangles at all, which planning says.
@@ -144,24 +162,10 @@ def _withheld(rectangles: gpd.GeoDataFrame, extent: Any, scene: Scene) -> NDArra
 
 def _spread(found: Answers, asked: NDArray[np.bool_], withheld: NDArray[Any]) -> Answers:
     """Answers about some rectangles as answers about all."""
-
-    def all_of(values: NDArray[Any], otherwise: object) -> NDArray[Any]:
-        out = np.full((len(asked), *values.shape[1:]), otherwise, values.dtype)
-        out[asked] = values
-        return out
-
-    status = withheld.copy()
-    status[asked] = found.status
-    return replace(
-        found,
-        probabilities=all_of(found.probabilities, np.nan),
-        status=status,
-        valid_share=all_of(found.valid_share, 0.0),
-        cloud_share=all_of(found.cloud_share, np.nan),
-        scene=all_of(found.scene, ""),
-        acquired=all_of(found.acquired, ""),
-        novelty=None if found.novelty is None else all_of(found.novelty, np.nan),
-    )
+    out = Answers.empty(len(asked), found.probabilities.shape[1])
+    out.put(np.flatnonzero(asked), found)
+    out.status[~asked] = withheld[~asked]
+    return replace(out, novelty=None) if found.novelty is None else out
 
 
 def write_classified(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from littoral.classify.keeping import Opening
 from littoral.engines import Classifier, Engine, open_classifier
 from littoral.errors import InputError
 from littoral.imagery import Values
@@ -118,8 +119,25 @@ def open_panel(
     """
     if len(models) == 1 and isinstance(models[0], Panel):
         return models[0]
-    opened = list(map(partial(open_classifier, engine=engine, processor=processor), models))
+    # Each batch is computed by one thread (see ``pipeline``), a graph's too.
+    opened = [open_classifier(model, engine, threads=1, processor=processor) for model in models]
     return Panel(opened, turns=turns, cell_size=cell_size)
+
+
+def opening_of(models: Sequence[Model], **how: Any) -> Opening:
+    """How to open a panel anywhere, as a folder of parts and a cluster need it.
+
+    Args:
+        models: Paths.
+        how: Further arguments of :func:`open_panel`.
+
+    Raises:
+        InputError: a model that is open already.
+    """
+    if not all(isinstance(model, str | Path) for model in models):
+        raise InputError("a model that is open", "cannot be handed to others", "pass the path of its package")
+    files = tuple(str(Path(model).absolute()) for model in models if isinstance(model, str | Path))
+    return Opening(files, open_panel, {"models": files, **how})
 
 
 def turned(tiles: NDArray[np.float32], turn: int) -> NDArray[np.float32]:

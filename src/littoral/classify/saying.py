@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from littoral.categories import Category, Scheme
-from littoral.classify.answering import Answers
+from littoral.classify.answers import Answers
 from littoral.classify.panel import Panel
 from littoral.errors import InputError
 from littoral.statements import Transitions, add_prediction_sets, smooth
