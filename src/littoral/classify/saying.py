@@ -112,7 +112,7 @@ def say(
         status[(status == CLASSIFIED) & (answers.novelty > 1)] = UNLIKE
     out, renamed = _cleared(rectangles, categories, class_label_field)
     _add_answers(out, answers, status, categories, class_label_field)
-    own = {"class_label_field": class_label_field, "scheme": Scheme(categories)}
+    own: dict[str, Any] = {"class_label_field": class_label_field, "scheme": Scheme(categories)}
     if threshold is not None:
         out = add_prediction_sets(out, threshold, **own)
     if transitions is not None:

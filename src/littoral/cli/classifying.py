@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -83,6 +83,20 @@ def classify(
     any_cell_size: Annotated[
         bool, typer.Option("--any-cell-size", help="Go on where cells are larger or smaller than in training.")
     ] = False,
+    parts: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Keep there what is answered: a run that was killed goes on from it. It may be deleted at any time.",
+            show_default="with --dask, OUTPUT.parts",
+        ),
+    ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            help="local for a process on each processor, or a scheduler's address, tcp://…; the same answers."
+        ),
+    ] = None,
     scene_crs: SceneCrs = None,
     band_names: BandNames = None,
     layer: Layer = None,
@@ -97,7 +111,14 @@ def classify(
     check_output(output, overwrite, DRIVERS, inputs=(rectangles, transitions, *models))
     if transitions is not None and not smooth:
         raise InputError("--transitions", "goes with --smooth", "add that, or leave it away")
-    panel = open_panel(models, engine=engine, processor=processor, turns=tta, cell_size=cell_size)
+    how: dict[str, Any] = {"engine": engine, "processor": processor, "cell_size": cell_size}
+    panel = open_panel(models, turns=tta, **how)
+    if dask is not None and parts is None:
+        parts = output.with_name(f"{output.name}.parts")
+    # Workers, and who comes back to a folder, open models themselves.
+    asked: dict[str, Any] = (
+        {"model": panel} if parts is None else {"model": model, "also_models": models[1:], "tta": tta, **how}
+    )
     categories = panel.manifest.categories
     codes = [category.code for category in categories]
     changes = None if transitions is None else read_transitions(transitions, codes, scheme=Scheme(categories))
@@ -105,13 +126,15 @@ def classify(
     table = classify_objects(
         opened,
         read_vector(rectangles, layer),
-        panel,
+        **asked,
         merging=Merging(combine, near),
         extent=box_or_file(extent),
         extent_crs=extent_crs,
         any_cell_size=any_cell_size,
         class_label_field=class_label_field,
         saying=Saying(level, min_confidence, keep_unlike, smooth, changes),
+        folder=parts,
+        dask=dask,
         track=bar,
     )
     inputs = {"rectangles": rectangles, "transitions": transitions} | {

@@ -80,7 +80,7 @@ def _alone(coast: Coast) -> Places:
 def _wrong(coast: Coast) -> Places:
     wrong = np.flatnonzero(coast.answered & np.isfinite(coast.truth) & (coast.truth != coast.answer))
     rows = wrong[np.argsort(-coast.confidence[wrong], kind="stable")][:PLACES]
-    why = [f"{coast.scheme.category(int(coast.truth[row])).name} by {coast.truth_field}" for row in rows.tolist()]
+    why = [f"truth: {coast.scheme.category(int(coast.truth[row])).name}" for row in rows.tolist()]
     return Places("Wrong, and most confident", "Or the chart is.", _places(coast, rows, why))
 
 
