@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -88,7 +89,7 @@ def test_colliding_fields_are_kept(coast: tuple[Path, gpd.GeoDataFrame], package
 
 
 def test_file_has_integers_nulls_and_style(coast: tuple[Path, gpd.GeoDataFrame], package: Path, tmp_path: Path) -> None:
-    out = classify_objects(coast[0], coast[1], package, class_label_field="Kind")
+    out = classify_objects(coast[0], coast[1], package, class_label_field="Kind", saying=KEEP)
     categories = read_package(package).manifest.categories
     path = write_classified(out, tmp_path / "c.gpkg", categories, class_label_field="Kind")
     back = read_vector(path)
@@ -116,8 +117,8 @@ def test_scene_must_be_like_the_training_scenes(tmp_path: Path, write_scene: Wri
 
 
 def test_many_rectangles_in_batches_equal_one_by_one(coast: tuple[Path, gpd.GeoDataFrame], package: Path) -> None:
-    whole = classify_objects(coast[0], coast[1], package)
-    single = [classify_objects(coast[0], coast[1].iloc[[i]], package) for i in (0, 33, 51)]
+    whole = classify_objects(coast[0], coast[1], package, saying=KEEP)
+    single = [classify_objects(coast[0], coast[1].iloc[[i]], package, saying=KEEP) for i in (0, 33, 51)]
     for i, one in zip((0, 33, 51), single, strict=True):
         assert one["Confidence"].iloc[0] == pytest.approx(whole["Confidence"].iloc[i], abs=1e-5)
 
@@ -161,7 +162,7 @@ def test_sets_hold_the_class_and_grow_with_the_level(coast: tuple[Path, gpd.GeoD
             assert len(told.split("; ")) == size
     assert (sizes[0] <= sizes[1]).all()
     assert (sizes[1] <= sizes[2]).all()
-    with pytest.raises(InputError, match="level 30 is not known, pass 50 to 99"):
+    with pytest.raises(InputError, match="level 30 is not known: pass 50 to 99"):
         classify_objects(*coast, panel, saying=Saying(30))
 
 
@@ -375,24 +376,34 @@ def test_every_format_keeps_what_is_said_and_where_it_comes_from(
 
 
 def test_the_verb_says_what_it_did(
-    coast: tuple[Path, gpd.GeoDataFrame], package: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    coast: tuple[Path, gpd.GeoDataFrame],
+    package: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    def run(arguments: list[str]) -> int:
+        monkeypatch.setattr(sys, "argv", ["littoral", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0)
+
     rectangles, out = tmp_path / "r.gpkg", tmp_path / "c.gpkg"
     chained(coast[1]).to_file(rectangles)
     labelled = tmp_path / "labelled.gpkg"
     halves = chained(coast[1]).assign(CATCOA=np.where(np.arange(len(coast[1])) % 5 < 3, 3, 7))
     halves.to_file(labelled)
     given = ["classify", str(coast[0]), str(rectangles), str(package), "-o", str(out)]
-    assert main([*given, "--transitions", str(labelled)]) == 2
+    assert run([*given, "--transitions", str(labelled)]) == 2
     assert "--transitions goes with --smooth" in capsys.readouterr().err
     options = ["--smooth", "--transitions", str(labelled), "--level", "95", "--keep-unlike", "--min-confidence", "0.6"]
-    assert main([*given, *options]) == 0
+    assert run([*given, *options]) == 0
     table = read_vector(out)
     assert {"PredictionSet", "Novelty", "ClassLabelSmoothed", "PS_3"} <= set(table.columns)
     parameters = (read_provenance(out) or {})["parameters"]
     assert (parameters["level"], parameters["smooth"], parameters["min_confidence"]) == (95, True, 0.6)
     parts = tmp_path / "parts"
     again = tmp_path / "again.gpkg"
-    assert main([*given[:-1], str(again), *options, "--parts", str(parts)]) == 0
+    assert run([*given[:-1], str(again), *options, "--parts", str(parts)]) == 0
     assert list(parts.glob("*.parquet"))
     assert read_vector(again).drop(columns="geometry").equals(table.drop(columns="geometry"))

@@ -42,7 +42,7 @@ def know(model: FeatureClassifier, data: TileData) -> Manifest:
             features(model, data, part),
             data.tiles.targets[part],
             place[part],
-            features(model, data, unseen) if len(unseen) >= FEWEST else None,
+            features(model, data, unseen) if len(unseen) else None,
         )
     return replace(model.manifest, prior=_prior(model, data), novelty=novelty, transitions=data.transitions)
 
