@@ -13,7 +13,7 @@ from littoral import FeatureClassifier, prepare_data
 from littoral.cli import main
 from littoral.errors import InputError
 from littoral.learn import features
-from littoral.learn.batches import turned, turns_of
+from littoral.learn.batches import turned
 from littoral.learn.data import TileData
 from littoral.learn.features import STRENGTHS, extract, fit_head, fit_linear, folds_of, write_head
 from littoral.learn.network import HIDDEN, build_network, state_bytes
@@ -110,9 +110,9 @@ def test_turned_features_are_those_of_turned_tiles(tile_data: TileData) -> None:
 
 def test_turns_that_a_tile_allows() -> None:
     spec = TileSpec(16, ("B02",))
-    assert turns_of(spec) == tuple(range(8))
-    assert turns_of(replace(spec, placement="oriented")) == (0, 2, 4, 6)
-    assert turns_of(replace(spec, space="pixel")) == (0,)
+    assert spec.turns == tuple(range(8))
+    assert replace(spec, placement="oriented").turns == (0, 2, 4, 6)
+    assert replace(spec, space="pixel").turns == (0,)
     x = torch.arange(6.0).reshape(1, 2, 3)
     assert len({tuple(turned(x, turn).flatten().tolist() + [turned(x, turn).shape[1]]) for turn in range(8)}) == 8
     assert all(turned(x, turn).shape == x.shape for turn in (0, 2, 4, 6))

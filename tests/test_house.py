@@ -30,6 +30,8 @@ OWNERS = {
     "typer": {"cli"},
     "jinja2": {"report"},
     "requests": {"downloads"},
+    "dask": {"classify"},
+    "distributed": {"classify"},
     "pystac": {"imagery"},
     "pystac_client": {"imagery"},
 }

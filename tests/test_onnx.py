@@ -160,9 +160,10 @@ def test_metadata_say_what_goes_in_and_comes_out(model: FeatureClassifier, graph
     assert (told["scaling"]["dtype"], told["scaling"]["nodata"]) == ("uint16", 0)
     assert told["tile_size"] == {"width": 32, "height": 32, "chip": 24, "resized": None}
     assert told["cell_size"] == {"x": 10.0, "y": 10.0, "epsg": 32617}
-    (given,), (answer,) = session.get_inputs(), session.get_outputs()
+    (given,), (answer, features) = session.get_inputs(), session.get_outputs()
     assert (given.name, given.shape) == ("tiles", ["batch", 3, "height", "width"])
     assert (answer.name, answer.shape) == ("probabilities", ["batch", 2])
+    assert (features.name, features.shape) == ("features", ["batch", 1024])
     # Nothing of the machine that made it.
     assert b"/learn/" not in graph
     assert b"site-packages" not in graph

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -25,7 +27,9 @@ from littoral.imagery import Scene, open_scene
 from littoral.learn.evaluation import Baselines, score
 from littoral.package import Manifest, Package, Preprocessing, write_package
 from littoral.progress import silent
-from littoral.report import plot_classified, write_report
+from littoral.report import interactive, plot_classified, write_report
+from littoral.report.coast import read_coast
+from littoral.report.first import first_places
 from littoral.report.samples import cut_samples
 from littoral.tiles import TileSpec
 from littoral.vectors import write_vector
@@ -55,6 +59,7 @@ class Page(HTMLParser):
         self.rows: dict[str, list[list[str]]] = {"": []}
         self.tags: dict[str, list[str]] = {"": []}
         self.addresses: list[str] = []
+        self.scripts: list[str] = []
         self._section = ""
         self._open: list[str] = []
         self.feed(self.source)
@@ -85,11 +90,19 @@ class Page(HTMLParser):
             self._section = ""
 
     def handle_data(self, data: str) -> None:
-        if "style" in self._open:
+        if "script" in self._open:
+            self.scripts.append(data)
+        if {"style", "script"} & set(self._open):
             return
         self.text[self._section] += data
         if self._open and {"td", "th"} & set(self._open):
             self.rows[self._section][-1][-1] += data
+
+    @property
+    def live(self) -> dict[str, Any]:
+        """What the script of the map knows."""
+        found: dict[str, Any] = json.loads(self.scripts[0])
+        return found
 
     def words(self, section: str = "") -> str:
         return " ".join(self.text[section].split())
@@ -280,7 +293,10 @@ def test_page_needs_nothing_from_outside(
     page = full(coast, tmp_path / "page.html", package, scene)
     assert page.addresses
     assert all(address.startswith(("#", "data:")) for address in page.addresses)
-    assert not re.search(r"@import|url\((?!#)|<script|<link|<iframe", page.source)
+    assert not re.search(r"@import|url\((?!#)|<script[^>]* src|<link|<iframe", page.source)
+    # A browser is told to refuse what the script does not try anyway.
+    assert "default-src 'none'" in page.source
+    assert not re.search(r"fetch\(|XMLHttp|WebSocket|import\(|https?:", page.scripts[1])
 
 
 def test_files_and_objects_give_the_same_page(
@@ -299,7 +315,7 @@ def test_files_and_objects_give_the_same_page(
 
 def test_bare_page_names_what_it_leaves_out(coast: gpd.GeoDataFrame, tmp_path: Path) -> None:
     page = Page(write_report(coast, tmp_path / "page.html"))
-    assert set(page.text) == {"", "map", "shares", "left-out"}
+    assert set(page.text) == {"", "map", "first", "shares", "left-out"}
     assert "6 parts left out" in page.words()
     words = page.words("left-out")
     for named in (
@@ -375,7 +391,9 @@ def test_own_classes_keep_their_names_and_colours(coast: gpd.GeoDataFrame, tmp_p
 def test_names_of_the_table_are_text(coast: gpd.GeoDataFrame, tmp_path: Path) -> None:
     coast["kind"] = pd.Series(["<script>alert(1)</script>" if code == 3 else "b" for code in SAID])
     page = Page(write_report(coast, tmp_path / "page.html", class_label_field="kind", title="<b>Bay</b>"))
-    assert "<script" not in page.source
+    assert "<script>alert" not in page.source
+    assert page.live["said"][0][1] == "<script>alert(1)</script>, 90%"
+    assert "innerHTML" not in page.scripts[1]
     assert page.rows["shares"][1][0] == "<script>alert(1)</script>"
     assert page.words().startswith("<b>Bay</b>")
 
@@ -464,3 +482,67 @@ def test_a_picture_is_of_its_own_row(tmp_path: Path, write_scene: Callable[..., 
     coast = SimpleNamespace(scene=scene, table=table, package=None)
     means, _ = cut_samples(coast, np.arange(3), [], silent)  # type: ignore[arg-type]
     assert {row: round(float(mean[0]), -2) for row, mean in means.items()} == {0: 1800, 1: 200, 2: 1000}
+
+
+# The map that can be moved, and what to look at first
+
+
+def test_the_live_map_knows_what_the_table_says(
+    coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene
+) -> None:
+    coast = coast.assign(
+        PredictionSet="sandy shore; mangrove",
+        Novelty=[0.2] * 7 + [None],
+        ClassValueSmoothed=pd.array([3, 3, 3, 7, 3, 7, None, None], "Int64"),
+        ConfidenceSmoothed=0.8,
+    )
+    live = full(coast, tmp_path / "page.html", package, scene).live
+    assert [name for name, _ in live["views"]] == ["answer", "smoothed along the coast", "truth (CATCOA)"]
+    names = [name for name, _ in live["categories"]]
+    for (_, found), codes in zip(live["views"], (SAID, coast["ClassValueSmoothed"], TRUTH), strict=True):
+        wanted = ["not classified" if pd.isna(code) else CATCOA[code].name for code in codes]
+        assert [names[at] for at in found] == wanted
+    assert live["confidence"][:3] == [0.9, 0.8, 0.7]
+    assert live["said"][2][1:4] == ["mangrove, 70%", "along the coast: sandy shore", "set: sandy shore; mangrove"]
+    # Squares of 200 m in a row, 200 m from one to the next; y is down.
+    outlines = np.array([np.reshape(outline, (4, 2)) for outline in live["outline"]], float)
+    low, high = outlines.min(axis=1), outlines.max(axis=1)
+    side = (high - low)[0]
+    assert (high - low) == pytest.approx(np.tile(side, (8, 1)), abs=3)
+    assert np.diff(low[:7, 0]) == pytest.approx(np.full(6, side[0]), abs=3)
+    left, top, width, height = live["ground"]["place"]
+    assert (left, top) == pytest.approx((0, 0), abs=1)
+    assert width > 7 * side[0]
+    assert height > side[1]
+    assert live["ground"]["address"].startswith("data:image/jpeg;base64,")
+    assert max(live["size"]) == 1_000_000
+
+
+def test_of_very_many_rectangles_the_telling_ones_are_drawn(coast: gpd.GeoDataFrame, monkeypatch: Any) -> None:
+    monkeypatch.setattr(interactive, "MOST", 3)
+    live = interactive.map_data(read_coast(coast, None, None, None, "ClassLabel"), None, np.array([4]))
+    assert live["row"] == [0, 3, 4, 6]
+    assert live["of"] == 8
+
+
+def test_first_are_the_doubtful_the_odd_and_those_at_odds(coast: gpd.GeoDataFrame, tmp_path: Path) -> None:
+    table = coast.assign(
+        ID=range(11, 19),
+        Novelty=[0.2, 1.5, 0.1, 0.3, 3.0, 0.9, None, None],
+        ClassValueSmoothed=pd.array([3, 3, 3, 7, 3, 7, None, None], "Int64"),
+        ConfidenceSmoothed=[0.9, 0.9, 0.6, 0.9, 0.9, 0.9, None, None],
+    )
+    table.loc[4, ["status", "ClassLabel", "ClassValue"]] = ["unlike training", None, None]
+    found = first_places(read_coast(table, None, "CATCOA", None, "ClassLabel"))
+    assert [each.heading for each in found] == [
+        "Least certain", "Unlike the training", "At odds with their neighbours", "Wrong, and most confident",
+    ]  # fmt: skip
+    assert [place.row for place in found[0].places] == [3, 4, 2, 1, 5, 0]
+    assert [(place.name, place.why) for place in found[1].places] == [("rectangle 15", "3.0"), ("rectangle 12", "1.5")]
+    assert [(place.row, place.said, place.why) for place in found[2].places] == [
+        (2, "mangrove, 70%", "sandy shore, 60%")
+    ]
+    assert [place.row for place in found[3].places] == [1, 5]
+    page = Page(write_report(table, tmp_path / "page.html", truth="CATCOA"))
+    assert page.tags["first"].count("button") == 11
+    assert "rectangle 15" in page.words("first")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from littoral.errors import InputError
-from littoral.statements import add_prediction_sets, prediction_sets, threshold_at
+from littoral.statements import add_prediction_sets, prediction_sets
 from test_chains import sequence
 
 
@@ -37,19 +37,15 @@ def test_sets_keep_their_word_where_calibration_and_coast_are_alike() -> None:
 
 def test_columns() -> None:
     table = sequence(np.array([[0.2, 0.7, 0.1], [np.nan] * 3, [0.1, 0.0, 0.9]]))
-    out = add_prediction_sets(table, {"90": 0.85, "99": 1.0}, 90)
+    out = add_prediction_sets(table, 0.85)
     assert out["PredictionSet"].tolist()[0::2] == ["class 3; flat coast", "class 7"]
     assert out["PredictionSet"].isna().tolist() == [False, True, False]
     assert out["PredictionSetSize"].tolist()[0::2] == [2, 1]
     assert list(table.columns) == [name for name in out.columns if not name.startswith("PredictionSet")]
-    again = add_prediction_sets(out, {90: 0.85})
+    again = add_prediction_sets(out, 0.85)
     assert again["PredictionSet_in"].equals(out["PredictionSet"])
 
 
-def test_bad_levels() -> None:
-    with pytest.raises(InputError, match=r"level 80 % .*: ask for one of 90, 95"):
-        threshold_at({"95": 0.5, "90": 0.4}, 80)
-    with pytest.raises(InputError, match="calibrate the model first"):
-        threshold_at({}, 80)
-    with pytest.raises(InputError, match="not from 0 to 1"):
-        threshold_at({"90": 3.0}, 90)
+def test_a_threshold_is_a_probability() -> None:
+    with pytest.raises(InputError, match="threshold 3 is not from 0 to 1"):
+        add_prediction_sets(sequence(np.array([[0.2, 0.8]])), 3.0)

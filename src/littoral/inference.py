@@ -81,9 +81,12 @@ class OnnxClassifier:
             ) from error
         self.source = source
         self.manifest = _manifest(source, facts.get(MANIFEST_KEY))
-        if ends != [[("tiles", "tensor(float)", 4)], [("probabilities", "tensor(float)", 2)]]:
+        # Graphs of earlier versions have no features.
+        both = [(name, "tensor(float)", 2) for name in ("probabilities", "features")]
+        if ends[0] != [("tiles", "tensor(float)", 4)] or ends[1] not in (both, both[:1]):
             raise InputError(source, "holds a graph with other inputs or outputs", "export the model again")
         self.weights_sha256 = str(facts.get(WEIGHTS_KEY, ""))
+        self._outputs = [name for name, *_ in ends[1]]
         self._try()
 
     @classmethod
@@ -155,15 +158,23 @@ class OnnxClassifier:
         Raises:
             InputError: the graph does not do what its metadata says.
         """
+        return self.answer_inputs(batch)[0]
+
+    def answer_inputs(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float32] | None]:
+        """The same, and the features (tiles, features) behind them; None where the graph does not give them away.
+
+        Raises:
+            InputError: the graph does not do what its metadata says.
+        """
         try:
-            (answer,) = self.session.run(["probabilities"], {"tiles": np.ascontiguousarray(batch)})
+            answer, *features = self.session.run(self._outputs, {"tiles": np.ascontiguousarray(batch)})
         except _REFUSALS as error:
             raise InputError(
                 self.source, f"holds a graph that fails ({_first_line(error)})", "export the model again"
             ) from error
         if answer.shape != (len(batch), len(self.manifest.categories)):
             raise InputError(self.source, f"holds a graph that answers {answer.shape}", "export the model again")
-        return np.asarray(answer, np.float64)
+        return np.asarray(answer, np.float64), features[0] if features else None
 
 
 def graph_of(package: Package) -> bytes | None:

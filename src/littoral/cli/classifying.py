@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
+from littoral.categories import Scheme
 from littoral.cli.door import (
     AlsoScenes,
     BandNames,
@@ -17,12 +18,14 @@ from littoral.cli.door import (
     SceneArgument,
     SceneCrs,
     app,
+    box_or_file,
     listed,
     opened_scenes,
     tell_renamed,
 )
+from littoral.errors import InputError
 from littoral.progress import bar
-from littoral.vectors import DRIVERS, check_output, read_vector
+from littoral.vectors import DRIVERS, check_output, read_vector, trace
 
 
 @app.command()
@@ -39,30 +42,120 @@ def classify(
         Literal["auto", "torch", "onnx"],
         typer.Option(help="What computes: torch, onnx (the package's graph), or auto: torch where it is installed."),
     ] = "auto",
+    processor: Annotated[
+        str,
+        typer.Option(help="torch's name of what computes, e.g. cpu, cuda:1; auto: an NVIDIA GPU where there is one."),
+    ] = "auto",
+    also_models: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--also-model", help="Another model of the same classes, bands and tiles: the mean of all counts."
+        ),
+    ] = None,
+    tta: Annotated[
+        bool, typer.Option("--tta", help="Ask about flips and turns of each tile too: up to eight times as long.")
+    ] = False,
+    level: Annotated[
+        int, typer.Option(help="Per cent of rectangles whose prediction set is to hold the true class.")
+    ] = 90,
+    min_confidence: Annotated[float, typer.Option(help="Below it there is no class; 0 to 1.")] = 0.0,
+    keep_unlike: Annotated[
+        bool, typer.Option("--keep-unlike", help="Give a class to what is unlike the training too.")
+    ] = False,
+    smooth: Annotated[
+        bool, typer.Option("--smooth", help="Add the answers along the chain of rectangles, beside the raw ones.")
+    ] = False,
+    transitions: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --smooth: a labelled coast (or transitions as .json) to learn from how the shore changes.",
+            show_default="the model's",
+        ),
+    ] = None,
+    extent: Annotated[
+        str | None, typer.Option(help="Classify only what touches it: a vector file, or west,south,east,north.")
+    ] = None,
+    extent_crs: Annotated[str | None, typer.Option(help="Of an extent in numbers.", show_default="the scene's")] = None,
+    cell_size: Annotated[
+        float | None,
+        typer.Option(help="To bring the scene to, units of its CRS.", show_default="the model's, or its own"),
+    ] = None,
+    any_cell_size: Annotated[
+        bool, typer.Option("--any-cell-size", help="Go on where cells are larger or smaller than in training.")
+    ] = False,
+    parts: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Keep there what is answered: a run that was killed goes on from it. It may be deleted at any time.",
+            show_default="with --dask, OUTPUT.parts",
+        ),
+    ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            help="local for a process on each processor, or a scheduler's address, tcp://…; the same answers."
+        ),
+    ] = None,
     scene_crs: SceneCrs = None,
     band_names: BandNames = None,
     layer: Layer = None,
     overwrite: Overwrite = False,
 ) -> None:
     """The result of classify is the same rectangles with class, confidence, probabilities and status."""
-    from littoral.classify import classify_objects, write_classified
-    from littoral.engines import open_classifier
+    from littoral.classify import Saying, classify_objects, open_panel, write_classified
+    from littoral.statements import read_transitions
     from littoral.tiles import Merging
 
-    check_output(output, overwrite, DRIVERS, inputs=(rectangles, model))
-    classifier = open_classifier(model, engine)
-    manifest = classifier.manifest
-    opened = opened_scenes([scene, *(also or ())], scene_crs, band_names, manifest.preprocessing.tile.cell_size)
+    models = [model, *(also_models or ())]
+    check_output(output, overwrite, DRIVERS, inputs=(rectangles, transitions, *models))
+    if transitions is not None and not smooth:
+        raise InputError("--transitions", "goes with --smooth", "add that, or leave it away")
+    how: dict[str, Any] = {"engine": engine, "processor": processor, "cell_size": cell_size}
+    panel = open_panel(models, turns=tta, **how)
+    if dask is not None and parts is None:
+        parts = output.with_name(f"{output.name}.parts")
+    # Workers, and who comes back to a folder, open models themselves.
+    asked: dict[str, Any] = (
+        {"model": panel} if parts is None else {"model": model, "also_models": models[1:], "tta": tta, **how}
+    )
+    categories = panel.manifest.categories
+    codes = [category.code for category in categories]
+    changes = None if transitions is None else read_transitions(transitions, codes, scheme=Scheme(categories))
+    opened = opened_scenes([scene, *(also or ())], scene_crs, band_names, panel.manifest.preprocessing.tile.cell_size)
     table = classify_objects(
         opened,
         read_vector(rectangles, layer),
-        classifier,
+        **asked,
         merging=Merging(combine, near),
+        extent=box_or_file(extent),
+        extent_crs=extent_crs,
+        any_cell_size=any_cell_size,
         class_label_field=class_label_field,
+        saying=Saying(level, min_confidence, keep_unlike, smooth, changes),
+        folder=parts,
+        dask=dask,
         track=bar,
     )
-    write_classified(table, output, manifest.categories, class_label_field=class_label_field, overwrite=overwrite)
+    inputs = {"rectangles": rectangles, "transitions": transitions} | {
+        f"model {number}" if number else "model": path for number, path in enumerate(models)
+    }
+    parameters = {
+        "class_label_field": class_label_field, "level": level, "min_confidence": min_confidence,
+        "keep_unlike": keep_unlike, "smooth": smooth, "tta": tta, "engine": engine, "combine": combine, "near": near,
+        "extent": extent, "extent_crs": extent_crs, "cell_size": cell_size, "any_cell_size": any_cell_size,
+    }  # fmt: skip
+    write_classified(
+        table,
+        output,
+        categories,
+        class_label_field=class_label_field,
+        overwrite=overwrite,
+        provenance=trace("classify", inputs, parameters),
+    )
     tell_renamed(table)
+    for note in table.attrs["notes"]:
+        print(f"  {note}")
     for status, count in table["status"].value_counts().items():
         print(f"  {status:<22}{count:>8}")
     if len(opened) > 1:

@@ -98,6 +98,18 @@ def listed(text: str | None) -> list[str] | None:
     return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
 
 
+def box_or_file(text: str | None) -> str | tuple[float, ...] | None:
+    """Words and files as they are, numbers as numbers.
+
+    >>> box_or_file("1,2,3.5,4"), box_or_file("bay.gpkg")
+    ((1.0, 2.0, 3.5, 4.0), 'bay.gpkg')
+    """
+    try:
+        return text if text is None or "," not in text else tuple(float(part) for part in text.split(","))
+    except ValueError:
+        return text
+
+
 def scheme(path: Path | None) -> Scheme:
     return CATCOA if path is None else read_categories(path)
 

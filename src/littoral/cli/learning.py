@@ -74,6 +74,14 @@ def train(
         float | None,
         typer.Option(help="Largest share of a rectangle's own pixels that may be cloud.", show_default="1"),
     ] = None,
+    coast: Annotated[
+        Path | None,
+        typer.Option(
+            help="Labelled coastline, or rectangles that know their neighbours: how the shore changes, for "
+            "classify --smooth.",
+            show_default="the --rectangles",
+        ),
+    ] = None,
     also: AlsoScenes = None,
     combine: Combining = "best",
     near: Near = None,
@@ -268,6 +276,7 @@ def train(
         chip_size=chip_size,
         resize_to=resize_to,
         unreadable=unreadable,
+        coast=coast,
         drop_rare=drop_rare,
         seed=seed,
         categories=scheme(categories),

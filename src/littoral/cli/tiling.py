@@ -18,6 +18,7 @@ from littoral.cli.door import (
     SceneArgument,
     SceneCrs,
     app,
+    box_or_file,
     describe_scenes,
     listed,
     opened_scenes,
@@ -126,7 +127,7 @@ def tiles(
         rotation_angle=rotation_angle,
         buffer_radius=buffer_radius,
         mask=mask,
-        extent=_extent(extent),
+        extent=box_or_file(extent),
         extent_crs=extent_crs,
         cell_size=cell_size,
         reference_system=reference_system,
@@ -158,11 +159,3 @@ def _size(name: str, text: str) -> tuple[int, int]:
     if found is None:
         raise InputError(f"{name} {text!r}", "is no number of pixels", "write e.g. 256, or 256x128")
     return int(found[1]), int(found[2] or found[1])
-
-
-def _extent(text: str | None) -> str | tuple[float, ...] | None:
-    """Words and files as they are, numbers as numbers."""
-    try:
-        return text if text is None or "," not in text else tuple(float(part) for part in text.split(","))
-    except ValueError:
-        return text

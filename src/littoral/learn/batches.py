@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from littoral.errors import InputError, MissingExtraError
 from littoral.imagery import Values
 from littoral.package import Preprocessing
-from littoral.tiles import TileSet, TileSpec
+from littoral.tiles import TileSet
 
 try:
     import torch
@@ -132,7 +132,7 @@ class TileDataset(Dataset[Batch]):
         crop = np.s_[top : top + given.chip_px, left : left + given.chip_px]
         values, valid = values[(slice(None), *crop)], valid[crop]
         if self.augment:
-            turn = int(rng.choice(turns_of(given.tile)))
+            turn = int(rng.choice(given.tile.turns))
             values, valid = np.rot90(values, turn % 4, (1, 2)), np.rot90(valid, turn % 4)
             if turn >= 4:
                 values, valid = values[:, :, ::-1], valid[:, ::-1]
@@ -258,17 +258,6 @@ def ahead(make: Callable[[W], R], work: Iterable[W], threads: int) -> Iterator[R
         finally:
             for future in waiting:
                 future.cancel()
-
-
-def turns_of(tile: TileSpec) -> tuple[int, ...]:
-    """Of the eight flips and turns, those that leave a tile what it is.
-
-    A shore looks the same from any side. In a tile that is oriented by it, it goes on running along the rows; one of
-    pixel space stays as the sensor saw it.
-    """
-    if tile.space == "pixel":
-        return (0,)
-    return (0, 2, 4, 6) if tile.placement == "oriented" else tuple(range(8))
 
 
 def turned(x: Tensor, turn: int) -> Tensor:

@@ -25,8 +25,10 @@ from littoral.learn.data import TileData
 from littoral.learn.evaluation import Calibration, Folds, Record, Scores, bins_before
 from littoral.learn.features import fit_head
 from littoral.learn.judging import answers, calibrate, check, judge_folds, judge_unseen, judge_validation, uncalibrate
+from littoral.learn.knowing import know
 from littoral.learn.network import backbones, build_network, load_state_bytes, state_bytes
 from littoral.learn.page import metrics_page
+from littoral.learn.processor import move
 from littoral.learn.provenance import configuration_hash, learnt_from, taught, trained_hash
 from littoral.learn.recipe import Step, recorded
 from littoral.learn.training import (
@@ -324,6 +326,7 @@ class FeatureClassifier:
         data = self.data = self._data().without_damaged()
         self.manifest = taught(self.manifest, data)
         self._validated = calibrate(self, data)
+        self.manifest = know(self, data)
 
     # Answers
 
@@ -352,16 +355,33 @@ class FeatureClassifier:
         best = int(probabilities.argmax())
         return self.manifest.categories[best].name, float(probabilities[best])
 
+    def on(self, processor: str = "auto") -> FeatureClassifier:
+        """The same model, which computes its answers on that processor from now on.
+
+        Args:
+            processor: torch's name: ``cpu``, ``cuda``, ``cuda:1``, ``mps``; ``auto``: ``cuda`` where there is one.
+
+        Raises:
+            InputError: it is not there.
+        """
+        move(self.network, processor)
+        return self
+
     def prepare(self, values: Values, valid: NDArray[np.bool_]) -> NDArray[np.float32]:
         """One tile (bands, height, width) and its mask, preprocessed for :meth:`predict_inputs`."""
         return self.manifest.preprocessing.apply(values, valid)
 
     def predict_inputs(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities (tiles, classes) of preprocessed tiles (tiles, bands, chip, chip), in 32-bit arithmetic."""
+        return self.answer_inputs(batch)[0]
+
+    def answer_inputs(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """The same, and the features (tiles, 2 x channels) behind them."""
         self.network.eval()
+        device = next(self.network.parameters()).device
         with torch.inference_mode():
-            logits = self.network(inputs(torch.from_numpy(batch)))
-            return np.asarray(torch.softmax(logits.double(), dim=1).numpy())
+            logits, features = self.network.parted(inputs(torch.from_numpy(batch).to(device)))
+            return torch.softmax(logits.double(), dim=1).cpu().numpy(), features.cpu().numpy()
 
     # Judgement
 

@@ -21,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 
 from littoral.errors import InputError, MissingExtraError
-from littoral.learn.batches import inputs, turned, turns_of
+from littoral.learn.batches import inputs, turned
 from littoral.learn.data import TileData
 from littoral.learn.evaluation import fold_of, rows_of_classes, squares
 from littoral.learn.network import HIDDEN, Network
@@ -106,7 +106,7 @@ def fit_head(
         raise InputError(f"strength {strength}", "is not positive", "pass e.g. 0.01, or none to have it chosen")
     if 2 * data.c > HIDDEN:
         raise InputError(f"{data.c} classes", f"are more than the {HIDDEN // 2} a head has room for", "train by epochs")
-    views = turns_of(data.preprocessing.tile) if turns else (0,)
+    views = data.preprocessing.tile.turns if turns else (0,)
     part = data.split.training
     norm: Any = cast(nn.Sequential, network.head)[2]
     with _array((len(part), len(views), norm.num_features)) as features:

@@ -36,6 +36,9 @@ OPSET = 18
 MOST_DIFFERENCE = 1e-4
 """A graph whose probabilities differ from torch's by more is not written."""
 
+FEATURES = "features"
+"""Output with what the network's head sees: how unlike the training a tile is shows there."""
+
 Tile = tuple[Values, NDArray[np.bool_]]
 """Values (bands, height, width) and what is valid of them (height, width)."""
 
@@ -51,7 +54,7 @@ def export_graph(network: Network, manifest: Manifest, weights: bytes, tiles: It
 
     Returns:
         An ``.onnx``: ``tiles`` (batch, bands, height, width), float32 with NaN where missing, to ``probabilities``
-        (batch, classes), float32.
+        (batch, classes) and the ``features`` (batch, features) behind them, float32.
 
     Raises:
         InputError: the network cannot be exported, or the graph answers otherwise than torch.
@@ -70,21 +73,34 @@ def export_graph(network: Network, manifest: Manifest, weights: bytes, tiles: It
     return graph
 
 
+class _Parted(torch.nn.Module):
+    """Logits, and the features behind them; its weights have the names that they have in the network."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        for name, part in network.named_children():
+            self.add_module(name, part)
+        self._parted = network.parted
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self._parted(x)
+
+
 def _network_graph(network: Network, manifest: Manifest) -> onnx.ModelProto:
-    """The bare network: ``pixels`` (batch, bands, chip, chip) to ``logits``."""
+    """The bare network: ``pixels`` (batch, bands, chip, chip) to ``logits`` and ``features``."""
     given = manifest.preprocessing
     example = torch.zeros(2, len(given.mean), given.chip_px, given.chip_px)
     network.eval()
     try:
         with torch.no_grad():
             program = torch.onnx.export(
-                network,
+                _Parted(network).eval(),
                 (example,),
                 dynamo=True,
                 verbose=False,
                 opset_version=OPSET,
                 input_names=[PIXELS],
-                output_names=["logits"],
+                output_names=["logits", FEATURES],
                 dynamic_shapes=({0: torch.export.Dim("batch")},),
             )
     except torch.onnx.errors.OnnxExporterError as error:
@@ -106,7 +122,10 @@ def _around(proto: onnx.ModelProto, manifest: Manifest) -> onnx.ModelProto:
         [*before, *graph.node, after],
         "littoral",
         [helper.make_tensor_value_info(TILES, TensorProto.FLOAT, shape)],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", len(manifest.categories)])],
+        [
+            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", len(manifest.categories)]),
+            *(end for end in graph.output if end.name == FEATURES),
+        ],
         [*constants, *graph.initializer],
     )
     out = helper.make_model(whole, opset_imports=list(proto.opset_import), functions=list(proto.functions))

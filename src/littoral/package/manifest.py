@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -21,6 +22,8 @@ MANIFEST = "littoral.json"
 FORMAT = 1
 """Of the manifest; a reader refuses others."""
 MOST_CLASSES = 256
+MOST_NOVELTY = 300_000
+"""Bytes."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,14 @@ class Manifest:
     """SHA-256 of the tiles: classes, ground, band means, and which of them taught."""
     configuration_hash: str = ""
     """SHA-256 of what training was asked for."""
+    prior: tuple[float, ...] = ()
+    """Share of each class in what training showed, in the order of ``categories``; empty where it is not known."""
+    novelty: Mapping[str, Any] = field(default_factory=dict)
+    """What the training's features look like (see ``statements.unlike``), at most :data:`MOST_NOVELTY` bytes of JSON;
+    empty where nobody looked."""
+    transitions: Mapping[str, Any] = field(default_factory=dict)
+    """How the training coast changes from class to class (see ``statements.transitions``); empty where it is not
+    known."""
 
 
 _TILE = record(
@@ -106,6 +117,9 @@ _FORM = record(
         "acquired": maybe(listed(word, 2)),
         "data_hash": text,
         "configuration_hash": text,
+        "prior": listed(number),
+        "novelty": table(),
+        "transitions": table(),
     },
 )
 
@@ -156,6 +170,9 @@ def manifest_of(path: Path, content: dict[str, Any]) -> Manifest:
             None if acquired is None else (acquired[0], acquired[1]),
             content.get("data_hash", ""),
             content.get("configuration_hash", ""),
+            tuple(map(float, content.get("prior", ()))),
+            content.get("novelty", {}),
+            content.get("transitions", {}),
         )
         check(manifest)
     except (KeyError, TypeError, ValueError, OverflowError, InputError, shapely.errors.GEOSException) as error:
@@ -194,6 +211,10 @@ def check(manifest: Manifest) -> None:
         raise ValueError(f"{len(codes)} classes are more than {MOST_CLASSES}")
     if not all(re.fullmatch("#[0-9A-Fa-f]{6}", category.colour) for category in manifest.categories):
         raise ValueError("colours must be #RRGGBB")
+    if manifest.prior and (len(manifest.prior) != len(codes) or min(manifest.prior) < 0 or sum(manifest.prior) <= 0):
+        raise ValueError("prior is no share of each class")
+    if manifest.novelty and len(json.dumps(manifest.novelty)) > MOST_NOVELTY:
+        raise ValueError(f"novelty is longer than {MOST_NOVELTY} bytes")
     if manifest.training_area:
         # Numbers beyond all bounds become infinite, which is refused here without a warning.
         with np.errstate(all="ignore"):

@@ -1,8 +1,9 @@
 """Classified coast and scores to one page: what a person looks at first.
 
-The page is one HTML file that needs nothing else: no network, no script. A part that lacks an input is left out, and
-the page names it and says what to pass. ``coast`` has the classified table in the terms of the page, ``maps``,
-``judging`` and ``samples`` make its parts, ``writing`` puts them together.
+The page is one HTML file that needs nothing else and may ask nothing of any address. Its map can be moved where scripts
+run; on paper and without them a drawn one stands in its place. A part that lacks an input is left out, and the page
+names it and says what to pass. ``coast`` has the classified table in the terms of the page, ``first`` says what to look
+at first, ``maps``, ``interactive``, ``judging`` and ``samples`` make the parts, ``writing`` puts them together.
 """
 
 from littoral.report.maps import plot_classified

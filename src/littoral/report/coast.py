@@ -72,6 +72,22 @@ class Coast:
         return np.where(self.answered, numbers(self.table["Confidence"]), np.nan)
 
     @cached_property
+    def smoothed(self) -> NDArray[np.float64] | None:
+        """Class value by the answers along the chain, NaN where there is none; None where nobody smoothed."""
+        if "ClassValueSmoothed" not in self.table.columns:
+            return None
+        return numbers(self.table["ClassValueSmoothed"])
+
+    def name_of(self, row: int) -> str:
+        """What to call a rectangle: by its ID, or as its chain counts it, or by its row."""
+        columns = self.table.columns
+        if "ID" in columns and pd.notna(self.table["ID"].iloc[row]):
+            return f"rectangle {self.table['ID'].iloc[row]}"
+        if {"GroupId", "SeqId"} <= set(columns):
+            return f"rectangle {self.table['SeqId'].iloc[row]} of group {self.table['GroupId'].iloc[row]}"
+        return f"row {row + 1}"
+
+    @cached_property
     def km(self) -> NDArray[np.float64] | None:
         """Shoreline; None where the table does not know it."""
         return np.nan_to_num(numbers(self.table["line_m"])) / 1000 if "line_m" in self.table.columns else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -85,12 +86,17 @@ def draw_map(
 
 def _map(coast: Coast, codes: NDArray[np.float64], unknown: str, ground: Ground | None, width_in: float) -> Figure:
     shapes = coast.table.geometry
-    outlines = gpd.GeoDataFrame(geometry=shapes.to_crs(coast.scene.crs if coast.scene else _local_crs(shapes)))
+    outlines = gpd.GeoDataFrame(geometry=shapes.to_crs(map_crs(coast)))
     used = [coast.scheme.category(int(code)) for code in np.unique(codes[np.isfinite(codes)])]
     legend = [(c.name, c.colour) for c in used] + ([(unknown, UNKNOWN_COLOUR)] if np.isnan(codes).any() else [])
     colour = {c.code: c.colour for c in used}
     colours = [colour.get(code, UNKNOWN_COLOUR) for code in codes.tolist()]
     return figures.plot_map(outlines, colours, legend=legend, background=ground, width_in=width_in)
+
+
+def map_crs(coast: Coast) -> Any:
+    """The scene's, or one that is true to scale around the rectangles."""
+    return coast.scene.crs if coast.scene is not None else _local_crs(coast.table.geometry)
 
 
 def _local_crs(shapes: gpd.GeoSeries) -> str:

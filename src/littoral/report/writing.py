@@ -16,6 +16,8 @@ from littoral.package import Package
 from littoral.progress import Track, silent
 from littoral.report.coast import Coast, LeftOut, read_coast
 from littoral.report.drawing import as_svg
+from littoral.report.first import first_places, rows_of
+from littoral.report.interactive import map_data
 from littoral.report.judging import compared_rows, comparison, scored_words, validation
 from littoral.report.maps import draw_map, ground_picture
 from littoral.report.samples import cut_samples, sample_picks, sample_sheets
@@ -69,6 +71,7 @@ def write_report(
     ground = part("imagery under the map", ground_picture)
     answers = draw_map(coast, coast.answer, "The answers", "not classified", ground)
     truths = part("map of the truth", lambda c: draw_map(c, c.truth, f"The truth ({truth})", "not known", ground))
+    first = first_places(coast)
     scores = part("confusion matrix, scores by class, reliability of the confidence", lambda c: c.scores)
     compared = part("comparison with simple models", compared_rows)
     picks = part("sample tiles", sample_picks)
@@ -82,6 +85,8 @@ def write_report(
         "statuses": [coast.summary(name, status == name) for name in names],
         "shares": [coast.summary(c.name, coast.answer == c.code, c.colour) for c in coast.classes],
         "maps": [answers] + ([truths] if truths else []),
+        "first": first,
+        "live": map_data(coast, ground, rows_of(first)),
         "scores": scores,
         "scored": scored_words(coast) if scores else "",
         "comparison": compared is not None and part("comparison with simple models", lambda c: comparison(c, means)),

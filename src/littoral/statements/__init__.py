@@ -7,7 +7,7 @@ classes, on the shoreline itself, between two dates, and how unlike the training
 from littoral.statements.answers import Answers, read_answers
 from littoral.statements.chains import Chains, read_chains
 from littoral.statements.change import STATUSES, Change, change_probability, find_changes
-from littoral.statements.sets import add_prediction_sets, prediction_sets, threshold_at
+from littoral.statements.sets import add_prediction_sets, prediction_sets
 from littoral.statements.smoothing import marginals, smooth
 from littoral.statements.summarise import Summary, summarise
 from littoral.statements.transitions import Transitions, estimate_transitions, read_transitions
@@ -34,5 +34,4 @@ __all__ = [
     "read_transitions",
     "smooth",
     "summarise",
-    "threshold_at",
 ]

@@ -7,8 +7,6 @@ Association 114). It keeps its word on shores that are like those it was calibra
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -41,29 +39,9 @@ def prediction_sets(probabilities: NDArray[np.float64], threshold: float) -> NDA
     return np.asarray(inside & known[:, None])
 
 
-def threshold_at(thresholds: Mapping[int, float] | Mapping[str, float], level: float) -> float:
-    """The threshold for a level in per cent, whether keys are numbers or, as JSON has them, texts.
-
-    Raises:
-        InputError: no such level, or a threshold that is no number from 0 to 1.
-
-    >>> threshold_at({"90": 0.4, "95": 0.6}, 95)
-    0.6
-    """
-    by_level = {float(key): float(value) for key, value in thresholds.items()}
-    if level not in by_level:
-        known = ", ".join(f"{each:g}" for each in sorted(by_level))
-        remedy = f"ask for one of {known}" if known else "calibrate the model first"
-        raise InputError(f"the level {level:g} %", "is not one the model was calibrated for", remedy)
-    if not 0 <= by_level[level] <= 1:
-        raise InputError(f"the threshold {by_level[level]} for {level:g} %", "is not from 0 to 1", "calibrate again")
-    return by_level[level]
-
-
 def add_prediction_sets(
     classified: gpd.GeoDataFrame,
-    thresholds: Mapping[int, float] | Mapping[str, float],
-    level: float = 90,
+    threshold: float,
     *,
     class_label_field: str = "ClassLabel",
     scheme: Scheme = CATCOA,
@@ -72,16 +50,18 @@ def add_prediction_sets(
 
     Args:
         classified: What classifying wrote; not changed.
-        thresholds: Largest 1 - p in a set by level, in per cent, as the model's calibration has them.
-        level: Per cent of rectangles whose set is to hold the true class.
+        threshold: Largest 1 - p in a set, that of a level in the model's calibration
+            (:meth:`littoral.learn.evaluation.Calibration.threshold`).
         class_label_field: Field with the names of classes.
         scheme: Names of classes that no row has.
 
     Raises:
-        InputError: not such a table, or no such level.
+        InputError: not such a table, or a threshold that is not from 0 to 1.
     """
+    if not 0 <= threshold <= 1:
+        raise InputError(f"the threshold {threshold:g}", "is not from 0 to 1", "calibrate the model again")
     answers = read_answers(classified, class_label_field=class_label_field, scheme=scheme)
-    inside = prediction_sets(answers.probabilities, threshold_at(thresholds, level))
+    inside = prediction_sets(answers.probabilities, threshold)
     size = inside.sum(axis=1)
     order = np.argsort(-np.nan_to_num(answers.probabilities, nan=-1.0), axis=1, kind="stable")
     names = np.array([category.name for category in answers.categories], object)

@@ -37,7 +37,10 @@ _FEWEST = 20
 
 
 def fit_novelty(
-    features: NDArray[np.floating[Any]], labels: NDArray[Any] | None = None, groups: NDArray[Any] | None = None
+    features: NDArray[np.floating[Any]],
+    labels: NDArray[Any] | None = None,
+    groups: NDArray[Any] | None = None,
+    unseen: NDArray[np.floating[Any]] | None = None,
 ) -> dict[str, Any]:
     """Learn what the training looks like.
 
@@ -46,6 +49,9 @@ def fit_novelty(
         labels: (tiles,) the class of each; None: one for all.
         groups: (tiles,) the place of each: whole places are left out in turn, as tiles that share ground are more alike
             than an unseen coast. None: tiles are drawn, with seed 0.
+        unseen: (others, features) of places that the network has not learnt from, either: it knows its training by
+            heart, and so what is like it looks a little further away than tiles left out here. Of the two thresholds
+            the larger one counts.
 
     Returns:
         A record of plain values, at most 200 kB as JSON; :func:`novelty` reads it.
@@ -68,11 +74,9 @@ def fit_novelty(
     # Where no direction is left over, rounding must not count.
     least = 1e-4 * np.square(values - values.mean(axis=0)).sum(axis=1).mean()
     usual = np.maximum(np.median(left_out, axis=0), [1e-9, max(least, 1e-9)])
-    ordered = np.sort((left_out / usual).max(axis=1))
-    # The quantile with which, of tiles like these, no more than 1 - level go beyond (as in conformal prediction).
-    place = [min(int(np.ceil((len(ordered) + 1) * level / 100)), len(ordered)) - 1 for level in LEVELS]
     record: dict[str, Any] = {name: _text(value) for name, value in {**_fitted(values, kind), "usual": usual}.items()}
-    record["thresholds"] = {str(level): float(ordered[at]) for level, at in zip(LEVELS, place, strict=True)}
+    known = [(left_out / usual).max(axis=1)] + ([] if unseen is None else [novelty(record, unseen)])
+    record["thresholds"] = {str(level): max(_quantile(each, level) for each in known) for level in LEVELS}
     return record
 
 
@@ -104,6 +108,13 @@ def novelty_threshold(record: Mapping[str, Any], level: int = 99) -> float:
     if str(level) not in thresholds:
         raise InputError(f"the level {level} %", "has no threshold", f"choose one of {', '.join(thresholds) or 'none'}")
     return float(thresholds[str(level)])
+
+
+def _quantile(distances: Numbers, level: int) -> float:
+    """That of tiles like these no more than 1 - level exceed, as in conformal prediction; of too few tiles for that the
+    largest."""
+    ordered = np.sort(distances)
+    return float(ordered[min(int(np.ceil((len(ordered) + 1) * level / 100)), len(ordered)) - 1])
 
 
 def _fitted(values: Numbers, kind: NDArray[np.int64]) -> dict[str, Numbers]:

@@ -104,7 +104,7 @@ def plan_scenes(
             )
         return plan_tiles(several[0], rectangles, spec, layouts[0], classes)
     several = [on_cells(scene, spec.cell_size) for scene in several]
-    _check_alike(several, spec)
+    check_alike(several, spec)
     chosen = choose_scenes(several, rectangles, spec, near=merging.near, track=track)
     in_grid = any(layout.stride_px is not None for layout in layouts)
     plans = (_grids if in_grid else _on_chosen)(several, rectangles, spec, layouts, classes, chosen)
@@ -199,6 +199,25 @@ def choose_scenes(
     Raises:
         InputError: no scene overlaps the rectangles; a band is missing; a file cannot be read.
     """
+    chosen = clearest(scenes, rectangles, spec, near=near, track=track)
+    if (chosen < 0).all():
+        raise InputError(
+            f"the scenes {', '.join(scene.name for scene in scenes)}",
+            "show none of the rectangles",
+            "check that they cover the same place and that all state the right CRS",
+        )
+    return chosen
+
+
+def clearest(
+    scenes: Sequence[Scene],
+    rectangles: gpd.GeoDataFrame,
+    spec: TileSpec,
+    *,
+    near: str | None = None,
+    track: Track = silent,
+) -> NDArray[np.int64]:
+    """As :func:`choose_scenes`, where it is no error that no scene shows anything."""
     clear = np.full((len(scenes), len(rectangles)), -1, np.int64)
     for index, scene in enumerate(scenes):
         if not _overlaps(scene, rectangles):
@@ -211,12 +230,6 @@ def choose_scenes(
         for tile in track(cut_best(plan), len(plan.tiles), f"looking at {scene.name}"):
             if tile.valid_share > 0:
                 clear[index, tile.position] = round(100 * tile.clear_share)
-    if (clear < 0).all():
-        raise InputError(
-            f"the scenes {', '.join(scene.name for scene in scenes)}",
-            "show none of the rectangles",
-            "check that they cover the same place and that all state the right CRS",
-        )
     days = np.array([_days(scene, near) for scene in scenes])
     order = np.lexsort((np.broadcast_to(days[:, None], clear.shape), -clear), axis=0)
     best = order[0]
@@ -236,7 +249,12 @@ def cut_planned(plan: Plan, numbers: Sequence[int] | None = None) -> Iterator[Ti
     yield from (cut_median if plan.combine == "median" and len(plan.scenes) > 1 else cut_best)(plan, numbers)
 
 
-def _check_alike(scenes: Sequence[Scene], spec: TileSpec) -> None:
+def check_alike(scenes: Sequence[Scene], spec: TileSpec) -> None:
+    """Refuse scenes that cannot stand for one another.
+
+    Raises:
+        InputError: a scene twice, cells of another size, other bands, values of another kind.
+    """
     first = scenes[0]
     if len({tuple(band.href for band in scene.bands) for scene in scenes}) < len(scenes):
         raise InputError("the scenes", "are not all different", "name each once")

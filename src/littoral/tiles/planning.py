@@ -99,7 +99,7 @@ def plan_tiles(
             turned on a scene in degrees; an extent or mask that leaves none; a grid with crop, blacken or orientation.
     """
     layout = layout or Layout()
-    _check(rectangles, spec, layout)
+    check_rectangles(rectangles, spec, layout)
     scene = on_cells(scene, spec.cell_size)
     lattice = Lattice.of(scene, spec.space)
     outlines = lattice.outlines(rectangles.geometry)
@@ -134,7 +134,12 @@ def plan_tiles(
     return Plan((scene,), spec, tuple(tiles), {reason: count for reason, count in left_out.items() if count})
 
 
-def _check(rectangles: gpd.GeoDataFrame, spec: TileSpec, layout: Layout) -> None:
+def check_rectangles(rectangles: gpd.GeoDataFrame, spec: TileSpec, layout: Layout) -> None:
+    """Refuse a table on which no tiles can be placed.
+
+    Raises:
+        InputError: no rectangles, other shapes, no CRS; a grid with crop, blacken or orientation.
+    """
     require_crs(rectangles, "the table of rectangles")
     if not len(rectangles):
         raise InputError("the table of rectangles", "is empty", "pass rectangles along the coast")

@@ -76,6 +76,18 @@ class TileSpec:
         """Width and height, pixels."""
         return self.size_px, self.size_px if self.height_px is None else self.height_px
 
+    @property
+    def turns(self) -> tuple[int, ...]:
+        """Of the eight flips and turns (``turn % 4`` quarter turns, mirrored from 4 on), those that leave a tile what
+        it is.
+
+        A shore looks the same from any side. In a tile that is oriented by it, it goes on running along the rows; one
+        of pixel space stays as the sensor saw it.
+        """
+        if self.space == "pixel":
+            return (0,)
+        return (0, 2, 4, 6) if self.placement == "oriented" else tuple(range(8))
+
     def to_json(self) -> dict[str, Any]:
         """A record of it, that :meth:`from_json` reads."""
         return {**asdict(self), "bands": list(self.bands)}

@@ -18,6 +18,7 @@ from littoral.imagery import Scenes
 from littoral.learn.bands import with_bands
 from littoral.learn.data.arguments import refuse_unknown
 from littoral.learn.data.measuring import measured, without_unreadable
+from littoral.learn.data.sequence import transitions
 from littoral.learn.data.tile_data import TileData
 from littoral.package import Preprocessing
 from littoral.progress import Track, silent
@@ -36,6 +37,7 @@ def prepare_data(
     bands: Iterable[str | int] | None = None,
     min_purity: float = 0.0,
     region_field: str | None = None,
+    coast: gpd.GeoDataFrame | str | Path | None = None,
     merging: Merging | None = None,
     cache: str | Path | None = None,
     batch_size: int = 64,
@@ -73,6 +75,8 @@ def prepare_data(
         bands: Names or numbers from 1, in the order wanted; None for all.
         min_purity: With ``scene``: smallest ``purity`` of a rectangle.
         region_field: With ``scene``: field with the region of each rectangle.
+        coast: A labelled coastline, or labelled rectangles that know their neighbours: how the shore changes from
+            class to class along it goes into the model, for smoothing. None: ``rectangles``, if they do.
         merging: With several scenes: what becomes of them; None: the best for each rectangle.
         cache: Folder to keep packed tiles in. None: for tiles of a scene the user's cache; those of folders are packed
             only if one is named.
@@ -113,13 +117,15 @@ def prepare_data(
         raise InputError(f"jitter {jitter}", "is no strength", "pass a number from 0 to 1")
     if transforms is not None and not callable(transforms):
         raise InputError("transforms", f"is a {type(transforms).__name__}", "pass a function of a chip, or None")
+    if isinstance(rectangles, str | Path):
+        rectangles = read_vector(rectangles)
     if scene is not None:
         if path is not None or rectangles is None:
             what = "goes without a folder of tiles" if path is not None else "needs rectangles with their class"
             raise InputError("a scene", what, "pass either the tiles' folder, or scene and rectangles")
         tiles = open_pack(
             scene,
-            read_vector(rectangles) if isinstance(rectangles, str | Path) else rectangles,
+            rectangles,
             class_field=class_field,
             tile_size=tile_size,
             bands=bands,
@@ -166,9 +172,11 @@ def prepare_data(
             "the training part", f"of {len(parts.training)} tiles shows fewer than two classes", "add tiles"
         )
     statistics, preprocessing = measured(tiles, parts.training, draft, track)
+    changes = transitions(coast, rectangles, class_field, tiles.categories, categories)
     return TileData(
-        tiles, parts, preprocessing, statistics, batch_size, seed, dropped, folder, transforms, jitter, unreadable
-    )
+        tiles, parts, preprocessing, statistics, batch_size, seed, dropped, folder, transforms, jitter, unreadable,
+        changes,
+    )  # fmt: skip
 
 
 _CUT = [field.name for field in fields(TileSpec)]

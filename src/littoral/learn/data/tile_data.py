@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import shapely
@@ -47,6 +47,8 @@ class TileData:
     """Strength of random changes of light in training (:class:`littoral.learn.batches.TileDataset`), 0 to 1."""
     unreadable: Literal["fatal", "skip"] = "fatal"
     """What becomes of a tile that cannot be read in the middle of a training."""
+    transitions: Mapping[str, Any] = field(default_factory=dict)
+    """How the coast changes from class to class (``statements.Transitions``); empty where nobody knows."""
 
     @property
     def categories(self) -> tuple[Category, ...]:

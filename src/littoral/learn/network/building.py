@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 from littoral.errors import MissingExtraError
 from littoral.learn.network.bodies import make_body, with_map
@@ -63,6 +64,12 @@ class Network(nn.Sequential):
     def head(self) -> nn.Module:
         """Pooling and all after it."""
         return self[1]
+
+    def parted(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (batch, classes), and what they come from: pooled features (batch, 2 x channels)."""
+        head = cast(nn.Sequential, self.head)
+        features: Tensor = head[:2](self.body(x))
+        return head[2:](features), features
 
 
 def build_network(

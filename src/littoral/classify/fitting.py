@@ -1,0 +1,90 @@
+"""Whether a scene shows what the model was trained on: bands, kind of values, size of cells."""
+
+from __future__ import annotations
+
+import numpy as np
+import shapely
+from pyproj import CRS, Geod, Transformer
+from pyproj.exceptions import CRSError
+
+from littoral.errors import InputError
+from littoral.imagery import Scene, kept_as, same_scaling, select_bands
+from littoral.package import Manifest, Preprocessing
+
+ALIKE = 0.1
+"""By how much of itself a cell's side may differ from that of the training."""
+_ELLIPSOID = Geod(ellps="WGS84")
+
+
+def check_scene(scene: Scene, preprocessing: Preprocessing) -> None:
+    """Refuse a scene whose values are not like those the model was trained on.
+
+    Raises:
+        InputError: a band is missing, or its values are of another kind.
+    """
+    try:
+        bands = select_bands(scene, preprocessing.tile.bands, exact=True)
+    except InputError as error:
+        needed = ", ".join(preprocessing.tile.bands)
+        raise InputError(f"the model needs bands {needed} and {error.subject}", error.what, error.remedy) from error
+    kept, trained = kept_as(bands, preprocessing.tile.raw), (preprocessing.pixels, preprocessing.dtype)
+    if not same_scaling(kept, trained):
+        raise InputError(
+            f"the scene {scene.name}",
+            f"has {kept[1]} values ({kept[0]}) where the model was trained on {trained[1]} ({trained[0]})",
+            "bring it to the training scenes' scaling, or say its scale and offset with gdal_edit -scale -offset",
+        )
+
+
+def check_cell_size(scene: Scene, manifest: Manifest) -> None:
+    """Refuse a scene whose cells are larger or smaller on the ground than those of the training by a tenth or more.
+
+    Nothing is refused where the model does not say how large they were.
+
+    Raises:
+        InputError: they are, so that a tile shows another stretch of coast than the network knows.
+    """
+    side = manifest.preprocessing.tile.cell_size
+    width, height = (side, side) if side is not None else scene.cell_size
+    trained = trained_cell_m(manifest)
+    if trained is None or manifest.preprocessing.tile.space == "pixel":
+        return
+    middle = scene.transform @ (scene.width / 2, scene.height / 2)
+    found = cell_m(scene.crs, (width, height), middle)
+    if abs(found / trained - 1) > ALIKE:
+        cells = np.sqrt(np.prod(manifest.cell_size))
+        raise InputError(
+            f"the scene {scene.name}",
+            f"has cells of {found:.3g} m where the model was trained on {trained:.3g} m",
+            f"bring it to those with --cell-size {cells:.3g}, or go on with --any-cell-size",
+        )
+
+
+def trained_cell_m(manifest: Manifest) -> float | None:
+    """Side of a training pixel on the ground; None where the model does not say enough."""
+    if manifest.cell_epsg is None or min(manifest.cell_size) <= 0:
+        return None
+    try:
+        crs = CRS.from_epsg(manifest.cell_epsg)
+    except CRSError:
+        # Other programs have numbers of their own.
+        return None
+    if manifest.training_area:
+        middle = shapely.from_wkt(manifest.training_area).representative_point()
+        to = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+        return cell_m(crs, manifest.cell_size, to.transform((middle.x + 180) % 360 - 180, middle.y))
+    unit = crs.axis_info[0].unit_conversion_factor if crs.is_projected else None
+    return None if unit is None else float(np.sqrt(np.prod(manifest.cell_size)) * unit)
+
+
+def cell_m(crs: CRS, size: tuple[float, float], middle: tuple[float, float]) -> float:
+    """Side in metres on the ground of a square of the same area as a cell ``size`` (x, y) at ``middle`` (x, y).
+
+    >>> round(cell_m(CRS(32631), (10.0, 10.0), (5e5, 4e6)), 2), round(cell_m(CRS(3857), (10.0, 10.0), (0, 8.4e6)), 2)
+    (10.0, 5.01)
+    """
+    (x, y), (width, height) = middle, size
+    lonlat = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    lon, lat = lonlat.transform([x, x + width, x], [y, y, y + height])
+    sides = [_ELLIPSOID.inv(lon[0], lat[0], lon[at], lat[at])[2] for at in (1, 2)]
+    return float(np.sqrt(np.prod(sides)))
