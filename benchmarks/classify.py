@@ -14,8 +14,8 @@ All must have said the same. ``--bf16`` adds the forward pass in 16-bit arithmet
 labels it changes. ``--memory`` prints instead what memory 1,000 to 1,000,000 rectangles take, with a model and tiles
 that are tiny: the peak beyond what was there when the table of rectangles was.
 
-Run: ``python benchmarks/classify.py``, or with ``--rectangles 64 --repeats 1`` for a look. The JSON line is what
-``docs/scale.md`` reckons with.
+Run: ``python benchmarks/classify.py``, or with ``--rectangles 64 --repeats 1`` for a look. After the JSON line comes
+what the world's coast costs by these figures (``docs/scale.md``).
 """
 
 from __future__ import annotations
@@ -41,10 +41,16 @@ from product import NORTH, SIDE_M, WEST, real_sized_product
 from readers import Job, blocks
 from tiles import execute, warm
 
+from littoral.classify.pipeline import BATCH
+
 BANDS, SIZE, SEED, CLASSES = ("B02", "B03", "B04"), 256, 0, (1, 3, 7)
 FLOOR_SHARE, LOOP_RATIO, DEFEATED_RATIO = 0.85, 1.8, 8.0
 SMALL_CACHE = 64 * 2**20
-BATCHES = (1, 4, 8, 16, 32, 64)
+BATCHES = (1, 8, 16, 32, 64)
+PER_SCENE, SCENES = 83, 12_000
+"""Of the world's coast: a million rectangles on so many Sentinel-2 tiles."""
+BLOCKS = 121
+"""Of a band of 10 m, 1024 pixels square."""
 COUNTS = (1_000, 10_000, 100_000, 1_000_000)
 
 
@@ -56,6 +62,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--limit", type=float, default=120, help="seconds for a loop")
     parser.add_argument("--seconds", type=float, default=10, help="for the bare forward pass at each batch size")
+    parser.add_argument("--batches", type=int, nargs="+", default=BATCHES, help="for the bare forward pass")
     parser.add_argument("--bf16", action="store_true")
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--counts", type=int, nargs="+", default=COUNTS, help="of --memory")
@@ -89,7 +96,9 @@ def speed(given: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as place:
         model = make_model(given.backbone, Path(place) / "m.dlpk")
         orders = rectangles_of(product.rectangles, given.rectangles)
-        forward = alone("forward", {"model": model, "seconds": given.seconds, "bf16": given.bf16})
+        forward = alone(
+            "forward", {"model": model, "seconds": given.seconds, "bf16": given.bf16, "batches": given.batches}
+        )
         figures["forward"] = forward
         print(
             f"bare forward, {given.backbone}: {forward['per_s']:.1f} rectangles/s ({forward['how']})\n"
@@ -106,7 +115,32 @@ def speed(given: argparse.Namespace) -> None:
             job = Job("floor", files, str(windows), SIZE, 3600, {"GDAL_CACHEMAX": SMALL_CACHE})
             figures[order] = compare(order, options, job, corners, forward["per_s"], given.repeats)
             figures[order] |= {"blocks": len(blocks(job, corners))}
+    corners = orders["along the shore"][1]
+    few = [corners[at : at + PER_SCENE] for at in range(0, len(corners) - PER_SCENE + 1, PER_SCENE)] or [corners]
+    figures["blocks_of_a_scene"] = statistics.mean(len(blocks(job, some)) for some in few)
+    figures["bytes_of_a_block"] = statistics.mean(Path(path).stat().st_size for path in files.values()) / BLOCKS
+    figures["bytes_of_a_scene"] = sum(Path(path).stat().st_size for path in files.values())
     print(json.dumps(figures))
+    world(figures)
+
+
+def world(figures: dict[str, Any]) -> None:
+    """What the world's coast costs by these figures: docs/scale.md says what is reckoned."""
+    shore, cores = figures["along the shore"], figures["processors"]
+    filled = -(-PER_SCENE // BATCH) * BATCH
+    forward_h = SCENES * filled * cores / figures["forward"]["per_s"] / 3600
+    decode_h = SCENES * figures["blocks_of_a_scene"] * shore["decode_s"] * cores / shore["blocks"] / 3600
+    blocks_tb = SCENES * figures["blocks_of_a_scene"] * figures["bytes_of_a_block"] / 1e12
+    files_tb = SCENES * figures["bytes_of_a_scene"] / 1e12
+    print(
+        f"\nthe world's coast, {SCENES * PER_SCENE} rectangles on {SCENES} scenes:\n"
+        f"  FORWARD_H {forward_h:.0f} processor-hours, DECODE_H {decode_h:.1f}\n"
+        f"  BLOCKS_TB {blocks_tb:.2f} TB of blocks, FILES_TB {files_tb:.2f} TB of whole band files"
+    )
+    for workers in (1, 16, 64, 256):
+        hours = (forward_h + decode_h) / FLOOR_SHARE / workers
+        rate = (blocks_tb + files_tb) * 1e6 / hours / 3600
+        print(f"  {workers:>4} processors: {hours:8.1f} h, {rate:8.0f} MB/s from the disk")
 
 
 def compare(
@@ -239,9 +273,13 @@ def forward(options: dict[str, Any]) -> dict[str, Any]:
     from littoral.learn.batches import inputs
 
     model = FeatureClassifier.from_model(options["model"])
-    noise = np.random.default_rng(SEED).standard_normal((max(BATCHES), len(BANDS), SIZE, SIZE)).astype(np.float32)
+    noise = (
+        np.random.default_rng(SEED)
+        .standard_normal((max(options["batches"]), len(BANDS), SIZE, SIZE))
+        .astype(np.float32)
+    )
     paces: dict[str, float] = {}
-    for size in BATCHES:
+    for size in options["batches"]:
         batch = noise[:size].copy()
         with ThreadPoolExecutor(1) as one:
             paces[f"{size} together"] = size / _median(one, 1, model.predict_inputs, batch, options["seconds"])

@@ -132,7 +132,8 @@ def part_rectangles(
         own = once & (scene == index)
         found.setdefault((index, (index,)), []).append((row[own], along[own]))
     groups = _groups(scene[~once], row[~once], along[~once])
-    for several, (rows, orders) in track(groups.items(), len(groups), "choosing among scenes"):
+    # No bar where there is nothing to choose.
+    for several, (rows, orders) in track(groups.items(), len(groups), "choosing among scenes") if groups else ():
         here = [scenes[index] for index in several]
         for start in range(0, len(rows), PART):
             some = slice(start, start + PART)
