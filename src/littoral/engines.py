@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from littoral.errors import InputError, MissingExtraError
 from littoral.imagery import Values
@@ -45,13 +46,14 @@ def processors() -> int:
 
 @contextmanager
 def lone_threads(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads in each of which torch computes alone: several batches at a time, each by one thread.
+    """Threads in each of which torch and NumPy compute alone: several batches at a time, each by one thread.
 
     So the bits of an answer do not depend on the number of processors, and a busy machine slows one batch, not all:
     threads that share a batch wait for the slowest after each layer. An ONNX graph is opened with one thread for it.
     """
     with ExitStack() as stack:
         alone = None
+        stack.enter_context(threadpool_limits(1, user_api="blas"))
         if "torch" in sys.modules:
             from littoral.learn.threads import compute_alone, threads_kept
 

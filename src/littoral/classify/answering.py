@@ -56,7 +56,7 @@ def answer_rectangles(
         MissingExtraError: dask is not installed.
 
     Memory: that of :meth:`Answers.empty`, of :func:`~littoral.classify.parting.part_rectangles` and of
-    :func:`~littoral.classify.pipeline.answer_tasks`: it grows by some 300 bytes for each rectangle and not with the
+    :func:`~littoral.classify.pipeline.answer_tasks`: it grows by less than 300 bytes for each rectangle and not with the
     size of scenes.
     """
     merging = merging or Merging()
@@ -67,8 +67,12 @@ def answer_rectangles(
         raise InputError("a cluster", "has no folder to answer in", "name one that all its workers see")
     model = classifier.open() if isinstance(classifier, Opening) else classifier
     spec, categories = model.manifest.preprocessing.tile, model.manifest.categories
-    once, of = _once(rectangles)
-    places = rectangles.iloc[once]
+    # Of the fields only the one that turns tiles counts.
+    turning = spec.placement == "oriented"
+    angle = [name for name in rectangles.columns if turning and str(name).casefold() == "angle"]
+    bare = rectangles[[*angle, rectangles.geometry.name]]
+    once, of = _once(bare)
+    places = bare.iloc[once]
     parts = part_rectangles(scenes, places, spec, merging=merging, track=track)
     answers = Answers.empty(len(places), len(categories))
 
@@ -140,14 +144,13 @@ def _resumed(
 def _once(rectangles: gpd.GeoDataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows of a table such that no two are alike, and of which of them each row is: what is there twice is asked once.
 
-    Alike are outlines and angles, byte for byte. Memory: 60 bytes for each rectangle.
+    Alike are outlines and other fields, byte for byte. Memory: 60 bytes for each rectangle.
     """
-    angles = [name for name in rectangles.columns if str(name).casefold() == "angle"]
     digests = np.empty(len(rectangles), "V16")
     for start in range(0, len(rectangles), _AT_ONCE):
         some = rectangles.iloc[start : start + _AT_ONCE]
-        columns = [some.geometry.to_wkb(), *(some[name] for name in angles)]
-        for at, told in enumerate(zip(*columns, strict=True), start):
+        others = (some[name] for name in some.columns if name != some.geometry.name)
+        for at, told in enumerate(zip(some.geometry.to_wkb(), *others, strict=True), start):
             digests[at] = blake2b(repr(told).encode(), digest_size=16).digest()
     _, first, of = np.unique(digests, return_index=True, return_inverse=True)
     order = np.argsort(first)

@@ -6,6 +6,7 @@ answers in a folder that all see. A worker that dies costs its part, which anoth
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -152,7 +153,13 @@ def _client(address: str) -> Iterator[Client]:
         if address == LOCAL:
             # A process for each processor, so that neither Python nor GDAL makes one wait for another.
             count = processors()
-            cluster = LocalCluster(n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None)
+            cluster = LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                processes=True,
+                dashboard_address=None,
+                silence_logs=logging.ERROR,
+            )
             yield stack.enter_context(Client(stack.enter_context(cluster)))
             return
         try:

@@ -60,7 +60,7 @@ class Task:
     own: int
     """Position in ``scenes``."""
     places: gpd.GeoDataFrame
-    """The rectangles, index from 0; of their fields only the one that turns tiles."""
+    """The rectangles, index from 0, the outline last."""
     combine: Combine
     """As of a plan."""
 
@@ -73,13 +73,13 @@ class Task:
 def tasks_of(
     parts: Sequence[Part], scenes: Sequence[Scene], rectangles: gpd.GeoDataFrame, spec: TileSpec, merging: Merging
 ) -> Iterator[Task]:
-    """What each part takes."""
+    """What each part takes; of ``rectangles`` all fields travel."""
     scenes = [on_cells(scene, spec.cell_size) for scene in scenes]
-    kept = [name for name in rectangles.columns if str(name).casefold() == "angle"] if _turns(spec) else []
-    bare = rectangles[[*kept, rectangles.geometry.name]]
     for part in parts:
         chosen = tuple(scenes[index] for index in part.among)
-        yield Task(chosen, part.among.index(part.own), bare.iloc[part.rows].reset_index(drop=True), merging.combine)
+        yield Task(
+            chosen, part.among.index(part.own), rectangles.iloc[part.rows].reset_index(drop=True), merging.combine
+        )
 
 
 def part_rectangles(
@@ -132,7 +132,8 @@ def part_rectangles(
         own = once & (scene == index)
         found.setdefault((index, (index,)), []).append((row[own], along[own]))
     groups = _groups(scene[~once], row[~once], along[~once])
-    for several, (rows, orders) in track(groups.items(), len(groups), "choosing among scenes"):
+    # No bar where there is nothing to choose.
+    for several, (rows, orders) in track(groups.items(), len(groups), "choosing among scenes") if groups else ():
         here = [scenes[index] for index in several]
         for start in range(0, len(rows), PART):
             some = slice(start, start + PART)
@@ -148,10 +149,6 @@ def part_rectangles(
         rows = rows[np.lexsort((rows, order))]
         parts += [Part(rows[start : start + PART], own, among) for start in range(0, len(rows), PART)]
     return parts
-
-
-def _turns(spec: TileSpec) -> bool:
-    return spec.placement == "oriented"
 
 
 def _near(scenes: Sequence[Scene], rectangles: gpd.GeoDataFrame) -> list[Rows]:

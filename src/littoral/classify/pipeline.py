@@ -23,7 +23,7 @@ from littoral.classify.parting import Task
 from littoral.engines import Classifier, lone_threads
 from littoral.tiles import CLASSIFIED, OUTSIDE, Tile, cut_planned
 
-BATCH = 32
+BATCH = 16
 """Tiles per forward pass; the last batch is filled up to it."""
 _READY = 2
 """Batches that are cut before they can be computed."""
