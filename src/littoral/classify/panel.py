@@ -16,7 +16,7 @@ from littoral.errors import InputError
 from littoral.imagery import Values
 from littoral.learn.evaluation import Calibration
 from littoral.package import Manifest, Package
-from littoral.statements import novelty, novelty_threshold
+from littoral.statements import evened, novelty, novelty_threshold
 
 Model = Classifier | Package | str | Path
 
@@ -99,7 +99,7 @@ class Panel:
                 said.append(probabilities[:, columns])
                 record = member.manifest.novelty
                 if turn == 0 and record and features is not None:
-                    strange.append(novelty(record, features) / novelty_threshold(record))
+                    strange.append(novelty(record, evened(features)) / novelty_threshold(record))
         mean = said[0] if len(said) == 1 else np.mean(said, axis=0)
         return mean, np.mean(strange, axis=0) if strange else None
 

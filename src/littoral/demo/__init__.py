@@ -11,7 +11,7 @@ from pathlib import Path
 
 from littoral.categories import CATCOA
 from littoral.charts import read_charts
-from littoral.classify import classify_objects, write_classified
+from littoral.classify import Saying, classify_objects, write_classified
 from littoral.demo.world import make_world
 from littoral.errors import ExistsError, InputError
 from littoral.progress import Track, silent
@@ -106,7 +106,8 @@ def run_demo(
     export_tiles(world.unseen.scene, unseen, folder / "tiles-unseen", tile_size=TILE_PX, track=track)
 
     step(5, f"train: {BACKBONE} from scratch, {epochs} epochs")
-    data = prepare_data(folder / "tiles", batch_size=32, val_split_pct=0.2, seed=seed, track=track)
+    charted = coasts[world.training.name]
+    data = prepare_data(folder / "tiles", coast=charted, batch_size=32, val_split_pct=0.2, seed=seed, track=track)
     say(data.describe())
     model = FeatureClassifier(data, BACKBONE, pretrained=False, oversample=True)
     model.fit(epochs, RATE, progress=track is not silent)
@@ -121,7 +122,7 @@ def run_demo(
         say(f"      {name:<34} accuracy {result['accuracy']:.3f}  macro-F1 {result['macro_f1']:.3f}")
 
     step(7, "classify: the unseen coast")
-    classified = classify_objects(world.unseen.scene, unseen, model, track=track)
+    classified = classify_objects(world.unseen.scene, unseen, model, saying=Saying(smooth=True), track=track)
     write_classified(classified, folder / "classified.gpkg", model.manifest.categories)
 
     step(8, "report")

