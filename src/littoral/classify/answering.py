@@ -56,8 +56,8 @@ def answer_rectangles(
         MissingExtraError: dask is not installed.
 
     Memory: that of :meth:`Answers.empty`, of :func:`~littoral.classify.parting.part_rectangles` and of
-    :func:`~littoral.classify.pipeline.answer_tasks`: it grows by less than 300 bytes for each rectangle and not with the
-    size of scenes.
+    :func:`~littoral.classify.pipeline.answer_tasks`: it grows by less than 300 bytes for each rectangle and not with
+    the size of scenes.
     """
     merging = merging or Merging()
     opening = classifier if isinstance(classifier, Opening) else None
