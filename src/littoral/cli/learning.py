@@ -302,6 +302,8 @@ def train(
         else:
             if unfreeze:
                 model.unfreeze()
+            if lr is None and is_first_process():
+                print("finding a learning rate (--lr skips this)", flush=True)
             model.fit(
                 epochs,
                 lr,
@@ -314,7 +316,7 @@ def train(
                 machine=Machine(devices, num_nodes, accelerator),
             )
     except KeyboardInterrupt as stop:
-        print(f"littoral: {stop}", file=sys.stderr)
+        print(f"littoral: {stop}" if str(stop) else "littoral: stopped before the first step", file=sys.stderr)
         raise
     if parts is not None:
         # All processes of a training train the folds.
@@ -340,13 +342,14 @@ def evaluate(
     allow_seen: Annotated[
         bool, typer.Option("--allow-seen", help="Score tiles on training ground too, which flatters.")
     ] = False,
+    tta: Annotated[bool, typer.Option("--tta", help="Score the mean answer to flips and turns of each tile.")] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """The result of evaluate is a record of scores, on tiles that share no ground with the training tiles."""
     from littoral.learn import FeatureClassifier
 
     check_output(output, overwrite, inputs=(model,))
-    record = FeatureClassifier.from_model(model).evaluate(tiles, allow_seen=allow_seen, track=bar)
+    record = FeatureClassifier.from_model(model).evaluate(tiles, allow_seen=allow_seen, tta=tta, track=bar)
     write_json(record, output)
     print(record)
     print(output)

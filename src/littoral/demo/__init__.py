@@ -113,8 +113,8 @@ def run_demo(
     model.fit(epochs, RATE, progress=track is not silent)
     path = model.save(folder / "model.dlpk")
 
-    step(6, "evaluate: on the unseen coast, beside the baselines")
-    record = model.evaluate(folder / "tiles-unseen", track=track)
+    step(6, "evaluate: on the unseen coast, flips and turns asked too, beside the baselines")
+    record = model.evaluate(folder / "tiles-unseen", tta=True, track=track)
     metrics = folder / "metrics.json"
     with staged(metrics) as stage:
         stage.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

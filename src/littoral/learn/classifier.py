@@ -202,7 +202,7 @@ class FeatureClassifier:
 
         Args:
             allow_plot: Show the plot, where there is a notebook to show it in.
-            steps: Batches to try; None: as many as an epoch has, but 30 to 100.
+            steps: Batches to try; None: as many as an epoch has, but 20 to 100.
             progress: Show a bar, gone at the end; None: where there is a terminal or a notebook.
 
         Raises:
@@ -391,6 +391,7 @@ class FeatureClassifier:
         *,
         folds: Folds | None = None,
         allow_seen: bool = False,
+        tta: bool = False,
         track: Track = silent,
     ) -> Record:
         """Score the model and the baselines on the same tiles; printed, the record is a table.
@@ -401,6 +402,7 @@ class FeatureClassifier:
             folds: Instead: train anew for each of so many parts of the model's own data, or for each ``region``, and
                 score the part held out. Takes as many times the training; the record is kept with the model's scores.
             allow_seen: Score those too, which flatters.
+            tta: With ``tiles``: score the mean answer to the flips and turns of each tile, as ``classify --tta`` gives it.
             track: Shows progress, a step per tile or fold.
 
         Returns:
@@ -418,8 +420,10 @@ class FeatureClassifier:
             self._scores, self._page = Record({**self.record(), "folds": found}), None
             return found
         if tiles is None:
+            if tta:
+                raise InputError("tta", "goes with tiles", "pass some that are not the model's own")
             return judge_validation(self, self._data(), self._validated, track)
-        return judge_unseen(self, tiles, allow_seen=allow_seen, track=track)
+        return judge_unseen(self, tiles, allow_seen=allow_seen, tta=tta, track=track)
 
     def scores(self) -> Scores:
         """Of the validation tiles, computed once after training.

@@ -11,9 +11,10 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from littoral.errors import InputError
+from littoral.errors import InputError, MissingExtraError
 from littoral.imagery import same_scaling
 from littoral.learn.bands import with_bands
+from littoral.learn.batches import turned
 from littoral.learn.calibrating import divide_logits
 from littoral.learn.data import TileData
 from littoral.learn.data.measuring import measured
@@ -40,6 +41,11 @@ from littoral.progress import Track, silent
 from littoral.tiles import TileSet, ground_pairs, read_tiles, split_tiles
 from littoral.tiles.splits import Kind
 
+try:
+    import torch
+except ImportError as error:
+    raise MissingExtraError("learning", "learn") from error
+
 if TYPE_CHECKING:
     from littoral.learn.classifier import FeatureClassifier
 
@@ -49,18 +55,24 @@ BATCH = 32
 Floats = NDArray[np.float64]
 
 
-def answers(model: FeatureClassifier, tiles: TileSet, track: Track = silent) -> tuple[Floats, Floats]:
-    """Probabilities (tiles, classes) and band statistics (tiles, 2 x bands).
+def answers(
+    model: FeatureClassifier, tiles: TileSet, track: Track = silent, *, tta: bool = False
+) -> tuple[Floats, Floats]:
+    """Probabilities (tiles, classes) and band statistics (tiles, 2 x bands); ``tta``: the mean of a tile's flips and
+    turns, as far as its kind allows.
 
     Memory: :data:`BATCH` tiles, and 8 bytes for each number returned.
     """
+    turns = model.manifest.preprocessing.tile.turns if tta else (0,)
     probabilities, statistics, batch = [], [], []
     for position in track(range(len(tiles)), len(tiles), "scoring tiles"):
         values, valid = tiles.read(position)
         statistics.append(band_statistics(values, valid))
         batch.append(model.manifest.preprocessing.apply(values, valid))
         if len(batch) == BATCH or position == len(tiles) - 1:
-            probabilities.append(model.predict_inputs(np.stack(batch)))
+            stacked = torch.from_numpy(np.stack(batch))
+            views = [model.predict_inputs(turned(stacked, turn).contiguous().numpy()) for turn in turns]
+            probabilities.append(np.mean(views, axis=0))
             batch.clear()
     return np.concatenate(probabilities), np.stack(statistics)
 
@@ -120,9 +132,12 @@ def judge_unseen(
     tiles: TileSet | str | Path | Iterable[str | Path],
     *,
     allow_seen: bool,
+    tta: bool = False,
     track: Track = silent,
 ) -> Record:
     """Scores of other tiles; those that share ground with training tiles are set aside unless ``allow_seen``.
+
+    ``tta``: of the mean answer to the flips and turns of each.
 
     Raises:
         InputError: tiles the model cannot read, or none that it has not seen.
@@ -132,7 +147,7 @@ def judge_unseen(
         given = with_bands(given, own)
     check(model.manifest, given)
     chosen, aside, other = _unseen(model.manifest, given, allow_seen)
-    found = _answered(model, chosen, track).calibrated_by(Calibration.from_json(model.manifest.calibration))
+    found = _answered(model, chosen, track, tta=tta).calibrated_by(Calibration.from_json(model.manifest.calibration))
     return _record(model.manifest, found, set_aside=aside, other_classes=other)
 
 
@@ -196,11 +211,11 @@ def check(manifest: Manifest, tiles: TileSet) -> None:
         )
 
 
-def _answered(model: FeatureClassifier, tiles: TileSet, track: Track) -> Answers:
+def _answered(model: FeatureClassifier, tiles: TileSet, track: Track, *, tta: bool = False) -> Answers:
     manifest = model.manifest
     codes = [category.code for category in manifest.categories]
     truth = np.array([codes.index(int(code)) for code in tiles.codes])
-    probabilities, statistics = answers(model, tiles, track)
+    probabilities, statistics = answers(model, tiles, track, tta=tta)
     return Answers(
         truth,
         probabilities,

@@ -134,8 +134,8 @@ def fill_body(body: Any, state: dict[str, Tensor], source: object, *, may_lack: 
     if lacking or unknown:
         raise InputError(
             source,
-            f"does not fit the backbone ({(lacking + unknown)[0]} has no counterpart)",
-            "pass weights of the same architecture with --backbone",
+            f"does not fit the backbone, a {type(body).__name__} ({(lacking + unknown)[0]} has no counterpart)",
+            "say with --backbone whose weights they are, or pass weights of this one",
         )
     place = "pos_embed"
     if place in state and state[place].ndim == 3 and state[place].shape[1] != own[place].shape[1]:

@@ -28,8 +28,8 @@ LOWEST, HIGHEST = 1e-6, 1.0
 
 
 def default_steps(training: Batches) -> int:
-    """Of a range test: a curve needs some thirty; of more, an epoch is enough, and a hundred always."""
-    return min(100, max(30, len(training)))
+    """Of a range test: a curve needs some twenty; of more, an epoch is enough, and a hundred always."""
+    return min(100, max(20, len(training)))
 
 
 def find_rate(

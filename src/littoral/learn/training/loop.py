@@ -35,6 +35,10 @@ except ImportError as error:
     raise MissingExtraError("learning", "learn") from error
 
 
+_HOPELESS = 1000
+"""A validation loss of so many times that of answers by chance has diverged."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """How long and how fast to learn."""
@@ -277,7 +281,7 @@ class _Run:
             interrupted.heed()
         mean: Any = self.fabric.all_reduce(torch.stack(self.losses).float().mean(), reduce_op="mean")
         valid_loss = float(loss.compute())
-        if not np.isfinite(valid_loss):
+        if not valid_loss < _HOPELESS * np.log(self.objective.classes):
             raise _diverged()
         seconds = self.seconds + time.perf_counter() - before
         row = Epoch(
@@ -317,4 +321,6 @@ def _schedule(optimizer: torch.optim.Optimizer, plan: Plan, steps: int) -> Any:
 
 
 def _diverged() -> InputError:
-    return InputError("the training", "diverged (the loss is no longer finite)", "pass a lower learning rate")
+    return InputError(
+        "the training", "diverged (the loss is no longer finite, or beyond all measure)", "pass a lower learning rate"
+    )
