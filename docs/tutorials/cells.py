@@ -262,7 +262,7 @@ classified.groupby("ClassLabel").agg(
 )
 """),
     text("""
-From here: `littoral.write_report` puts the map, the scores and sample tiles on one page, `littoral classify --smooth` lets
-neighbours help each other, and `littoral summarise` gives kilometres of each category with intervals.
+From here: `littoral.write_report` puts the map, the scores and sample tiles on one page, `littoral classify --smooth`
+lets neighbours help each other, and `littoral summarise` gives kilometres of each category with intervals.
 """),
 ]

@@ -402,7 +402,7 @@ class FeatureClassifier:
             folds: Instead: train anew for each of so many parts of the model's own data, or for each ``region``, and
                 score the part held out. Takes as many times the training; the record is kept with the model's scores.
             allow_seen: Score those too, which flatters.
-            tta: With ``tiles``: score the mean answer to the flips and turns of each tile, as ``classify --tta`` gives it.
+            tta: With ``tiles``: score the mean answer to the flips and turns of each, as ``classify --tta`` gives it.
             track: Shows progress, a step per tile or fold.
 
         Returns:
