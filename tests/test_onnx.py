@@ -23,6 +23,7 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from littoral import CATCOA, FeatureClassifier, classify_objects, read_tiles, read_vector
+from littoral.classify import Saying
 from littoral.cli import main
 from littoral.engines import open_classifier
 from littoral.errors import InputError, LittoralWarning, MissingExtraError
@@ -518,9 +519,20 @@ def test_export_and_classify_by_verb(
     assert "Computing" in verb("export", bare, "-o", tmp_path / "full.dlpk", "--no-raster-function")
     assert list(read_package(tmp_path / "full.dlpk").files) == ["full.onnx"]
     for model in (tmp_path / "full.dlpk", tmp_path / "m.onnx"):
-        out = verb("classify", coast[0], boxes, model, "--engine", "onnx", "-o", tmp_path / "c.gpkg", "--overwrite")
+        out = verb(
+            "classify",
+            coast[0],
+            boxes,
+            model,
+            "--engine",
+            "onnx",
+            "-o",
+            tmp_path / "c.gpkg",
+            "--keep-unlike",
+            "--overwrite",
+        )
         assert "52 rectangles" in out
-    expected = classify_objects(*coast, with_graph, engine="torch")
+    expected = classify_objects(*coast, with_graph, engine="torch", saying=Saying(keep_unlike=True))
     assert read_vector(tmp_path / "c.gpkg")["ClassLabel"].tolist() == expected["ClassLabel"].tolist()
     assert "does not end in .onnx or .dlpk" in verb("export", bare, "-o", tmp_path / "m.pt")
     assert "--deepness does not go with .dlpk" in verb("export", bare, "-o", tmp_path / "n.dlpk", "--deepness")

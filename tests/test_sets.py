@@ -48,4 +48,4 @@ def test_columns() -> None:
 
 def test_a_threshold_is_a_probability() -> None:
     with pytest.raises(InputError, match="threshold 3 is not from 0 to 1"):
-        add_prediction_sets(sequence(np.array([[0.2, 0.8]])), 3.0)
+        add_prediction_sets(sequence(np.array([[0.2, 0.5, 0.3]])), 3.0)

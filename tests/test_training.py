@@ -180,9 +180,11 @@ def test_a_torn_tile_may_be_skipped_and_is_told(torn: tuple[TileData, Path], mon
 
     monkeypatch.setattr(Objective, "__call__", counted)
     model = FeatureClassifier(replace(data, unreadable="skip"), "test_resnet", pretrained=False)
-    with pytest.warns(LittoralWarning, match=rf"^a tile could not be read and left out: .*{path.name}$") as told:
+    with pytest.warns(LittoralWarning, match=path.name) as told:
         model.fit(1, 1e-3)
-    assert len(told) == 1
+    during, after = (str(each.message) for each in told)
+    assert during.startswith("a tile could not be read and left out: ")
+    assert after.startswith("tiles that can no longer be read (1): ")
     assert sum(shown) == len(data.split.training) - 1
 
 
@@ -204,7 +206,10 @@ def test_a_batch_of_skipped_tiles(torn: tuple[TileData, Path]) -> None:
 def test_a_rate_that_is_too_high_leaves_no_trace(tiles_folder: Path, mixed: bool) -> None:
     model = small(tiles_folder, mixup=False)
     before = state(model)
-    with pytest.raises(InputError, match=r"diverged \(the loss is no longer finite\): pass a lower learning rate"):
+    with pytest.raises(
+        InputError,
+        match=r"diverged \(the loss is no longer finite, or beyond all measure\): pass a lower learning rate",
+    ):
         model.fit(5, 1e20, one_cycle=False, mixed_precision=mixed)
     if not model.epochs:
         assert all(torch.equal(before[key], value) for key, value in state(model).items())

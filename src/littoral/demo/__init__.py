@@ -122,7 +122,8 @@ def run_demo(
         say(f"      {name:<34} accuracy {result['accuracy']:.3f}  macro-F1 {result['macro_f1']:.3f}")
 
     step(7, "classify: the unseen coast")
-    classified = classify_objects(world.unseen.scene, unseen, model, saying=Saying(smooth=True), track=track)
+    saying = Saying(smooth=True, keep_unlike=True)
+    classified = classify_objects(world.unseen.scene, unseen, model, tta=True, saying=saying, track=track)
     write_classified(classified, folder / "classified.gpkg", model.manifest.categories)
 
     step(8, "report")

@@ -19,7 +19,6 @@ from littoral.errors import InputError
 from littoral.imagery import Scene, open_scene
 from littoral.learn.evaluation import Scores, score
 from littoral.package import Package, read_package
-from littoral.tiles import CLASSIFIED
 from littoral.vectors import read_vector, require_column, require_crs
 
 Rows = NDArray[np.intp]
@@ -60,7 +59,7 @@ class Coast:
 
     @cached_property
     def answered(self) -> NDArray[np.bool_]:
-        return np.asarray((self.table["status"].astype(str) == CLASSIFIED) & self.table["ClassValue"].notna(), bool)
+        return np.asarray(self.table["ClassValue"].notna(), bool)
 
     @cached_property
     def answer(self) -> NDArray[np.float64]:

@@ -84,7 +84,7 @@ def fit_novelty(
     left_out = np.empty((len(values), 2))
     many = 0 if places is None else int(places.max()) + 1
     folds = GroupKFold(min(_FOLDS, many)) if many > 1 else KFold(_FOLDS, shuffle=True, random_state=0)
-    for train, test in folds.split(values, groups=places):
+    for train, test in folds.split(values, groups=places if many > 1 else None):
         left_out[test] = _distances(_fitted(values[train], kind[train]), values[test])
     # Where no direction is left over, rounding must not count.
     least = 1e-4 * np.square(values - values.mean(axis=0)).sum(axis=1).mean()
