@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -20,6 +21,9 @@ import shapely
 from affine import Affine
 from hypothesis import settings
 from rasterio.errors import NotGeoreferencedWarning
+
+# A shell's background job starts with Ctrl-C ignored, and tests press it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("littoral", deadline=None, max_examples=40, derandomize=True)
 settings.load_profile("littoral")
