@@ -41,6 +41,8 @@ def main() -> None:
     parser.add_argument("--tiles", type=int, default=1500, help="to compare both paths on")
     parser.add_argument("--size", type=int, default=256, help="side of a tile")
     parser.add_argument("--measure", type=int, default=512, help="tiles to measure the speed on")
+    parser.add_argument("--backbone", default="resnet34", help="whose speed is measured")
+    parser.add_argument("--speed-only", action="store_true", help="leave the comparison of both paths out")
     parser.add_argument("--full", action="store_true", help="measure the speed on the whole volume")
     parser.add_argument("--volume", type=int, default=VOLUME, help="tiles of the whole volume")
     parser.add_argument("--epochs", type=int, default=20)
@@ -51,8 +53,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         data = _data(Path(place), given.tiles, given.size)
         print(data.describe())
-        _speed(data, given.volume if given.full else given.measure, given.volume, figures)
-        for name, options in {"fit": {}, "head": {}, "head_turned": {"turns": True}}.items():
+        _speed(data, given.backbone, given.volume if given.full else given.measure, given.volume, figures)
+        paths = {} if given.speed_only else {"fit": {}, "head": {}, "head_turned": {"turns": True}}
+        for name, options in paths.items():
             model = FeatureClassifier(data, "mobilenetv2_100", weights, oversample=True)
             with _timed(figures, f"{name}_s"):
                 if name == "fit":
@@ -66,7 +69,7 @@ def main() -> None:
     for name, value in figures.items():
         print(f"{name:<28}{value:>12.3f}")
     told = {name: round(value, 3) for name, value in figures.items()}
-    print(json.dumps({"benchmark": "features", "speed_of": "resnet34", "accuracy_of": "mobilenetv2_100", **told}))
+    print(json.dumps({"benchmark": "features", "speed_of": given.backbone, "accuracy_of": "mobilenetv2_100", **told}))
 
 
 def _data(folder: Path, tiles: int, size: int) -> TileData:
@@ -77,8 +80,8 @@ def _data(folder: Path, tiles: int, size: int) -> TileData:
                         batch_size=32, val_split_pct=0.2, seed=0, track=bar)  # fmt: skip
 
 
-def _speed(data: TileData, measured: int, volume: int, figures: dict[str, float]) -> None:
-    network = build_network("resnet34", len(data.tiles.bands), data.c)
+def _speed(data: TileData, backbone: str, measured: int, volume: int, figures: dict[str, float]) -> None:
+    network = build_network(backbone, len(data.tiles.bands), data.c)
     part = np.arange(measured) % len(data.tiles)
     for name, turns in (("", (0,)), ("turned_", tuple(range(8)))):
         # The turns of an eighth of the tiles are as many passes.
