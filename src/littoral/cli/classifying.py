@@ -39,8 +39,11 @@ def classify(
     combine: Combining = "best",
     near: Near = None,
     engine: Annotated[
-        Literal["auto", "torch", "onnx"],
-        typer.Option(help="What computes: torch, onnx (the package's graph), or auto: torch where it is installed."),
+        Literal["auto", "torch", "torch-bf16", "onnx", "fastest"],
+        typer.Option(
+            help="What computes: torch, onnx (the package's graph), auto (torch where it is installed), fastest (of "
+            "both, by measurement: the same labels), or torch-bf16 (16-bit arithmetic: a few labels may change)."
+        ),
     ] = "auto",
     processor: Annotated[
         str,
@@ -103,7 +106,7 @@ def classify(
     overwrite: Overwrite = False,
 ) -> None:
     """The result of classify is the same rectangles with class, confidence, probabilities and status."""
-    from littoral.classify import Saying, classify_objects, open_panel, write_classified
+    from littoral.classify import Saying, classify_objects, open_panel, settle_engine, write_classified
     from littoral.statements import read_transitions
     from littoral.tiles import Merging
 
@@ -111,7 +114,10 @@ def classify(
     check_output(output, overwrite, DRIVERS, inputs=(rectangles, transitions, *models))
     if transitions is not None and not smooth:
         raise InputError("--transitions", "goes with --smooth", "add that, or leave it away")
-    how: dict[str, Any] = {"engine": engine, "processor": processor, "cell_size": cell_size}
+    settled, measured = settle_engine(models, engine, processor)
+    if measured:
+        print(f"  {measured}")
+    how: dict[str, Any] = {"engine": settled, "processor": processor, "cell_size": cell_size}
     panel = open_panel(models, turns=tta, **how)
     if dask is not None and parts is None:
         parts = output.with_name(f"{output.name}.parts")
@@ -142,7 +148,7 @@ def classify(
     }
     parameters = {
         "class_label_field": class_label_field, "level": level, "min_confidence": min_confidence,
-        "keep_unlike": keep_unlike, "smooth": smooth, "tta": tta, "engine": engine, "combine": combine, "near": near,
+        "keep_unlike": keep_unlike, "smooth": smooth, "tta": tta, "engine": settled, "combine": combine, "near": near,
         "extent": extent, "extent_crs": extent_crs, "cell_size": cell_size, "any_cell_size": any_cell_size,
     }  # fmt: skip
     write_classified(
