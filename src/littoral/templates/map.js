@@ -121,6 +121,7 @@
       pen.fillText(metres >= 1000 ? `${metres / 1000} km` : `${metres} m`, 16, high - 19);
     }
     const [x, y] = pointer || [wide / 2, high / 2], at = degrees(x / scale + x0, y / scale + y0);
+    canvas.dataset.at = "";
     if (!at) return;
     const text = `${Math.abs(at[1]).toFixed(4)}° ${at[1] < 0 ? "S" : "N"}, ${Math.abs(at[0]).toFixed(4)}° ${at[0] < 0 ? "W" : "E"}`;
     const long = pen.measureText(text).width;
