@@ -167,7 +167,7 @@ def test_rectangles_have_the_colours_of_their_classes(seen: Seen) -> None:
     # A class that is ticked off is not drawn, and comes back when asked for.
     last = CATCOA[CODES[6] or 0].name
     seen.show(7)
-    seen.page.get_by_label(re.compile(last)).uncheck()
+    seen.page.get_by_role("checkbox", name=re.compile(last)).uncheck()
     seen.settle()
     assert seen.colour(9, 9)[3] == 0
     seen.show(7)

@@ -20,7 +20,7 @@ from littoral.classify.answers import Answers
 from littoral.classify.fitting import check_cell_size, check_scene
 from littoral.classify.keeping import Opening
 from littoral.classify.panel import Model, Panel, open_panel, opening_of
-from littoral.classify.saying import Saying, say
+from littoral.classify.saying import UNCERTAIN, UNLIKE, Saying, say
 from littoral.engines import Engine
 from littoral.errors import InputError
 from littoral.imagery import Scene, Scenes, as_scenes
@@ -192,7 +192,15 @@ def write_classified(
         ExistsError: it is there and ``overwrite`` is False.
         WriteError: the disk refused; an older file is still there.
     """
-    style = qgis_style(class_label_field, list(categories), text_values=True)
+    style = qgis_style(
+        class_label_field,
+        list(categories),
+        text_values=True,
+        status="status",
+        hatched={UNCERTAIN: "b_diagonal", UNLIKE: "diagonal_x"},
+        aliases={f"P_{c.code}": f"probability of {c.name}" for c in categories},
+        confidence="Confidence",
+    )
     if provenance is not None:
         provenance = {**provenance, "scenes": scenes_used(classified)}
     return write_vector(classified, path, overwrite=overwrite, style=style, provenance=provenance)
