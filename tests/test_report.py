@@ -551,7 +551,7 @@ def test_first_are_the_doubtful_the_odd_and_those_at_odds(coast: gpd.GeoDataFram
     ]  # fmt: skip
     assert [place.row for place in found[0].places] == [3, 4, 2, 1, 5, 0]
     assert [(place.name, place.why) for place in found[1].places] == [
-        ("rectangle 15", "novelty 3.0"), ("rectangle 12", "novelty 1.5")
+        ("rectangle 15", "novelty 3.00"), ("rectangle 12", "novelty 1.50")
     ]  # fmt: skip
     assert [(place.row, place.said, place.why) for place in found[2].places] == [
         (2, "mangrove, 70%", "along the coast: sandy shore, 60%")

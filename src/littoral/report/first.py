@@ -73,7 +73,7 @@ def _odd(coast: Coast) -> Places:
     rows = odd[np.argsort(-strange[odd], kind="stable")][:PLACES]
     told = (f"{len(odd)} rectangles look like nothing in the training: only one in a hundred usual places has a "
             "novelty above 1.")  # fmt: skip
-    return _places(coast, "Unlike the training", told, rows, [f"novelty {strange[row]:.1f}" for row in rows], len(odd))
+    return _places(coast, "Unlike the training", told, rows, [f"novelty {strange[row]:.2f}" for row in rows], len(odd))
 
 
 def _alone(coast: Coast) -> Places:

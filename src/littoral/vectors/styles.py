@@ -16,6 +16,7 @@ EPOCH = "2000-01-01T00:00:00.000Z"
 
 Colour = tuple[int, int, int]
 
+_RIM = (128, 128, 128)
 _OTHERS = "not classified"
 _GREY = Category(0, "", UNKNOWN_COLOUR).rgb
 
@@ -86,14 +87,21 @@ def _fill(colour: Colour, brush: str) -> str:
     rgb = ",".join(map(str, colour))
     # A pattern is seen only where it is opaque and darker than what is plain.
     inside = f"{rgb},150" if brush == "solid" else "90,90,90,255"
-    return _layer("SimpleFill", {"color": inside, "style": brush, "outline_color": f"{rgb},255",
-                                 "outline_style": "solid", "outline_width": "0.4", "outline_width_unit": "MM"})  # fmt: skip
+    outline = {"outline_color": f"{rgb},255", "outline_style": "solid", "outline_width": "0.4"}
+    return _layer("SimpleFill", {"color": inside, "style": brush, **outline, "outline_width_unit": "MM"})
 
 
 def _line(colour: Colour) -> str:
-    rgb = ",".join(map(str, colour))
-    return _layer("SimpleLine", {"line_color": f"{rgb},255", "line_style": "solid", "line_width": "0.8",
-                                 "line_width_unit": "MM"})  # fmt: skip
+    """In a grey rim, so that pale lines are seen on paper and dark ones on imagery."""
+    rims = ((_RIM, "1.2"), (colour, "0.8"))
+    return "".join(
+        _layer(
+            "SimpleLine",
+            {"line_color": f"{','.join(map(str, rgb))},255", "line_style": "solid", "line_width": width,
+             "line_width_unit": "MM", "capstyle": "flat", "joinstyle": "round"},
+        )
+        for rgb, width in rims
+    )  # fmt: skip
 
 
 def _layer(kind: str, properties: Mapping[str, str]) -> str:
