@@ -144,7 +144,7 @@ def _said(coast: Coast, rows: Rows) -> list[list[str]]:
             if np.isfinite(along) and along != raw:
                 of.append(f"along the coast: {coast.scheme.category(int(along)).name}")
     add("PredictionSet", lambda names: [f"set: {names}"])
-    add("Novelty", lambda far: [f"unlike the training: novelty {far:.2f}, usual places are below 1"] if far > 1 else [])
+    add("Novelty", lambda far: [f"novelty {far:.2f}, usual places are below 1"] if far > 1 else [])
     if coast.truth_field is not None:
         for of, code in zip(lines, coast.truth[rows], strict=True):
             if np.isfinite(code):

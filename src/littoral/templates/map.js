@@ -6,7 +6,7 @@
   const tip = box.querySelector(".tip"), tools = box.querySelector(".tools"), legend = box.querySelector(".legend");
   const pen = canvas.getContext("2d"), count = data.outline.length, hidden = new Set();
   // From unsure to sure; orange and blue differ for every eye.
-  const RAMP = [[196, 70, 1], [246, 214, 150], [20, 90, 170]], NO_CONFIDENCE = "#b4b4b4";
+  const RAMP = [[190, 60, 0], [250, 180, 60], [140, 200, 235], [10, 50, 140]], NO_CONFIDENCE = "#b4b4b4";
   let view = 0, byConfidence = false, scale = 1, x0 = 0, y0 = 0, chosen = -1, picture = null, most = 1, waiting = false, ground = true;
   let pointer = null;
 
@@ -28,7 +28,8 @@
     return made;
   };
   const ramp = sure => {
-    const along = 2 * Math.min(1, Math.max(0, (sure - data.chance) / (1 - data.chance || 1))), from = Math.min(1, Math.floor(along));
+    const parts = RAMP.length - 1, along = parts * Math.min(1, Math.max(0, (sure - data.chance) / (1 - data.chance || 1)));
+    const from = Math.min(parts - 1, Math.floor(along));
     return `rgb(${RAMP[from].map((c, i) => Math.round(c + (RAMP[from + 1][i] - c) * (along - from))).join()})`;
   };
   const kind = at => data.views[view][1][at];
