@@ -32,8 +32,8 @@ CODES = [3, 7, 1, 8, 10, 3, 7, None, None, None]
 STATUS = ["classified"] * 7 + ["uncertain", "unlike training", "nodata"]
 A4_PX = 182 * 96 / 25.4, 269 * 96 / 25.4
 """Of paper without its margins, as the page sets them; 96 pixels are an inch."""
-BOUND_MB = 16
-"""What write_report promises."""
+BOUND_MB = 10
+"""What write_report promises of a page without imagery."""
 
 
 def coast() -> gpd.GeoDataFrame:
