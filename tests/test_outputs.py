@@ -352,3 +352,11 @@ def test_layer_styles_is_the_table_that_qgis_makes(table: gpd.GeoDataFrame, tmp_
         "", "", "t", "geom"
     )  # fmt: skip
     assert (row["useAsDefault"], row["styleQML"]) == (1, style)
+
+
+def test_the_first_of_several_styles_is_the_default(table: gpd.GeoDataFrame, tmp_path: Path) -> None:
+    styles = {name: qgis_style(name, [CATCOA[3]], text_values=False) for name in ("code", "share")}
+    path = write_vector(table, tmp_path / "t.gpkg", style=styles)
+    with closing(sqlite3.connect(path)) as database:
+        rows = database.execute("SELECT styleName, useAsDefault, styleQML FROM layer_styles ORDER BY id").fetchall()
+    assert rows == [("code", 1, styles["code"]), ("share", 0, styles["share"])]

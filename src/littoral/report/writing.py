@@ -57,8 +57,8 @@ def write_report(
         WriteError: the disk refused; an older page is still there.
 
     The page does not grow with the number of rectangles: its map shows at most
-    :data:`~littoral.report.interactive.MOST` of them, 10 MB where they have four corners, and its pictures are few, 4 MB
-    where tiles are of 256 pixels. Memory: 4 KB for each row, the table included.
+    :data:`~littoral.report.interactive.MOST` of them, 10 MB where they have four corners, and its pictures are few,
+    4 MB where tiles are of 256 pixels. Memory: 4 KB for each row, the table included.
     """
     out = Path(out)
     check_output(out, overwrite)

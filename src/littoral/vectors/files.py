@@ -16,7 +16,7 @@ from littoral.errors import InputError, LittoralWarning
 from littoral.vectors import shapefiles
 from littoral.vectors.outputs import check_output, first_line, staged
 from littoral.vectors.provenance import layer_options, write_parquet_key
-from littoral.vectors.styles import EPOCH, write_style
+from littoral.vectors.styles import EPOCH, write_styles
 
 DRIVERS = {
     ".gpkg": "GPKG",
@@ -84,7 +84,7 @@ def write_vector(
     *,
     layer: str | None = None,
     overwrite: bool = False,
-    style: str | None = None,
+    style: str | Mapping[str, str] | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a table in the format of the path's suffix; the layer is named after the file unless given.
@@ -93,7 +93,8 @@ def write_vector(
     table is in (RFC 7946, section 4), which a :class:`LittoralWarning` says; coordinates have seven decimals there, and
     what crosses the antimeridian is cut at it.
 
-    ``style`` is a QGIS style (QML) put into a GeoPackage as the layer's default. ``provenance``, values that JSON can
+    ``style`` is a QGIS style (QML) put into a GeoPackage as the layer's default, or several by name, the first the
+    default and the others for QGIS's list of styles. ``provenance``, values that JSON can
     hold, is kept with the table as :mod:`littoral.vectors.provenance` says. A Shapefile cuts long names and texts
     (:mod:`littoral.vectors.shapefiles`), which a :class:`LittoralWarning` says; :func:`read_vector` gives the names
     back.
@@ -123,7 +124,7 @@ def write_vector(
         if driver == "ESRI Shapefile":
             shapefiles.write_beside(stage, path, fields, provenance)
         if driver == "GPKG" and style is not None:
-            write_style(stage, layer or path.stem, style)
+            write_styles(stage, layer or path.stem, {"littoral": style} if isinstance(style, str) else style)
     return path
 
 

@@ -92,22 +92,20 @@ def _fill(colour: Colour, brush: str) -> str:
 
 
 def _line(colour: Colour) -> str:
-    """In a grey rim, so that pale lines are seen on paper and dark ones on imagery."""
-    rims = ((_RIM, "1.2"), (colour, "0.8"))
-    return "".join(
-        _layer(
-            "SimpleLine",
-            {"line_color": f"{','.join(map(str, rgb))},255", "line_style": "solid", "line_width": width,
-             "line_width_unit": "MM", "capstyle": "flat", "joinstyle": "round"},
-        )
-        for rgb, width in rims
-    )  # fmt: skip
+    """In a grey rim, so that pale lines are seen on paper and dark ones on imagery; locked, it is not recoloured."""
+    return _stroke(_RIM, "1.2", locked=True) + _stroke(colour, "0.8")
 
 
-def _layer(kind: str, properties: Mapping[str, str]) -> str:
+def _stroke(colour: Colour, width: str, *, locked: bool = False) -> str:
+    line = {"line_color": f"{','.join(map(str, colour))},255", "line_style": "solid", "line_width": width}
+    return _layer("SimpleLine", {**line, "line_width_unit": "MM", "capstyle": "flat", "joinstyle": "round"}, locked)
+
+
+def _layer(kind: str, properties: Mapping[str, str], locked: bool = False) -> str:
     options = "".join(f"<Option type='QString' name='{name}' value='{value}'/>" for name, value in properties.items())
     older = "".join(f"<prop k='{name}' v='{value}'/>" for name, value in properties.items())
-    return f"<layer class='{kind}' enabled='1' pass='0' locked='0'><Option type='Map'>{options}</Option>{older}</layer>"
+    told = f"class='{kind}' enabled='1' pass='0' locked='{int(locked)}'"
+    return f"<layer {told}><Option type='Map'>{options}</Option>{older}</layer>"
 
 
 def _quoted(field: str) -> str:
@@ -120,8 +118,11 @@ def _quoted(field: str) -> str:
     return f'"{doubled}"'
 
 
-def write_style(path: Path, layer: str, style: str) -> None:
-    """Table ``layer_styles`` as QGIS writes it; it must be registered in ``gpkg_contents`` to be seen."""
+def write_styles(path: Path, layer: str, styles: Mapping[str, str]) -> None:
+    """Table ``layer_styles`` as QGIS writes it, the first style the default.
+
+    It must be registered in ``gpkg_contents`` to be seen.
+    """
     with closing(sqlite3.connect(path)) as database, database:
         (geometry,) = database.execute(
             "SELECT column_name FROM gpkg_geometry_columns WHERE table_name = ?", (layer,)
@@ -132,11 +133,14 @@ def write_style(path: Path, layer: str, style: str) -> None:
             "styleQML TEXT, styleSLD TEXT, useAsDefault BOOLEAN, description TEXT, owner TEXT(30), ui TEXT(30), "
             "update_time DATETIME DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now')))"
         )
-        database.execute(
+        database.executemany(
             "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, "
             "styleQML, styleSLD, useAsDefault, description, owner, update_time) "
-            "VALUES ('', '', ?, ?, ?, ?, '', 1, ?, '', ?)",
-            (layer, geometry, "littoral", style, "categories of littoral", EPOCH),
+            "VALUES ('', '', ?, ?, ?, ?, '', ?, ?, '', ?)",
+            [
+                (layer, geometry, name, style, at == 0, "categories of littoral", EPOCH)
+                for at, (name, style) in enumerate(styles.items())
+            ],
         )
         database.execute(
             "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change, srs_id) "
