@@ -19,8 +19,11 @@ import shapely
 from affine import Affine
 
 from littoral.categories import CATCOA
+from littoral.learn.evaluation import Baselines, score
+from littoral.package import Manifest, Package, Preprocessing
 from littoral.report import write_report
 from littoral.report.interactive import MOST
+from littoral.tiles import TileSpec
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (it is in the extra dev)")
@@ -59,6 +62,17 @@ def coast() -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(table, geometry=[shapely.box(x, y - 300, x + 300, y) for x, y in corners], crs=UTM)
 
 
+def package() -> Package:
+    """A model with scores and simple models beside it, so that every part of the page is there."""
+    classes = tuple(CATCOA[code] for code in (1, 3, 7, 8, 10))
+    simple = Baselines((0.2,) * 5, (0.0,) * 3, (1.0,) * 3, ((0.0,) * 3,) * 5, (1.0, 0.0, 0.0, 0.0, 0.0))
+    tile = Preprocessing(TileSpec(64, ("B02", "B03", "B04")), 64, (1.0,) * 3, (1.0,) * 3, "uint16", "as stored")
+    manifest = Manifest("resnet18", tile, classes, (10.0, 10.0), 32633, "4 groups apart", (7,), "", simple.to_json(),
+                        {"littoral": "0.1.0"})  # fmt: skip
+    own = score(np.arange(5), np.full((5, 5), 0.05) + 0.75 * np.eye(5), classes).to_json()
+    return Package("shore", manifest, b"weights", {"network": own, "baselines": {"majority": own}})
+
+
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page")
@@ -67,7 +81,9 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with rasterio.open(folder / "bay.tif", "w", transform=Affine(10, 0, LEFT, 0, -10, TOP), **profile) as dataset:
         dataset.write(values)
         dataset.descriptions = ("B02", "B03", "B04")
-    return write_report(coast(), folder / "page.html", scene=folder / "bay.tif", truth="kind", title="A <b>bay</b>")
+    return write_report(
+        coast(), folder / "page.html", model=package(), scene=folder / "bay.tif", truth="kind", title="A <b>bay</b>"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -356,7 +372,8 @@ def test_paper_has_whole_figures_and_no_controls(browser: Any, page_file: Path) 
     for control in seen.page.locator("button, select, input").all():
         assert not control.is_visible()
     drawn = [figure.bounding_box() for figure in seen.page.locator("figure svg").all()]
-    assert len(drawn) >= 4
+    assert len(drawn) >= 6
+    assert "left-out" not in seen.page.locator("main").inner_html()
     for box in drawn:
         assert box is not None, "every figure is on paper"
         assert box["width"] <= A4_PX[0] + 1
