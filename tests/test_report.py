@@ -498,10 +498,15 @@ def test_the_live_map_knows_what_the_table_says(
     )
     live = full(coast, tmp_path / "page.html", package, scene).live
     assert [name for name, _ in live["views"]] == ["answer", "smoothed along the coast", "truth (CATCOA)"]
-    names = [name for name, _ in live["categories"]]
-    for (_, found), codes in zip(live["views"], (SAID, coast["ClassValueSmoothed"], TRUTH), strict=True):
-        wanted = ["not classified" if pd.isna(code) else CATCOA[code].name for code in codes]
+    names = [name for name, _, _ in live["categories"]]
+    # Where there is no class the status says why, and where there is no truth nothing does.
+    for (_, found), codes, others in zip(
+        live["views"], (SAID, coast["ClassValueSmoothed"], TRUTH), (STATUS, STATUS, ["not known"] * 8), strict=True
+    ):
+        wanted = [other if pd.isna(code) else CATCOA[code].name for code, other in zip(codes, others, strict=True)]
         assert [names[at] for at in found] == wanted
+    assert {name: hatch for name, _, hatch in live["categories"] if hatch} == {"uncertain": 1, "unlike training": 2}
+    assert live["chance"] == 0.5
     assert live["confidence"][:3] == [0.9, 0.8, 0.7]
     assert live["said"][2][1:4] == ["mangrove, 70%", "along the coast: sandy shore", "set: sandy shore; mangrove"]
     # Squares of 200 m in a row, 200 m from one to the next; y is down.
@@ -516,6 +521,13 @@ def test_the_live_map_knows_what_the_table_says(
     assert height > side[1]
     assert live["ground"]["address"].startswith("data:image/jpeg;base64,")
     assert max(live["size"]) == 1_000_000
+    # A step is so many metres, and the lattice leads from north to south and from west to east.
+    across = coast.to_crs(UTM).total_bounds
+    assert live["metres"] * (high.max(axis=0) - low.min(axis=0))[0] == pytest.approx(across[2] - across[0], rel=1e-3)
+    lattice = np.reshape(live["lattice"], (17, 17, 2))
+    assert lattice[:, :, 0].min() < coast.total_bounds[0] < coast.total_bounds[2] < lattice[:, :, 0].max()
+    assert (np.diff(lattice[:, 0, 1]) < 0).all()
+    assert (np.diff(lattice[0, :, 0]) > 0).all()
 
 
 def test_of_very_many_rectangles_the_telling_ones_are_drawn(coast: gpd.GeoDataFrame, monkeypatch: Any) -> None:
@@ -538,11 +550,70 @@ def test_first_are_the_doubtful_the_odd_and_those_at_odds(coast: gpd.GeoDataFram
         "Least certain", "Unlike the training", "At odds with their neighbours", "Wrong, and most confident",
     ]  # fmt: skip
     assert [place.row for place in found[0].places] == [3, 4, 2, 1, 5, 0]
-    assert [(place.name, place.why) for place in found[1].places] == [("rectangle 15", "3.0"), ("rectangle 12", "1.5")]
+    assert [(place.name, place.why) for place in found[1].places] == [
+        ("rectangle 15", "novelty 3.00"), ("rectangle 12", "novelty 1.50")
+    ]  # fmt: skip
     assert [(place.row, place.said, place.why) for place in found[2].places] == [
-        (2, "mangrove, 70%", "sandy shore, 60%")
+        (2, "mangrove, 70%", "along the coast: sandy shore, 60%")
     ]
     assert [place.row for place in found[3].places] == [1, 5]
     page = Page(write_report(table, tmp_path / "page.html", truth="CATCOA"))
     assert page.tags["first"].count("button") == 11
     assert "rectangle 15" in page.words("first")
+    # The numbers to paste are those of the outline.
+    middle = coast.geometry.iloc[3].centroid
+    longitude, latitude = map(float, found[0].places[0].pasted.split(", "))
+    assert (longitude, latitude) == pytest.approx((middle.x, middle.y), abs=1e-5)
+    assert found[0].places[0].pasted in page.words("first")
+
+
+def test_without_smoothing_both_neighbours_speak(coast: gpd.GeoDataFrame) -> None:
+    # Row by row: 3 3 7 7 3 7 and two without; made a chain of 3 7 3 | 3 7 (a break between them), then an end.
+    table = coast.assign(
+        GroupId=[1, 1, 1, 2, 2, 2, 3, 3],
+        SeqId=[1, 2, 3, 1, 2, 3, 1, 2],
+        Previous=pd.array([None, 1, 2, None, 1, 2, None, 1], "Int64"),
+        Next=pd.array([2, 3, None, 2, 3, None, 2, None], "Int64"),
+        ClassValue=pd.array([3, 7, 3, 7, 3, 7, None, None], "Int64"),
+    )
+    (alone,) = [
+        each
+        for each in first_places(read_coast(table, None, None, None, "ClassLabel"))
+        if each.heading == "At odds with their neighbours"
+    ]
+    # Of row 4 the neighbours are sure by 0.6 and 0.8, of row 1 by 0.9 and 0.7: the surer come first.
+    assert [(place.row, place.why) for place in alone.places] == [
+        (1, "on either side: sandy shore, 70%"),
+        (4, "on either side: mangrove, 60%"),
+    ]
+    assert alone.explained.startswith("2 rectangles")
+
+
+def test_places_to_look_at_have_pictures_with_their_outline(
+    coast: gpd.GeoDataFrame, tmp_path: Path, scene: Scene
+) -> None:
+    page = Page(write_report(coast, tmp_path / "page.html", scene=scene))
+    # The last rectangle lies beside the scene, and two have no confidence.
+    assert page.tags["first"].count("image") == 6
+    assert page.tags["first"].count("polygon") == 12
+    assert page.source.count('aria-label="row 4 in the imagery"') == 1
+    read = read_coast(coast, None, None, scene, "ClassLabel")
+    picture, outline = cut_samples(read, None, [("", np.array([3]))], silent)[1][3]
+    # A square of 20 pixels in the middle of its tile.
+    assert np.ptp(outline, axis=0) == pytest.approx([20, 20], abs=0.1)
+    assert outline.mean(axis=0) == pytest.approx(np.array(picture.shape[:2])[::-1] / 2, abs=1)
+
+
+def test_the_uncertain_are_told_with_what_they_may_be(coast: gpd.GeoDataFrame) -> None:
+    coast.loc[3, ["status", "ClassLabel", "ClassValue"]] = ["uncertain", None, None]
+    coast.loc[4, ["status", "ClassLabel", "ClassValue"]] = ["unlike training", None, None]
+    read = read_coast(coast, None, None, None, "ClassLabel")
+    assert [read.said(row) for row in (2, 3, 4, 6)] == [
+        "mangrove, 70%", "uncertain: mangrove, 60%", "unlike training", "nodata"
+    ]  # fmt: skip
+
+
+def test_a_table_of_no_place_is_refused(coast: gpd.GeoDataFrame, tmp_path: Path) -> None:
+    nowhere = coast.set_geometry([shapely.Polygon()] * len(coast), crs=4326)
+    with pytest.raises(InputError, match="has no rectangle that lies anywhere"):
+        write_report(nowhere, tmp_path / "page.html")

@@ -20,7 +20,7 @@ from littoral.classify.answers import Answers
 from littoral.classify.fitting import check_cell_size, check_scene
 from littoral.classify.keeping import Opening
 from littoral.classify.panel import Model, Panel, open_panel, opening_of, settle_engine
-from littoral.classify.saying import Saying, say
+from littoral.classify.saying import UNCERTAIN, UNLIKE, Saying, say
 from littoral.engines import AnyEngine
 from littoral.errors import InputError
 from littoral.imagery import Scene, Scenes, as_scenes
@@ -182,7 +182,7 @@ def write_classified(
     overwrite: bool = False,
     provenance: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write a classified coast; a GeoPackage carries a QGIS style that colours it by category.
+    """Write a classified coast; a GeoPackage carries QGIS styles that colour it by category, smoothed too.
 
     Args:
         classified: What :func:`classify_objects` returned.
@@ -197,10 +197,25 @@ def write_classified(
         ExistsError: it is there and ``overwrite`` is False.
         WriteError: the disk refused; an older file is still there.
     """
-    style = qgis_style(class_label_field, list(categories), text_values=True)
+    smoothed = f"{class_label_field}Smoothed"
+    coloured = {"littoral": class_label_field}
+    if smoothed in classified.columns:
+        coloured["smoothed along the coast"] = smoothed
+    styles = {
+        name: qgis_style(
+            field,
+            list(categories),
+            text_values=True,
+            status="status",
+            hatched={UNCERTAIN: "b_diagonal", UNLIKE: "diagonal_x"},
+            aliases={f"P_{c.code}": f"probability of {c.name}" for c in categories},
+            confidence="ConfidenceSmoothed" if field == smoothed else "Confidence",
+        )
+        for name, field in coloured.items()
+    }
     if provenance is not None:
         provenance = {**provenance, "scenes": scenes_used(classified)}
-    return write_vector(classified, path, overwrite=overwrite, style=style, provenance=provenance)
+    return write_vector(classified, path, overwrite=overwrite, style=styles, provenance=provenance)
 
 
 def scenes_used(classified: gpd.GeoDataFrame) -> list[dict[str, Any]]:

@@ -151,8 +151,9 @@ def _add_answers(
     out[label] = _text(np.take([c.name for c in categories], best), out).mask(~known)
     out["ClassValue"] = pd.Series(np.take([c.code for c in categories], best), out.index, dtype="Int64").mask(~known)
     out["Confidence"] = np.where(known, answers.probabilities.max(axis=1), np.nan)
-    for category, values in zip(categories, answers.probabilities.T, strict=True):
-        out[f"P_{category.code}"] = values
+    # A model has its classes in the order of their names; a table is read by their numbers.
+    for place in sorted(range(len(categories)), key=lambda at: categories[at].code):
+        out[f"P_{categories[place].code}"] = answers.probabilities[:, place]
     if answers.novelty is not None:
         out["Novelty"] = answers.novelty
     out["ValidShare"], out["CloudShare"] = answers.valid_share, answers.cloud_share

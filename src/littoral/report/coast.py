@@ -15,6 +15,7 @@ import shapely
 from numpy.typing import NDArray
 
 from littoral.categories import CATCOA, Category, Scheme
+from littoral.classify import UNCERTAIN
 from littoral.errors import InputError
 from littoral.imagery import Scene, open_scene
 from littoral.learn.evaluation import Scores, score
@@ -71,6 +72,54 @@ class Coast:
         return np.where(self.answered, numbers(self.table["Confidence"]), np.nan)
 
     @cached_property
+    def status(self) -> NDArray[np.object_]:
+        return np.asarray(self.table["status"].astype(str), object)
+
+    @cached_property
+    def highest(self) -> NDArray[np.float64]:
+        """Of all probabilities, where there are any: also of rectangles whose class was withheld."""
+        return numbers(self.table["Confidence"])
+
+    @cached_property
+    def likeliest(self) -> list[str]:
+        """Name of the class with the highest probability; empty where there is none, or the table does not say."""
+        fields = [f"P_{c.code}" for c in self.classes]
+        if not fields or not set(fields) <= set(self.table.columns):
+            return [""] * len(self.table)
+        values = np.column_stack([numbers(self.table[name]) for name in fields])
+        best = np.nan_to_num(values, nan=-1.0).argmax(axis=1)
+        known = np.isfinite(values.sum(axis=1)).tolist()
+        return [self.classes[at].name if there else "" for at, there in zip(best.tolist(), known, strict=True)]
+
+    @cached_property
+    def _names(self) -> list[str]:
+        columns, count = self.table.columns, len(self.table)
+        names = [f"row {row + 1}" for row in range(count)]
+        if {"GroupId", "SeqId"} <= set(columns):
+            pairs = zip(self.table["SeqId"].tolist(), self.table["GroupId"].tolist(), strict=True)
+            names = [f"rectangle {place} of group {group}" for place, group in pairs]
+        if "ID" in columns:
+            known = self.table["ID"].tolist()
+            names = [other if pd.isna(own) else f"rectangle {own}" for own, other in zip(known, names, strict=True)]
+        return names
+
+    @cached_property
+    def _labels(self) -> list[Any]:
+        return list(self.table[self.label].tolist())
+
+    def said(self, row: int) -> str:
+        """What the model says of a rectangle: class and confidence, or why there is none and what it may be.
+
+        Of one that looks unlike the training the class is not told: nothing speaks for it.
+        """
+        if self.answered[row]:
+            return f"{self._labels[row]}, {self.confidence[row]:.0%}"
+        status = str(self.status[row])
+        if status == UNCERTAIN and self.likeliest[row] and np.isfinite(self.highest[row]):
+            return f"{status}: {self.likeliest[row]}, {self.highest[row]:.0%}"
+        return status
+
+    @cached_property
     def smoothed(self) -> NDArray[np.float64] | None:
         """Class value by the answers along the chain, NaN where there is none; None where nobody smoothed."""
         if "ClassValueSmoothed" not in self.table.columns:
@@ -79,12 +128,7 @@ class Coast:
 
     def name_of(self, row: int) -> str:
         """What to call a rectangle: by its ID, or as its chain counts it, or by its row."""
-        columns = self.table.columns
-        if "ID" in columns and pd.notna(self.table["ID"].iloc[row]):
-            return f"rectangle {self.table['ID'].iloc[row]}"
-        if {"GroupId", "SeqId"} <= set(columns):
-            return f"rectangle {self.table['SeqId'].iloc[row]} of group {self.table['GroupId'].iloc[row]}"
-        return f"row {row + 1}"
+        return self._names[row]
 
     @cached_property
     def km(self) -> NDArray[np.float64] | None:
@@ -178,6 +222,8 @@ def read_coast(
             raise InputError(source, f"has no field {name!r}", "classify it first, with littoral classify")
     if table.empty:
         raise InputError(source, "has no rectangles", "classify some first, with littoral classify")
+    if not np.isfinite(shapely.bounds(table.geometry.to_numpy())).all(axis=1).any():
+        raise InputError(source, "has no rectangle that lies anywhere", "pass rectangles with an outline")
     coast = Coast(
         table,
         require_column(table, label, source),

@@ -9,9 +9,11 @@ import shapely
 from numpy.typing import NDArray
 
 from littoral.report.coast import Coast, Rows, numbers
+from littoral.statements import read_chains
 
 PLACES = 6
 """Most of a kind."""
+_CHAIN = {"GroupId", "SeqId", "Previous", "Next"}
 
 
 class Place(NamedTuple):
@@ -20,6 +22,9 @@ class Place(NamedTuple):
     row: int
     name: str
     where: str
+    """For a person."""
+    pasted: str
+    """For a GIS: longitude and latitude, degrees of WGS 84."""
     said: str
     why: str
 
@@ -30,6 +35,8 @@ class Places(NamedTuple):
     heading: str
     explained: str
     places: tuple[Place, ...]
+    found: int
+    """How many there are of this kind."""
 
 
 def first_places(coast: Coast) -> list[Places]:
@@ -46,58 +53,74 @@ def rows_of(found: list[Places]) -> Rows:
 
 
 def _uncertain(coast: Coast) -> Places:
-    known = numbers(coast.table["Confidence"])
+    known = coast.highest
     rows = np.argsort(np.where(np.isfinite(known), known, np.inf), kind="stable")[:PLACES]
     rows = rows[np.isfinite(known[rows])]
     sets = coast.table["PredictionSet"] if "PredictionSet" in coast.table.columns else None
     why = [
-        f"{known[row]:.0%}" + ("" if sets is None or not isinstance(sets.iloc[row], str) else f"; {sets.iloc[row]}")
+        f"may be {sets.iloc[row].replace('; ', ', ')}"
+        if sets is not None and isinstance(sets.iloc[row], str)
+        else f"confidence {known[row]:.0%}"
         for row in rows.tolist()
     ]
-    return Places("Least certain", "Lowest confidence, and the classes that may be meant.", _places(coast, rows, why))
+    told = "Lowest confidence" + (", and the classes that may be meant." if sets is not None else ".")
+    return _places(coast, "Least certain", told, rows, why, int(np.isfinite(known).sum()))
 
 
 def _odd(coast: Coast) -> Places:
     strange = numbers(coast.table["Novelty"]) if "Novelty" in coast.table.columns else np.full(len(coast.table), np.nan)
     odd = np.flatnonzero(np.nan_to_num(strange) > 1)
     rows = odd[np.argsort(-strange[odd], kind="stable")][:PLACES]
-    told = f"{len(odd)} rectangles look like nothing in the training. Only one in a hundred usual places is beyond 1."
-    return Places("Unlike the training", told, _places(coast, rows, [f"{strange[row]:.1f}" for row in rows.tolist()]))
+    told = (f"{len(odd)} rectangles look like nothing in the training: only one in a hundred usual places has a "
+            "novelty above 1.")  # fmt: skip
+    return _places(coast, "Unlike the training", told, rows, [f"novelty {strange[row]:.2f}" for row in rows], len(odd))
 
 
 def _alone(coast: Coast) -> Places:
-    smoothed = coast.smoothed
-    if smoothed is None:
-        return Places("", "", ())
-    differ = np.flatnonzero(np.isfinite(smoothed) & np.isfinite(coast.answer) & (smoothed != coast.answer))
-    sure = numbers(coast.table["ConfidenceSmoothed"])
+    if (smoothed := coast.smoothed) is not None:
+        differ = np.flatnonzero(np.isfinite(smoothed) & np.isfinite(coast.answer) & (smoothed != coast.answer))
+        others, sure = smoothed, numbers(coast.table["ConfidenceSmoothed"])
+        told, says = f"{len(differ)} rectangles are another class once the whole chain is heard.", "along the coast"
+    elif set(coast.table.columns) >= _CHAIN:
+        others, sure = _either_side(coast)
+        differ = np.flatnonzero(np.isfinite(others) & np.isfinite(coast.answer) & (others != coast.answer))
+        told, says = f"{len(differ)} rectangles lie between two that agree on another class.", "on either side"
+    else:
+        return Places("", "", (), 0)
     rows = differ[np.argsort(-sure[differ], kind="stable")][:PLACES]
-    why = [f"{coast.scheme.category(int(smoothed[row])).name}, {sure[row]:.0%}" for row in rows.tolist()]
-    told = f"Of {len(differ)} rectangles their neighbours say something else."
-    return Places("At odds with their neighbours", told, _places(coast, rows, why))
+    why = [f"{says}: {coast.scheme.category(int(others[row])).name}, {sure[row]:.0%}" for row in rows.tolist()]
+    return _places(coast, "At odds with their neighbours", told, rows, why, len(differ))
+
+
+def _either_side(coast: Coast) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(rows,) each: the class that the neighbours on both sides agree on, else NaN, and the lesser confidence of the
+    two."""
+    chains = read_chains(coast.table)
+    agreed, sure = (np.full(len(coast.table), np.nan) for _ in range(2))
+    inside = np.flatnonzero((np.diff(chains.chain)[:-1] == 0) & (np.diff(chains.chain)[1:] == 0)) + 1
+    before, here, after = (chains.row[inside + away] for away in (-1, 0, 1))
+    same = coast.answer[before] == coast.answer[after]
+    agreed[here[same]] = coast.answer[before[same]]
+    sure[here[same]] = np.minimum(coast.confidence[before[same]], coast.confidence[after[same]])
+    return agreed, sure
 
 
 def _wrong(coast: Coast) -> Places:
     wrong = np.flatnonzero(coast.answered & np.isfinite(coast.truth) & (coast.truth != coast.answer))
     rows = wrong[np.argsort(-coast.confidence[wrong], kind="stable")][:PLACES]
     why = [f"truth: {coast.scheme.category(int(coast.truth[row])).name}" for row in rows.tolist()]
-    return Places("Wrong, and most confident", "Or the chart is.", _places(coast, rows, why))
+    told = f"{len(wrong)} rectangles are not what {coast.truth_field} says. Or it is wrong there."
+    return _places(coast, "Wrong, and most confident", told, rows, why, len(wrong))
 
 
-def _places(coast: Coast, rows: NDArray[Any], why: list[str]) -> tuple[Place, ...]:
-    middles = coast.table.geometry.iloc[rows].to_crs(4326).to_numpy()
-    points = shapely.centroid(middles)
-    where = [_degrees(y, x) for x, y in zip(shapely.get_x(points), shapely.get_y(points), strict=True)]
-    return tuple(
-        Place(row, coast.name_of(row), at, _answer(coast, row), reason)
+def _places(coast: Coast, heading: str, told: str, rows: NDArray[Any], why: list[str], found: int) -> Places:
+    middles = shapely.centroid(coast.table.geometry.iloc[rows].to_crs(4326).to_numpy())
+    where = zip(shapely.get_y(middles).tolist(), shapely.get_x(middles).tolist(), strict=True)
+    places = tuple(
+        Place(row, coast.name_of(row), _degrees(*at), _numbers(*at), coast.said(row), reason)
         for row, at, reason in zip(rows.tolist(), where, why, strict=True)
     )
-
-
-def _answer(coast: Coast, row: int) -> str:
-    if not np.isfinite(coast.answer[row]):
-        return str(coast.table["status"].iloc[row])
-    return f"{coast.table[coast.label].iloc[row]}, {coast.confidence[row]:.0%}"
+    return Places(heading, told, places, found)
 
 
 def _degrees(latitude: float, longitude: float) -> str:
@@ -110,3 +133,11 @@ def _degrees(latitude: float, longitude: float) -> str:
     return (
         f"{abs(latitude):.4f}° {'N' if latitude >= 0 else 'S'}, {abs(longitude):.4f}° {'E' if longitude >= 0 else 'W'}"
     )
+
+
+def _numbers(latitude: float, longitude: float) -> str:
+    """
+    >>> _numbers(25.5, -80.25)
+    '-80.25000, 25.50000'
+    """
+    return f"{longitude:.5f}, {latitude:.5f}" if np.isfinite(latitude) and np.isfinite(longitude) else ""

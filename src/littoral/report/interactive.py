@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from typing import Any
 
-import matplotlib.image
 import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
+from pyproj import CRS, Geod, Transformer
 
 from littoral.categories import UNKNOWN_COLOUR
-from littoral.report.coast import Coast, numbers
+from littoral.classify import UNCERTAIN, UNLIKE
+from littoral.report.coast import Coast, Rows
+from littoral.report.drawing import corners, jpeg
 from littoral.report.maps import Ground, map_crs
+from littoral.tiles import CLASSIFIED
 
 MOST = 20_000
 """Rectangles that a browser draws at ease; of more, those to look at first and others at even steps are shown."""
 _STEPS = 1_000_000
 """Of the longer side of the map: outlines are whole numbers of these."""
-_CORNERS = 32
-
-Rows = NDArray[np.intp]
+_NO_ANSWER, _NO_TRUTH = "not classified", "not known"
+_HATCHED = {UNCERTAIN: 1, UNLIKE: 2}
+"""Of what was looked at and got no class: striped, or crossed; whatever else has none is plain grey."""
+_LATTICE = 17
+"""Points along each side of the map whose longitude and latitude the script knows; between them it interpolates, on a
+map of 100 km to some metres."""
+_ELLIPSOID = Geod(ellps="WGS84")
 
 
 def map_data(coast: Coast, ground: Ground | None, first: Rows) -> dict[str, Any]:
@@ -34,10 +39,12 @@ def map_data(coast: Coast, ground: Ground | None, first: Rows) -> dict[str, Any]
         first: Rows to be shown in any case.
 
     Returns:
-        ``size`` of the map in steps; ``categories`` (name, colour; the last is "not classified"); of each shown
-        rectangle ``outline`` (x, y, x, y, … in steps, y down), ``row`` and what is said of it; ``views``: for each way
-        to colour, its name and the category of each rectangle; ``ground``: address of the picture in the page itself,
-        and its place; ``of``: how many rectangles there are.
+        ``size`` of the map in steps; ``metres`` of a step; ``lattice``: longitude and latitude at even steps over the
+        map, row by row from its upper left corner, empty where the CRS does not say; ``categories`` (name, colour,
+        hatch): classes, then what stands for no class; of each shown rectangle ``outline`` (x, y, x, y, … in steps, y
+        down), ``row``, ``confidence`` and what is ``said`` of it; ``chance``: the least that the highest of all
+        probabilities can be; ``views``: for each way to colour, its name and the category of each rectangle;
+        ``ground``: address of the picture in the page itself, and its place; ``of``: how many rectangles there are.
 
     Memory: 600 bytes for each of at most :data:`MOST` rectangles, and the picture.
     """
@@ -57,25 +64,19 @@ def map_data(coast: Coast, ground: Ground | None, first: Rows) -> dict[str, Any]
         found: list[int] = steps.round().astype(int).ravel().tolist()
         return found
 
-    views = {"answer": coast.answer[rows]}
-    if (smoothed := coast.smoothed) is not None:
-        views["smoothed along the coast"] = smoothed[rows]
-    if coast.truth_field is not None:
-        views[f"truth ({coast.truth_field})"] = coast.truth[rows]
-    codes = sorted({int(code) for values in views.values() for code in values[np.isfinite(values)]})
-    categories = [coast.scheme.category(code) for code in codes]
-    place = {code: at for at, code in enumerate(codes)}
-    none = len(codes)
+    categories, views = _coloured(coast, rows)
+    lattice, metres = _degrees(map_crs(coast), (left, right, low, high))
     return {
         "size": [round((right - left) / step), round((high - low) / step)],
-        "categories": [[c.name, c.colour] for c in categories] + [["not classified", UNKNOWN_COLOUR]],
-        "views": [
-            [name, [none if np.isnan(code) else place[int(code)] for code in values]] for name, values in views.items()
-        ],
-        "outline": [placed(_corners(shape)) for shape in shapes],
+        "metres": metres * step,
+        "lattice": lattice,
+        "categories": categories,
+        "chance": round(1 / max(len(coast.classes), 1), 3),
+        "views": views,
+        "outline": [placed(corners(shape)) for shape in shapes],
         "row": rows.tolist(),
-        "said": [_said(coast, row) for row in rows.tolist()],
-        "confidence": [None if np.isnan(each) else round(float(each), 3) for each in coast.confidence[rows]],
+        "said": _said(coast, rows),
+        "confidence": [None if np.isnan(each) else round(float(each), 3) for each in coast.highest[rows]],
         "ground": None if ground is None else _picture(ground, left, high, step),
         "of": len(coast.table),
     }
@@ -89,42 +90,70 @@ def shown_rows(count: int, first: Rows) -> Rows:
     return np.union1d(np.arange(0, count, -(-count // MOST) or 1), first).astype(np.intp)
 
 
-def _corners(shape: Any) -> NDArray[np.float64]:
-    """Of the largest part's outline, without the last that repeats the first; empty of no area."""
-    parts = [part for part in shapely.get_parts(shape) if part.geom_type == "Polygon" and not part.is_empty]
-    if not parts:
-        return np.empty((0, 2))
-    points = shapely.get_coordinates(max(parts, key=shapely.area).exterior)[:-1]
-    # A rectangle that is drawn as a circle need not be one to the last corner.
-    return points[:: -(-len(points) // _CORNERS)]
+def _coloured(coast: Coast, rows: Rows) -> tuple[list[list[Any]], list[list[Any]]]:
+    """The legend, and for each way to colour its name and every row's place in the legend."""
+    status = coast.status[rows]
+    without = np.where(status == CLASSIFIED, _NO_ANSWER, status)
+    views = {"answer": (coast.answer[rows], without)}
+    if (smoothed := coast.smoothed) is not None:
+        views["smoothed along the coast"] = (smoothed[rows], without)
+    if coast.truth_field is not None:
+        views[f"truth ({coast.truth_field})"] = (coast.truth[rows], np.full(len(rows), _NO_TRUTH, object))
+    codes = sorted({int(code) for values, _ in views.values() for code in values[np.isfinite(values)]})
+    names = [name for values, others in views.values() for name in others[np.isnan(values)].tolist()]
+    no_class = {name: len(codes) + at for at, name in enumerate(dict.fromkeys([*_HATCHED, *sorted(set(names))]))}
+    place = {code: at for at, code in enumerate(codes)}
+    categories = [[c.name, c.colour, 0] for c in map(coast.scheme.category, codes)]
+    categories += [[name, UNKNOWN_COLOUR, _HATCHED.get(name, 0)] for name in no_class]
+    return categories, [
+        [name, [no_class[other] if np.isnan(code) else place[int(code)] for code, other in zip(*of, strict=True)]]
+        for name, of in views.items()
+    ]
 
 
-def _said(coast: Coast, row: int) -> list[str]:
-    """Lines that the pointer brings up."""
-    record = coast.table.iloc[row]
-    status = str(record["status"])
-    lines = [f"{coast.name_of(row)}"]
-    if np.isfinite(coast.answer[row]):
-        lines.append(f"{record[coast.label]}, {coast.confidence[row]:.0%}")
-    else:
-        lines.append(status)
-    if (smoothed := coast.smoothed) is not None and np.isfinite(smoothed[row]) and smoothed[row] != coast.answer[row]:
-        lines.append(f"along the coast: {coast.scheme.category(int(smoothed[row])).name}")
-    if "PredictionSet" in coast.table.columns and pd.notna(record["PredictionSet"]):
-        lines.append(f"set: {record['PredictionSet']}")
-    if "Novelty" in coast.table.columns and pd.notna(record["Novelty"]) and numbers(coast.table["Novelty"])[row] > 1:
-        lines.append(f"unlike the training: {record['Novelty']:.1f} times as far as usual places go")
-    if coast.truth_field is not None and np.isfinite(coast.truth[row]):
-        lines.append(f"truth: {coast.scheme.category(int(coast.truth[row])).name}")
-    if "SceneDate" in coast.table.columns and pd.notna(record["SceneDate"]):
-        lines.append(f"seen {record['SceneDate']}")
+def _degrees(crs: Any, bounds: tuple[float, float, float, float]) -> tuple[list[list[float]], float]:
+    """Longitude and latitude over the map, none where its CRS does not say, and metres to a unit in the middle."""
+    left, right, low, high = bounds
+    down, across = np.meshgrid(np.linspace(high, low, _LATTICE), np.linspace(left, right, _LATTICE), indexing="ij")
+    to_degrees = Transformer.from_crs(CRS.from_user_input(crs), 4326, always_xy=True)
+    longitude, latitude = to_degrees.transform(across.ravel(), down.ravel())
+    unit = max(right - left, high - low, 1e-9) / 1000
+    x, y = (left + right) / 2, (low + high) / 2
+    east, north = to_degrees.transform([x - unit, x + unit], [y, y])
+    metres = _ELLIPSOID.inv(east[0], north[0], east[1], north[1])[2] / (2 * unit)
+    if not (np.isfinite(longitude).all() and np.isfinite(latitude).all() and np.isfinite(metres)):
+        return [], 0.0
+    # So that between 179 and -179 lies 180.
+    whole = np.unwrap(np.unwrap(np.reshape(longitude, down.shape), period=360, axis=1), period=360, axis=0)
+    return np.column_stack([whole.ravel(), latitude]).round(6).tolist(), float(metres)
+
+
+def _said(coast: Coast, rows: Rows) -> list[list[str]]:
+    """Of each row the lines that the pointer brings up."""
+    table = coast.table.iloc[rows]
+    lines = [[coast.name_of(row), coast.said(row)] for row in rows.tolist()]
+
+    def add(column: str, tell: Any) -> None:
+        if column in table.columns:
+            for of, value in zip(lines, table[column].tolist(), strict=True):
+                if pd.notna(value):
+                    of += tell(value)
+
+    if (smoothed := coast.smoothed) is not None:
+        for of, raw, along in zip(lines, coast.answer[rows], smoothed[rows], strict=True):
+            if np.isfinite(along) and along != raw:
+                of.append(f"along the coast: {coast.scheme.category(int(along)).name}")
+    add("PredictionSet", lambda names: [f"set: {names}"])
+    add("Novelty", lambda far: [f"novelty {far:.2f}, usual places are below 1"] if far > 1 else [])
+    if coast.truth_field is not None:
+        for of, code in zip(lines, coast.truth[rows], strict=True):
+            if np.isfinite(code):
+                of.append(f"truth: {coast.scheme.category(int(code)).name}")
+    add("SceneDate", lambda day: [f"seen {day}"])
     return lines
 
 
 def _picture(ground: Ground, left: float, high: float, step: float) -> dict[str, Any]:
     picture, (x0, x1, y0, y1) = ground
-    held = io.BytesIO()
-    matplotlib.image.imsave(held, picture, format="jpeg", pil_kwargs={"quality": 80})
     place = [(x0 - left) / step, (high - y1) / step, (x1 - x0) / step, (y1 - y0) / step]
-    address = f"data:image/jpeg;base64,{base64.b64encode(held.getvalue()).decode('ascii')}"
-    return {"address": address, "place": [round(each) for each in place]}
+    return {"address": jpeg(picture), "place": [round(each) for each in place]}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from littoral import figures
@@ -14,7 +15,7 @@ from littoral.imagery import select_bands
 from littoral.learn.evaluation import band_statistics
 from littoral.progress import Track
 from littoral.report.coast import Coast, LeftOut, Rows
-from littoral.report.drawing import as_svg, rgb_of
+from littoral.report.drawing import as_svg, corners, jpeg, rgb_of
 from littoral.tiles import CLASSIFIED, TileSpec, cut_tiles
 
 SAMPLES = 8
@@ -22,7 +23,18 @@ SAMPLES = 8
 SAMPLE_PX = 256
 """Side of a sample tile, pixels, where no model says it."""
 
+THUMBNAIL_PX = 128
+"""Side of the picture of a place to look at, pixels."""
+
 Pick = tuple[str, Rows]
+
+
+class Cutout(NamedTuple):
+    """A tile as a picture."""
+
+    picture: figures.Image
+    outline: NDArray[np.float64]
+    """(corners, 2), column and row of the rectangle's outline, pixels from the upper left corner."""
 
 
 def sample_picks(coast: Coast) -> list[Pick]:
@@ -43,10 +55,10 @@ def sample_picks(coast: Coast) -> list[Pick]:
 
 def cut_samples(
     coast: Coast, compared: Rows | None, picks: Iterable[Pick], track: Track
-) -> tuple[dict[int, NDArray[np.float64]], dict[int, figures.Image]]:
+) -> tuple[dict[int, NDArray[np.float64]], dict[int, Cutout]]:
     """Band statistics of the compared rows, pictures of the picked ones; one tile is held at a time."""
     means: dict[int, NDArray[np.float64]] = {}
-    images: dict[int, figures.Image] = {}
+    images: dict[int, Cutout] = {}
     measured = set() if compared is None else set(compared.tolist())
     pictured = {row for _, rows in picks for row in rows.tolist()}
     rows = sorted(measured | pictured)
@@ -58,17 +70,41 @@ def cut_samples(
         names = [coast.scene.bands[i].name for i in dict.fromkeys(rgb_of(coast.scene.bands))]
         spec = TileSpec(SAMPLE_PX, tuple(names), min_valid=0.0)
     rgb = rgb_of(select_bands(coast.scene, spec.bands))
+    shapes = coast.table.geometry.to_crs(coast.scene.crs)
     tiles = track(cut_tiles(coast.scene, coast.table.iloc[rows], spec), len(rows), "cutting tiles")
     for tile in tiles:
         row = rows[tile.position]
         if tile.status == CLASSIFIED and row in measured:
             means[row] = band_statistics(tile.values, tile.valid)
         if tile.status == CLASSIFIED and row in pictured:
-            images[row] = figures.stretch(tile.values, tile.valid, rgb)
+            outline = corners(shapes.iloc[row])
+            placed = np.column_stack(~tile.transform @ (outline[:, 0], outline[:, 1]))
+            images[row] = Cutout(figures.stretch(tile.values, tile.valid, rgb), placed)
     return means, images
 
 
-def sample_sheets(coast: Coast, picks: Iterable[Pick], images: Mapping[int, figures.Image]) -> list[tuple[str, Markup]]:
+def thumbnails(coast: Coast, rows: Iterable[int], images: Mapping[int, Cutout]) -> dict[int, Markup]:
+    """Small pictures of places, each with the outline of its rectangle, as elements of the page."""
+    found = {}
+    for row in rows:
+        if row not in images:
+            continue
+        picture, outline = images[row]
+        step = max(1, round(max(picture.shape[:2]) / THUMBNAIL_PX))
+        height, width = picture.shape[:2]
+        corner = " ".join(f"{x:.1f},{y:.1f}" for x, y in outline.tolist())
+        held = jpeg(picture[::step, ::step])
+        told = escape(f"{coast.name_of(row)} in the imagery")
+        # Two strokes, so that the outline is seen on snow and on the dark sea.
+        found[row] = Markup(
+            f'<svg class="thumb" viewBox="0 0 {width} {height}" role="img" aria-label="{told}">'
+            f'<image href="{held}" width="{width}" height="{height}"/>'
+            f'<polygon points="{corner}" class="under"/><polygon points="{corner}" class="over"/></svg>'
+        )
+    return found
+
+
+def sample_sheets(coast: Coast, picks: Iterable[Pick], images: Mapping[int, Cutout]) -> list[tuple[str, Markup]]:
     truth = coast.truth if coast.truth_field else coast.answer
 
     def title(row: int) -> str:
@@ -81,7 +117,7 @@ def sample_sheets(coast: Coast, picks: Iterable[Pick], images: Mapping[int, figu
         if shown:
             titles = [title(row) for row in shown]
             colours = [coast.scheme.category(int(coast.answer[row])).colour for row in shown]
-            drawn = figures.plot_tiles([images[row] for row in shown], titles, columns=4, colours=colours)
+            drawn = figures.plot_tiles([images[row].picture for row in shown], titles, columns=4, colours=colours)
             sheets.append((heading, as_svg(drawn, f"{heading}: {', '.join(titles)}")))
     if not sheets:
         raise LeftOut("the scene shows none of the classified rectangles: pass the scene they were classified with")

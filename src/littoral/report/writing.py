@@ -20,7 +20,7 @@ from littoral.report.first import first_places, rows_of
 from littoral.report.interactive import map_data
 from littoral.report.judging import compared_rows, comparison, scored_words, validation
 from littoral.report.maps import draw_map, ground_picture
-from littoral.report.samples import cut_samples, sample_picks, sample_sheets
+from littoral.report.samples import cut_samples, sample_picks, sample_sheets, thumbnails
 from littoral.tiles import CLASSIFIED, NODATA, OUTSIDE
 from littoral.vectors import check_output, staged
 
@@ -55,6 +55,10 @@ def write_report(
         InputError: the table was not classified or lacks a field, a model of other classes, a scene elsewhere.
         ExistsError: ``out`` is there and ``overwrite`` is False.
         WriteError: the disk refused; an older page is still there.
+
+    The page does not grow with the number of rectangles: its map shows at most
+    :data:`~littoral.report.interactive.MOST` of them, 10 MB where they have four corners, and its pictures are few,
+    4 MB where tiles are of 256 pixels. Memory: 4 KB for each row, the table included.
     """
     out = Path(out)
     check_output(out, overwrite)
@@ -75,8 +79,10 @@ def write_report(
     scores = part("confusion matrix, scores by class, reliability of the confidence", lambda c: c.scores)
     compared = part("comparison with simple models", compared_rows)
     picks = part("sample tiles", sample_picks)
-    means, images = cut_samples(coast, compared, picks or (), track)
-    status = coast.table["status"].astype(str).to_numpy()
+    told = rows_of(first)
+    seen = told[coast.on_scene[told]] if coast.scene is not None else told[:0]
+    means, images = cut_samples(coast, compared, [*(picks or ()), ("", seen)], track)
+    status = coast.status
     names = dict.fromkeys((CLASSIFIED, OUTSIDE, NODATA, *sorted(set(status))))
     page = {
         "title": title or "Classified coast",
@@ -86,7 +92,8 @@ def write_report(
         "shares": [coast.summary(c.name, coast.answer == c.code, c.colour) for c in coast.classes],
         "maps": [answers] + ([truths] if truths else []),
         "first": first,
-        "live": map_data(coast, ground, rows_of(first)),
+        "thumbnails": thumbnails(coast, seen.tolist(), images),
+        "live": map_data(coast, ground, told),
         "scores": scores,
         "scored": scored_words(coast) if scores else "",
         "comparison": compared is not None and part("comparison with simple models", lambda c: comparison(c, means)),

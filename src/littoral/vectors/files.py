@@ -16,7 +16,7 @@ from littoral.errors import InputError, LittoralWarning
 from littoral.vectors import shapefiles
 from littoral.vectors.outputs import check_output, first_line, staged
 from littoral.vectors.provenance import layer_options, write_parquet_key
-from littoral.vectors.styles import EPOCH, write_style
+from littoral.vectors.styles import EPOCH, write_styles
 
 DRIVERS = {
     ".gpkg": "GPKG",
@@ -27,6 +27,8 @@ DRIVERS = {
     ".parquet": "Parquet",
 }
 _WGS84 = "EPSG:4326"
+_WRITTEN = {"GeoJSON": {"RFC7946": "YES"}, "ESRI Shapefile": {"DBF_DATE_LAST_UPDATE": EPOCH[:10]}}
+"""Options of a driver: GeoJSON as its standard has it; a Shapefile's table without the day of writing."""
 
 
 def read_vector(path: str | Path, layer: str | None = None) -> gpd.GeoDataFrame:
@@ -51,20 +53,29 @@ def read_vector(path: str | Path, layer: str | None = None) -> gpd.GeoDataFrame:
             raise InputError(path, f"has no layer {layer!r}", f"choose one of {', '.join(layers) or 'none'}")
         name = layer or layers[0]
         # Of coordinates that are no numbers whoever needs numbers complains.
-        with np.errstate(invalid="ignore"):
-            table = pyogrio.read_dataframe(path, layer=name)
-        types = pyogrio.read_info(path, layer=name)
+        with np.errstate(invalid="ignore"), warnings.catch_warnings():
+            # Other formats in JSON do not know the option.
+            warnings.filterwarnings("ignore", message=".*DATE_AS_STRING", category=RuntimeWarning)
+            table = pyogrio.read_dataframe(path, layer=name, **_options(path))
+            types = pyogrio.read_info(path, layer=name, **_options(path))
     except (DataSourceError, DataLayerError, ValueError, OSError) as error:
         raise InputError(
             path,
             f"is not a vector file that can be read ({first_line(error)})",
             "pass a GeoPackage, GeoParquet, FlatGeobuf, GeoJSON or Shapefile",
         ) from error
-    # GDAL knows that a column with nulls holds integers; pandas has made floats of it.
+    # GDAL knows that a column with nulls holds integers, or yes and no; pandas has made floats of it.
     for column, kind in zip(types["fields"], types["dtypes"], strict=True):
         if str(kind).startswith(("int", "uint")):
             table[column] = table[column].astype("Int64")
+        elif str(kind) == "bool" and table[column].dtype != bool:
+            table[column] = table[column].astype("boolean")
     return shapefiles.long_names(table, path) if path.suffix.lower() == ".shp" else table
+
+
+def _options(path: Path) -> dict[str, str]:
+    """Of reading: JSON has texts and no days, and a text does not change because it looks like a day."""
+    return {"DATE_AS_STRING": "YES"} if DRIVERS.get(path.suffix.lower()) == "GeoJSON" else {}
 
 
 def write_vector(
@@ -73,15 +84,17 @@ def write_vector(
     *,
     layer: str | None = None,
     overwrite: bool = False,
-    style: str | None = None,
+    style: str | Mapping[str, str] | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a table in the format of the path's suffix; the layer is named after the file unless given.
 
     Rows keep their order, except in FlatGeobuf, whose spatial index orders them. GeoJSON is in WGS 84 whatever the
-    table is in (RFC 7946, section 4), which a :class:`LittoralWarning` says.
+    table is in (RFC 7946, section 4), which a :class:`LittoralWarning` says; coordinates have seven decimals there, and
+    what crosses the antimeridian is cut at it.
 
-    ``style`` is a QGIS style (QML) put into a GeoPackage as the layer's default. ``provenance``, values that JSON can
+    ``style`` is a QGIS style (QML) put into a GeoPackage as the layer's default, or several by name, the first the
+    default and the others for QGIS's list of styles. ``provenance``, values that JSON can
     hold, is kept with the table as :mod:`littoral.vectors.provenance` says. A Shapefile cuts long names and texts
     (:mod:`littoral.vectors.shapefiles`), which a :class:`LittoralWarning` says; :func:`read_vector` gives the names
     back.
@@ -111,7 +124,7 @@ def write_vector(
         if driver == "ESRI Shapefile":
             shapefiles.write_beside(stage, path, fields, provenance)
         if driver == "GPKG" and style is not None:
-            write_style(stage, layer or path.stem, style)
+            write_styles(stage, layer or path.stem, {"littoral": style} if isinstance(style, str) else style)
     return path
 
 
@@ -122,7 +135,9 @@ def _write_ogr(
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": EPOCH})
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*(normalized|truncated|Normalized).*", category=RuntimeWarning)
-            pyogrio.write_dataframe(table, path, driver=driver, layer=layer, **layer_options(driver, provenance))
+            known = ".*(normalized|truncated|Normalized|though DateTime requested).*"
+            warnings.filterwarnings("ignore", message=known, category=RuntimeWarning)
+            options = {**layer_options(driver, provenance), **_WRITTEN.get(driver, {})}
+            pyogrio.write_dataframe(table, path, driver=driver, layer=layer, **options)
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})

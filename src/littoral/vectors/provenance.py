@@ -90,7 +90,7 @@ def read_provenance(path: str | Path, layer: str | None = None) -> dict[str, Any
 
 
 def layer_options(driver: str, provenance: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Of ``pyogrio.write_dataframe``."""
+    """Of ``pyogrio.write_dataframe``: where the format keeps the record."""
     if provenance is None:
         return {}
     if driver in ("GPKG", "FlatGeobuf"):

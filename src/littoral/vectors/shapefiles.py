@@ -1,7 +1,7 @@
 """What a Shapefile cannot hold: names of more than ten bytes, texts of more than 254.
 
 Names are cut, texts too, and a file beside the Shapefile, ``<name>.shp.json``, says what the names were;
-:func:`littoral.vectors.read_vector` gives them back.
+:func:`littoral.vectors.read_vector` gives them back. An empty text comes back as none, and a moment as text.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def fitted(table: gpd.GeoDataFrame, path: Path) -> tuple[gpd.GeoDataFrame, dict[
     names = short_names(str(name) for name in table.columns if name != geometry)
     changed = {long: short for long, short in names.items() if long != short}
     out = table.rename(columns=names)
-    told = []
+    told: list[str] = []
     if changed:
         told.append("names of " + ", ".join(f"{long} ({short})" for long, short in changed.items()))
     for name in out.columns:

@@ -3,55 +3,126 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
-from xml.sax.saxutils import quoteattr
+from types import MappingProxyType
+from xml.sax.saxutils import escape, quoteattr
 
 from littoral.categories import UNKNOWN_COLOUR, Category
 
 EPOCH = "2000-01-01T00:00:00.000Z"
 """Stands for the time of writing, so that the same table gives the same bytes."""
 
+Colour = tuple[int, int, int]
 
-def qgis_style(field: str, categories: list[Category], *, text_values: bool, geometry: str = "fill") -> str:
+_RIM = (128, 128, 128)
+_OTHERS = "not classified"
+_GREY = Category(0, "", UNKNOWN_COLOUR).rgb
+
+
+def qgis_style(
+    field: str,
+    categories: list[Category],
+    *,
+    text_values: bool,
+    geometry: str = "fill",
+    status: str | None = None,
+    hatched: Mapping[str, str] = MappingProxyType({}),
+    aliases: Mapping[str, str] = MappingProxyType({}),
+    confidence: str | None = None,
+) -> str:
     """A QGIS style (QML) that colours ``field`` by category; whatever else it holds is grey.
 
-    ``geometry`` is ``fill`` for polygons or ``line``. The form is QGIS's own ``categorizedSymbol`` renderer, as QGIS
-    3.x and 4.x read it.
+    Args:
+        field: What is coloured.
+        categories: Its values, with names and colours.
+        text_values: Whether the field holds names, not codes.
+        geometry: ``fill`` for polygons or ``line``.
+        status: Text field that says why a row has no category: a value of ``hatched`` gets a symbol of its own.
+        hatched: Qt's names of brushes (``b_diagonal``, ``diagonal_x``) by value of ``status``.
+        aliases: What QGIS calls a field in tables and forms.
+        confidence: Number from 0 to 1 that the map tip tells beside what is coloured.
+
+    The form is QGIS's own ``categorizedSymbol`` renderer as QGIS 3.x and 4.x read it: properties of symbols stand there
+    twice, as a map and in the older way, which is all that QGIS before 3.18 knows.
+
+    >>> 'attr="KIND"' in qgis_style("KIND", [], text_values=True)
+    True
     """
-    entries = [(c.name if text_values else str(c.code), c.name, c.rgb) for c in categories]
-    entries.append(("", "not classified", Category(0, "", UNKNOWN_COLOUR).rgb))
+    entries = [(c.name if text_values else str(c.code), c.name, c.rgb, "solid") for c in categories]
+    entries += [(name, name, _GREY, brush) for name, brush in hatched.items()]
+    if all(label != _OTHERS for _, label, _, _ in entries):
+        # An empty value stands for all that have no entry of their own, null too.
+        entries.append(("", _OTHERS, _GREY, "solid"))
     rows, symbols = [], []
-    for index, (value, label, (red, green, blue)) in enumerate(entries):
+    for index, (value, label, colour, brush) in enumerate(entries):
+        kind = "string" if text_values or not value or value in hatched else "long"
         rows.append(
             f"<category value={quoteattr(value)} label={quoteattr(label)} symbol='{index}' render='true' "
-            f"type='{'string' if text_values or not value else 'long'}'/>"
+            f"type='{kind}'/>"
         )
-        if geometry == "fill":
-            layer = (
-                "<layer class='SimpleFill' enabled='1' pass='0' locked='0'><Option type='Map'>"
-                f"<Option type='QString' name='color' value='{red},{green},{blue},150'/>"
-                f"<Option type='QString' name='outline_color' value='{red},{green},{blue},255'/>"
-                "<Option type='QString' name='outline_width' value='0.4'/>"
-                "<Option type='QString' name='style' value='solid'/></Option></layer>"
-            )
-        else:
-            layer = (
-                "<layer class='SimpleLine' enabled='1' pass='0' locked='0'><Option type='Map'>"
-                f"<Option type='QString' name='line_color' value='{red},{green},{blue},255'/>"
-                "<Option type='QString' name='line_width' value='0.8'/></Option></layer>"
-            )
+        layer = _fill(colour, brush) if geometry == "fill" else _line(colour)
         symbols.append(f"<symbol name='{index}' type='{geometry}' alpha='1' clip_to_extent='1'>{layer}</symbol>")
+    asked = field if status is None else f"coalesce({_quoted(field)}, {_quoted(status)})"
+    named = "".join(
+        f"<alias field={quoteattr(name)} index='{at}' name={quoteattr(told)}/>"
+        for at, (name, told) in enumerate(aliases.items())
+    )
+    more = f"<aliases>{named}</aliases>" if aliases else ""
+    if confidence is not None:
+        tip = f"<b>[% {asked if status else _quoted(field)} %]</b> [% round(100 * {_quoted(confidence)}) || ' %' %]"
+        more += f"<mapTip enabled='1'>{escape(tip)}</mapTip>"
+    kinds = "Symbology" + ("|Fields" if aliases else "") + ("|MapTips" if confidence is not None else "")
     return (
         "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
-        "<qgis version='3.22' styleCategories='Symbology'>"
-        f"<renderer-v2 type='categorizedSymbol' attr={quoteattr(field)} enableorderby='0' forceraster='0'>"
-        f"<categories>{''.join(rows)}</categories><symbols>{''.join(symbols)}</symbols></renderer-v2></qgis>\n"
+        f"<qgis version='3.22' styleCategories='{kinds}'>"
+        f"<renderer-v2 type='categorizedSymbol' attr={quoteattr(asked)} symbollevels='0' enableorderby='0' "
+        f"forceraster='0'><categories>{''.join(rows)}</categories><symbols>{''.join(symbols)}</symbols></renderer-v2>"
+        f"{more}</qgis>\n"
     )
 
 
-def write_style(path: Path, layer: str, style: str) -> None:
-    """Table ``layer_styles`` as QGIS writes it; it must be registered in ``gpkg_contents`` to be seen."""
+def _fill(colour: Colour, brush: str) -> str:
+    rgb = ",".join(map(str, colour))
+    # A pattern is seen only where it is opaque and darker than what is plain.
+    inside = f"{rgb},150" if brush == "solid" else "90,90,90,255"
+    outline = {"outline_color": f"{rgb},255", "outline_style": "solid", "outline_width": "0.4"}
+    return _layer("SimpleFill", {"color": inside, "style": brush, **outline, "outline_width_unit": "MM"})
+
+
+def _line(colour: Colour) -> str:
+    """In a grey rim, so that pale lines are seen on paper and dark ones on imagery; locked, it is not recoloured."""
+    return _stroke(_RIM, "1.2", locked=True) + _stroke(colour, "0.8")
+
+
+def _stroke(colour: Colour, width: str, *, locked: bool = False) -> str:
+    line = {"line_color": f"{','.join(map(str, colour))},255", "line_style": "solid", "line_width": width}
+    return _layer("SimpleLine", {**line, "line_width_unit": "MM", "capstyle": "flat", "joinstyle": "round"}, locked)
+
+
+def _layer(kind: str, properties: Mapping[str, str], locked: bool = False) -> str:
+    options = "".join(f"<Option type='QString' name='{name}' value='{value}'/>" for name, value in properties.items())
+    older = "".join(f"<prop k='{name}' v='{value}'/>" for name, value in properties.items())
+    told = f"class='{kind}' enabled='1' pass='0' locked='{int(locked)}'"
+    return f"<layer {told}><Option type='Map'>{options}</Option>{older}</layer>"
+
+
+def _quoted(field: str) -> str:
+    """A field in an expression of QGIS.
+
+    >>> _quoted('a"b')
+    '"a""b"'
+    """
+    doubled = field.replace('"', '""')
+    return f'"{doubled}"'
+
+
+def write_styles(path: Path, layer: str, styles: Mapping[str, str]) -> None:
+    """Table ``layer_styles`` as QGIS writes it, the first style the default.
+
+    It must be registered in ``gpkg_contents`` to be seen.
+    """
     with closing(sqlite3.connect(path)) as database, database:
         (geometry,) = database.execute(
             "SELECT column_name FROM gpkg_geometry_columns WHERE table_name = ?", (layer,)
@@ -62,11 +133,14 @@ def write_style(path: Path, layer: str, style: str) -> None:
             "styleQML TEXT, styleSLD TEXT, useAsDefault BOOLEAN, description TEXT, owner TEXT(30), ui TEXT(30), "
             "update_time DATETIME DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now')))"
         )
-        database.execute(
+        database.executemany(
             "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, "
             "styleQML, styleSLD, useAsDefault, description, owner, update_time) "
-            "VALUES ('', '', ?, ?, ?, ?, '', 1, ?, '', ?)",
-            (layer, geometry, "littoral", style, "categories of littoral", EPOCH),
+            "VALUES ('', '', ?, ?, ?, ?, '', ?, ?, '', ?)",
+            [
+                (layer, geometry, name, style, at == 0, "categories of littoral", EPOCH)
+                for at, (name, style) in enumerate(styles.items())
+            ],
         )
         database.execute(
             "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change, srs_id) "
