@@ -17,23 +17,22 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
+from sites import BANDS, DATA, read_sites
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from littoral import open_scene, read_vector
-from littoral.statements import Transitions, estimate_transitions, read_answers, read_chains, smooth
+from littoral.statements import Transitions, estimate_transitions, read_answers, smooth
 from littoral.tiles import TileSpec, cut_tiles
 
-BANDS = ("B02", "B03", "B04")
 TRUSTS = (1.0, 0.4, 0.2)
 
 
 def main() -> None:
     """Print a line per coast and way, and one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
+    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--demo", type=Path, help="Folder of littoral demo.")
     given = parser.parse_args()
     figures: dict[str, dict[str, dict[str, float]]] = {}
@@ -80,9 +79,8 @@ def compare(coasts: list[tuple[gpd.GeoDataFrame, Transitions]]) -> dict[str, dic
 
 def realcoast(folder: Path) -> list[tuple[gpd.GeoDataFrame, Transitions]]:
     """Each place, classified by the others; and the transitions of the others."""
-    table = read_vector(folder / "realcoast.gpkg", "rectangles").sort_values(["region", "rect_id"], ignore_index=True)
-    table["CATCOA"] = table["CATCOA"].astype("Int64").where(table["CATCOA"].between(1, 9).fillna(False))
-    table = linked(table)
+    table = read_sites(folder)
+    table["CATCOA"] = table["CATCOA"].where(table["CATCOA"].between(1, 9).fillna(False))
     features = np.full((len(table), 2 * len(BANDS)), np.nan)
     for image, part in table.groupby("image"):
         scene = open_scene(folder / str(image))
@@ -109,20 +107,6 @@ def realcoast(folder: Path) -> list[tuple[gpd.GeoDataFrame, Transitions]]:
         own["status"] = np.where(seen[rows], "classified", "nodata")
         coasts.append((own, estimate_transitions(table[~here], codes=codes)))
     return coasts
-
-
-def linked(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """GroupId, SeqId, Previous and Next of rectangles in the order of their regions and numbers."""
-    middles = table.geometry.to_crs(3857).centroid
-    lat = np.radians(table.geometry.to_crs(4326).bounds["miny"])
-    apart = np.hypot(middles.x.diff(), middles.y.diff()) * np.cos(lat)
-    joins = ((table["region"] == table["region"].shift()) & (apart < 2000)).to_numpy()
-    table["GroupId"] = pd.factorize(table["region"])[0] + 1
-    table["SeqId"] = table.groupby("GroupId").cumcount() + 1
-    table["Previous"] = (table["SeqId"] - 1).astype("Int64").where(joins)
-    table["Next"] = (table["SeqId"] + 1).astype("Int64").where(np.append(joins[1:], False))
-    assert len(read_chains(table).row) == len(table)
-    return table
 
 
 if __name__ == "__main__":

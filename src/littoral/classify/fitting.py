@@ -69,12 +69,24 @@ def trained_cell_m(manifest: Manifest) -> float | None:
     except CRSError:
         # Other programs have numbers of their own.
         return None
-    if manifest.training_area:
-        middle = shapely.from_wkt(manifest.training_area).representative_point()
-        to = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
-        return cell_m(crs, manifest.cell_size, to.transform((middle.x + 180) % 360 - 180, middle.y))
+    middle = _place_in(crs, manifest.training_area)
+    if middle is not None:
+        return cell_m(crs, manifest.cell_size, middle)
     unit = crs.axis_info[0].unit_conversion_factor if crs.is_projected else None
     return None if unit is None else float(np.sqrt(np.prod(manifest.cell_size)) * unit)
+
+
+def _place_in(crs: CRS, area: str) -> tuple[float, float] | None:
+    """A place (x, y) of the training where its CRS may be used: training on many coasts has cells in one CRS and places
+    in many, and a zone of UTM says nothing on the other side of the Earth. None where there is none."""
+    use = crs.area_of_use
+    parts = shapely.get_parts(shapely.from_wkt(area)) if area else []
+    for place in shapely.point_on_surface(parts):
+        lon, lat = (place.x + 180) % 360 - 180, place.y
+        if use is None or (use.west <= lon <= use.east and use.south <= lat <= use.north):
+            x, y = Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform(lon, lat)
+            return float(x), float(y)
+    return None
 
 
 def cell_m(crs: CRS, size: tuple[float, float], middle: tuple[float, float]) -> float:
