@@ -4,12 +4,15 @@ Each site of ``realcoast`` in turn is asked of what was learnt from the labelled
 Judged by the area under the ROC curve
 
 * inland: squares of land without shore (places chosen by eye, :data:`INLAND`) against labelled rectangles;
-* wrong: answers that are wrong against those that are right, as ``benchmarks/coasts.py`` left them (``--answers``);
+* wrong: answers that are wrong against those that are right, as ``benchmarks/coasts.py`` left them;
 * other: rectangles of classes that nobody learnt (steep, shingle, glacial, coral, constructed) against the learnt ones;
 
 and by what share of labelled rectangles of an unseen site is beyond the threshold that should let pass 99 %, where
 thresholds are from tiles drawn at random, and from whole sites left out; and what share of the inland squares is found.
-Run: ``python benchmarks/unlike.py --cache FOLDER --answers answers.csv``.
+First, what the models of ``benchmarks/coasts.py`` themselves say of all these places (``--coasts``: what it left), and
+what their confidence tells of the same.
+
+Run: ``python benchmarks/unlike.py --cache FOLDER --coasts FOLDER``.
 """
 
 from __future__ import annotations
@@ -30,7 +33,8 @@ from sklearn.covariance import ledoit_wolf
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import KFold
 
-from littoral import FeatureClassifier, open_scene, prepare_data
+from littoral import FeatureClassifier, classify_objects, open_scene, prepare_data
+from littoral.classify import Saying
 from littoral.statements import evened, fit_novelty, novelty
 from littoral.tiles import TileSpec, cut_tiles
 
@@ -38,6 +42,8 @@ Numbers = NDArray[np.float64]
 Score = Callable[[Numbers, Numbers, NDArray[np.int64]], Numbers]
 """Of (tiles, features) asked, known, and classes of the known: larger is stranger."""
 
+MOST_FEATURES = 1000
+"""Of a covariance: that of 2560 features takes an hour."""
 INLAND = {
     "abu_ali_saudi_arabia": [(351.0, 3015.0), (350.8, 3016.4)],
     "darwin_north_coast_australia": [
@@ -62,21 +68,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--cache", type=Path, required=True, help="Folder for features; delete it when this changes.")
-    parser.add_argument("--answers", type=Path, required=True, help="answers.csv of benchmarks/coasts.py.")
+    parser.add_argument("--coasts", type=Path, required=True, help="Folder that benchmarks/coasts.py wrote.")
     given = parser.parse_args()
     given.cache.mkdir(parents=True, exist_ok=True)
     coast = places(given.data / "realcoast")
-    answers = pd.read_csv(given.answers)
-    best = answers[[f"P_{code}" for code in CLASSES]].to_numpy().argmax(axis=1)
-    answers["right"] = np.array(CLASSES)[best] == answers["CATCOA"]
-    right = answers.set_index(["region", "rect_id"])["right"]
-    figures: dict[str, Any] = {}
+    said = answers(coast, given)
+    figures: dict[str, Any] = {"models": as_shipped(coast, said)}
+    right = said["right"].to_numpy(bool)
     for kind, values in features(coast, given).items():
         trials = PRODUCT | SCORES if kind == "mobilenetv2_100/8" else SCORES
         print(f"\n{kind}, {values.shape[1]} features")
         print(f"{'':<44}{'AUROC':>7}{'':>16}{'false alarms at 99 %':>28}{'inland found':>20}")
         print(f"{'':<44}{'inland':>7}{'wrong':>8}{'other':>8}{'random':>16}{'places':>12}{'random':>10}{'places':>10}")
         for name, score in trials.items():
+            if "Mahalanobis" in name and values.shape[1] > MOST_FEATURES:
+                continue
             figures[f"{kind}, {name}"] = judged(coast, values, score, right, name)
     print(json.dumps({"benchmark": "unlike", **figures}))
 
@@ -95,6 +101,40 @@ def places(folder: Path) -> gpd.GeoDataFrame:
         ids = [f"inland {number}" for number in range(len(boxes))]
         squares.append(boxes.assign(**told, rect_id=ids, kind="inland"))
     return pd.concat([coast, *squares], ignore_index=True)
+
+
+def answers(coast: gpd.GeoDataFrame, given: argparse.Namespace) -> pd.DataFrame:
+    """What the model that has not seen a place says of it: ``Novelty``, ``Confidence``, and whether it is right."""
+    parts = []
+    for (site, image), part in coast.groupby(["site", "image"]):
+        model = next(given.coasts.glob(f"without-{site}-*.dlpk"))
+        scene = given.data / "realcoast" / str(image)
+        found = classify_objects(scene, part, model, saying=Saying(keep_unlike=True))
+        parts.append(found[["Novelty", "Confidence", "ClassValue", "CATCOA"]].set_index(part.index))
+    said = pd.concat(parts).reindex(coast.index)
+    said["right"] = (said["ClassValue"] == said["CATCOA"]).fillna(False)
+    return said
+
+
+def as_shipped(coast: gpd.GeoDataFrame, said: pd.DataFrame) -> dict[str, Any]:
+    """Print, and return, how many of each kind are called unlike, and what novelty and doubt tell."""
+    strange = said["Novelty"].to_numpy()
+    print("as the models say it: called unlike training")
+    found: dict[str, Any] = {}
+    for kind, part in pd.Series(strange > 1).groupby(coast["kind"].to_numpy()):
+        print(f"  {kind:<10}{int(part.sum()):>4} of {len(part)}")
+        found[str(kind)] = [int(part.sum()), len(part)]
+    kind = coast["kind"].to_numpy(str)
+    mine, told = (kind == "learnt") & np.isfinite(strange), said["right"].to_numpy(bool)
+    for name, values in {"Novelty": strange, "1 - Confidence": 1 - said["Confidence"].to_numpy()}.items():
+        area = {
+            "inland": _area(values[(kind == "inland") & np.isfinite(values)], values[mine]),
+            "wrong": _area(values[mine & ~told], values[mine & told]),
+            "other": _area(values[(kind == "other") & np.isfinite(values)], values[mine]),
+        }
+        print(f"  AUROC of {name}: " + ", ".join(f"{what} {value:.2f}" for what, value in area.items()))
+        found[name] = area
+    return found
 
 
 def features(coast: gpd.GeoDataFrame, given: argparse.Namespace) -> dict[str, Numbers]:
@@ -197,7 +237,9 @@ SCORES: dict[str, Score] = {
 }
 
 
-def judged(coast: gpd.GeoDataFrame, values: Numbers, score: Score, right: pd.Series, name: str) -> dict[str, Any]:
+def judged(
+    coast: gpd.GeoDataFrame, values: Numbers, score: Score, right: NDArray[np.bool_], name: str
+) -> dict[str, Any]:
     """Print, and return, how good a score is."""
     seen = np.isfinite(values).all(axis=1)
     values = evened(values)
@@ -229,10 +271,9 @@ def judged(coast: gpd.GeoDataFrame, values: Numbers, score: Score, right: pd.Ser
                 strange[asked] = found / np.median(np.abs(left_out))
     mine = learnt & np.isfinite(strange)
     inland, other = seen & (kind == "inland"), seen & (kind == "other")
-    told = np.array([right.get((r, i), False) for r, i in zip(coast["region"], coast["rect_id"], strict=True)], bool)
     area = {
         "inland": _area(strange[inland], strange[mine]),
-        "wrong": _area(strange[mine & ~told], strange[mine & told]),
+        "wrong": _area(strange[mine & ~right], strange[mine & right]),
         "other": _area(strange[other], strange[mine]),
     }
     alarms = {way: round(float(flags[mine].mean()), 3) for way, flags in beyond.items()}

@@ -24,6 +24,7 @@ from littoral import (
     write_classified,
 )
 from littoral.classify import Panel, Saying, open_panel, scenes_used
+from littoral.classify.saying import FEW_PLACES
 from littoral.cli import main
 from littoral.errors import InputError, LittoralWarning
 from littoral.package import read_package
@@ -176,7 +177,12 @@ def test_a_model_without_thresholds_or_record_says_so(
         "the model carries no thresholds", "the model does not say what its training looked like",
     ]  # fmt: skip
     assert not {"PredictionSet", "PredictionSetSize", "Novelty"} & set(out.columns)
-    assert classify_objects(*coast, panel).attrs["notes"] == []
+    (few,) = classify_objects(*coast, panel).attrs["notes"]
+    places = given.manifest.novelty["places"]
+    assert 1 < places < FEW_PLACES
+    assert f"judged by {places} places of the training: of new places like them up to one in {places + 1} is" in few
+    many = replace(given, manifest=replace(given.manifest, novelty={**given.manifest.novelty, "places": FEW_PLACES}))
+    assert classify_objects(*coast, many).attrs["notes"] == []
 
 
 def test_below_the_confidence_asked_there_is_no_class(coast: tuple[Path, gpd.GeoDataFrame], panel: Panel) -> None:
