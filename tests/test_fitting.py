@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,13 +56,16 @@ def test_a_scene_of_another_sensor_is_told_what_to_do(data: Path, tmp_path: Path
     for path in (landsat_8, landsat_7):
         with pytest.raises(
             InputError,
-            match=r"model needs bands B02, B03, B04.* has no band B02.*does not name its bands, --band-names",
+            match=r"needs bands B02, B03, B04 and .* does not name its bands, .* 6: .*--band-names B02,B03,B04,B08",
         ):
             check_scene(open_scene(path), model.preprocessing)
     for path, kind in ((landsat_8, "float32"), (landsat_7, "uint8")):
         scene = open_scene(path, band_names=[*named, "QA" if path == landsat_8 else "B12"])
         with pytest.raises(InputError, match=rf"has {kind} values .* where the model was trained on uint16"):
             check_scene(scene, model.preprocessing)
+    wide = replace(model.preprocessing, tile=TileSpec(256, ("B04", "B11", "B12")))
+    with pytest.raises(InputError, match=r"has B02, B03, B04, B08, but no B11, B12: pass a scene with them"):
+        check_scene(open_scene(data / "realcoast" / "unalakleet_alaska_l9.tif"), wide)
     # The same as reflectance x 10000 differs by its cells alone.
     with rasterio.open(landsat_8) as source:
         values = np.nan_to_num(source.read() * 10_000, nan=0, neginf=0).clip(0, 65534).astype("uint16")

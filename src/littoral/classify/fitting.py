@@ -22,11 +22,20 @@ def check_scene(scene: Scene, preprocessing: Preprocessing) -> None:
     Raises:
         InputError: a band is missing, or its values are of another kind.
     """
-    try:
-        bands = select_bands(scene, preprocessing.tile.bands, exact=True)
-    except InputError as error:
-        needed = ", ".join(preprocessing.tile.bands)
-        raise InputError(f"the model needs bands {needed} and {error.subject}", error.what, error.remedy) from error
+    needed = preprocessing.tile.bands
+    there = {name.casefold() for name in (*(band.name for band in (*scene.bands, *scene.masks)), *scene.absent)}
+    if lacking := [name for name in needed if name.casefold() not in there]:
+        have = ", ".join(band.name for band in scene.bands)
+        if any(band.described for band in scene.bands):
+            what, remedy = f"has {have}, but no {', '.join(lacking)}", "pass a scene with them, or a model of its bands"
+        else:
+            what = f"does not name its bands, of which there are {len(scene.bands)}"
+            remedy = (
+                "say in their order what they are, --band-names B02,B03,B04,B08,… (Landsat's blue, green, red and near "
+                "infrared too)"
+            )
+        raise InputError(f"the model needs bands {', '.join(needed)} and the scene {scene.name}", what, remedy)
+    bands = select_bands(scene, needed, exact=True)
     kept, trained = kept_as(bands, preprocessing.tile.raw), (preprocessing.pixels, preprocessing.dtype)
     if not same_scaling(kept, trained):
         raise InputError(
