@@ -104,9 +104,7 @@ def test_file_has_integers_nulls_and_style(coast: tuple[Path, gpd.GeoDataFrame],
 def test_scene_must_be_like_the_training_scenes(tmp_path: Path, write_scene: Writer, package: Path) -> None:
     table = boxes([(40, 40)], [3])
     values = textured(size=100)
-    with pytest.raises(
-        InputError, match="the model needs bands B02, B03, B04 and the scene s does not name its bands"
-    ):
+    with pytest.raises(InputError, match="the model needs bands B02, B03, B04 and the scene s does not name its bands"):
         classify_objects(write_scene(tmp_path / "s.tif", values, names=None), table, package)
     floats = write_scene(tmp_path / "f.tif", (values / 1e4).astype("float32"))
     with pytest.raises(InputError, match=r"float32 values \(as stored\) where the model was trained on uint16"):

@@ -89,8 +89,8 @@ def _place_in(crs: CRS, area: str) -> tuple[float, float] | None:
     """A place (x, y) of the training where its CRS may be used: training on many coasts has cells in one CRS and places
     in many, and a zone of UTM says nothing on the other side of the Earth. None where there is none."""
     use = crs.area_of_use
-    parts = shapely.get_parts(shapely.from_wkt(area)) if area else []
-    for place in shapely.point_on_surface(parts):
+    for part in shapely.get_parts(shapely.from_wkt(area)) if area else ():
+        place = part.representative_point()
         lon, lat = (place.x + 180) % 360 - 180, place.y
         if use is None or (use.west <= lon <= use.east and use.south <= lat <= use.north):
             x, y = Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform(lon, lat)
