@@ -314,6 +314,7 @@ def test_cells_of_another_size_are_refused(
         classify_objects(coarse, coast[1], package)
     at_will = classify_objects(coarse, coast[1], package, any_cell_size=True)
     brought = classify_objects(coarse, coast[1], package, cell_size=10.0, saying=KEEP)
+    assert "the pixels of coarse are 20 m wide where the model was trained on 10 m" in brought.attrs["notes"][-1]
     assert (brought["status"] == "classified").all()
     assert not np.allclose(at_will["P_3"], brought["P_3"])
     alike = write_scene(tmp_path / "alike.tif", textured(), pixel=10.5)

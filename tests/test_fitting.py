@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from pyproj import CRS
 
 from littoral.classify import check_cell_size, check_scene
-from littoral.classify.fitting import trained_cell_m
+from littoral.classify.fitting import coarser_than_trained, trained_cell_m
 from littoral.errors import InputError
 from littoral.imagery import open_scene
 from littoral.package import Manifest, Preprocessing
@@ -76,11 +75,15 @@ def test_a_scene_of_another_sensor_is_told_what_to_do(data: Path, tmp_path: Path
     check_scene(scene, model.preprocessing)
     with pytest.raises(InputError, match=r"cells of 30 m where the model was trained on 10 m: .*--cell-size 10"):
         check_cell_size(scene, model)
-    check_cell_size(open_scene(tmp_path / "scaled.tif", band_names=[*named, "QA"], cell_size=10), model)
+    brought = open_scene(tmp_path / "scaled.tif", band_names=[*named, "QA"], cell_size=10)
+    check_cell_size(brought, model)
+    assert "pixels of scaled are 30 m wide where the model was trained on 10 m" in coarser_than_trained(brought, model)
+    alike = replace(model.preprocessing, tile=replace(model.preprocessing.tile, cell_size=10.0))
+    assert coarser_than_trained(brought, replace(model, preprocessing=alike)) == ""
 
 
-def test_a_landsat_scene_brought_to_the_models_cells_is_accepted(data: Path) -> None:
+def test_a_landsat_scene_that_was_brought_to_the_models_cells_is_accepted(data: Path) -> None:
     scene = open_scene(data / "realcoast" / "unalakleet_alaska_l9.tif")
     check_scene(scene, manifest().preprocessing)
     check_cell_size(scene, manifest())
-    assert CRS(scene.crs).to_epsg() == 32604
+    assert coarser_than_trained(scene, manifest()) == ""

@@ -13,6 +13,8 @@ from littoral.package import Manifest, Preprocessing
 
 ALIKE = 0.1
 """By how much of itself a cell's side may differ from that of the training."""
+_COARSE = 1.5
+"""By how many times a pixel may be wider than a cell of the training before it is told."""
 _ELLIPSOID = Geod(ellps="WGS84")
 
 
@@ -67,6 +69,28 @@ def check_cell_size(scene: Scene, manifest: Manifest) -> None:
             f"has cells of {found:.3g} m where the model was trained on {trained:.3g} m",
             f"bring it to those with --cell-size {cells:.3g}, or go on with --any-cell-size",
         )
+
+
+def coarser_than_trained(scene: Scene, manifest: Manifest) -> str:
+    """A sentence where a scene's own pixels are larger than the cells that a model wants: of pixels of 30 m, cells of
+    10 m show blocks, which a model of finer imagery has never seen. Else empty.
+
+    Where one of the model's bands is fine the others may be coarse, and so may all if the model was trained on cells that
+    scenes were brought to: then they were so in training too.
+    """
+    trained = trained_cell_m(manifest)
+    if trained is None or manifest.preprocessing.tile.cell_size is not None:
+        return ""
+    middle = scene.transform @ (scene.width / 2, scene.height / 2)
+    bands = select_bands(scene, manifest.preprocessing.tile.bands, exact=True)
+    transforms = [scene.transform if band.grid is None else band.grid.transform for band in bands]
+    found = min(cell_m(scene.crs, (np.hypot(each.a, each.d), np.hypot(each.b, each.e)), middle) for each in transforms)
+    if found <= trained * _COARSE:
+        return ""
+    return (
+        f"the pixels of {scene.name} are {found:.3g} m wide where the model was trained on {trained:.3g} m: cells that "
+        "are cut from them look like no shore of the training, and answers may be worth little"
+    )
 
 
 def trained_cell_m(manifest: Manifest) -> float | None:

@@ -17,7 +17,7 @@ from shapely.geometry.base import BaseGeometry
 from littoral.categories import Category
 from littoral.classify.answering import answer_rectangles
 from littoral.classify.answers import Answers
-from littoral.classify.fitting import check_cell_size, check_scene
+from littoral.classify.fitting import check_cell_size, check_scene, coarser_than_trained
 from littoral.classify.keeping import Opening
 from littoral.classify.panel import Model, Panel, open_panel, opening_of
 from littoral.classify.saying import Saying, say
@@ -116,7 +116,10 @@ def classify_objects(
     answers = answered(
         opened, rectangles, opening or panel, inside, merging=merging, folder=place, dask=dask, track=track
     )
-    return say(rectangles, answers, panel, saying, class_label_field=class_label_field)
+    out = say(rectangles, answers, panel, saying, class_label_field=class_label_field)
+    trained = panel.members[0].manifest
+    out.attrs["notes"] += [note for scene in opened if (note := coarser_than_trained(scene, trained))]
+    return out
 
 
 def answered(
