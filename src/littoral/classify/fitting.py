@@ -75,8 +75,8 @@ def coarser_than_trained(scene: Scene, manifest: Manifest) -> str:
     """A sentence where a scene's own pixels are larger than the cells that a model wants: of pixels of 30 m, cells of
     10 m show blocks, which a model of finer imagery has never seen. Else empty.
 
-    Where one of the model's bands is fine the others may be coarse, and so may all if the model was trained on cells that
-    scenes were brought to: then they were so in training too.
+    Where one of the model's bands is fine the others may be coarse, and so may all where the model was trained on cells
+    that scenes were brought to: then they may have been so in training too.
     """
     trained = trained_cell_m(manifest)
     if trained is None or manifest.preprocessing.tile.cell_size is not None:
