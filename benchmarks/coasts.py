@@ -7,7 +7,7 @@ all sites, what prediction sets hold, what is called ``unlike training``; drawn,
 colour, the answers, the truth. The labels come in runs of one class, and rectangles that were hard have none: both
 flatter smoothing.
 
-Run: ``python benchmarks/coasts.py --output FOLDER``; models, tables and maps are left there, and models that are there are
+Run: ``python benchmarks/coasts.py --output FOLDER``; models, tables and maps are left there. Models that are there are
 used again: delete them when training has changed.
 """
 
