@@ -15,6 +15,7 @@ import shapely
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from pyproj import Geod
 
 from littoral import figures
 from littoral.categories import CATCOA
@@ -237,7 +238,7 @@ def test_scale_bar_is_true_on_the_ground(outlines: gpd.GeoDataFrame, label: str)
     y = (bottom + top) / 2
     ends = gpd.GeoSeries.from_xy([left, left + (bar.xyann[0] - bar.xy[0]) * (right - left)], [y, y], crs=outlines.crs)
     lonlat = ends.to_crs(4326)
-    length_m = figures.Geod(ellps="WGS84").inv(*lonlat[0].coords[0], *lonlat[1].coords[0])[2]
+    length_m = Geod(ellps="WGS84").inv(*lonlat[0].coords[0], *lonlat[1].coords[0])[2]
     wanted_m = float(label.split()[0]) * (1000 if "km" in label else 1)
     assert length_m == pytest.approx(wanted_m, rel=0.01)
 

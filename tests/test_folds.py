@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from littoral import FeatureClassifier, prepare_data, read_tiles
-from littoral.cli.learning import fold_count
+from littoral.cli.training import fold_count
 from littoral.errors import InputError
 from littoral.learn.data import TileData
 from littoral.learn.evaluation import Calibration, fold_of, fold_tiles, ground_blocks

@@ -22,13 +22,14 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from torch import nn
 
-from littoral import CATCOA, FeatureClassifier, classify_objects, read_tiles, read_vector
+from littoral import CATCOA, FeatureClassifier, classify_objects, engines, read_tiles, read_vector
 from littoral.classify import Saying
 from littoral.cli import main
 from littoral.engines import open_classifier
 from littoral.errors import InputError, LittoralWarning, MissingExtraError
 from littoral.inference import OnnxClassifier
 from littoral.learn import onnx_export, saving
+from littoral.learn import processor as learn_processor
 from littoral.learn.network import Network
 from littoral.learn.onnx_deepness import deepness_graph
 from littoral.package import Package, read_package, write_package
@@ -313,6 +314,49 @@ def test_both_engines_say_the_same(
         assert classify_objects(*coast, other, engine="onnx").equals(onnx_says)
     assert classify_objects(*coast, with_graph).equals(torch_says)
     assert classify_objects(*coast, alone).equals(onnx_says)
+
+
+@pytest.mark.parametrize("quicker", ["torch", "onnx"])
+def test_the_fastest_engine_is_the_one_that_was_measured_so(
+    coast: tuple[Path, gpd.GeoDataFrame], with_graph: Path, quicker: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def seconds(model: engines.Classifier, size: int) -> float:
+        return 0.01 if isinstance(model, OnnxClassifier) == (quicker == "onnx") else 0.02
+
+    monkeypatch.setattr(engines, "_seconds_of_a_tile", seconds)
+    found = classify_objects(*coast, with_graph, engine="fastest")
+    assert found.equals(classify_objects(*coast, with_graph, engine=quicker))  # type: ignore[arg-type]
+    slower = {"torch": "onnx", "onnx": "torch"}[quicker]
+    (note,) = [note for note in found.attrs["notes"] if "measurement" in note]
+    assert note.startswith(f"engine {quicker}, ")
+    assert f"{quicker} 100.0" in note
+    assert f"{slower} 50.0" in note
+
+
+def test_only_engines_that_a_model_can_have_are_measured(with_graph: Path, graph: bytes, tmp_path: Path) -> None:
+    bare = write_package(tmp_path / "bare.dlpk", replace(read_package(with_graph), files={}))
+    alone = tmp_path / "a.onnx"
+    alone.write_bytes(graph)
+    able = {"both": ([with_graph], {"torch", "onnx"}), "torch": ([bare], {"torch"}), "onnx": ([alone], {"onnx"})}
+    for models, expected in [*able.values(), ([with_graph, bare], {"torch"}), ([with_graph, alone], {"onnx"})]:
+        engine, paces = engines.fastest_engine(models, 2)
+        assert set(paces) == expected
+        assert engine in expected
+    assert engines.fastest_engine([OnnxClassifier(graph, "a")], 2) == ("auto", {})
+
+
+def test_sixteen_bits_are_near_and_only_where_the_processor_has_them(
+    coast: tuple[Path, gpd.GeoDataFrame], with_graph: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = classify_objects(*coast, with_graph, engine="torch")
+    monkeypatch.setattr(learn_processor, "precision", lambda: "bf16-mixed")
+    half = classify_objects(*coast, with_graph, engine="torch-bf16")
+    apart = np.abs(half["P_3"] - whole["P_3"]).max()
+    assert 0 < apart < 0.05
+    assert classify_objects(*coast, with_graph, engine="torch-bf16").equals(half)
+    monkeypatch.setattr(learn_processor, "precision", lambda: "32-true")
+    with pytest.raises(InputError, match="is nothing this processor has"):
+        classify_objects(*coast, with_graph, engine="torch-bf16")
 
 
 def test_an_engine_that_cannot_is_refused(with_graph: Path, graph: bytes, package: Package, tmp_path: Path) -> None:

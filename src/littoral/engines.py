@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -18,8 +19,11 @@ from littoral.errors import InputError, MissingExtraError
 from littoral.imagery import Values
 from littoral.package import Manifest, Package, read_package
 
-Engine = Literal["auto", "torch", "onnx"]
-"""``auto``: torch where it is installed, else the graph."""
+Engine = Literal["auto", "torch", "torch-bf16", "onnx"]
+"""``auto``: torch where it is installed, else the graph. ``torch-bf16``: in 16-bit arithmetic, where the processor has
+it; probabilities change in the third digit, and with them labels that were nearly even."""
+AnyEngine = Engine | Literal["fastest"]
+"""``fastest``: torch or the graph, by measurement (:func:`fastest_engine`)."""
 
 
 class Classifier(Protocol):
@@ -84,21 +88,22 @@ def open_classifier(
     """
     if not isinstance(model, Package | str | Path):
         return model
-    graph_only = not isinstance(model, Package) and Path(model).suffix == ".onnx"
-    if graph_only and engine == "torch":
+    by_torch, bf16 = engine in ("torch", "torch-bf16"), engine == "torch-bf16"
+    graph_only = _is_graph(model)
+    if graph_only and by_torch:
         raise InputError(model, "is a graph without weights for torch", "pass its .dlpk, or --engine onnx")
     missing: MissingExtraError | None = None
     if engine != "onnx" and not graph_only:
         try:
             from littoral.learn import FeatureClassifier
         except MissingExtraError as error:
-            if engine == "torch":
+            if by_torch:
                 raise
             missing = error
         else:
             if isinstance(model, Package):
-                return FeatureClassifier.from_package(model, model.name).on(processor)
-            return FeatureClassifier.from_model(model).on(processor)
+                return FeatureClassifier.from_package(model, model.name).on(processor, bf16=bf16)
+            return FeatureClassifier.from_model(model).on(processor, bf16=bf16)
     if processor not in ("auto", "cpu"):
         raise InputError(
             f"processor {processor}", "is torch's, not ONNX Runtime's", "pass --engine torch, or leave it away"
@@ -117,3 +122,60 @@ def open_classifier(
     if isinstance(model, Package):
         return OnnxClassifier.from_package(model, source, threads)
     return OnnxClassifier.from_model(model, threads)
+
+
+def fastest_engine(
+    models: Sequence[Classifier | Package | str | Path], size: int, processor: str = "auto"
+) -> tuple[Engine, dict[Engine, float]]:
+    """The engine of the two that gives the most answers a second here; their labels are the same.
+
+    Which one it is may differ between two runs where both are nearly as fast, and with it the last digits.
+
+    Args:
+        models: All that are to be asked; one that is open is left out.
+        size: Tiles of a batch. Each processor computes one, as in classifying.
+        processor: As of :func:`open_classifier`.
+
+    Returns:
+        The engine, and tiles a second of each that can answer for all models.
+
+    Raises:
+        InputError: a model that cannot be used.
+    """
+    asked = [model for model in models if isinstance(model, Package | str | Path)]
+    paces: dict[Engine, float] = {}
+    for engine in _able(asked) if asked else ():
+        try:
+            opened = [open_classifier(each, engine, 1, processor) for each in asked]
+        except MissingExtraError:
+            continue
+        paces[engine] = 1 / sum(_seconds_of_a_tile(each, size) for each in opened)
+    return max(paces, key=lambda engine: paces[engine], default="auto"), paces
+
+
+def _is_graph(model: object) -> bool:
+    return isinstance(model, str | Path) and Path(model).suffix == ".onnx"
+
+
+def _able(models: Sequence[Package | str | Path]) -> list[Engine]:
+    """Engines for which all models carry what they need."""
+    packages = [
+        model if isinstance(model, Package) else read_package(model) for model in models if not _is_graph(model)
+    ]
+    able: list[Engine] = ["torch"] if len(packages) == len(models) else []
+    return [*able, "onnx"] if all(f"{each.name}.onnx" in each.files for each in packages) else able
+
+
+def _seconds_of_a_tile(model: Classifier, size: int) -> float:
+    """Of noise, which takes as long as pictures; the best of three passes, after one to warm up."""
+    width, height = model.manifest.preprocessing.tile.size
+    values = np.random.default_rng(0).uniform(0, 3000, (len(model.manifest.preprocessing.tile.bands), height, width))
+    tile = model.prepare(values.astype(np.uint16), np.ones((height, width), bool))
+    batch = np.repeat(tile[None], size, axis=0)
+    many, times = processors(), []
+    with lone_threads(many) as pool:
+        for _ in range(4):
+            begin = time.perf_counter()
+            list(pool.map(model.predict_inputs, [batch] * many))
+            times.append(time.perf_counter() - begin)
+    return min(times[1:]) / (size * many)

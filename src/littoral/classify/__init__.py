@@ -11,7 +11,7 @@ from littoral.classify.answers import Answers, Examiner
 from littoral.classify.fitting import check_cell_size, check_scene
 from littoral.classify.keeping import Opening
 from littoral.classify.objects import BEYOND, NO_AREA, answered, classify_objects, scenes_used, write_classified
-from littoral.classify.panel import Model, Panel, open_panel
+from littoral.classify.panel import Model, Panel, open_panel, settle_engine
 from littoral.classify.saying import UNCERTAIN, UNLIKE, Saying, say
 
 __all__ = [
@@ -33,5 +33,6 @@ __all__ = [
     "open_panel",
     "say",
     "scenes_used",
+    "settle_engine",
     "write_classified",
 ]

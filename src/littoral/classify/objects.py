@@ -19,9 +19,9 @@ from littoral.classify.answering import answer_rectangles
 from littoral.classify.answers import Answers
 from littoral.classify.fitting import check_cell_size, check_scene, coarser_than_trained
 from littoral.classify.keeping import Opening
-from littoral.classify.panel import Model, Panel, open_panel, opening_of
+from littoral.classify.panel import Model, Panel, open_panel, opening_of, settle_engine
 from littoral.classify.saying import Saying, say
-from littoral.engines import Engine
+from littoral.engines import AnyEngine
 from littoral.errors import InputError
 from littoral.imagery import Scene, Scenes, as_scenes
 from littoral.progress import Track, silent
@@ -41,7 +41,7 @@ def classify_objects(
     model: Model,
     *,
     also_models: Sequence[Model] = (),
-    engine: Engine = "auto",
+    engine: AnyEngine = "auto",
     processor: str = "auto",
     tta: bool = False,
     merging: Merging | None = None,
@@ -62,8 +62,10 @@ def classify_objects(
         rectangles: Polygons in any CRS; not changed.
         model: A classifier, a package, or the path to a ``.dlpk`` or an ``.onnx``.
         also_models: Others of the same classes, bands and tiles: probabilities are the mean of all.
-        engine: What answers for a package or a path: ``torch``, ``onnx`` (ONNX Runtime, with the package's graph), or
-            ``auto``: torch where it is installed.
+        engine: What answers for a package or a path: ``torch``, ``onnx`` (ONNX Runtime, with the package's graph),
+            ``auto`` (torch where it is installed), ``fastest`` (of both, by measurement: the same labels, not always
+            the same last digits), ``torch-bf16`` (in 16-bit arithmetic: faster where the processor has it, and not
+            always the same labels).
         processor: torch's name of what computes; ``auto``: an NVIDIA GPU where there is one.
         tta: Ask about flips and quarter turns of each tile too, as far as its kind allows; the mean counts. It takes
             up to eight times as long.
@@ -100,7 +102,8 @@ def classify_objects(
     saying = saying or Saying()
     require_crs(rectangles, "the table of rectangles")
     models: list[Model] = [model, *also_models]
-    how: dict[str, Any] = {"engine": engine, "processor": processor, "turns": tta, "cell_size": cell_size}
+    settled, measured = settle_engine(models, engine, processor)
+    how: dict[str, Any] = {"engine": settled, "processor": processor, "turns": tta, "cell_size": cell_size}
     opening = opening_of(models, **how) if folder is not None or dask is not None else None
     panel = open_panel(models, **how)
     opened = as_scenes(scenes, cell_size=panel.manifest.preprocessing.tile.cell_size)
@@ -116,10 +119,10 @@ def classify_objects(
     answers = answered(
         opened, rectangles, opening or panel, inside, merging=merging, folder=place, dask=dask, track=track
     )
-    out = say(rectangles, answers, panel, saying, class_label_field=class_label_field)
-    trained = panel.members[0].manifest
-    out.attrs["notes"] += [note for scene in opened if (note := coarser_than_trained(scene, trained))]
-    return out
+    said = say(rectangles, answers, panel, saying, class_label_field=class_label_field)
+    coarse = (coarser_than_trained(scene, panel.members[0].manifest) for scene in opened)
+    said.attrs["notes"] += [note for note in (measured, *coarse) if note]
+    return said
 
 
 def answered(

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from littoral.classify.keeping import Opening
-from littoral.engines import Classifier, Engine, open_classifier
+from littoral.classify.pipeline import BATCH
+from littoral.engines import AnyEngine, Classifier, Engine, fastest_engine, open_classifier
 from littoral.errors import InputError
 from littoral.imagery import Values
 from littoral.learn.evaluation import Calibration
@@ -122,6 +123,19 @@ def open_panel(
     # Each batch is computed by one thread (see ``pipeline``), a graph's too.
     opened = [open_classifier(model, engine, threads=1, processor=processor) for model in models]
     return Panel(opened, turns=turns, cell_size=cell_size)
+
+
+def settle_engine(models: Sequence[Model], engine: AnyEngine, processor: str = "auto") -> tuple[Engine, str]:
+    """The engine that is to answer, and a sentence about it where it was measured which one (else empty).
+
+    Raises:
+        InputError: a model that cannot be used.
+    """
+    if engine != "fastest":
+        return engine, ""
+    chosen, paces = fastest_engine(models, BATCH, processor)
+    told = ", ".join(f"{name} {pace:.1f}" for name, pace in paces.items())
+    return chosen, f"engine {chosen}, by measurement here (tiles a second: {told or 'none, as the model is open'})"
 
 
 def opening_of(models: Sequence[Model], **how: Any) -> Opening:

@@ -23,8 +23,9 @@ from littoral.classify.parting import Task
 from littoral.engines import Classifier, lone_threads
 from littoral.tiles import CLASSIFIED, OUTSIDE, Tile, cut_planned
 
-BATCH = 16
-"""Tiles per forward pass; the last batch is filled up to it."""
+BATCH = 8
+"""Tiles per forward pass; the last batch is filled up to it. Larger ones are hardly faster, and slower where what a
+small network computes of them leaves the processor's cache (``benchmarks/classify.py``)."""
 _READY = 2
 """Batches that are cut before they can be computed."""
 _PATIENCE_S = 0.1

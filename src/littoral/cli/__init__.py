@@ -11,8 +11,8 @@ from littoral.errors import LittoralError, LittoralWarning
 
 # Each of these hangs its verbs on the application; help lists them in this order.
 # isort: off
-from littoral.cli import searching, fetching, charting, shores, tiling, learning, inspecting  # noqa: F401
-from littoral.cli import classifying, stating  # noqa: F401
+from littoral.cli import searching, fetching, charting, shores, tiling, training, learning  # noqa: F401
+from littoral.cli import inspecting, classifying, stating, reporting  # noqa: F401
 
 # isort: on
 

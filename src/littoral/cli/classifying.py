@@ -1,4 +1,4 @@
-"""From a model to a classified coast and its report, and the whole line on a synthetic one."""
+"""From a model to a classified coast."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from littoral.cli.door import (
     SceneCrs,
     app,
     box_or_file,
-    listed,
     opened_scenes,
     tell_renamed,
 )
@@ -39,8 +38,11 @@ def classify(
     combine: Combining = "best",
     near: Near = None,
     engine: Annotated[
-        Literal["auto", "torch", "onnx"],
-        typer.Option(help="What computes: torch, onnx (the package's graph), or auto: torch where it is installed."),
+        Literal["auto", "torch", "torch-bf16", "onnx", "fastest"],
+        typer.Option(
+            help="What computes: torch, onnx (the package's graph), auto (torch where it is installed), fastest (of "
+            "both, by measurement: the same labels), or torch-bf16 (16-bit arithmetic: a few labels may change)."
+        ),
     ] = "auto",
     processor: Annotated[
         str,
@@ -103,7 +105,7 @@ def classify(
     overwrite: Overwrite = False,
 ) -> None:
     """The result of classify is the same rectangles with class, confidence, probabilities and status."""
-    from littoral.classify import Saying, classify_objects, open_panel, write_classified
+    from littoral.classify import Saying, classify_objects, open_panel, settle_engine, write_classified
     from littoral.statements import read_transitions
     from littoral.tiles import Merging
 
@@ -111,7 +113,10 @@ def classify(
     check_output(output, overwrite, DRIVERS, inputs=(rectangles, transitions, *models))
     if transitions is not None and not smooth:
         raise InputError("--transitions", "goes with --smooth", "add that, or leave it away")
-    how: dict[str, Any] = {"engine": engine, "processor": processor, "cell_size": cell_size}
+    settled, measured = settle_engine(models, engine, processor)
+    if measured:
+        print(f"  {measured}")
+    how: dict[str, Any] = {"engine": settled, "processor": processor, "cell_size": cell_size}
     panel = open_panel(models, turns=tta, **how)
     if dask is not None and parts is None:
         parts = output.with_name(f"{output.name}.parts")
@@ -142,7 +147,7 @@ def classify(
     }
     parameters = {
         "class_label_field": class_label_field, "level": level, "min_confidence": min_confidence,
-        "keep_unlike": keep_unlike, "smooth": smooth, "tta": tta, "engine": engine, "combine": combine, "near": near,
+        "keep_unlike": keep_unlike, "smooth": smooth, "tta": tta, "engine": settled, "combine": combine, "near": near,
         "extent": extent, "extent_crs": extent_crs, "cell_size": cell_size, "any_cell_size": any_cell_size,
     }  # fmt: skip
     write_classified(
@@ -164,46 +169,3 @@ def classify(
     for name, count in table[class_label_field].value_counts().items():
         print(f"    {name:<20}{count:>8}")
     print(f"{output}: {len(table)} rectangles")
-
-
-@app.command()
-def report(
-    classified: Annotated[Path, typer.Argument(help="What classify wrote.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Page to write (.html).")],
-    model: Annotated[Path | None, typer.Option(help="The .dlpk: its own scores, and the baselines.")] = None,
-    truth: Annotated[str | None, typer.Option(help="Field with the true class, e.g. CATCOA.")] = None,
-    scene: Annotated[Path | None, typer.Option(help="The scene: background of the map, and sample tiles.")] = None,
-    class_label_field: Annotated[str, typer.Option(help="Field with the name of the class.")] = "ClassLabel",
-    scene_crs: SceneCrs = None,
-    band_names: BandNames = None,
-    overwrite: Overwrite = False,
-) -> None:
-    """The result of report is one page that works anywhere: map, shares, scores, samples."""
-    from littoral.imagery import open_scene
-    from littoral.report import write_report
-
-    check_output(output, overwrite, inputs=(classified, model))
-    opened = None if scene is None else open_scene(scene, crs=scene_crs, band_names=listed(band_names))
-    write_report(
-        classified,
-        output,
-        model=model,
-        truth=truth,
-        scene=opened,
-        class_label_field=class_label_field,
-        overwrite=overwrite,
-        track=bar,
-    )
-    print(output)
-
-
-@app.command()
-def demo(
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder to write.")] = Path("littoral-demo"),
-    seed: Annotated[int, typer.Option(help="Of the synthetic world and the training.", min=0)] = 0,
-    overwrite: Overwrite = False,
-) -> None:
-    """The result of demo is a folder with the whole line run on a synthetic coast, report included."""
-    from littoral.demo import run_demo
-
-    run_demo(output, seed=seed, overwrite=overwrite, track=bar, say=print)

@@ -54,6 +54,14 @@ BandNames = Annotated[
 CategoryTable = Annotated[
     Path | None, typer.Option(help="CSV with columns code,name,colour for a class field other than CATCOA.")
 ]
+RasterFunction = Annotated[
+    bool | None,
+    typer.Option(
+        "--raster-function/--no-raster-function",
+        help="Let ArcGIS run the model by a script in it, on its ONNX graph.",
+        show_default="unless ArcGIS can: resnet18, 34 and 50, tiles not resized",
+    ),
+]
 
 
 @app.callback(invoke_without_command=True)

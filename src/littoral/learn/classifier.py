@@ -28,7 +28,7 @@ from littoral.learn.judging import answers, calibrate, check, judge_folds, judge
 from littoral.learn.knowing import know
 from littoral.learn.network import backbones, build_network, load_state_bytes, state_bytes
 from littoral.learn.page import metrics_page
-from littoral.learn.processor import move
+from littoral.learn.processor import check_bf16, move
 from littoral.learn.provenance import configuration_hash, learnt_from, taught, trained_hash
 from littoral.learn.recipe import Step, recorded
 from littoral.learn.training import (
@@ -79,6 +79,7 @@ class FeatureClassifier:
 
     _recipe: list[Step]
     """How it was made, for folds; see :func:`littoral.learn.recipe.recorded`."""
+    _bf16 = False
 
     @recorded
     def __init__(
@@ -355,16 +356,20 @@ class FeatureClassifier:
         best = int(probabilities.argmax())
         return self.manifest.categories[best].name, float(probabilities[best])
 
-    def on(self, processor: str = "auto") -> FeatureClassifier:
+    def on(self, processor: str = "auto", *, bf16: bool = False) -> FeatureClassifier:
         """The same model, which computes its answers on that processor from now on.
 
         Args:
             processor: torch's name: ``cpu``, ``cuda``, ``cuda:1``, ``mps``; ``auto``: ``cuda`` where there is one.
+            bf16: In 16-bit arithmetic, where the processor has it.
 
         Raises:
-            InputError: it is not there.
+            InputError: it is not there, or has no such arithmetic.
         """
         move(self.network, processor)
+        if bf16:
+            check_bf16()
+        self._bf16 = bf16
         return self
 
     def prepare(self, values: Values, valid: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -372,16 +377,17 @@ class FeatureClassifier:
         return self.manifest.preprocessing.apply(values, valid)
 
     def predict_inputs(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Probabilities (tiles, classes) of preprocessed tiles (tiles, bands, chip, chip), in 32-bit arithmetic."""
+        """Probabilities (tiles, classes) of preprocessed tiles (tiles, bands, chip, chip), in 32-bit arithmetic unless
+        :meth:`on` said otherwise."""
         return self.answer_inputs(batch)[0]
 
     def answer_inputs(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """The same, and the features (tiles, 2 x channels) behind them."""
         self.network.eval()
         device = next(self.network.parameters()).device
-        with torch.inference_mode():
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=self._bf16):
             logits, features = self.network.parted(inputs(torch.from_numpy(batch).to(device)))
-            return torch.softmax(logits.double(), dim=1).cpu().numpy(), features.cpu().numpy()
+            return torch.softmax(logits.double(), dim=1).cpu().numpy(), features.float().cpu().numpy()
 
     # Judgement
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from littoral.errors import InputError, MissingExtraError
+from littoral.learn.training import precision
 
 try:
     import torch
@@ -31,3 +32,13 @@ def move(network: nn.Module, processor: str) -> None:
         raise InputError(
             f"processor {processor}", f"cannot be used ({said})", "choose cpu, or one that is there"
         ) from error
+
+
+def check_bf16() -> None:
+    """Refuse 16-bit arithmetic where it would only be imitated, slowly.
+
+    Raises:
+        InputError: the processor has none.
+    """
+    if precision() != "bf16-mixed":
+        raise InputError("16-bit arithmetic (bf16)", "is nothing this processor has", "choose the engine torch or onnx")

@@ -1,0 +1,148 @@
+"""Outlines on a map, with scale and north."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.colors import to_rgba_array
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
+from numpy.typing import NDArray
+from pyproj import Geod, Transformer
+
+from littoral.figures.look import INK, QUIET, RULE, new_figure, wrapped
+from littoral.figures.tiles import Image
+from littoral.vectors import require_crs
+
+_HALO = withStroke(linewidth=3, foreground="white")
+_PLATE: dict[str, Any] = {"facecolor": "white", "alpha": 0.8, "linewidth": 0, "boxstyle": "round,pad=0.2"}
+_MANY_OUTLINES = 5000
+"""More outlines than that are drawn as pixels: a page with each of them as a vector would be slow to open."""
+
+
+def plot_map(
+    outlines: gpd.GeoDataFrame,
+    colours: Sequence[str],
+    *,
+    legend: Sequence[tuple[str, str]] = (),
+    background: tuple[Image, tuple[float, float, float, float]] | None = None,
+    width_in: float = 7.0,
+) -> Figure:
+    """Rectangles filled by colour, over the scene where there is one, with a scale bar and an arrow to the north.
+
+    Args:
+        outlines: Polygons in any CRS; the map is drawn in it.
+        colours: One for each outline.
+        legend: Names and colours, in order.
+        background: A picture in the CRS of the outlines and its left, right, bottom, top.
+        width_in: Width of the figure, inches.
+
+    Raises:
+        InputError: the outlines do not say which CRS they are in.
+    """
+    require_crs(outlines, "the table of outlines")
+    shapes, index = shapely.get_parts(outlines.geometry.to_numpy(), return_index=True)
+    rings = shapely.get_exterior_ring(shapes)
+    drawn = np.isfinite(shapely.bounds(rings)).all(axis=1)
+    left, bottom, right, top = _view(shapely.total_bounds(rings[drawn]) if drawn.any() else np.array([0, 0, 1, 1]))
+    middle = ((left + right) / 2, (bottom + top) / 2)
+    unit_m, north_deg, (longitude, latitude) = _on_ground(outlines, *middle, step=(right - left) / 100)
+    # Degrees of longitude are shorter than those of latitude.
+    aspect = 1 / max(np.cos(np.radians(latitude)), 0.01) if outlines.crs.is_geographic else 1.0
+    ratio = aspect * (top - bottom) / (right - left)
+    columns = max(min(len(legend), int(width_in // 1.7)), 1)
+    width_in = min(width_in, 8 / ratio)
+    figure = new_figure(width_in, width_in * ratio + 0.3 + 0.22 * -(-len(legend) // columns))
+    axes = figure.add_subplot()
+    if background is not None:
+        picture, extent = background
+        # Washed out a little, so that the colours of the classes come forward.
+        axes.imshow((picture * 0.6 + 255 * 0.4).astype(np.uint8), extent=extent)
+    chosen = np.asarray(colours, dtype=object)[index[drawn]].tolist()
+    vertices = [shapely.get_coordinates(ring) for ring in rings[drawn]]
+    # Solid edges in a white rim are told apart on any ground; through the filling the shore can be seen.
+    filled = to_rgba_array(chosen, 0.55 if background is not None else 0.8)
+    for width, edges, faces in ((2.8, "white", "none"), (1.5, chosen, filled)):
+        collection = PolyCollection(vertices, facecolors=faces, edgecolors=edges, linewidths=width)
+        collection.set_rasterized(len(vertices) > _MANY_OUTLINES)
+        axes.add_collection(collection, autolim=False)
+    axes.set(xlim=(left, right), ylim=(bottom, top), xticks=[], yticks=[])
+    axes.set_aspect(aspect)
+    axes.spines[:].set(color=RULE, linewidth=0.8)
+    _scale_bar(axes, (right - left), unit_m)
+    _north_arrow(axes, north_deg)
+    axes.set_xlabel(f"middle: {_degrees(latitude, 'NS')}, {_degrees(longitude, 'EW')}", loc="right", fontsize=7,
+                    color=QUIET)  # fmt: skip
+    if legend:
+        patches = [Patch(facecolor=c, edgecolor=QUIET, linewidth=0.5, label=wrapped(name, 24)) for name, c in legend]
+        figure.legend(handles=patches, loc="outside lower left", ncols=columns, frameon=False, fontsize=8,
+                      labelcolor=INK, handlelength=1.2, handleheight=1.0, columnspacing=1.4)  # fmt: skip
+    return figure
+
+
+def _view(bounds: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    """Bounds with a margin, neither a sliver nor a point: a side is at least half the other.
+
+    >>> _view(np.array([0.0, 0.0, 80.0, 8.0]))
+    (-4.0, -18.0, 84.0, 26.0)
+    """
+    left, bottom, right, top = (float(value) for value in bounds)
+    longest = max(right - left, top - bottom) or 1.0
+    half_width, half_height = (
+        max((side + 0.1 * longest) / 2, 0.275 * longest) for side in (right - left, top - bottom)
+    )
+    x, y = (left + right) / 2, (bottom + top) / 2
+    return x - half_width, y - half_height, x + half_width, y + half_height
+
+
+def _on_ground(table: gpd.GeoDataFrame, x: float, y: float, step: float) -> tuple[float, float, tuple[float, float]]:
+    """Metres on the ground per unit of the CRS along x, bearing of the y axis in degrees, longitude and latitude."""
+    to_lonlat = Transformer.from_crs(table.crs, "EPSG:4326", always_xy=True)
+    longitudes, latitudes = to_lonlat.transform([x, x + step, x], [y, y, y + step])
+    geod = Geod(ellps="WGS84")
+    bearings, _, lengths = geod.inv(longitudes[:1] * 2, latitudes[:1] * 2, longitudes[1:], latitudes[1:])
+    return lengths[0] / step, bearings[1], (longitudes[0], latitudes[0])
+
+
+def _scale_bar(axes: Axes, width: float, unit_m: float) -> None:
+    """A round length of at most a quarter of the map, lower left."""
+    most = width * unit_m / 4
+    if not (np.isfinite(most) and most > 0):
+        return
+    power = 10 ** np.floor(np.log10(most))
+    length_m = max(step * power for step in (1, 2, 5) if step * power <= most)
+    label = f"{length_m / 1000:g} km" if length_m >= 1000 else f"{length_m:g} m"
+    # The arrow of an annotation with bars for heads is the scale bar: its ends lie where they should.
+    x = 0.04
+    axes.annotate("", (x, 0.04), (x + length_m / unit_m / width, 0.04), "axes fraction", zorder=6,
+                  arrowprops={"arrowstyle": "|-|,widthA=0.2,widthB=0.2", "color": INK, "shrinkA": 0, "shrinkB": 0,
+                              "linewidth": 1.4, "path_effects": [_HALO]})  # fmt: skip
+    axes.annotate(label, (x, 0.04), (2, 6), "axes fraction", "offset points", fontsize=8, color=INK, bbox=_PLATE,
+                  zorder=5)  # fmt: skip
+
+
+def _north_arrow(axes: Axes, y_axis_deg: float) -> None:
+    """``y_axis_deg``: bearing of the map's up."""
+    if not np.isfinite(y_axis_deg):
+        return
+    turn = np.radians(-y_axis_deg)
+    # The head is at the text's end of the arrow.
+    axes.annotate("N", (0.955, 0.9), (24 * np.sin(turn), 24 * np.cos(turn)), "axes fraction", "offset points",
+                  ha="center", va="center", fontsize=8, color=INK, bbox=_PLATE, zorder=6,
+                  arrowprops={"arrowstyle": "<|-", "color": INK, "shrinkA": 0, "shrinkB": 0, "linewidth": 1.2,
+                              "path_effects": [_HALO]})  # fmt: skip
+
+
+def _degrees(value: float, letters: str) -> str:
+    """
+    >>> _degrees(-80.1234, "EW")
+    '80.123° W'
+    """
+    return f"{abs(value):.3f}° {letters[value < 0]}"

@@ -1,0 +1,116 @@
+"""Pixels to pictures, and tiles side by side."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from littoral.figures.look import INK, RULE, new_figure, wrapped
+
+Image = NDArray[np.uint8]
+"""(height, width, 3), red, green and blue, 0 to 255."""
+
+MISSING_GREY = 221
+"""Of missing pixels, in all three colours."""
+
+_SENTINEL_NAME = re.compile(r"B0?(\d{1,2}A?)", re.IGNORECASE)
+_COLOUR_BANDS = (("4", "red"), ("3", "green"), ("2", "blue"))
+
+
+def rgb_bands(names: Sequence[str]) -> tuple[int, int, int]:
+    """Positions of red, green and blue: B04, B03, B02 where the names have them, else the first three, or one thrice.
+
+    >>> rgb_bands(["B02", "B03", "B04", "B08"]), rgb_bands(["b4", "b3", "b2"]), rgb_bands(["Blue", "Green", "Red"])
+    ((2, 1, 0), (0, 1, 2), (2, 1, 0))
+    >>> rgb_bands(["B11", "B08", "B03"]), rgb_bands(["VV", "VH"])
+    ((0, 1, 2), (0, 0, 0))
+    """
+    plain = [_SENTINEL_NAME.sub(r"\1", name.strip()).casefold() for name in names]
+    found = [next((i for i, name in enumerate(plain) if name in wanted), None) for wanted in _COLOUR_BANDS]
+    red, green, blue = found
+    if red is not None and green is not None and blue is not None:
+        return red, green, blue
+    return (0, 1, 2) if len(names) >= 3 else (0, 0, 0)
+
+
+def stretch(values: NDArray[Any], valid: NDArray[np.bool_], rgb: tuple[int, int, int] | None = None) -> Image:
+    """Pixels to a picture: black at the 2nd and white at the 98th percentile of the valid pixels.
+
+    The percentiles are common to the three bands, so that colours stay what they are.
+
+    Args:
+        values: (bands, height, width) of any type.
+        valid: (height, width), False where a pixel is missing; it becomes light grey.
+        rgb: Bands shown as red, green and blue; None: the first three, or the first alone as grey.
+
+    >>> picture = stretch(np.array([[[0, 50, 100, 7]]]), np.array([[True, True, True, False]]))
+    >>> picture[0, :, 0].tolist()
+    [0, 127, 255, 221]
+    """
+    red, green, blue = rgb or ((0, 1, 2) if len(values) >= 3 else (0, 0, 0))
+    shown = values[[red, green, blue]].astype(np.float64)
+    valid = valid & np.isfinite(shown).all(axis=0)
+    picture = np.full((*valid.shape, 3), MISSING_GREY, np.uint8)
+    if valid.any():
+        measured = shown[:, valid]
+        low, high = np.percentile(measured, (2, 98))
+        # A tile of one value has nothing to stretch: middle grey.
+        scaled = (measured - low) / (high - low) if high > low else np.full_like(measured, 0.5)
+        picture[valid] = (np.clip(scaled, 0, 1) * 255).astype(np.uint8).T
+    return picture
+
+
+def plot_tiles(
+    images: Sequence[Image],
+    titles: Sequence[str],
+    *,
+    columns: int = 5,
+    colours: Sequence[str] | Sequence[tuple[str, str]] | None = None,
+    heat: Sequence[NDArray[np.float32]] | None = None,
+) -> Figure:
+    """Tiles side by side, each under its title.
+
+    Args:
+        images: Their pictures.
+        titles: A text each; lines are broken.
+        columns: Tiles in a row.
+        colours: Of their frames; of two colours, the first is left and above, the second right and below.
+        heat: (height, width) maps of 0 to 1 laid over them, of any resolution: strong places stay lit, weak ones
+            darken, and a line runs where it is half.
+    """
+    columns = max(min(columns, len(images)), 1)
+    rows = max(-(-len(images) // columns), 1)
+    lines = max((len(wrapped(title, 24).splitlines()) for title in titles), default=1)
+    figure = new_figure(1.85 * columns, (1.75 + 0.2 * lines) * rows)
+    for position, (image, title) in enumerate(zip(images, titles, strict=True)):
+        axes = figure.add_subplot(rows, columns, position + 1)
+        if heat is None:
+            axes.imshow(image, interpolation="antialiased")
+        else:
+            _lit(axes, image, heat[position])
+        axes.set(xticks=[], yticks=[])
+        axes.set_title(wrapped(title, 24), fontsize=8, color=INK, loc="left", pad=4)
+        axes.spines[:].set(color=RULE, linewidth=3 if colours else 0.8)
+        if colours:
+            given = colours[position]
+            first, second = (given, given) if isinstance(given, str) else given
+            for side, colour in {"left": first, "top": first, "right": second, "bottom": second}.items():
+                axes.spines[side].set_color(colour)
+    return figure
+
+
+def _lit(axes: Axes, image: Image, heat: NDArray[np.float32]) -> None:
+    """A picture that is dark where ``heat`` is 0."""
+    height, width = image.shape[:2]
+    scale = (height / heat.shape[0], width / heat.shape[1])
+    strength = np.clip(ndimage.zoom(heat, scale, order=1, mode="nearest", grid_mode=True), 0, 1)
+    axes.imshow((image * (0.3 + 0.7 * strength[..., None])).astype(np.uint8), interpolation="antialiased")
+    if strength.min() < 0.5 < strength.max():
+        axes.contour(strength, levels=[0.5], colors="white", linewidths=1.2)
