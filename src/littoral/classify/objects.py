@@ -120,8 +120,10 @@ def classify_objects(
         opened, rectangles, opening or panel, inside, merging=merging, folder=place, dask=dask, track=track
     )
     said = say(rectangles, answers, panel, saying, class_label_field=class_label_field)
-    coarse = (coarser_than_trained(scene, panel.members[0].manifest) for scene in opened)
-    said.attrs["notes"] += [note for note in (measured, *coarse) if note]
+    coarse = [note for scene in opened if (note := coarser_than_trained(scene, panel.members[0].manifest))]
+    if len(coarse) > 1:
+        coarse = [f"{coarse[0]}; as are those of {len(coarse) - 1} more"]
+    said.attrs["notes"] += [*([measured] if measured else []), *coarse]
     return said
 
 
