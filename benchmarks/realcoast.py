@@ -19,18 +19,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sites import DATA, accuracy_and_f1, drawn_sites, open_tiles, read_sites
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix
 from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from littoral import FeatureClassifier, prepare_data, read_vector
-from littoral.tiles import TileSet, open_pack
+from littoral import FeatureClassifier, prepare_data
+from littoral.tiles import TileSet
 
-BANDS = ["B02", "B03", "B04"]
-CLASSES = [2, 3, 7]
-DRAWS = 5000
 NETWORK, MAJORITY, STATISTICS = "network", "majority", "logistic regression on band statistics"
 SPLITS = {"site": "one site after another", "random": "a fifth at random, which LEAKS"}
 
@@ -38,14 +36,15 @@ SPLITS = {"site": "one site after another", "random": "a fifth at random, which 
 def main() -> None:
     """Print a table for each split and one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
+    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--backbone", default="mobilenetv2_100/8")
     parser.add_argument("--tile-size", type=int, default=256)
     parser.add_argument("--turns", action="store_true", help="learn from flips and turns too")
     given = parser.parse_args()
     figures: dict[str, Any] = {"backbone": given.backbone, "tile_size": given.tile_size}
     with tempfile.TemporaryDirectory() as place:
-        tiles = _tiles(given.data / "realcoast", given.tile_size, Path(place))
+        folder = given.data / "realcoast"
+        tiles = open_tiles(folder, read_sites(folder), Path(place), given.tile_size)
         truth, sites = tiles.targets, np.asarray(tiles.regions, str)
         folds = {"site": np.unique(sites, return_inverse=True)[1], "random": np.zeros(len(tiles), np.int64)}
         for number, (_, held) in enumerate(StratifiedKFold(5, shuffle=True, random_state=0).split(sites, truth)):
@@ -63,13 +62,6 @@ def main() -> None:
                 right = ", ".join(f"{(said[here] == truth[here]).sum()} by {who}" for who, said in answers.items())
                 print(f"  {site:<30}{here.sum():>3} tiles, right: {right}")
     print(json.dumps({"benchmark": "realcoast", "tiles": len(tiles), **figures}))
-
-
-def _tiles(folder: Path, size: int, cache: Path) -> TileSet:
-    table = read_vector(folder / "realcoast.gpkg", "rectangles")
-    table = table[table["CATCOA"].isin(CLASSES).fillna(False)]
-    scenes = [folder / name for name in sorted(set(table["image"]))]
-    return open_pack(scenes, table, tile_size=size, bands=BANDS, region_field="site", cache=cache)
 
 
 def _answers(tiles: TileSet, held: NDArray[np.bool_], split: str, given: argparse.Namespace) -> dict[str, Any]:
@@ -106,15 +98,15 @@ def _statistics(tiles: TileSet, place: int) -> NDArray[np.float64]:
 def _judged(truth: NDArray[np.int64], sites: NDArray[np.str_], answers: dict[str, NDArray[np.int64]]) -> dict[str, Any]:
     """Print, and return, accuracy and macro-F1 with 95 % intervals, and by how much the better baseline is beaten."""
     names = np.unique(sites)
-    draws = np.random.default_rng(0).integers(len(names), size=(DRAWS, len(names)))
+    draws = drawn_sites(len(names))
     counts = {
         who: np.stack([confusion_matrix(truth[sites == n], said[sites == n], labels=range(3)) for n in names])
         for who, said in answers.items()
     }
     found, drawn = {}, {}
     for who, matrices in counts.items():
-        accuracy, f1 = _scores(matrices.sum(axis=0))
-        drawn[who] = np.stack(_scores(matrices[draws].sum(axis=1)))
+        accuracy, f1 = accuracy_and_f1(matrices.sum(axis=0))
+        drawn[who] = np.stack(accuracy_and_f1(matrices[draws].sum(axis=1)))
         (a, c), (b, d) = np.quantile(drawn[who], (0.025, 0.975), axis=1)
         print(f"  {who:<42}accuracy {accuracy:.3f} ({a:.2f} to {b:.2f})  macro-F1 {f1:.3f} ({c:.2f} to {d:.2f})")
         found[who] = {"accuracy": round(float(accuracy), 4), "macro_f1": round(float(f1), 4)}
@@ -123,13 +115,6 @@ def _judged(truth: NDArray[np.int64], sites: NDArray[np.str_], answers: dict[str
     more = found[NETWORK]["macro_f1"] - found[better]["macro_f1"]
     print(f"  macro-F1 beyond the better baseline: {more:+.3f} ({low:+.2f} to {high:+.2f})")
     return {**found, "beyond_baseline": [round(float(one), 4) for one in (more, low, high)]}
-
-
-def _scores(matrix: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Accuracy and macro-F1 (...) of confusion matrices (..., truth, answer), of the classes that occur."""
-    right, true, said = np.einsum("...ii->...i", matrix), matrix.sum(-1), matrix.sum(-2)
-    f1 = 2 * right / np.maximum(true + said, 1)
-    return right.sum(-1) / true.sum(-1), (f1 * (true > 0)).sum(-1) / (true > 0).sum(-1)
 
 
 if __name__ == "__main__":

@@ -5,36 +5,43 @@
   regression, transitions from the other places' labels. Rectangles of a place in the order of their numbers are
   neighbours where they are less than 2 km apart. The labels come in runs of one class, and rectangles that were hard to
   label have none: both flatter smoothing.
+* The same by networks, as ``benchmarks/coasts.py`` left them in a folder. Tried beside what ``littoral classify`` does:
+  other trusts, the coast's shares, changes three times as frequent or a third as, and answers whose temperature is
+  fitted on what was said of the other places (``tempered``), as smoothing takes probabilities at their word.
 
-Run: ``python benchmarks/smoothing.py --demo littoral-demo``.
+Run: ``python benchmarks/smoothing.py --demo littoral-demo --coasts FOLDER``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
+from sites import BANDS, DATA, read_sites
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from littoral import open_scene, read_vector
-from littoral.statements import Transitions, estimate_transitions, read_answers, read_chains, smooth
+from littoral.classify import UNLIKE
+from littoral.learn.evaluation import fit_temperature, tempered
+from littoral.package import read_package
+from littoral.statements import Transitions, estimate_transitions, read_answers, smooth
 from littoral.tiles import TileSpec, cut_tiles
 
-BANDS = ("B02", "B03", "B04")
 TRUSTS = (1.0, 0.4, 0.2)
 
 
 def main() -> None:
     """Print a line per coast and way, and one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
+    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--demo", type=Path, help="Folder of littoral demo.")
+    parser.add_argument("--coasts", type=Path, action="append", default=[], help="Folder of benchmarks/coasts.py.")
     given = parser.parse_args()
     figures: dict[str, dict[str, dict[str, float]]] = {}
     if given.demo:
@@ -43,27 +50,33 @@ def main() -> None:
         coast = read_vector(given.demo / "rectangles-training.gpkg")
         figures["demo"] = compare([(table, estimate_transitions(coast, codes=codes))])
     figures["realcoast"] = compare(realcoast(given.data / "realcoast"))
+    for folder in given.coasts:
+        figures[folder.name] = compare(networks(folder))
     for coast_name, ways in figures.items():
         for way, scores in ways.items():
-            print(f"{coast_name:<10} {way:<26}", "  ".join(f"{name} {value:.3f}" for name, value in scores.items()))
+            print(f"{coast_name:<10} {way:<34}", "  ".join(f"{name} {value:.3f}" for name, value in scores.items()))
     print(json.dumps({"benchmark": "smoothing", **figures}))
 
 
 def compare(coasts: list[tuple[gpd.GeoDataFrame, Transitions]]) -> dict[str, dict[str, float]]:
     """Scores of all coasts together, without and with smoothing."""
     found: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
-    for table, transitions in coasts:
-        answers = read_answers(table)
-        truth = table["CATCOA"].to_numpy(float, na_value=np.nan)
-        known = np.isin(truth, answers.codes) & answers.answered
-        place = np.array([answers.codes.index(int(code)) for code in truth[known]], int)
-        ways = {"alone": answers.probabilities}
-        for trust in TRUSTS:
-            for word, shares in (("", False), (", coast's shares", True)):
-                smoothed = smooth(table, transitions, trust=trust, coast_shares=shares)
-                ways[f"trust {trust:g}{word}"] = read_answers(smoothed, prefix="PS_").probabilities
-        for way, chance in ways.items():
-            found.setdefault(way, []).append((place, chance[known]))
+    cool = tempered_by_others(coasts)
+    for at, (table, transitions) in enumerate(coasts):
+        place, known = known_rows(table)
+        told = {"": table} | ({"tempered, ": cool[at]} if cool else {})
+        for begin, coast in told.items():
+            ways = {"alone": read_answers(coast).probabilities}
+            for trust in TRUSTS:
+                for word, shares in (("", False), (", coast's shares", True)):
+                    smoothed = smooth(coast, transitions, trust=trust, coast_shares=shares)
+                    ways[f"trust {trust:g}{word}"] = read_answers(smoothed, prefix="PS_").probabilities
+            for word, factor in (("three times the changes", 3.0), ("a third of the changes", 1 / 3)):
+                changes = tuple(tuple(factor * each for each in row) for row in transitions.changes)
+                smoothed = smooth(coast, replace(transitions, changes=changes))
+                ways[word] = read_answers(smoothed, prefix="PS_").probabilities
+            for way, chance in ways.items():
+                found.setdefault(begin + way, []).append((place, chance[known]))
     out = {}
     for way, parts in found.items():
         right = np.concatenate([chance.argmax(axis=1) == place for place, chance in parts])
@@ -78,11 +91,54 @@ def compare(coasts: list[tuple[gpd.GeoDataFrame, Transitions]]) -> dict[str, dic
     return out
 
 
+def known_rows(table: gpd.GeoDataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Place of the true class of the rows that have an answer and one of its classes, and which they are."""
+    answers = read_answers(table)
+    truth = table["CATCOA"].to_numpy(float, na_value=np.nan)
+    known = np.isin(truth, answers.codes) & answers.answered
+    return np.array([answers.codes.index(int(code)) for code in truth[known]], int), known
+
+
+def tempered_by_others(coasts: list[tuple[gpd.GeoDataFrame, Transitions]]) -> list[gpd.GeoDataFrame]:
+    """Each coast with the temperature that is best for the others; none where there is one coast only, or where coasts
+    do not know the same classes."""
+    if len(coasts) < 2 or len({read_answers(table).codes for table, _ in coasts}) > 1:
+        return []
+    site = [table["site"].iloc[0] for table, _ in coasts]
+    out = []
+    for at, (table, _) in enumerate(coasts):
+        truth, chance = [], []
+        for other, (elsewhere, _) in enumerate(coasts):
+            if site[other] != site[at]:
+                place, known = known_rows(elsewhere)
+                truth.append(place)
+                chance.append(read_answers(elsewhere).probabilities[known])
+        temperature, _ = fit_temperature(np.concatenate(chance), np.concatenate(truth))
+        answers = read_answers(table)
+        cool = table.copy()
+        rows = answers.answered
+        values = tempered(answers.probabilities[rows], temperature)
+        for code, column in zip(answers.codes, values.T, strict=True):
+            cool.loc[rows, f"P_{code}"] = column
+        out.append(cool)
+    return out
+
+
+def networks(folder: Path) -> list[tuple[gpd.GeoDataFrame, Transitions]]:
+    """Each region as a model that has not seen its place classified it, and the transitions that this model knows."""
+    coasts = []
+    for path in sorted(folder.glob("*.gpkg")):
+        table = read_vector(path)
+        (package,) = folder.glob(f"without-{table['site'].iloc[0]}-*.dlpk")
+        table["status"] = table["status"].replace(UNLIKE, "classified")
+        coasts.append((table, Transitions.from_json(read_package(package).manifest.transitions)))
+    return coasts
+
+
 def realcoast(folder: Path) -> list[tuple[gpd.GeoDataFrame, Transitions]]:
     """Each place, classified by the others; and the transitions of the others."""
-    table = read_vector(folder / "realcoast.gpkg", "rectangles").sort_values(["region", "rect_id"], ignore_index=True)
-    table["CATCOA"] = table["CATCOA"].astype("Int64").where(table["CATCOA"].between(1, 9).fillna(False))
-    table = linked(table)
+    table = read_sites(folder)
+    table["CATCOA"] = table["CATCOA"].where(table["CATCOA"].between(1, 9).fillna(False))
     features = np.full((len(table), 2 * len(BANDS)), np.nan)
     for image, part in table.groupby("image"):
         scene = open_scene(folder / str(image))
@@ -109,20 +165,6 @@ def realcoast(folder: Path) -> list[tuple[gpd.GeoDataFrame, Transitions]]:
         own["status"] = np.where(seen[rows], "classified", "nodata")
         coasts.append((own, estimate_transitions(table[~here], codes=codes)))
     return coasts
-
-
-def linked(table: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """GroupId, SeqId, Previous and Next of rectangles in the order of their regions and numbers."""
-    middles = table.geometry.to_crs(3857).centroid
-    lat = np.radians(table.geometry.to_crs(4326).bounds["miny"])
-    apart = np.hypot(middles.x.diff(), middles.y.diff()) * np.cos(lat)
-    joins = ((table["region"] == table["region"].shift()) & (apart < 2000)).to_numpy()
-    table["GroupId"] = pd.factorize(table["region"])[0] + 1
-    table["SeqId"] = table.groupby("GroupId").cumcount() + 1
-    table["Previous"] = (table["SeqId"] - 1).astype("Int64").where(joins)
-    table["Next"] = (table["SeqId"] + 1).astype("Int64").where(np.append(joins[1:], False))
-    assert len(read_chains(table).row) == len(table)
-    return table
 
 
 if __name__ == "__main__":

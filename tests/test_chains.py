@@ -127,19 +127,30 @@ def test_transitions_without_memory_change_nothing() -> None:
 
 
 def test_one_odd_rectangle_is_outvoted_and_a_lone_one_is_not() -> None:
-    sure, odd = [0.9, 0.05, 0.05], [0.3, 0.1, 0.6]
+    sure, odd = [0.9, 0.05, 0.05], [0.42, 0.08, 0.5]
     lone = sequence(np.array([odd]), group=2)
     table = pd.concat([sequence(np.array([sure, sure, odd, sure, sure])), lone], ignore_index=True)
     out = smooth(table, THREE)
     assert out["ClassValue"].tolist() == [2, 2, 7, 2, 2, 7]
     assert out["ClassValueSmoothed"].tolist() == [2, 2, 2, 2, 2, 7]
     assert out["ClassLabelSmoothed"].iloc[2] == "class 2"
-    assert out["PS_7"].iloc[5] == pytest.approx(0.6)
+    assert out["PS_7"].iloc[5] == pytest.approx(0.5)
     # The prior of a model trained on as many of each class gives way to the coast's.
     share = THREE.share
     shifted = smooth(table, THREE, trust=1, coast_shares=True)
     by_hand = np.array(odd) * share / (np.array(odd) * share).sum()
     assert shifted[["PS_2", "PS_3", "PS_7"]].iloc[5].to_numpy(float) == pytest.approx(by_hand)
+
+
+def test_a_short_stretch_is_not_wiped_out_by_discounting() -> None:
+    """Two that say the same are a stretch, the less so the less neighbours count."""
+    sure, other = [0.9, 0.05, 0.05], [0.2, 0.1, 0.7]
+    table = sequence(np.array([sure] * 6 + [other] * 2 + [sure] * 6))
+    few = Transitions((2, 3, 7), (20_000.0,) * 3, tuple(tuple(1.0 * (i != j) for j in range(3)) for i in range(3)))
+    said = [smooth(table, few, trust=trust)["PS_7"].iloc[6] for trust in (0.4, 0.2, 0.1)]
+    assert said == sorted(said)
+    assert said[1] > 0.5
+    assert smooth(table, few)["ClassValueSmoothed"].tolist() == [2] * 6 + [7] * 2 + [2] * 6
 
 
 def test_trust_is_a_power_of_what_neighbours_show() -> None:
@@ -150,10 +161,12 @@ def test_trust_is_a_power_of_what_neighbours_show() -> None:
     found = smooth(table, THREE, trust=0.3, prior=learnt)[["PS_2", "PS_3", "PS_7"]].to_numpy()
     assert found == pytest.approx(smooth(table, THREE, trust=0.3, prior=learnt, coast_shares=True).filter(like="PS_"))
     for at in range(5):
-        weights = (chance / THREE.share) ** 0.3 * THREE.share
-        weights[at] = chance[at]
-        by_hand = enumerated(weights, [1000.0] * 4, THREE, None)[at]
-        assert found[at] == pytest.approx(by_hand, abs=1e-10)
+        # What neighbours say of one that shows nothing; beyond the share, which is everybody's.
+        blind = chance.copy()
+        blind[at] = THREE.share
+        said = enumerated(blind, [1000.0] * 4, THREE, None)[at] / THREE.share
+        by_hand = chance[at] * said**0.3
+        assert found[at] == pytest.approx(by_hand / by_hand.sum(), abs=1e-10)
     with pytest.raises(InputError, match="the trust 0 "):
         smooth(table, THREE, trust=0)
 

@@ -24,6 +24,7 @@ from littoral import (
     write_classified,
 )
 from littoral.classify import Panel, Saying, open_panel, scenes_used
+from littoral.classify.saying import FEW_PLACES
 from littoral.cli import main
 from littoral.errors import InputError, LittoralWarning
 from littoral.package import read_package
@@ -103,7 +104,7 @@ def test_file_has_integers_nulls_and_style(coast: tuple[Path, gpd.GeoDataFrame],
 def test_scene_must_be_like_the_training_scenes(tmp_path: Path, write_scene: Writer, package: Path) -> None:
     table = boxes([(40, 40)], [3])
     values = textured(size=100)
-    with pytest.raises(InputError, match="the model needs bands B02, B03, B04 and s has no band B02"):
+    with pytest.raises(InputError, match="the model needs bands B02, B03, B04 and the scene s does not name its bands"):
         classify_objects(write_scene(tmp_path / "s.tif", values, names=None), table, package)
     floats = write_scene(tmp_path / "f.tif", (values / 1e4).astype("float32"))
     with pytest.raises(InputError, match=r"float32 values \(as stored\) where the model was trained on uint16"):
@@ -176,7 +177,12 @@ def test_a_model_without_thresholds_or_record_says_so(
         "the model carries no thresholds", "the model does not say what its training looked like",
     ]  # fmt: skip
     assert not {"PredictionSet", "PredictionSetSize", "Novelty"} & set(out.columns)
-    assert classify_objects(*coast, panel).attrs["notes"] == []
+    (few,) = classify_objects(*coast, panel).attrs["notes"]
+    places = given.manifest.novelty["places"]
+    assert 1 < places < FEW_PLACES
+    assert f"judged by {places} places of the training: of new places like them up to one in {places + 1} is" in few
+    many = replace(given, manifest=replace(given.manifest, novelty={**given.manifest.novelty, "places": FEW_PLACES}))
+    assert classify_objects(*coast, many).attrs["notes"] == []
 
 
 def test_below_the_confidence_asked_there_is_no_class(coast: tuple[Path, gpd.GeoDataFrame], panel: Panel) -> None:
@@ -308,6 +314,10 @@ def test_cells_of_another_size_are_refused(
         classify_objects(coarse, coast[1], package)
     at_will = classify_objects(coarse, coast[1], package, any_cell_size=True)
     brought = classify_objects(coarse, coast[1], package, cell_size=10.0, saying=KEEP)
+    assert "the pixels of coarse are 20 m wide where the model was trained on 10 m" in brought.attrs["notes"][-1]
+    again = write_scene(tmp_path / "again.tif", textured(size=320), pixel=20.0)
+    twice = classify_objects([coarse, again], coast[1], package, cell_size=10.0)
+    assert twice.attrs["notes"][-1].endswith("; as are those of 1 more")
     assert (brought["status"] == "classified").all()
     assert not np.allclose(at_will["P_3"], brought["P_3"])
     alike = write_scene(tmp_path / "alike.tif", textured(), pixel=10.5)

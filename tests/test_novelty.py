@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from littoral.errors import InputError
-from littoral.statements import fit_novelty, novelty, novelty_threshold
+from littoral.statements import fit_novelty, novelty, novelty_places, novelty_threshold
 
 
 def features(seed: int, count: int, size: int, *, shift: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
@@ -63,6 +63,27 @@ def test_whole_places_left_out_raise_the_threshold() -> None:
     place = np.repeat(np.arange(10), 20)
     seen = rng.normal(size=(10, 16))[place] * 3 + rng.normal(size=(200, 16)) * 0.3
     assert novelty_threshold(fit_novelty(seen, groups=place)) > 1.3 * novelty_threshold(fit_novelty(seen))
+
+
+def test_the_record_says_how_many_places_it_is_of() -> None:
+    seen, kind = features(7, 60, 16)
+    assert novelty_places(fit_novelty(seen, kind, groups=np.arange(60) // 10)) == 6
+    for none in (fit_novelty(seen, kind), fit_novelty(seen, kind, groups=np.zeros(60)), {}, {"places": "many"}):
+        assert novelty_places(none) == 0
+
+
+def test_a_new_place_is_beyond_all_others_no_more_often_than_one_of_them() -> None:
+    """However many tiles a place has: what a note of classifying says."""
+    rng = np.random.default_rng(8)
+    beyond = []
+    for _ in range(120):
+        place = np.repeat(np.arange(8), 12)
+        tiles = rng.normal(size=(8, 12))[place] * 3 + rng.normal(size=(96, 12)) * 0.2
+        known = place < 7
+        record = fit_novelty(tiles[known], groups=place[known])
+        beyond.append((novelty(record, tiles[~known]) > novelty_threshold(record)).any())
+    # Often less: places are left out in five folds, so that thresholds are of what knows fewer places.
+    assert 0 < np.mean(beyond) < 1 / 8
 
 
 def test_bad_input() -> None:

@@ -22,6 +22,7 @@ from matplotlib.colors import to_hex
 
 from conftest import boxes
 from littoral.categories import CATCOA, UNKNOWN_COLOUR, user_scheme
+from littoral.classify import UNLIKE
 from littoral.errors import ExistsError, InputError
 from littoral.imagery import Scene, open_scene
 from littoral.learn.evaluation import Baselines, score
@@ -30,6 +31,7 @@ from littoral.progress import silent
 from littoral.report import interactive, plot_classified, write_report
 from littoral.report.coast import read_coast
 from littoral.report.first import first_places
+from littoral.report.maps import UNLIKE_COLOUR
 from littoral.report.samples import cut_samples
 from littoral.tiles import TileSpec
 from littoral.vectors import write_vector
@@ -270,6 +272,23 @@ def test_the_map_alone(coast: gpd.GeoDataFrame, package: Package, scene: Scene) 
         assert len(faces) == len(SAID)
         for face, code in zip(faces, SAID, strict=True):
             assert to_hex(face) == (UNKNOWN_COLOUR if code is None else CATCOA[code].colour).lower()
+
+
+def test_the_map_tells_apart_what_is_unlike_the_training(
+    coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene
+) -> None:
+    unseen = np.flatnonzero(coast["ClassValue"].isna())
+    coast.loc[coast.index[unseen[0]], "status"] = UNLIKE
+    figure = plot_classified(coast, scene=scene)
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names[-2:] == ["not classified", UNLIKE]
+    faces = figure.axes[0].collections[-1].get_facecolor()[:, :3]
+    assert to_hex(faces[unseen[0]]) == UNLIKE_COLOUR.lower()
+    assert [to_hex(face) for face in faces[unseen[1:]]] == [UNKNOWN_COLOUR.lower()] * (len(unseen) - 1)
+    page = full(coast, tmp_path / "page.html", package, scene)
+    answers, truth = page.words("map").split("The truth (CATCOA)")
+    assert UNLIKE in answers
+    assert UNLIKE not in truth
 
 
 def test_model_says_where_it_comes_from(

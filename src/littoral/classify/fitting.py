@@ -13,6 +13,8 @@ from littoral.package import Manifest, Preprocessing
 
 ALIKE = 0.1
 """By how much of itself a cell's side may differ from that of the training."""
+_COARSE = 1.5
+"""By how many times a pixel may be wider than a cell of the training before it is told."""
 _ELLIPSOID = Geod(ellps="WGS84")
 
 
@@ -22,11 +24,20 @@ def check_scene(scene: Scene, preprocessing: Preprocessing) -> None:
     Raises:
         InputError: a band is missing, or its values are of another kind.
     """
-    try:
-        bands = select_bands(scene, preprocessing.tile.bands, exact=True)
-    except InputError as error:
-        needed = ", ".join(preprocessing.tile.bands)
-        raise InputError(f"the model needs bands {needed} and {error.subject}", error.what, error.remedy) from error
+    needed = preprocessing.tile.bands
+    there = {name.casefold() for name in (*(band.name for band in (*scene.bands, *scene.masks)), *scene.absent)}
+    if lacking := [name for name in needed if name.casefold() not in there]:
+        have = ", ".join(band.name for band in scene.bands)
+        if any(band.described for band in scene.bands):
+            what, remedy = f"has {have}, but no {', '.join(lacking)}", "pass a scene with them, or a model of its bands"
+        else:
+            what = f"does not name its bands, of which there are {len(scene.bands)}"
+            remedy = (
+                "say in their order what they are, --band-names B02,B03,B04,B08,… (Landsat's blue, green, red and near "
+                "infrared too)"
+            )
+        raise InputError(f"the model needs bands {', '.join(needed)} and the scene {scene.name}", what, remedy)
+    bands = select_bands(scene, needed, exact=True)
     kept, trained = kept_as(bands, preprocessing.tile.raw), (preprocessing.pixels, preprocessing.dtype)
     if not same_scaling(kept, trained):
         raise InputError(
@@ -60,6 +71,28 @@ def check_cell_size(scene: Scene, manifest: Manifest) -> None:
         )
 
 
+def coarser_than_trained(scene: Scene, manifest: Manifest) -> str:
+    """A sentence where a scene's own pixels are larger than the cells that a model wants: of pixels of 30 m, cells of
+    10 m show blocks, which a model of finer imagery has never seen. Else empty.
+
+    Where one of the model's bands is fine the others may be coarse, and so may all where the model was trained on cells
+    that scenes were brought to: then they may have been so in training too.
+    """
+    trained = trained_cell_m(manifest)
+    if trained is None or manifest.preprocessing.tile.cell_size is not None:
+        return ""
+    middle = scene.transform @ (scene.width / 2, scene.height / 2)
+    bands = select_bands(scene, manifest.preprocessing.tile.bands, exact=True)
+    transforms = [scene.transform if band.grid is None else band.grid.transform for band in bands]
+    found = min(cell_m(scene.crs, (np.hypot(each.a, each.d), np.hypot(each.b, each.e)), middle) for each in transforms)
+    if found <= trained * _COARSE:
+        return ""
+    return (
+        f"the pixels of {scene.name} are {found:.3g} m wide where the model was trained on {trained:.3g} m: cells that "
+        "are cut from them look like no shore of the training, and answers may be worth little"
+    )
+
+
 def trained_cell_m(manifest: Manifest) -> float | None:
     """Side of a training pixel on the ground; None where the model does not say enough."""
     if manifest.cell_epsg is None or min(manifest.cell_size) <= 0:
@@ -69,12 +102,24 @@ def trained_cell_m(manifest: Manifest) -> float | None:
     except CRSError:
         # Other programs have numbers of their own.
         return None
-    if manifest.training_area:
-        middle = shapely.from_wkt(manifest.training_area).representative_point()
-        to = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
-        return cell_m(crs, manifest.cell_size, to.transform((middle.x + 180) % 360 - 180, middle.y))
+    middle = _place_in(crs, manifest.training_area)
+    if middle is not None:
+        return cell_m(crs, manifest.cell_size, middle)
     unit = crs.axis_info[0].unit_conversion_factor if crs.is_projected else None
     return None if unit is None else float(np.sqrt(np.prod(manifest.cell_size)) * unit)
+
+
+def _place_in(crs: CRS, area: str) -> tuple[float, float] | None:
+    """A place (x, y) of the training where its CRS may be used: training on many coasts has cells in one CRS and places
+    in many, and a zone of UTM says nothing on the other side of the Earth. None where there is none."""
+    use = crs.area_of_use
+    for part in shapely.get_parts(shapely.from_wkt(area)) if area else ():
+        place = part.representative_point()
+        lon, lat = (place.x + 180) % 360 - 180, place.y
+        if use is None or (use.west <= lon <= use.east and use.south <= lat <= use.north):
+            x, y = Transformer.from_crs("EPSG:4326", crs, always_xy=True).transform(lon, lat)
+            return float(x), float(y)
+    return None
 
 
 def cell_m(crs: CRS, size: tuple[float, float], middle: tuple[float, float]) -> float:

@@ -17,7 +17,7 @@ from shapely.geometry.base import BaseGeometry
 from littoral.categories import Category
 from littoral.classify.answering import answer_rectangles
 from littoral.classify.answers import Answers
-from littoral.classify.fitting import check_cell_size, check_scene
+from littoral.classify.fitting import check_cell_size, check_scene, coarser_than_trained
 from littoral.classify.keeping import Opening
 from littoral.classify.panel import Model, Panel, open_panel, opening_of, settle_engine
 from littoral.classify.saying import UNCERTAIN, UNLIKE, Saying, say
@@ -120,7 +120,10 @@ def classify_objects(
         opened, rectangles, opening or panel, inside, merging=merging, folder=place, dask=dask, track=track
     )
     said = say(rectangles, answers, panel, saying, class_label_field=class_label_field)
-    said.attrs["notes"] += [measured] if measured else []
+    coarse = [note for scene in opened if (note := coarser_than_trained(scene, panel.members[0].manifest))]
+    if len(coarse) > 1:
+        coarse = [f"{coarse[0]}; as are those of {len(coarse) - 1} more"]
+    said.attrs["notes"] += [*([measured] if measured else []), *coarse]
     return said
 
 

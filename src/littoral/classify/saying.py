@@ -15,7 +15,7 @@ from littoral.categories import Category, Scheme
 from littoral.classify.answers import Answers
 from littoral.classify.panel import Panel
 from littoral.errors import InputError
-from littoral.statements import Transitions, add_prediction_sets, smooth
+from littoral.statements import Transitions, add_prediction_sets, novelty_places, smooth
 from littoral.tiles import CLASSIFIED
 from littoral.vectors import find_column, free_names
 
@@ -23,6 +23,8 @@ UNLIKE = "unlike training"
 """Status of a rectangle that looks like nothing the model has learnt from: it gets no class."""
 UNCERTAIN = "uncertain"
 """Status of a rectangle whose highest probability is below what was asked: it gets no class."""
+FEW_PLACES = 20
+"""With fewer in the training, what is called unlike it depends on which they were, and a note says so."""
 
 _SAID = re.compile(r"PS?_-?\d+")
 
@@ -186,6 +188,13 @@ def _notes(panel: Panel, answers: Answers, saying: Saying) -> list[str]:
             "the graph does not give its features" if known else "the model does not say what its training looked like"
         )
         notes.append(f"{why}, so nothing is called unlike training")
+    places = [novelty_places(each.manifest.novelty) for each in panel.members if each.manifest.novelty]
+    few = min((count for count in places if count), default=FEW_PLACES)
+    if answers.novelty is not None and few < FEW_PLACES:
+        notes.append(
+            f"what is unlike the training is judged by {few} places of the training: of new places like them up to "
+            f"one in {few + 1} is called so by chance, and many that are unlike them pass"
+        )
     return notes
 
 

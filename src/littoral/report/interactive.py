@@ -10,11 +10,10 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS, Geod, Transformer
 
-from littoral.categories import UNKNOWN_COLOUR
 from littoral.classify import UNCERTAIN, UNLIKE
 from littoral.report.coast import Coast, Rows
 from littoral.report.drawing import corners, jpeg
-from littoral.report.maps import Ground, map_crs
+from littoral.report.maps import Ground, colour_without_class, map_crs
 from littoral.tiles import CLASSIFIED
 
 MOST = 20_000
@@ -104,7 +103,7 @@ def _coloured(coast: Coast, rows: Rows) -> tuple[list[list[Any]], list[list[Any]
     no_class = {name: len(codes) + at for at, name in enumerate(dict.fromkeys([*_HATCHED, *sorted(set(names))]))}
     place = {code: at for at, code in enumerate(codes)}
     categories = [[c.name, c.colour, 0] for c in map(coast.scheme.category, codes)]
-    categories += [[name, UNKNOWN_COLOUR, _HATCHED.get(name, 0)] for name in no_class]
+    categories += [[name, colour_without_class(name), _HATCHED.get(name, 0)] for name in no_class]
     return categories, [
         [name, [no_class[other] if np.isnan(code) else place[int(code)] for code, other in zip(*of, strict=True)]]
         for name, of in views.items()

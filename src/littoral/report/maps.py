@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from littoral import figures
 from littoral.categories import UNKNOWN_COLOUR
+from littoral.classify import UNLIKE
 from littoral.errors import InputError
 from littoral.imagery import Scene, read_overview
 from littoral.package import Package
@@ -22,6 +23,9 @@ from littoral.report.drawing import as_svg, rgb_of
 
 _MAP_PX, _LONGEST_PX = 1000, 3000
 """Pixels wanted across the ground of the map; most that are read of a scene for it."""
+
+UNLIKE_COLOUR = "#FF6D00"
+"""Of rectangles that are unlike the training: no category's, and seen on sea, sand and forest."""
 
 Ground = tuple[figures.Image, tuple[float, float, float, float]]
 
@@ -52,7 +56,19 @@ def plot_classified(
     except LeftOut as reason:
         assert coast.scene is not None
         raise InputError(f"the scene {coast.scene.name}", "is turned", "pass it north up, or leave it away") from reason
-    return _map(coast, coast.answer, "not classified", ground, width_in)
+    return _map(coast, coast.answer, unanswered(coast), ground, width_in)
+
+
+def unanswered(coast: Coast) -> NDArray[np.str_]:
+    """(rows,), what to call a rectangle that has no class: a place that the model does not know is told apart from one
+    that could not be seen."""
+    unlike = (coast.table["status"].astype("string") == UNLIKE).fillna(False).to_numpy(bool)
+    return np.where(unlike, UNLIKE, "not classified")
+
+
+def colour_without_class(name: str) -> str:
+    """Of what stands for a class where there is none: a status, or "not known"."""
+    return UNLIKE_COLOUR if name == UNLIKE else UNKNOWN_COLOUR
 
 
 def ground_picture(coast: Coast) -> Ground:
@@ -79,18 +95,24 @@ def ground_picture(coast: Coast) -> Ground:
 
 
 def draw_map(
-    coast: Coast, codes: NDArray[np.float64], caption: str, unknown: str, ground: Ground | None
+    coast: Coast, codes: NDArray[np.float64], caption: str, unknown: str | NDArray[np.str_], ground: Ground | None
 ) -> tuple[str, Markup]:
+    """A map of class values, NaN where there is none; ``unknown`` says what that is called, for all or for each row."""
     return caption, as_svg(_map(coast, codes, unknown, ground, 5.2), f"Map: {caption}")
 
 
-def _map(coast: Coast, codes: NDArray[np.float64], unknown: str, ground: Ground | None, width_in: float) -> Figure:
+def _map(
+    coast: Coast, codes: NDArray[np.float64], unknown: str | NDArray[np.str_], ground: Ground | None, width_in: float
+) -> Figure:
     shapes = coast.table.geometry
     outlines = gpd.GeoDataFrame(geometry=shapes.to_crs(map_crs(coast)))
     used = [coast.scheme.category(int(code)) for code in np.unique(codes[np.isfinite(codes)])]
-    legend = [(c.name, c.colour) for c in used] + ([(unknown, UNKNOWN_COLOUR)] if np.isnan(codes).any() else [])
+    none = np.isnan(codes)
+    why = np.broadcast_to(unknown, codes.shape)
+    grey = {name: colour_without_class(name) for name in sorted(set(why[none].tolist()))}
+    legend = [(c.name, c.colour) for c in used] + list(grey.items())
     colour = {c.code: c.colour for c in used}
-    colours = [colour.get(code, UNKNOWN_COLOUR) for code in codes.tolist()]
+    colours = [grey[name] if lacks else colour[code] for code, lacks, name in zip(codes, none, why, strict=True)]
     return figures.plot_map(outlines, colours, legend=legend, background=ground, width_in=width_in)
 
 

@@ -19,7 +19,7 @@ from littoral.report.drawing import as_svg
 from littoral.report.first import first_places, rows_of
 from littoral.report.interactive import map_data
 from littoral.report.judging import compared_rows, comparison, scored_words, validation
-from littoral.report.maps import draw_map, ground_picture
+from littoral.report.maps import draw_map, ground_picture, unanswered
 from littoral.report.samples import cut_samples, sample_picks, sample_sheets, thumbnails
 from littoral.tiles import CLASSIFIED, NODATA, OUTSIDE
 from littoral.vectors import check_output, staged
@@ -73,7 +73,7 @@ def write_report(
             return None
 
     ground = part("imagery under the map", ground_picture)
-    answers = draw_map(coast, coast.answer, "The answers", "not classified", ground)
+    answers = draw_map(coast, coast.answer, "The answers", unanswered(coast), ground)
     truths = part("map of the truth", lambda c: draw_map(c, c.truth, f"The truth ({truth})", "not known", ground))
     first = first_places(coast)
     scores = part("confusion matrix, scores by class, reliability of the confidence", lambda c: c.scores)

@@ -11,7 +11,7 @@ from littoral.statements.sets import add_prediction_sets, prediction_sets
 from littoral.statements.smoothing import marginals, smooth
 from littoral.statements.summarise import Summary, summarise
 from littoral.statements.transitions import Transitions, estimate_transitions, read_transitions
-from littoral.statements.unlike import evened, fit_novelty, novelty, novelty_threshold
+from littoral.statements.unlike import evened, fit_novelty, novelty, novelty_places, novelty_threshold
 
 __all__ = [
     "STATUSES",
@@ -28,6 +28,7 @@ __all__ = [
     "fit_novelty",
     "marginals",
     "novelty",
+    "novelty_places",
     "novelty_threshold",
     "prediction_sets",
     "read_answers",

@@ -6,6 +6,11 @@ is left is its likelihood but for a factor. The prior matters: a model that saw 
 that learnt how rare they are, would find the rarest everywhere. A rectangle without answer says nothing, and its
 neighbours meet across the distance; an end, or a break, is an infinite distance, across which nothing is known; so all
 chains are one sequence.
+
+Mistakes of neighbours are alike, so what they say of a rectangle is taken to a power below 1: a logarithmic pool
+(Genest and Zidek, 1986, Statistical Science 1) of what the rectangle shows, with weight 1, and of all that its
+neighbours make of it, with the weight ``trust``. To discount their likelihoods alone, and not how seldom the coast
+changes, would wipe out short stretches: the less is seen, the more the transitions decide (``docs/real-coasts.md``).
 """
 
 from __future__ import annotations
@@ -27,9 +32,8 @@ from littoral.vectors import free_names
 Numbers = NDArray[np.float64]
 
 TRUST = 0.2
-"""Neighbours' evidence, as a power. Where mistakes are correlated as exp(-d / 3 km), each rectangle of a long row
-brings (1 - r) / (1 + r) of what an independent one would, r being that of its neighbour: 0.2 at 1.25 km. On the demo's
-unseen coast and on realcoast it gives the same accuracy as 1, and a lower log loss (``benchmarks/smoothing.py``)."""
+"""Weight of what neighbours say. Where mistakes are correlated as exp(-d / 3 km), each rectangle of a long row brings
+(1 - r) / (1 + r) of what an independent one would, r being that of its neighbour: 0.2 at 1.25 km."""
 _LEAST = 1e-30
 _FAR = 1e15
 """Metres that stand for infinitely many: 0 times infinity is no number."""
@@ -58,8 +62,7 @@ def smooth(
             each.
         coast_shares: Whether the coast has the shares of ``transitions``: then a class that is rare there becomes less
             likely everywhere. False: it has those of ``prior``, and a rectangle without neighbours keeps its answer.
-        trust: Power, above 0 and at most 1, to which the likelihoods of neighbours are taken; 1: as if they erred
-            independently.
+        trust: Power, above 0 and at most 1, to which what neighbours say is taken; 1: as if they erred independently.
         class_label_field: Field with the names of classes.
         scheme: Names of classes that no row has.
 
@@ -81,10 +84,12 @@ def smooth(
         raise InputError(f"the trust {trust:g}", "is not above 0 and at most 1", "pass e.g. 0.2")
     chains = read_chains(classified, "the classified table")
     likelihood = np.where(answers.answered[:, None], np.maximum(answers.probabilities / learnt, _LEAST), 1.0)
-    posterior = np.empty_like(likelihood)
-    posterior[chains.row] = marginals((likelihood**trust * own.share)[chains.row], chains, own)
-    # Of itself, a rectangle is to be believed in full.
-    posterior *= likelihood ** (1 - trust)
+    alone = likelihood * own.share
+    alone = np.maximum(alone / alone.max(axis=1, keepdims=True), _LEAST)
+    posterior = np.empty_like(alone)
+    posterior[chains.row] = marginals(alone[chains.row], chains, own)
+    # Of itself, a rectangle is to be believed in full; what is left of the posterior is what its neighbours say.
+    posterior = alone * (posterior / alone) ** trust
     posterior /= posterior.sum(axis=1, keepdims=True)
     posterior[~answers.answered] = np.nan
 

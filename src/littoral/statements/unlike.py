@@ -15,7 +15,11 @@ nearer to the normal distribution that these distances take for granted (Tukey's
 without, for 2 % and 1 % of an unseen coast that is like it.
 
 What is usual, and the thresholds, are quantiles of tiles left out in turn: of tiles that were fitted, distances are too
-small.
+small. Whole places are left out, as the tiles of a place are near or far together. Of a new place that is like n of the
+training, the chance to hold the farthest tile of all is one in n + 1, however many tiles there are: no threshold of a
+few places keeps 1 %, and the record says how many there were. On real coasts (``docs/real-coasts.md``) thresholds of
+ten places let pass 96 of 100 rectangles of unseen shore, and found 7 of 35 inland squares; no other score that was
+tried does better in all.
 """
 
 from __future__ import annotations
@@ -83,13 +87,15 @@ def fit_novelty(
     places = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
     left_out = np.empty((len(values), 2))
     many = 0 if places is None else int(places.max()) + 1
-    folds = GroupKFold(min(_FOLDS, many)) if many > 1 else KFold(_FOLDS, shuffle=True, random_state=0)
-    for train, test in folds.split(values, groups=places if many > 1 else None):
+    many = many if many > 1 else 0
+    folds = GroupKFold(min(_FOLDS, many)) if many else KFold(_FOLDS, shuffle=True, random_state=0)
+    for train, test in folds.split(values, groups=places if many else None):
         left_out[test] = _distances(_fitted(values[train], kind[train]), values[test])
     # Where no direction is left over, rounding must not count.
     least = 1e-4 * np.square(values - values.mean(axis=0)).sum(axis=1).mean()
     usual = np.maximum(np.median(left_out, axis=0), [1e-9, max(least, 1e-9)])
     record: dict[str, Any] = {name: _text(value) for name, value in {**_fitted(values, kind), "usual": usual}.items()}
+    record["places"] = many
     known = [(left_out / usual).max(axis=1)] + ([] if unseen is None else [novelty(record, unseen)])
     # A tile that sets a threshold must not be beyond it by the last digits of another engine.
     record["thresholds"] = {str(level): 1.001 * max(_quantile(each, level) for each in known) for level in LEVELS}
@@ -124,6 +130,12 @@ def novelty_threshold(record: Mapping[str, Any], level: int = 99) -> float:
     if str(level) not in thresholds:
         raise InputError(f"the level {level} %", "has no threshold", f"choose one of {', '.join(thresholds) or 'none'}")
     return float(thresholds[str(level)])
+
+
+def novelty_places(record: Mapping[str, Any]) -> int:
+    """By how many places the thresholds are: 0 where tiles were drawn one by one, or the record does not say."""
+    places = record.get("places", 0)
+    return places if isinstance(places, int) and places > 0 else 0
 
 
 def _quantile(distances: Numbers, level: int) -> float:
