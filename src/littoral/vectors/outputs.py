@@ -71,7 +71,12 @@ def staged(path: Path) -> Iterator[Path]:
         reason = error if isinstance(error, OSError) else OSError(first_line(error))
         raise WriteError(path, reason) from error
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            shutil.rmtree(folder, ignore_errors=True)
+        except KeyboardInterrupt:
+            # Pressed just when it was to go.
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
 
 
 def first_line(error: BaseException) -> str:
