@@ -36,7 +36,7 @@ class WriteError(LittoralError):
 
     def __init__(self, path: Path, reason: OSError) -> None:
         full = reason.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        mend = "free some space or choose another place" if full else "check the place and your rights there"
+        mend = "free some space or choose another place" if full else "check the place, the space left and your rights there"
         super().__init__(
             path,
             f"could not be written ({reason.strerror or reason})",

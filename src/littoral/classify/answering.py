@@ -99,14 +99,16 @@ def answer_rectangles(
                     answers.put(parts[number].rows, of_part)
                     novelty, kept = novelty or of_part.novelty is not None, kept + 1
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(_farewell(folder, kept, len(parts))) from None
+        raise KeyboardInterrupt(_farewell(folder, kept, len(parts), dask)) from None
     return answers.of(of, novelty=novelty)
 
 
-def _farewell(folder: Path | None, kept: int, parts: int) -> str:
+def _farewell(folder: Path | None, kept: int, parts: int, dask: str | None) -> str:
     if folder is None:
         return "stopped, and nothing is kept: with --parts FOLDER (folder=…) a run goes on where it was stopped"
-    return f"stopped: {kept} of {parts} parts are kept in {folder}, run the same command again to go on"
+    # Workers may have left more than was heard of.
+    least = "" if dask is None else "at least "
+    return f"stopped: {least}{kept} of {parts} parts are kept in {folder}, run the same command again to go on"
 
 
 Done = Generator[tuple[int, Answers] | None, None, None]
