@@ -66,7 +66,7 @@ def answer_rectangles(
         raise InputError("a model that is open", "cannot be handed to others", "pass the path of its package")
     if dask is not None and folder is None:
         raise InputError("a cluster", "has no folder to answer in", "name one that all its workers see")
-    model = classifier.open() if isinstance(classifier, Opening) else classifier
+    model = classifier.open_unchanged() if isinstance(classifier, Opening) else classifier
     spec, categories = model.manifest.preprocessing.tile, model.manifest.categories
     # Of the fields only the one that turns tiles counts.
     turning = spec.placement == "oriented"
@@ -132,7 +132,7 @@ def _resumed(
     for number, path in enumerate(paths):
         if path.exists():
             yield from [None] * (len(parts[number].rows) - 1)
-            yield number, read_part(path)
+            yield number, read_part(path, len(parts[number].rows))
         else:
             absent.append(number)
     left = [parts[number] for number in absent]

@@ -23,6 +23,7 @@ from littoral.classify.parting import Task
 from littoral.classify.pipeline import answer_tasks
 from littoral.engines import Classifier, processors
 from littoral.errors import InputError, LittoralError, MissingExtraError, WriteError
+from littoral.vectors.outputs import first_line
 
 try:
     from distributed import Client, LocalCluster, as_completed
@@ -51,7 +52,7 @@ class _Refusal:
     """Whether it was a part that could not be written."""
 
 
-class _Unkept(InputError):
+class _UnkeptError(InputError):
     """A part could not be written, nor would others be: what is computed for them is computed in vain."""
 
 
@@ -100,12 +101,12 @@ def answer_on_cluster(
                 found = _outcome(future, task)
                 if isinstance(found, LittoralError):
                     failed.append(found)
-                    if isinstance(found, _Unkept):
+                    if isinstance(found, _UnkeptError):
                         numbered = iter(())
                 else:
                     done += 1
                     yield from [None] * (len(task.places) - 1)
-                    yield number, read_part(found)
+                    yield number, read_part(found, len(task.places))
                 for following in sent(1):
                     running.add(following)
         except (CancelledError, CommClosedError) as error:
@@ -126,12 +127,16 @@ def _outcome(future: Any, task: Task) -> Path | LittoralError:
             "ended every worker that took them, most likely out of memory",
             "give each worker more (dask worker --memory-limit), or start fewer of them",
         )
-    except MemoryError:
+    except (MemoryError, RuntimeError) as error:
+        # torch, and Python where a thread lacks its stack, say so in an error of the second kind.
+        said = first_line(error)
         return InputError(
-            f"{count} rectangles on {scene}", "did not fit into a worker's memory", "give each worker more"
+            f"{count} rectangles on {scene}",
+            f"could not be answered by a worker ({said}), most likely for want of memory",
+            "give each worker more, or start fewer of them",
         )
     if isinstance(found, _Refusal):
-        return (_Unkept if found.unkept else InputError)(found.subject, found.what, found.remedy)
+        return (_UnkeptError if found.unkept else InputError)(found.subject, found.what, found.remedy)
     if not Path(found).exists():
         return InputError(found, "was written by a worker and is not here", "name a folder that all machines share")
     return Path(found)

@@ -16,7 +16,6 @@ from pyogrio.errors import DataSourceError
 
 from littoral.errors import ExistsError, InputError, WriteError
 
-
 _FULL = 2**20
 """Bytes left on a disk that a writer has given up on: what is at work takes more, be it deleted by then or not."""
 
