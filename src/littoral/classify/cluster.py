@@ -56,6 +56,10 @@ class _UnkeptError(InputError):
     """A part could not be written, nor would others be: what is computed for them is computed in vain."""
 
 
+class _KilledError(InputError):
+    """A part ended every worker that took it."""
+
+
 def answer_on_cluster(
     tasks: Iterator[Task], parts: int, keep: Keep, address: str
 ) -> Generator[tuple[int, Answers] | None, None, None]:
@@ -72,7 +76,8 @@ def answer_on_cluster(
 
     Raises:
         InputError: no scheduler answers, or none any more; a part failed, or killed its workers one after the other:
-            all others are finished first and stay in the folder, or as many as the disk takes.
+            all others are finished first and stay in the folder, or as many as the disk takes; none where
+            the first ended all its workers.
 
     Memory: a few parts for each worker. A worker holds the model, one batch with what the network computes of it, three
     more batches, and what reading takes.
@@ -103,6 +108,9 @@ def answer_on_cluster(
                     failed.append(found)
                     if isinstance(found, _UnkeptError):
                         numbered = iter(())
+                    elif isinstance(found, _KilledError) and not done:
+                        # Where nothing has ever fitted, each part would end all that workers are started again.
+                        break
                 else:
                     done += 1
                     yield from [None] * (len(task.places) - 1)
@@ -122,7 +130,7 @@ def _outcome(future: Any, task: Task) -> Path | LittoralError:
     try:
         found = future.result()
     except KilledWorker:
-        return InputError(
+        return _KilledError(
             f"{count} rectangles on {scene}",
             "ended every worker that took them, most likely out of memory",
             "give each worker more (dask worker --memory-limit), or start fewer of them",
