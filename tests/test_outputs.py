@@ -202,7 +202,7 @@ def test_a_full_disk_is_called_that_whatever_gdal_says(
         raise pyogrio.errors.FeatureError("Could not add feature to layer at index 0: no such table")
 
     monkeypatch.setattr(pyogrio, "write_dataframe", refused)
-    with pytest.raises(WriteError, match="no such table.*check the place, the space left and your rights"):
+    with pytest.raises(WriteError, match=r"no such table.*check the place, the space left and your rights"):
         write_vector(table, tmp_path / "t.gpkg")
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=4096))
     with pytest.raises(WriteError, match=r"t.gpkg could not be written \(No space left on device\): free some space"):

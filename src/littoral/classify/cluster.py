@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Generator, Iterator
+from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -27,8 +28,7 @@ from littoral.vectors.outputs import first_line
 
 try:
     from distributed import Client, LocalCluster, as_completed
-    from distributed.client import CancelledError
-    from distributed.comm import CommClosedError
+    from distributed.comm.core import CommClosedError
     from distributed.scheduler import KilledWorker
     from distributed.utils import LoopRunner, silence_logging_cmgr
 except ImportError as error:
@@ -89,7 +89,7 @@ def answer_on_cluster(
     with _client(address) as client:
         numbers: dict[Any, tuple[int, Task]] = {}
         ahead = _WAITING * max(1, sum(client.nthreads().values()))
-        numbered = enumerate(tasks)
+        numbered: Iterator[tuple[int, Task]] = enumerate(tasks)
 
         def sent(most: int) -> list[Any]:
             futures = []
