@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +22,22 @@ SIZE = 16
 
 
 class Touchy:
-    """Two classes; with ``deaths``, a folder with so many files, a process that is asked dies, one file for each."""
+    """Two classes; with ``deaths``, a folder with so many files, a process that is asked dies, one file for each;
+    ``slow``: seconds that a batch takes."""
 
-    def __init__(self, file: str, deaths: str = "", after: int = 0, novelty: bool = True) -> None:
+    def __init__(self, file: str, deaths: str = "", after: int = 0, novelty: bool = True, slow: float = 0) -> None:
         self.scale = float(Path(file).read_text())
         spec = TileSpec(SIZE, BANDS)
         preprocessing = Preprocessing(spec, SIZE, (0.0,) * 3, (1.0,) * 3, "uint16", "as stored")
         self.manifest = Manifest("none", preprocessing, (CATCOA[3], CATCOA[7]), (10.0, 10.0), 32617, "none", (), "", {})
-        self.deaths, self.after, self.novelty, self.asked = deaths, after, novelty, 0
+        self.deaths, self.after, self.novelty, self.slow, self.asked = deaths, after, novelty, slow, 0
 
     def prepare(self, values: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
         return np.where(valid, values, 0).astype(np.float32)
 
     def predict_inputs(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
         self.asked += 1
+        time.sleep(self.slow)
         if self.deaths and self.asked > self.after:
             for file in Path(self.deaths).iterdir():
                 file.unlink()

@@ -273,6 +273,91 @@ def test_a_scene_that_disappears_costs_its_part(
     assert equal(out, answer_rectangles(scenes, places, Touchy(str(weights))))
 
 
+@pytest.mark.parametrize("how", ["replaced", "overwritten"])
+def test_a_scene_that_changes_meanwhile_leaves_no_part_by_the_old_ones_name(
+    scenes: list[Scene], places: gpd.GeoDataFrame, weights: Path, tmp_path: Path, small_parts: None, how: str
+) -> None:
+    mine, folder = tmp_path / "c_20240301.tif", tmp_path / "parts"
+    shutil.copy(scenes[2].bands[0].href, mine)
+    given = [*scenes[:2], open_scene(mine)]
+
+    def change(items: Iterator[object], total: int, description: str) -> Iterator[object]:
+        for item in items:
+            if description == "classifying" and mine.stat().st_size == Path(scenes[2].bands[0].href).stat().st_size:
+                other = Path(scenes[1].bands[0].href).read_bytes() + b" "
+                if how == "overwritten":
+                    mine.write_bytes(other)
+                else:
+                    (tmp_path / "other").write_bytes(other)
+                    (tmp_path / "other").replace(mine)
+            yield item
+
+    with pytest.raises(InputError, match=rf"{mine} changed while it was read: leave scenes alone.*{PARTS - 2} of"):
+        answer_rectangles(given, places, opening(weights), folder=folder, track=change)
+    shutil.copy(scenes[2].bands[0].href, mine)
+    out = answer_rectangles(given, places, opening(weights), folder=folder)
+    assert equal(out, answer_rectangles(scenes, places, Touchy(str(weights))))
+
+
+def test_a_model_that_changes_while_it_is_opened_is_refused(weights: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "weights.txt"
+    shutil.copy(weights, mine)
+    changing = Opening((str(mine),), changed, {"file": str(mine)})
+    with pytest.raises(InputError, match=rf"{mine} changed while it was used"):
+        changing.open_unchanged()
+
+
+def changed(file: str) -> Touchy:
+    model = Touchy(file)
+    Path(file).write_text("0.9")
+    return model
+
+
+def test_a_part_that_is_damaged_is_named(
+    scenes: list[Scene], places: gpd.GeoDataFrame, weights: Path, tmp_path: Path, small_parts: None
+) -> None:
+    def run() -> Answers:
+        return answer_rectangles(scenes, places, opening(weights), folder=tmp_path)
+
+    whole = run()
+    part, other = sorted(tmp_path.iterdir())[:2]
+    good = part.read_bytes()
+    middle = bytearray(good)
+    # Of the first column, so that the footer and all sizes are right.
+    middle[40] ^= 255
+    pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "foreign")
+    fewer = gpd.read_parquet(part).iloc[1:]
+    fewer.to_parquet(tmp_path / "fewer")
+    for bad in (b"", b"nonsense" * 99, good[:-9], bytes(middle)):
+        part.write_bytes(bad)
+        with pytest.raises(InputError, match=rf"{part} cannot be read .*delete it and run the same command again"):
+            run()
+    for name, what in (("foreign", "other columns"), ("fewer", "rows in place of")):
+        shutil.copy(tmp_path / name, part)
+        with pytest.raises(InputError, match=rf"{part} cannot be read .*{what}"):
+            run()
+    part.unlink()
+    assert equal(run(), whole)
+    assert part.read_bytes() == good
+    assert other.exists()
+
+
+def test_ctrl_c_says_what_is_kept(
+    scenes: list[Scene], places: gpd.GeoDataFrame, weights: Path, tmp_path: Path, small_parts: None
+) -> None:
+    def pressed(items: Iterator[object], total: int, description: str) -> Iterator[object]:
+        for item in items:
+            yield item
+            if description == "classifying" and list(tmp_path.glob("*.parquet")):
+                raise KeyboardInterrupt
+
+    told = rf"stopped: 1 of {PARTS} parts are kept in {tmp_path}, run the same command again to go on"
+    with pytest.raises(KeyboardInterrupt, match=told):
+        answer_rectangles(scenes, places, opening(weights), folder=tmp_path, track=pressed)
+    with pytest.raises(KeyboardInterrupt, match="nothing is kept: with --parts FOLDER"):
+        answer_rectangles(scenes, places, Touchy(str(weights)), track=pressed)
+
+
 def test_a_disk_that_is_full_says_so(
     scenes: list[Scene], places: gpd.GeoDataFrame, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -341,6 +341,23 @@ def test_rectangles_without_ground(coast: tuple[Path, gpd.GeoDataFrame], panel: 
         classify_objects(coast[0], table.set_crs(None, allow_override=True), panel)
 
 
+def test_a_bow_tie_has_ground_and_what_lies_off_the_world_has_none(
+    coast: tuple[Path, gpd.GeoDataFrame], panel: Panel
+) -> None:
+    table = coast[1].iloc[:3].copy()
+    left, low, right, high = table.geometry.iloc[1].bounds
+    tie = shapely.Polygon([(left, low), (right, high), (right, low), (left, high)])
+    nowhere = shapely.Polygon([(np.inf, 0), (1, 1), (2, 2), (np.inf, 0)])
+    table.geometry = [table.geometry.iloc[0], tie, nowhere]
+    with np.errstate(invalid="ignore"):
+        out = classify_objects(coast[0], table, panel, saying=KEEP)
+    assert out["status"].tolist() == ["classified", "classified", "no area"]
+    degrees = coast[1].iloc[:2].to_crs(4326)
+    degrees.geometry = [degrees.geometry.iloc[0], shapely.box(-500, 100, -400, 200)]
+    out = classify_objects(coast[0], degrees, panel, saying=KEEP)
+    assert out["status"].tolist() == ["classified", "outside imagery"]
+
+
 def test_an_extent_leaves_the_others_in_their_places(coast: tuple[Path, gpd.GeoDataFrame], panel: Panel) -> None:
     whole = classify_objects(*coast, panel, saying=KEEP)
     left, bottom, right, top = coast[1].iloc[:5].total_bounds

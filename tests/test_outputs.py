@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree
 
@@ -22,8 +24,8 @@ from shapely import box
 
 from littoral import __version__
 from littoral.categories import CATCOA, Category
-from littoral.errors import InputError, LittoralWarning
-from littoral.vectors import qgis_style, read_provenance, read_vector, trace, write_vector
+from littoral.errors import InputError, LittoralWarning, WriteError
+from littoral.vectors import qgis_style, read_provenance, read_vector, staged, trace, write_vector
 from littoral.vectors.shapefiles import cut, short_names
 
 SUFFIXES = [".gpkg", ".parquet", ".fgb", ".geojson", ".shp"]
@@ -360,3 +362,33 @@ def test_the_first_of_several_styles_is_the_default(table: gpd.GeoDataFrame, tmp
     with closing(sqlite3.connect(path)) as database:
         rows = database.execute("SELECT styleName, useAsDefault, styleQML FROM layer_styles ORDER BY id").fetchall()
     assert rows == [("code", 1, styles["code"]), ("share", 0, styles["share"])]
+
+
+def test_ctrl_c_while_clearing_up_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, pressed = shutil.rmtree, []
+
+    def rmtree(*given: Any, **more: Any) -> None:
+        if not pressed:
+            pressed.append(given)
+            raise KeyboardInterrupt
+        real(*given, **more)
+
+    monkeypatch.setattr(shutil, "rmtree", rmtree)
+    with pytest.raises(KeyboardInterrupt), staged(tmp_path / "t.txt") as stage:
+        stage.write_text("whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["t.txt"]
+
+
+def test_a_full_disk_is_called_that_whatever_gdal_says(
+    table: gpd.GeoDataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*given: Any, **more: Any) -> None:
+        raise pyogrio.errors.FeatureError("Could not add feature to layer at index 0: no such table")
+
+    monkeypatch.setattr(pyogrio, "write_dataframe", refused)
+    with pytest.raises(WriteError, match=r"no such table.*check the place, the space left and your rights"):
+        write_vector(table, tmp_path / "t.gpkg")
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=4096))
+    with pytest.raises(WriteError, match=r"t.gpkg could not be written \(No space left on device\): free some space"):
+        write_vector(table, tmp_path / "t.gpkg")
+    assert list(tmp_path.iterdir()) == []

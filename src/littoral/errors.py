@@ -36,7 +36,8 @@ class WriteError(LittoralError):
 
     def __init__(self, path: Path, reason: OSError) -> None:
         full = reason.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        mend = "free some space or choose another place" if full else "check the place and your rights there"
+        short = "free some space or choose another place"
+        mend = short if full else "check the place, the space left and your rights there"
         super().__init__(
             path,
             f"could not be written ({reason.strerror or reason})",

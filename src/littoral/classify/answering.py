@@ -51,7 +51,8 @@ def answer_rectangles(
 
     Raises:
         InputError: as :func:`littoral.tiles.plan_scenes` and :func:`littoral.tiles.cut_planned` say; workers that
-            cannot be had, or died of a part again and again.
+            cannot be had, or died of a part again and again; a scene or a model that changes meanwhile.
+        KeyboardInterrupt: Ctrl-C; its text says what is kept.
         WriteError: a part could not be written.
         MissingExtraError: dask is not installed.
 
@@ -65,7 +66,7 @@ def answer_rectangles(
         raise InputError("a model that is open", "cannot be handed to others", "pass the path of its package")
     if dask is not None and folder is None:
         raise InputError("a cluster", "has no folder to answer in", "name one that all its workers see")
-    model = classifier.open() if isinstance(classifier, Opening) else classifier
+    model = classifier.open_unchanged() if isinstance(classifier, Opening) else classifier
     spec, categories = model.manifest.preprocessing.tile, model.manifest.categories
     # Of the fields only the one that turns tiles counts.
     turning = spec.placement == "oriented"
@@ -89,14 +90,25 @@ def answer_rectangles(
             from littoral.classify.cluster import answer_on_cluster
 
             done = answer_on_cluster(tasks(parts), len(parts), keep, dask)
-    novelty = False
-    with closing(done):
-        for found in track(done, sum(len(part.rows) for part in parts), "classifying"):
-            if found is not None:
-                number, of_part = found
-                answers.put(parts[number].rows, of_part)
-                novelty = novelty or of_part.novelty is not None
+    novelty, kept = False, 0
+    try:
+        with closing(done):
+            for found in track(done, sum(len(part.rows) for part in parts), "classifying"):
+                if found is not None:
+                    number, of_part = found
+                    answers.put(parts[number].rows, of_part)
+                    novelty, kept = novelty or of_part.novelty is not None, kept + 1
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_farewell(folder, kept, len(parts), dask)) from None
     return answers.of(of, novelty=novelty)
+
+
+def _farewell(folder: Path | None, kept: int, parts: int, dask: str | None) -> str:
+    if folder is None:
+        return "stopped, and nothing is kept: with --parts FOLDER (folder=…) a run goes on where it was stopped"
+    # Workers may have left more than was heard of.
+    least = "" if dask is None else "at least "
+    return f"stopped: {least}{kept} of {parts} parts are kept in {folder}, run the same command again to go on"
 
 
 Done = Generator[tuple[int, Answers] | None, None, None]
@@ -120,7 +132,7 @@ def _resumed(
     for number, path in enumerate(paths):
         if path.exists():
             yield from [None] * (len(parts[number].rows) - 1)
-            yield number, read_part(path)
+            yield number, read_part(path, len(parts[number].rows))
         else:
             absent.append(number)
     left = [parts[number] for number in absent]

@@ -7,10 +7,13 @@ answers in a folder that all see. A worker that dies costs its part, which anoth
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Generator, Iterator
+from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from multiprocessing import resource_tracker
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -20,11 +23,14 @@ from littoral.classify.keeping import Keep, read_part
 from littoral.classify.parting import Task
 from littoral.classify.pipeline import answer_tasks
 from littoral.engines import Classifier, processors
-from littoral.errors import InputError, LittoralError, MissingExtraError
+from littoral.errors import InputError, LittoralError, MissingExtraError, WriteError
+from littoral.vectors.outputs import first_line
 
 try:
     from distributed import Client, LocalCluster, as_completed
+    from distributed.comm.core import CommClosedError
     from distributed.scheduler import KilledWorker
+    from distributed.utils import LoopRunner, silence_logging_cmgr
 except ImportError as error:
     raise MissingExtraError("a cluster", "dask") from error
 
@@ -42,6 +48,16 @@ class _Refusal:
     subject: str
     what: str
     remedy: str
+    unkept: bool
+    """Whether it was a part that could not be written."""
+
+
+class _UnkeptError(InputError):
+    """A part could not be written, nor would others be: what is computed for them is computed in vain."""
+
+
+class _KilledError(InputError):
+    """A part ended every worker that took it."""
 
 
 def answer_on_cluster(
@@ -59,8 +75,9 @@ def answer_on_cluster(
         One item for each rectangle: None, but with the last one of a part its number and answers; parts as they come.
 
     Raises:
-        InputError: no scheduler answers; a part failed, or killed its workers one after the other. All others are
-            finished first and stay in the folder.
+        InputError: no scheduler answers, or none any more; a part failed, or killed its workers one after the other:
+            all others are finished first and stay in the folder, or as many as the disk takes; none where
+            the first ended all its workers.
 
     Memory: a few parts for each worker. A worker holds the model, one batch with what the network computes of it, three
     more batches, and what reading takes.
@@ -72,7 +89,7 @@ def answer_on_cluster(
     with _client(address) as client:
         numbers: dict[Any, tuple[int, Task]] = {}
         ahead = _WAITING * max(1, sum(client.nthreads().values()))
-        numbered = enumerate(tasks)
+        numbered: Iterator[tuple[int, Task]] = enumerate(tasks)
 
         def sent(most: int) -> list[Any]:
             futures = []
@@ -82,18 +99,27 @@ def answer_on_cluster(
                 futures.append(future)
             return futures
 
-        running = as_completed(sent(ahead))
-        for future in running:
-            number, task = numbers.pop(future.key)
-            found = _outcome(future, task)
-            if isinstance(found, LittoralError):
-                failed.append(found)
-            else:
-                done += 1
-                yield from [None] * (len(task.places) - 1)
-                yield number, read_part(found)
-            for following in sent(1):
-                running.add(following)
+        try:
+            running = as_completed(sent(ahead))
+            for future in running:
+                number, task = numbers.pop(future.key)
+                found = _outcome(future, task)
+                if isinstance(found, LittoralError):
+                    failed.append(found)
+                    if isinstance(found, _UnkeptError):
+                        numbered = iter(())
+                    elif isinstance(found, _KilledError) and not done:
+                        # Where nothing has ever fitted, each part would end all that workers are started again.
+                        break
+                else:
+                    done += 1
+                    yield from [None] * (len(task.places) - 1)
+                    yield number, read_part(found, len(task.places))
+                for following in sent(1):
+                    running.add(following)
+        except (CancelledError, CommClosedError) as error:
+            lost = InputError(f"the scheduler {address}", "went away while it was used", "start it and its workers")
+            raise keep.resumable(lost, done, parts) from error
     if failed:
         raise keep.resumable(failed[0], done, parts) from failed[0]
 
@@ -104,17 +130,21 @@ def _outcome(future: Any, task: Task) -> Path | LittoralError:
     try:
         found = future.result()
     except KilledWorker:
-        return InputError(
+        return _KilledError(
             f"{count} rectangles on {scene}",
             "ended every worker that took them, most likely out of memory",
             "give each worker more (dask worker --memory-limit), or start fewer of them",
         )
-    except MemoryError:
+    except (MemoryError, RuntimeError) as error:
+        # torch, and Python where a thread lacks its stack, say so in an error of the second kind.
+        said = first_line(error)
         return InputError(
-            f"{count} rectangles on {scene}", "did not fit into a worker's memory", "give each worker more"
+            f"{count} rectangles on {scene}",
+            f"could not be answered by a worker ({said}), most likely for want of memory",
+            "give each worker more, or start fewer of them",
         )
     if isinstance(found, _Refusal):
-        return InputError(found.subject, found.what, found.remedy)
+        return (_UnkeptError if found.unkept else InputError)(found.subject, found.what, found.remedy)
     if not Path(found).exists():
         return InputError(found, "was written by a worker and is not here", "name a folder that all machines share")
     return Path(found)
@@ -131,7 +161,7 @@ def _answer(task: Task, keep: Keep) -> str | _Refusal:
             keep.write(path, task, answers)
         return str(path)
     except LittoralError as error:
-        return _Refusal(error.subject, error.what, error.remedy)
+        return _Refusal(error.subject, error.what, error.remedy, isinstance(error, WriteError))
 
 
 _RUNS: dict[str, tuple[Keep, Classifier]] = {}
@@ -150,6 +180,8 @@ def _remembered(keep: Keep) -> tuple[Keep, Classifier]:
 @contextmanager
 def _client(address: str) -> Iterator[Client]:
     with ExitStack() as stack:
+        # What goes wrong is said once, by us.
+        stack.enter_context(silence_logging_cmgr(logging.CRITICAL))
         if address == LOCAL:
             # A process for each processor, so that neither Python nor GDAL makes one wait for another.
             count = processors()
@@ -157,8 +189,11 @@ def _client(address: str) -> Iterator[Client]:
                 n_workers=count,
                 threads_per_worker=1,
                 processes=True,
-                dashboard_address=None,
-                silence_logs=logging.ERROR,
+                # Of two on one machine the second would complain.
+                dashboard_address="127.0.0.1:0",
+                scheduler_kwargs={"dashboard": False},
+                silence_logs=logging.CRITICAL,
+                loop=stack.enter_context(_deaf_loop()),
             )
             yield stack.enter_context(Client(stack.enter_context(cluster)))
             return
@@ -168,6 +203,34 @@ def _client(address: str) -> Iterator[Client]:
             raise InputError(
                 f"the scheduler {address}", f"does not answer ({error})", "check its address, or pass local"
             ) from error
-        if not client.nthreads():
-            raise InputError(f"the scheduler {address}", "has no workers", f"start some: dask worker {address}")
+        try:
+            # They may be on their way, or being started again.
+            client.wait_for_workers(1, timeout=_PATIENCE_S)
+        except TimeoutError:
+            raise InputError(
+                f"the scheduler {address}", "has no workers", f"start some: dask worker {address}"
+            ) from None
         yield client
+
+
+@contextmanager
+def _deaf_loop() -> Iterator[Any]:
+    """A cluster's loop whose processes do not hear Ctrl-C: a terminal sends it to all, and it is for us to end them.
+
+    What a thread does not hear, processes do not hear either that it starts, or that are started by threads it starts.
+    """
+    # When it starts with the first process, it lets Ctrl-C in again.
+    resource_tracker.ensure_running()
+    runner = LoopRunner()
+    heard = None
+    if hasattr(signal, "pthread_sigmask"):
+        heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        runner.start()
+    finally:
+        if heard is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, heard)
+    try:
+        yield runner.loop
+    finally:
+        runner.stop()

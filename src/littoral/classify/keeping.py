@@ -24,9 +24,10 @@ from littoral.classify.pipeline import BATCH
 from littoral.engines import Classifier, open_classifier
 from littoral.errors import InputError, LittoralError
 from littoral.imagery import Scene, select_bands
-from littoral.imagery.contents import content_key, file_key
+from littoral.imagery.contents import content_key, file_key, stamps
 from littoral.tiles import TileSpec
 from littoral.vectors import staged
+from littoral.vectors.outputs import first_line
 
 _COLUMNS = {
     "status": "status",
@@ -69,13 +70,14 @@ class Opening:
         return self.opener(**self.arguments)
 
     def open_unchanged(self) -> Classifier:
-        """The model, where it is still the one whose key is known.
+        """The model, where it is the one that the key is of, known before or not.
 
         Raises:
             InputError: a file is another by now; as its opener says.
         """
+        key = self.key
         model = self.open()
-        if replace(self).key != self.key:
+        if replace(self).key != key:
             raise InputError(self.files[0], "changed while it was used", "leave models alone until the run has ended")
         return model
 
@@ -109,6 +111,8 @@ class Keep:
     """Of all runs this one: what a worker remembers of files holds as long."""
     _seen: dict[tuple[str, ...], str] = field(default_factory=dict, repr=False)
     """Content keys of scenes by their files: all of a scene is read for it, once."""
+    _stamps: dict[tuple[str, ...], dict[Path, tuple[int, int, int]]] = field(default_factory=dict, repr=False)
+    """Of those files, from before."""
 
     def path(self, task: Task) -> Path:
         """Where a part is kept: a name made of its outlines, the bytes of its scenes, and those of the model.
@@ -128,6 +132,7 @@ class Keep:
         bands = select_bands(scene, self.spec.bands, exact=True)
         files = tuple(band.href for band in (*bands, *scene.masks))
         if files not in self._seen:
+            self._stamps[files] = stamps((*bands, *scene.masks))
             # What nobody can know again has another name each time.
             self._seen[files] = content_key(scene, bands) or uuid4().hex
         return self._seen[files]
@@ -136,13 +141,25 @@ class Keep:
         """Write a part as GeoParquet, whole or not at all.
 
         Raises:
+            InputError: a scene's file is another than when the path was made.
             WriteError: the disk refused.
         """
+        for scene in task.scenes:
+            self._check_unchanged(scene)
         columns = {f"P_{code}": values for code, values in zip(self.codes, answers.probabilities.T, strict=True)}
         columns |= {name: getattr(answers, field) for field, name in _COLUMNS.items()}
         kept = {name: values for name, values in columns.items() if values is not None}
         with staged(path) as stage:
-            gpd.GeoDataFrame(kept, geometry=task.places.geometry.array, crs=task.places.crs).to_parquet(stage)
+            table = gpd.GeoDataFrame(kept, geometry=task.places.geometry.array, crs=task.places.crs)
+            table.to_parquet(stage, write_page_checksum=True)
+
+    def _check_unchanged(self, scene: Scene) -> None:
+        """What is gone by now was there when it was opened, and is missed when it is opened next."""
+        chosen = (*select_bands(scene, self.spec.bands, exact=True), *scene.masks)
+        before = self._stamps[tuple(band.href for band in chosen)]
+        for path, stamp in stamps(chosen).items():
+            if stamp != before.get(path):
+                raise InputError(path, "changed while it was read", "leave scenes alone until the run has ended")
 
     def resumable(self, error: LittoralError, kept: int, parts: int) -> InputError:
         """The same error, and what is not lost."""
@@ -150,18 +167,23 @@ class Keep:
         return InputError(error.subject, error.what, again)
 
 
-def read_part(path: Path) -> Answers:
-    """Read a part's answers; the same bits that were written.
+def read_part(path: Path, count: int) -> Answers:
+    """Read a part's answers about ``count`` rectangles; the same bits that were written.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: it cannot be read, or is no such part.
     """
     try:
         names = pq.read_schema(path).names
         wanted = [name for name in names if name in _COLUMNS.values() or name.startswith("P_")]
-        table = pq.read_table(path, columns=wanted)
+        if not {*_COLUMNS.values()} - {_COLUMNS["novelty"]} < {*wanted}:
+            raise pa.ArrowInvalid("it holds other columns")
+        table = pq.read_table(path, columns=wanted, page_checksum_verification=True)
+        if len(table) != count:
+            raise pa.ArrowInvalid(f"it holds {len(table)} rows in place of {count}")
     except (OSError, pa.ArrowException) as error:
-        raise InputError(path, f"cannot be read ({error})", "delete it and run the same command again") from error
+        what = f"cannot be read ({first_line(error)})"
+        raise InputError(path, what, "delete it and run the same command again") from error
     columns = {name: _values(table[name]) for name in wanted}
     probabilities = np.column_stack([columns[name] for name in wanted if name.startswith("P_")])
     others = {field: columns.get(name) for field, name in _COLUMNS.items()}

@@ -159,8 +159,13 @@ def answered(
 def _withheld(rectangles: gpd.GeoDataFrame, extent: BaseGeometry | None, scene: Scene) -> NDArray[Any]:
     """(rectangles,), the status of those that no model is asked about; empty for the others."""
     shapes = rectangles.geometry.to_numpy()
+    with np.errstate(invalid="ignore"):
+        area = shapely.area(shapes)
+    # The halves of a bow tie run round in opposite ways, and take away from each other.
+    tied = np.flatnonzero((area == 0) & ~shapely.is_valid(shapes) & np.isfinite(shapely.bounds(shapes)).all(axis=1))
+    area[tied] = shapely.area(shapely.make_valid(shapes[tied]))
     # Points and lines are no rectangles at all, which planning says.
-    flat = np.isin(shapely.get_dimensions(shapes), (-1, 2)) & ~(shapely.area(shapes) > 0)
+    flat = np.isin(shapely.get_dimensions(shapes), (-1, 2)) & ~(area > 0)
     out = np.where(flat, NO_AREA, "").astype(object)
     if extent is not None:
         there = rectangles.geometry.to_crs(scene.crs).to_numpy()

@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 from littoral.cli.door import app
+from littoral.cli.stopping import stoppable
 from littoral.errors import LittoralError, LittoralWarning
 
 # Each of these hangs its verbs on the application; help lists them in this order.
@@ -20,9 +21,12 @@ __all__ = ["app", "main"]
 
 
 def main() -> None:
-    """Run the command line; what is wrong with the input is said in one sentence, with exit code 2."""
+    """Run the command line; what is wrong with the input is said in one sentence, with exit code 2.
+
+    Ctrl-C ends in 130; SIGTERM and SIGHUP, as clusters and terminals send them, in 128 and their number.
+    """
     try:
-        with warnings.catch_warnings():
+        with stoppable(), warnings.catch_warnings():
             warnings.showwarning = _say
             warnings.simplefilter("always", LittoralWarning)
             app()

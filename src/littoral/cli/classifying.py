@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -128,20 +129,25 @@ def classify(
     codes = [category.code for category in categories]
     changes = None if transitions is None else read_transitions(transitions, codes, scheme=Scheme(categories))
     opened = opened_scenes([scene, *(also or ())], scene_crs, band_names, panel.manifest.preprocessing.tile.cell_size)
-    table = classify_objects(
-        opened,
-        read_vector(rectangles, layer),
-        **asked,
-        merging=Merging(combine, near),
-        extent=box_or_file(extent),
-        extent_crs=extent_crs,
-        any_cell_size=any_cell_size,
-        class_label_field=class_label_field,
-        saying=Saying(level, min_confidence, keep_unlike, smooth, changes),
-        folder=parts,
-        dask=dask,
-        track=bar,
-    )
+    try:
+        table = classify_objects(
+            opened,
+            read_vector(rectangles, layer),
+            **asked,
+            merging=Merging(combine, near),
+            extent=box_or_file(extent),
+            extent_crs=extent_crs,
+            any_cell_size=any_cell_size,
+            class_label_field=class_label_field,
+            saying=Saying(level, min_confidence, keep_unlike, smooth, changes),
+            folder=parts,
+            dask=dask,
+            track=bar,
+        )
+    except KeyboardInterrupt as stop:
+        if str(stop):
+            print(f"littoral: {stop}.", file=sys.stderr)
+        raise
     inputs = {"rectangles": rectangles, "transitions": transitions} | {
         f"model {number}" if number else "model": path for number, path in enumerate(models)
     }

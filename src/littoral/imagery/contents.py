@@ -48,6 +48,20 @@ def content_key(scene: Scene, bands: Sequence[Band], *, workers: int = 2) -> str
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
+def stamps(bands: Sequence[Band]) -> dict[Path, tuple[int, int, int]]:
+    """Which file each local one behind bands is, how large, and when it was written: told at once, unlike its hash.
+
+    Files that are not there, or on servers, are left out; so are those that a VRT refers to.
+    """
+    found = {}
+    for href in {band.href for band in bands if "://" not in band.href}:
+        path, _ = _on_disk(href)
+        if path is not None and path.exists():
+            told = path.stat()
+            found[path] = told.st_ino, told.st_size, told.st_mtime_ns
+    return found
+
+
 def file_key(path: str | Path) -> str:
     """SHA-256 of a file.
 
@@ -78,12 +92,18 @@ def _version(name: str, access: str) -> str | None:
     if "://" in name:
         # What a VRT refers to has versions of its own.
         return None if name.lower().endswith(".vrt") else _version_by_server(name, access)
+    archive, inside = _on_disk(name)
+    return None if archive is None else f"{file_key(archive)} {inside}"
+
+
+def _on_disk(name: str) -> tuple[Path | None, str]:
+    """The file or the archive that a name of GDAL's stands for, and the place inside; None where there is none."""
     packed = _ARCHIVE.fullmatch(name)
     if packed and packed["archive"]:
-        return f"{file_key(packed['archive'])} {packed['inside']}"
+        return Path(packed["archive"]), packed["inside"]
     path = Path(packed["path"] if packed else name)
     archive = next((place for place in (path, *path.parents) if place.is_file()), None)
-    return None if archive is None else f"{file_key(archive)} {path.relative_to(archive)}"
+    return archive, "" if archive is None else str(path.relative_to(archive))
 
 
 def _version_by_server(name: str, access: str) -> str | None:

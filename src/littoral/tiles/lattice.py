@@ -59,9 +59,10 @@ class Lattice:
 
     def of_crs(self, shapes: Outlines) -> Outlines:
         """(shapes,) in the scene's CRS, on the lattice; empty where they cannot be shown."""
-        shown = np.asarray(moved(shapes, ~(self.scene.transform @ self.to_scene)), object)
+        # Before they are moved: infinity times nothing is no number, and such a ring does not close.
+        shown = np.array(shapes, object)
         shown[~np.isfinite(shapely.bounds(shown)).all(axis=1)] = shapely.Polygon()
-        return shown
+        return np.asarray(moved(shown, ~(self.scene.transform @ self.to_scene)), object)
 
     def shore_angles(self, rectangles: gpd.GeoDataFrame, outlines: Outlines) -> NDArray[np.float64]:
         """(rectangles,) degrees from the lattice's columns towards its rows in which the shore runs.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -14,6 +15,9 @@ import pyogrio
 from pyogrio.errors import DataSourceError
 
 from littoral.errors import ExistsError, InputError, WriteError
+
+_FULL = 2**20
+"""Bytes left on a disk that a writer has given up on: what is at work takes more, be it deleted by then or not."""
 
 
 def check_output(
@@ -68,10 +72,20 @@ def staged(path: Path) -> Iterator[Path]:
         pyogrio.errors.DataLayerError,
         pyogrio.errors.FeatureError,
     ) as error:
-        reason = error if isinstance(error, OSError) else OSError(first_line(error))
-        raise WriteError(path, reason) from error
+        raise WriteError(path, error if isinstance(error, OSError) else _reason(error, folder)) from error
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            shutil.rmtree(folder, ignore_errors=True)
+        except KeyboardInterrupt:
+            # Pressed just when it was to go.
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+
+def _reason(error: Exception, folder: Path) -> OSError:
+    """GDAL says what it did last, not that the disk is full."""
+    full = shutil.disk_usage(folder).free < _FULL
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) if full else OSError(first_line(error))
 
 
 def first_line(error: BaseException) -> str:
