@@ -33,6 +33,15 @@ def test_round_trip(table: gpd.GeoDataFrame, tmp_path: Path, suffix: str) -> Non
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
 
 
+def test_fields_named_as_a_geopackages_own_columns_are_kept(table: gpd.GeoDataFrame, tmp_path: Path) -> None:
+    for named in ({"fid": [9, 8]}, {"FID": [1, 1]}, {"Fid": ["x", "y"], "fid_1": [1, 2], "GEOM": ["p", "q"]}):
+        given = table.assign(**named)
+        path = write_vector(given, tmp_path / "t.gpkg", overwrite=True, style=qgis_style("name", [], text_values=True))
+        back = read_vector(path)
+        assert {name: back[name].tolist() for name in named} == named
+        assert back["share"].tolist() == [0.5, 1.0]
+
+
 def test_same_table_same_bytes(table: gpd.GeoDataFrame, tmp_path: Path) -> None:
     style = qgis_style("code", list(CATCOA.values()), text_values=False)
     hashes = set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,20 @@ def write_vector(
     return path
 
 
+def _own_names(table: gpd.GeoDataFrame) -> dict[str, str]:
+    """What a GeoPackage calls its own two columns: a field named as they are would be lost in them, or be refused.
+
+    >>> _own_names(gpd.GeoDataFrame({"FID": [1]}, geometry=[None]))
+    {'FID': 'fid_1', 'GEOMETRY_NAME': 'geom'}
+    """
+    taken = {str(name).casefold() for name in table.columns if name != table.geometry.name}
+    names = {}
+    for option, name in {"FID": "fid", "GEOMETRY_NAME": "geom"}.items():
+        numbered = (f"{name}_{number}" for number in count(1))
+        names[option] = name if name not in taken else next(each for each in numbered if each not in taken)
+    return names
+
+
 def _write_ogr(
     table: gpd.GeoDataFrame, path: Path, driver: str, layer: str, provenance: Mapping[str, Any] | None
 ) -> None:
@@ -138,6 +153,8 @@ def _write_ogr(
             known = ".*(normalized|truncated|Normalized|though DateTime requested).*"
             warnings.filterwarnings("ignore", message=known, category=RuntimeWarning)
             options = {**layer_options(driver, provenance), **_WRITTEN.get(driver, {})}
+            if driver == "GPKG":
+                options |= _own_names(table)
             pyogrio.write_dataframe(table, path, driver=driver, layer=layer, **options)
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
