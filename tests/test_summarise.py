@@ -215,6 +215,20 @@ def test_certain_answers_have_no_interval_and_smoothed_ones_are_taken() -> None:
     assert read_chains(boxes).row.tolist() == [0, 1, 2, 3]
 
 
+def test_what_was_withheld_along_the_chain_is_not_on_the_line() -> None:
+    boxes = straight(3).assign(
+        ClassLabel=["class 3", None, "class 3"], ClassValue=pd.array([3, None, 3], "Int64"),
+        ClassValueSmoothed=pd.array([None, 7, 3], "Int64"), status=["classified", "uncertain", "classified"],
+        P_3=[0.9, 0.5, 0.9], P_7=[0.1, 0.5, 0.1], PS_3=[0.55, 0.1, 0.9], PS_7=[0.45, 0.9, 0.1],
+    )  # fmt: skip
+    out = summarise(boxes, smoothed=True).pieces
+    assert out["ClassValue"].tolist() == [pd.NA, 7, 3]
+    assert out["status"].tolist() == ["uncertain", "classified", "classified"]
+    raw = summarise(boxes).pieces
+    assert raw["ClassValue"].tolist() == [3, pd.NA, 3]
+    assert raw["status"].tolist() == boxes["status"].tolist()
+
+
 def test_areas_cut_the_line() -> None:
     boxes = classified(straight())
     areas = gpd.GeoDataFrame(

@@ -12,7 +12,8 @@ from littoral.classify.fitting import check_cell_size, check_scene
 from littoral.classify.keeping import Opening
 from littoral.classify.objects import BEYOND, NO_AREA, answered, classify_objects, scenes_used, write_classified
 from littoral.classify.panel import Model, Panel, open_panel, settle_engine
-from littoral.classify.saying import UNCERTAIN, UNLIKE, Saying, say
+from littoral.classify.saying import UNLIKE, Saying, say
+from littoral.statements import UNCERTAIN
 
 __all__ = [
     "BEYOND",

@@ -20,11 +20,12 @@ from littoral.classify.answers import Answers
 from littoral.classify.fitting import check_cell_size, check_scene, coarser_than_trained
 from littoral.classify.keeping import Opening
 from littoral.classify.panel import Model, Panel, open_panel, opening_of, settle_engine
-from littoral.classify.saying import UNCERTAIN, UNLIKE, Saying, say
+from littoral.classify.saying import UNLIKE, Saying, say
 from littoral.engines import AnyEngine
 from littoral.errors import InputError
 from littoral.imagery import Scene, Scenes, as_scenes
 from littoral.progress import Track, silent
+from littoral.statements import UNCERTAIN
 from littoral.tiles import Merging
 from littoral.tiles.exporting.inputs import Extent, extent_of
 from littoral.vectors import qgis_style, require_crs, write_vector

@@ -15,14 +15,12 @@ from littoral.categories import Category, Scheme
 from littoral.classify.answers import Answers
 from littoral.classify.panel import Panel
 from littoral.errors import InputError
-from littoral.statements import Transitions, add_prediction_sets, novelty_places, smooth
+from littoral.statements import UNCERTAIN, Transitions, add_prediction_sets, novelty_places, smooth
 from littoral.tiles import CLASSIFIED
 from littoral.vectors import find_column, free_names
 
 UNLIKE = "unlike training"
 """Status of a rectangle that looks like nothing the model has learnt from: it gets no class."""
-UNCERTAIN = "uncertain"
-"""Status of a rectangle whose highest probability is below what was asked: it gets no class."""
 FEW_PLACES = 20
 """With fewer in the training, what is called unlike it depends on which they were, and a note says so."""
 

@@ -4,7 +4,7 @@ All of it works on tables of rectangles with ``P_<code>`` and on arrays: along t
 classes, on the shoreline itself, between two dates, and how unlike the training a place looks.
 """
 
-from littoral.statements.answers import Answers, read_answers
+from littoral.statements.answers import UNCERTAIN, Answers, read_answers
 from littoral.statements.chains import Chains, read_chains
 from littoral.statements.change import STATUSES, Change, change_probability, find_changes
 from littoral.statements.sets import add_prediction_sets, prediction_sets
@@ -15,6 +15,7 @@ from littoral.statements.unlike import evened, fit_novelty, novelty, novelty_pla
 
 __all__ = [
     "STATUSES",
+    "UNCERTAIN",
     "Answers",
     "Chains",
     "Change",

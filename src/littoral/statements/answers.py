@@ -20,6 +20,9 @@ Numbers = NDArray[np.float64]
 RAW, SMOOTHED = "P_", "PS_"
 """Begin the names of the columns with the probability of each class: as the model gave it, and along the chain."""
 
+UNCERTAIN = "uncertain"
+"""Status of a rectangle whose highest probability is below what was asked: it gets no class."""
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -30,7 +33,7 @@ class Answers:
     probabilities: Numbers
     """(rows, classes), sum 1; NaN where there is no answer."""
     answered: NDArray[np.bool_]
-    """(rows,), whether the status is ``classified``."""
+    """(rows,), whether there is a class: the status is ``classified``, or along the chain one was given."""
     codes_told: frozenset[int]
     """Those whose names the table says; the others' are the scheme's."""
 
@@ -71,6 +74,9 @@ def read_answers(
         how = "littoral classify" if prefix == RAW else "littoral classify --smooth"
         raise InputError(source, f"has no field {prefix}<code>", f"pass what {how} wrote")
     answered = (classified[status].astype("string") == CLASSIFIED).fillna(False).to_numpy(bool)
+    # Below what was asked of the confidence, either class was withheld by its own.
+    if prefix == SMOOTHED and (along := find_column(classified, "ClassValueSmoothed")) is not None:
+        answered = classified[along].notna().to_numpy(bool)
     values = np.column_stack(
         [pd.to_numeric(classified[name]).to_numpy(float, na_value=np.nan) for name in found.values()]
     )

@@ -12,10 +12,11 @@ import pandas as pd
 from littoral.categories import CATCOA, Category, Scheme
 from littoral.errors import LittoralWarning
 from littoral.progress import Track, silent
-from littoral.statements.answers import RAW, SMOOTHED, read_answers
+from littoral.statements.answers import RAW, SMOOTHED, UNCERTAIN, read_answers
 from littoral.statements.chains import Chains, read_chains
 from littoral.statements.pieces import OUTSIDE_RECTANGLES, chords_as_pieces, cut_shoreline, on_pieces
 from littoral.statements.totals import CORRELATION_M, kilometres, require_level
+from littoral.tiles import CLASSIFIED
 from littoral.vectors import find_column, require_column
 
 ALL, NO_AREA = "all", "outside areas"
@@ -85,6 +86,9 @@ def summarise(
         pieces = cut_shoreline(shoreline, classified, areas, reach_m=reach_m, track=track)
     best, none = answers.best, ~answers.answered
     labels = [category.name for category in answers.categories]
+    status = classified[require_column(classified, "status", "the table")].astype("string").reset_index(drop=True)
+    if smoothed:
+        status = status.mask(none & (status == CLASSIFIED), UNCERTAIN).mask(~none, CLASSIFIED)
     identity = find_column(classified, "ID")
     columns = pd.DataFrame(
         {
@@ -92,7 +96,7 @@ def summarise(
             class_label_field: pd.Series(np.take(labels, best), dtype="string").mask(none),
             "ClassValue": pd.Series(np.take(answers.codes, best), dtype="Int64").mask(none),
             "Confidence": answers.probabilities.max(axis=1),
-            "status": classified[require_column(classified, "status", "the table")].astype("string").to_numpy(),
+            "status": status,
         }
     )
     columns["ID"] = columns["ID"].astype("Int64") if pd.api.types.is_integer_dtype(columns["ID"]) else columns["ID"]
