@@ -429,6 +429,12 @@ def test_the_verb_says_what_it_did(
     assert {"PredictionSet", "Novelty", "ClassLabelSmoothed", "PS_3"} <= set(table.columns)
     parameters = (read_provenance(out) or {})["parameters"]
     assert (parameters["level"], parameters["smooth"], parameters["min_confidence"]) == (95, True, 0.6)
+    # A folder is nobody's business, what is in the file is.
+    assert run([*given, *options, "--extent", str(labelled), "--processor", "cpu", "--overwrite"]) == 0
+    record = read_provenance(out) or {}
+    assert (record["parameters"]["extent"], record["parameters"]["processor"]) == (None, "cpu")
+    assert record["inputs"]["extent"]["sha256"] == hashlib.sha256(labelled.read_bytes()).hexdigest()
+    assert str(tmp_path) not in str(record)
     parts = tmp_path / "parts"
     again = tmp_path / "again.gpkg"
     assert run([*given[:-1], str(again), *options, "--parts", str(parts)]) == 0

@@ -128,6 +128,7 @@ def classify(
     categories = panel.manifest.categories
     codes = [category.code for category in categories]
     changes = None if transitions is None else read_transitions(transitions, codes, scheme=Scheme(categories))
+    box = box_or_file(extent)
     opened = opened_scenes([scene, *(also or ())], scene_crs, band_names, panel.manifest.preprocessing.tile.cell_size)
     try:
         table = classify_objects(
@@ -135,7 +136,7 @@ def classify(
             read_vector(rectangles, layer),
             **asked,
             merging=Merging(combine, near),
-            extent=box_or_file(extent),
+            extent=box,
             extent_crs=extent_crs,
             any_cell_size=any_cell_size,
             class_label_field=class_label_field,
@@ -148,13 +149,14 @@ def classify(
         if str(stop):
             print(f"littoral: {stop}.", file=sys.stderr)
         raise
-    inputs = {"rectangles": rectangles, "transitions": transitions} | {
+    inputs = {"rectangles": rectangles, "transitions": transitions, "extent": box if isinstance(box, str) else None} | {
         f"model {number}" if number else "model": path for number, path in enumerate(models)
     }
     parameters = {
         "class_label_field": class_label_field, "level": level, "min_confidence": min_confidence,
-        "keep_unlike": keep_unlike, "smooth": smooth, "tta": tta, "engine": settled, "combine": combine, "near": near,
-        "extent": extent, "extent_crs": extent_crs, "cell_size": cell_size, "any_cell_size": any_cell_size,
+        "keep_unlike": keep_unlike, "smooth": smooth, "tta": tta, "engine": settled, "processor": processor,
+        "combine": combine, "near": near, "extent": None if isinstance(box, str) else box, "extent_crs": extent_crs,
+        "cell_size": cell_size, "any_cell_size": any_cell_size, "scene_crs": scene_crs, "band_names": band_names,
     }  # fmt: skip
     write_classified(
         table,
