@@ -9,7 +9,7 @@ import shapely
 from numpy.typing import NDArray
 
 from littoral.report.coast import Coast, Rows, numbers
-from littoral.statements import read_chains
+from littoral.statements import novelty_places, read_chains
 
 PLACES = 6
 """Most of a kind."""
@@ -71,8 +71,10 @@ def _odd(coast: Coast) -> Places:
     strange = numbers(coast.table["Novelty"]) if "Novelty" in coast.table.columns else np.full(len(coast.table), np.nan)
     odd = np.flatnonzero(np.nan_to_num(strange) > 1)
     rows = odd[np.argsort(-strange[odd], kind="stable")][:PLACES]
-    told = (f"{len(odd)} rectangles look like nothing in the training: only one in a hundred usual places has a "
-            "novelty above 1.")  # fmt: skip
+    known = 0 if coast.package is None else novelty_places(coast.package.manifest.novelty)
+    often = f"at most one in {min(known + 1, 100)}" if known else "few"
+    told = (f"{len(odd)} rectangles look like nothing in the training: of usual places {often} should have a novelty "
+            "above 1.")  # fmt: skip
     return _places(coast, "Unlike the training", told, rows, [f"novelty {strange[row]:.2f}" for row in rows], len(odd))
 
 
