@@ -107,7 +107,7 @@ def answers(coast: gpd.GeoDataFrame, given: argparse.Namespace) -> pd.DataFrame:
     """What the model that has not seen a place says of it: ``Novelty``, ``Confidence``, and whether it is right."""
     parts = []
     for (site, image), part in coast.groupby(["site", "image"]):
-        model = given.coasts / f"without-{site}-spatial.dlpk"
+        (model,) = given.coasts.glob(f"without-{site}-*.dlpk")
         scene = given.data / "realcoast" / str(image)
         found = classify_objects(scene, part, model, saying=Saying(keep_unlike=True))
         parts.append(found[["Novelty", "Confidence", "ClassValue", "CATCOA"]].set_index(part.index))
