@@ -42,6 +42,16 @@ def test_fields_named_as_a_geopackages_own_columns_are_kept(table: gpd.GeoDataFr
         assert back["share"].tolist() == [0.5, 1.0]
 
 
+def test_fields_that_differ_in_case_alone_are_kept(table: gpd.GeoDataFrame, tmp_path: Path) -> None:
+    given = table.assign(name=["a", "b"], NAME=["c", "d"])
+    with pytest.warns(LittoralWarning, match=r"NAME \(NAME_1\)"):
+        back = read_vector(write_vector(given, tmp_path / "t.gpkg"))
+    assert (back["name"].tolist(), back["NAME_1"].tolist()) == (["a", "b"], ["c", "d"])
+    with pytest.warns(LittoralWarning, match=r"NAME \(NAME_1\)"):
+        back = read_vector(write_vector(given, tmp_path / "t.shp"))
+    assert (back["name"].tolist(), back["NAME"].tolist()) == (["a", "b"], ["c", "d"])
+
+
 def test_same_table_same_bytes(table: gpd.GeoDataFrame, tmp_path: Path) -> None:
     style = qgis_style("code", list(CATCOA.values()), text_values=False)
     hashes = set()

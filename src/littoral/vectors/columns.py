@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import count
+
 import geopandas as gpd
 import pandas as pd
 
@@ -57,3 +60,22 @@ def free_names(table: gpd.GeoDataFrame, taken: list[str]) -> tuple[gpd.GeoDataFr
             used.add(new.casefold())
             renamed[str(name)] = new
     return table.rename(columns=renamed), renamed
+
+
+def apart(names: Iterable[str]) -> dict[str, str]:
+    """New names of those that differ from an earlier one in case alone.
+
+    >>> apart(["id", "ID", "Id", "ID_1"])
+    {'ID': 'ID_2', 'Id': 'Id_3'}
+    """
+    given = [str(name) for name in names]
+    used = {name.casefold() for name in given}
+    seen: set[str] = set()
+    renamed: dict[str, str] = {}
+    for name in given:
+        if name.casefold() in seen:
+            number = next(each for each in count(1) if f"{name}_{each}".casefold() not in used)
+            renamed[name] = f"{name}_{number}"
+            used.add(renamed[name].casefold())
+        seen.add(name.casefold())
+    return renamed

@@ -15,6 +15,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 
 from littoral.errors import InputError, LittoralWarning
 from littoral.vectors import shapefiles
+from littoral.vectors.columns import apart
 from littoral.vectors.outputs import check_output, first_line, staged
 from littoral.vectors.provenance import layer_options, write_parquet_key
 from littoral.vectors.styles import EPOCH, write_styles
@@ -95,7 +96,8 @@ def write_vector(
     what crosses the antimeridian is cut at it.
 
     ``style`` is a QGIS style (QML) put into a GeoPackage as the layer's default, or several by name, the first the
-    default and the others for QGIS's list of styles. ``provenance``, values that JSON can
+    default and the others for QGIS's list of styles. There, names that differ in case alone get a number, which a
+    :class:`LittoralWarning` says. ``provenance``, values that JSON can
     hold, is kept with the table as :mod:`littoral.vectors.provenance` says. A Shapefile cuts long names and texts
     (:mod:`littoral.vectors.shapefiles`), which a :class:`LittoralWarning` says; :func:`read_vector` gives the names
     back.
@@ -112,6 +114,10 @@ def write_vector(
         told = f"{path} is written in WGS 84 degrees, as GeoJSON is, and not in {table.crs.to_string()}."
         warnings.warn(LittoralWarning(told), stacklevel=2)
         table = table.to_crs(_WGS84)
+    if driver == "GPKG" and (renamed := apart(name for name in table.columns if name != table.geometry.name)):
+        told = ", ".join(f"{old} ({new})" for old, new in renamed.items())
+        warnings.warn(LittoralWarning(f"{path}: names differ in case alone, and are changed: {told}."), stacklevel=2)
+        table = table.rename(columns=renamed)
     fields: dict[str, str] = {}
     if driver == "ESRI Shapefile":
         table, fields = shapefiles.fitted(table, path)

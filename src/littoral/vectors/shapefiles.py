@@ -31,9 +31,13 @@ def short_names(names: Iterable[str]) -> dict[str, str]:
 
     >>> short_names(["ClassLabelSmoothed", "ClassLabel", "ID", "ClassLabel_before"])
     {'ClassLabelSmoothed': 'ClassLab_1', 'ClassLabel': 'ClassLabel', 'ID': 'ID', 'ClassLabel_before': 'ClassLab_2'}
+    >>> short_names(["id", "ID"])
+    {'id': 'id', 'ID': 'ID_1'}
     """
     given = [str(name) for name in names]
-    fits = {name for name in given if len(name.encode()) <= NAME_BYTES}
+    short_enough = [name for name in given if len(name.encode()) <= NAME_BYTES]
+    # Of those that differ in case alone the first stays.
+    fits = set({name.casefold(): name for name in reversed(short_enough)}.values())
     used = {name.casefold() for name in fits}
     out: dict[str, str] = {}
     for name in given:
