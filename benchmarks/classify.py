@@ -1,7 +1,7 @@
 """Rectangles a second, classified on a Sentinel-2 product of the real size, beside a user's loop and beside the floor.
 
 The rectangles lie along the shore and come in two orders: as they were walked, and mixed, as in a chart. Rows, each in
-a process of its own, in turns, medians compared:
+a process of its own, in turns, medians compared (of the loops, which take minutes, one turn):
 
 * ours: ``littoral.classify.answer_rectangles``, by torch; by the engine that is faster on this machine
   (``--engine fastest``), where that is another; and in 16-bit arithmetic (``torch-bf16``), where the processor has it;
