@@ -293,7 +293,7 @@ def test_several_models_answer_together(
     given = read_package(package)
     sets = given.manifest
     strange = replace(sets, categories=(replace(sets.categories[0], code=8), sets.categories[1]))
-    with pytest.raises(InputError, match="the other model knows other classes"):
+    with pytest.raises(InputError, match="knows other classes"):
         open_panel([package, replace(given, manifest=strange)])
     tile = replace(sets.preprocessing.tile, bands=("B02", "B03", "B08"))
     bands = replace(sets, preprocessing=replace(sets.preprocessing, tile=tile))

@@ -394,3 +394,11 @@ def test_a_full_disk_is_called_that_whatever_gdal_says(
     with pytest.raises(WriteError, match=r"t.gpkg could not be written \(No space left on device\): free some space"):
         write_vector(table, tmp_path / "t.gpkg")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_that_lie_nowhere_are_kept(tmp_path: Path) -> None:
+    table = gpd.GeoDataFrame({"a": [1, 2, 3]}, geometry=[shapely.Point(5, 50), None, shapely.Polygon()], crs=4326)
+    for suffix in ("gpkg", "fgb", "parquet"):
+        found = read_vector(write_vector(table, tmp_path / f"t.{suffix}"))
+        assert found["a"].tolist() == [1, 2, 3]
+        assert (found.geometry.isna() | found.geometry.is_empty).tolist() == [False, True, True]

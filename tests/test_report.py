@@ -176,7 +176,7 @@ def test_headline_says_how_much_and_how_good(
 ) -> None:
     page = full(coast, tmp_path / "page.html", package, scene)
     words = page.words()
-    assert "6 of 8 rectangles classified, 21.0 km of 36.0 km of shoreline, by the model shore." in words
+    assert "6 of 8 rectangles classified, 21.0 km of 36.0 km of shoreline, by shore.dlpk." in words
     # (0.9 + 0.8 + 0.7 + 0.6 + 0.6 + 0.8) / 6
     for expected in ("73% mean confidence", f"{ACCURACY} accuracy", f"{MACRO_F1} macro-F1", "75% of the rectangles"):
         assert expected in words

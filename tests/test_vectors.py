@@ -52,13 +52,6 @@ def test_fields_that_differ_in_case_alone_are_kept(table: gpd.GeoDataFrame, tmp_
     assert (back["name"].tolist(), back["NAME"].tolist()) == (["a", "b"], ["c", "d"])
 
 
-@pytest.mark.parametrize("suffix", [".gpkg", ".parquet", ".fgb", ".geojson", ".shp"])
-def test_rows_without_outline_are_kept(table: gpd.GeoDataFrame, tmp_path: Path, suffix: str) -> None:
-    given = table.set_geometry(gpd.GeoSeries([None, table.geometry.iloc[1]], crs=table.crs))
-    back = read_vector(write_vector(given, tmp_path / f"t{suffix}"))
-    assert (back["share"].tolist(), back.geometry.isna().tolist()) == ([0.5, 1.0], [True, False])
-
-
 def test_same_table_same_bytes(table: gpd.GeoDataFrame, tmp_path: Path) -> None:
     style = qgis_style("code", list(CATCOA.values()), text_values=False)
     hashes = set()

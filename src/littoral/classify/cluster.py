@@ -7,6 +7,7 @@ answers in a folder that all see. A worker that dies costs its part, which anoth
 from __future__ import annotations
 
 import logging
+import re
 import signal
 from collections.abc import Generator, Iterator
 from concurrent.futures import CancelledError
@@ -39,6 +40,8 @@ _WAITING = 4
 """Parts that are sent ahead, for each thread of the cluster."""
 _PATIENCE_S = 30
 """For a scheduler to answer."""
+_LACKING = re.compile("memory|alloc|new thread", re.IGNORECASE)
+"""In what is said where memory is."""
 
 
 @dataclass(frozen=True)
@@ -136,8 +139,10 @@ def _outcome(future: Any, task: Task) -> Path | LittoralError:
             "give each worker more (dask worker --memory-limit), or start fewer of them",
         )
     except (MemoryError, RuntimeError) as error:
-        # torch, and Python where a thread lacks its stack, say so in an error of the second kind.
         said = first_line(error)
+        # torch, and Python where a thread lacks its stack, say so in an error of the second kind.
+        if not isinstance(error, MemoryError) and not _LACKING.search(said):
+            raise
         return InputError(
             f"{count} rectangles on {scene}",
             f"could not be answered by a worker ({said}), most likely for want of memory",

@@ -29,6 +29,7 @@ class Panel:
         members: Models that are open.
         turns: Ask about the flips and quarter turns of each tile too, as far as its kind allows.
         cell_size: Bring scenes to cells of this size, units of their CRS; None: as the first model says.
+        names: What members are called in messages; by default by their number.
 
     Raises:
         InputError: models of other classes, bands or tiles than the first.
@@ -37,10 +38,18 @@ class Panel:
     manifest: Manifest
     """The first model's, with the cell size asked for."""
 
-    def __init__(self, members: Sequence[Classifier], *, turns: bool = False, cell_size: float | None = None) -> None:
+    def __init__(
+        self,
+        members: Sequence[Classifier],
+        *,
+        turns: bool = False,
+        cell_size: float | None = None,
+        names: Sequence[str] = (),
+    ) -> None:
         first = members[0].manifest
         self.members = tuple(members)
-        self._columns = [_columns(first, each.manifest) for each in members]
+        called = names or [f"model {number}" for number in range(1, len(members) + 1)]
+        self._columns = [_columns(first, each.manifest, name) for each, name in zip(members, called, strict=True)]
         tile = first.preprocessing.tile
         self._turns = tile.turns if turns else (0,)
         width, height = tile.size
@@ -122,7 +131,10 @@ def open_panel(
         return models[0]
     # Each batch is computed by one thread (see ``pipeline``), a graph's too.
     opened = [open_classifier(model, engine, threads=1, processor=processor) for model in models]
-    return Panel(opened, turns=turns, cell_size=cell_size)
+    names = [
+        str(model) if isinstance(model, str | Path) else f"model {number}" for number, model in enumerate(models, 1)
+    ]
+    return Panel(opened, turns=turns, cell_size=cell_size, names=names)
 
 
 def settle_engine(models: Sequence[Model], engine: AnyEngine, processor: str = "auto") -> tuple[Engine, str]:
@@ -164,7 +176,7 @@ def turned(tiles: NDArray[np.float32], turn: int) -> NDArray[np.float32]:
     return np.ascontiguousarray(out[..., ::-1] if turn >= 4 else out)
 
 
-def _columns(first: Manifest, other: Manifest) -> list[int]:
+def _columns(first: Manifest, other: Manifest, name: str) -> list[int]:
     """Where the first model's classes stand in another's answers.
 
     Raises:
@@ -174,17 +186,15 @@ def _columns(first: Manifest, other: Manifest) -> list[int]:
     wanted = [category.code for category in first.categories]
     if sorted(codes) != sorted(wanted):
         names = ", ".join(category.name for category in other.categories)
-        raise InputError("the other model", f"knows other classes ({names})", "pass models of the same classes")
+        raise InputError(name, f"knows other classes ({names})", "pass models of the same classes")
     own, theirs = first.preprocessing.tile, other.preprocessing.tile
     if own.bands != theirs.bands:
         raise InputError(
-            "the other model",
+            name,
             f"needs bands {', '.join(theirs.bands)}, the first {', '.join(own.bands)}",
             "pass models of the same bands",
         )
     scaling = (first.preprocessing.pixels, first.preprocessing.dtype)
     if own != theirs or scaling != (other.preprocessing.pixels, other.preprocessing.dtype):
-        raise InputError(
-            "the other model", "was trained on tiles that are cut otherwise", "pass models trained on the same tiles"
-        )
+        raise InputError(name, "was trained on tiles that are cut otherwise", "pass models trained on the same tiles")
     return [codes.index(code) for code in wanted]

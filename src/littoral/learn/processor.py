@@ -28,7 +28,7 @@ def move(network: nn.Module, processor: str) -> None:
         network.to(processor)
     # torch has a kind of its own for each way that a device can be missing.
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        said = str(error).splitlines()[0][:120]
+        said = str(error).splitlines()[0].split(". ")[0]
         raise InputError(
             f"processor {processor}", f"cannot be used ({said})", "choose cpu, or one that is there"
         ) from error

@@ -91,8 +91,8 @@ def write_vector(
 ) -> Path:
     """Write a table in the format of the path's suffix; the layer is named after the file unless given.
 
-    Rows keep their order, except in FlatGeobuf, whose spatial index orders them; it has none where a row lacks its
-    outline. GeoJSON is in WGS 84 whatever the
+    Rows keep their order, except in FlatGeobuf, whose spatial index orders them (there is none where a row lies
+    nowhere: the format cannot index that). GeoJSON is in WGS 84 whatever the
     table is in (RFC 7946, section 4), which a :class:`LittoralWarning` says; coordinates have seven decimals there, and
     what crosses the antimeridian is cut at it.
 
@@ -162,8 +162,7 @@ def _write_ogr(
             options = {**layer_options(driver, provenance), **_WRITTEN.get(driver, {})}
             if driver == "GPKG":
                 options |= _own_names(table)
-            if driver == "FlatGeobuf" and table.geometry.isna().any():
-                # Its index has no place for a row without outline.
+            if driver == "FlatGeobuf" and (table.geometry.isna() | table.geometry.is_empty).any():
                 options["SPATIAL_INDEX"] = "NO"
             pyogrio.write_dataframe(table, path, driver=driver, layer=layer, **options)
     finally:
