@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -16,7 +17,7 @@ from littoral import rectangles_along_lines
 from littoral.cli import app
 from littoral.errors import InputError
 from littoral.statements import change_probability, find_changes
-from littoral.statements.change import partners
+from littoral.statements.change import change_rate, partners
 from littoral.vectors import read_provenance, read_vector, write_vector
 from test_summarise import classified, straight
 
@@ -41,7 +42,7 @@ def test_statuses_and_kilometres() -> None:
     before = told(boxes, [[1, 0], [1, 0], [0.9, 0.1], [0.6, 0.4], None, [0, 1]]).assign(SceneDate="2019-06-01")
     after = told(boxes, [[1, 0], [0, 1], [0.4, 0.6], [0.6, 0.4], [1, 0], [0, 1]]).iloc[:5]
     after = after.assign(SceneDate="2024-06-01")
-    found = find_changes(before, after)
+    found = find_changes(before, after, rate=0.5)
     table = found.rectangles
     assert table["change"].tolist() == ["same", "changed", "changed", "same", "not classified", "only before"]
     by_hand = [0, 1, 1 - (0.36 + 0.06), 1 - (0.36 + 0.16), np.nan, np.nan]
@@ -61,6 +62,26 @@ def test_statuses_and_kilometres() -> None:
     rare = find_changes(before, after, rate=0.02).rectangles
     assert rare["change"].tolist()[:4] == ["same", "changed", "perhaps changed", "same"]
     assert (rare["P_changed"].dropna() <= table["P_changed"].dropna()).all()
+
+
+@given(st.integers(0, 10_000), st.integers(2, 6), st.integers(1, 40))
+def test_the_rate_is_the_likeliest(seed: int, classes: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    p, q = (rng.dirichlet(np.full(classes, 0.3), count) for _ in range(2))
+    same = (p * q).sum(axis=1)
+    rates = np.linspace(0.0005, 0.9995, 2000)[:, None]
+    seen = np.log(rates * (1 - same) / (classes - 1) + (1 - rates) * same).sum(axis=1)
+    likeliest = rates[(seen + 0.5 * np.log(rates[:, 0]) + 0.5 * np.log(1 - rates[:, 0])).argmax(), 0]
+    assert change_rate(p, q) == pytest.approx(likeliest, abs=0.002)
+
+
+def test_a_coast_does_not_change_into_itself() -> None:
+    boxes = straight(60)
+    rng = np.random.default_rng(0)
+    chances = rng.dirichlet([6, 2], 60).tolist()
+    same = told(boxes, chances)
+    assert find_changes(same, same).changed_km < 3
+    assert find_changes(same, same, rate=0.5).changed_km > 15
 
 
 @given(st.integers(0, 10_000), st.integers(2, 6), st.floats(0.001, 0.999))
@@ -149,7 +170,28 @@ def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert back["change"].tolist() == ["same"] * 3 + ["changed"] * 2
     assert pd.read_csv(table)["km"].tolist() == pytest.approx([2, 3])
     app(["change", str(one), str(two), "-o", str(out), "--overwrite"], standalone_mode=False)
-    assert "--rate says" in capsys.readouterr().out
+    # Two of five, and half a place of each kind.
+    assert "taken to have changed with probability 0.417" in capsys.readouterr().out
     record = read_provenance(out)
     assert record is not None
     assert record["parameters"]["rate"] is None
+
+
+def test_coasts_that_were_asked_otherwise_are_told_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = told(straight(3), [[1, 0]] * 3)
+
+    def record(model: str, tta: bool) -> dict[str, Any]:
+        return {"inputs": {"model": {"sha256": model}}, "parameters": {"tta": tta, "engine": "torch"}}
+
+    def said(one: dict[str, Any] | None, other: dict[str, Any] | None) -> str:
+        paths = [tmp_path / "one.gpkg", tmp_path / "two.gpkg"]
+        for path, each in zip(paths, (one, other), strict=True):
+            write_vector(table, path, overwrite=True, provenance=each)
+        app(["change", *map(str, paths), "-o", str(tmp_path / "c.gpkg"), "--overwrite"], standalone_mode=False)
+        return capsys.readouterr().out
+
+    assert "the two were" not in said(record("a", tta=False), record("a", tta=False)) + said(
+        record("a", tta=False), None
+    )
+    assert "classified by other models" in said(record("a", tta=False), record("b", tta=False))
+    assert "asked otherwise (tta)" in said(record("a", tta=False), record("a", tta=True))

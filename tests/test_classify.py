@@ -295,6 +295,9 @@ def test_several_models_answer_together(
     strange = replace(sets, categories=(replace(sets.categories[0], code=8), sets.categories[1]))
     with pytest.raises(InputError, match="knows other classes"):
         open_panel([package, replace(given, manifest=strange)])
+    renamed = replace(sets, categories=(replace(sets.categories[0], name="quay"), sets.categories[1]))
+    with pytest.raises(InputError, match=rf"model 2 has other names for classes \({sets.categories[0].code} quay\)"):
+        open_panel([package, replace(given, manifest=renamed)])
     tile = replace(sets.preprocessing.tile, bands=("B02", "B03", "B08"))
     bands = replace(sets, preprocessing=replace(sets.preprocessing, tile=tile))
     with pytest.raises(InputError, match=r"needs bands B02, B03, B08, the first B02, B03, B04"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import builtins
 import json
 import re
 import sys
@@ -23,7 +24,7 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from littoral import CATCOA, FeatureClassifier, classify_objects, engines, read_tiles, read_vector
-from littoral.classify import Saying
+from littoral.classify import Saying, settle_engine
 from littoral.cli import main
 from littoral.engines import open_classifier
 from littoral.errors import InputError, LittoralWarning, MissingExtraError
@@ -343,6 +344,26 @@ def test_only_engines_that_a_model_can_have_are_measured(with_graph: Path, graph
         assert set(paces) == expected
         assert engine in expected
     assert engines.fastest_engine([OnnxClassifier(graph, "a")], 2) == ("auto", {})
+
+
+def test_auto_is_one_engine_for_all_who_open_the_models(
+    with_graph: Path, graph: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = tmp_path / "a.onnx"
+    alone.write_bytes(graph)
+    assert settle_engine([with_graph], "auto") == ("torch", "")
+    assert settle_engine([alone], "auto") == ("onnx", "")
+    assert settle_engine([with_graph, alone], "auto") == ("auto", "")
+    assert settle_engine([OnnxClassifier(graph, "a")], "auto") == ("auto", "")
+
+    def missing(name: str, *rest: Any, **more: Any) -> Any:
+        if name == "littoral.learn":
+            raise MissingExtraError("learning", "learn")
+        return imported(name, *rest, **more)
+
+    imported = builtins.__import__
+    monkeypatch.setattr(builtins, "__import__", missing)
+    assert settle_engine([with_graph], "auto") == ("onnx", "")
 
 
 def test_sixteen_bits_are_near_and_only_where_the_processor_has_them(

@@ -35,7 +35,8 @@ def test_what_is_sent_ends_in_its_exit_code_and_a_sentence(
     finally:
         app.registered_commands[:] = commands
     assert ended.value.code == code
-    assert capsys.readouterr().err == "littoral: stopped; nothing is half-written, run the same command again.\n"
+    said = "littoral: stopped; nothing is half-written, run the same command again (--overwrite if it says so).\n"
+    assert capsys.readouterr().err == said
     assert signal.getsignal(sent) is before
 
 

@@ -264,7 +264,8 @@ def test_bad_input() -> None:
         summarise(boxes, smoothed=True)
     with pytest.warns(LittoralWarning, match="intervals are too narrow"):
         summarise(boxes.drop(columns=["GroupId", "Previous"]))
-    far = summarise(boxes, line.translate(0, 9000).to_frame("geometry").set_geometry("geometry"))
+    with pytest.warns(LittoralWarning, match="runs through none of the classified rectangles"):
+        far = summarise(boxes, line.translate(0, 9000).to_frame("geometry").set_geometry("geometry"))
     assert far.pieces["status"].unique().tolist() == ["outside rectangles"]
     assert far.table.set_index("ClassLabel")["km"]["not classified"] == pytest.approx(4, abs=0.02)
 

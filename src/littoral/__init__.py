@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from littoral.categories import CATCOA, Category, Scheme, read_categories
     from littoral.charts import fetch_charts, read_charts
-    from littoral.classify import classify_objects, write_classified
+    from littoral.classify import Saying, classify_objects, write_classified
     from littoral.errors import LittoralError
     from littoral.imagery import fetch_scenes, open_scene, open_scenes, search_scenes
     from littoral.learn import FeatureClassifier, prepare_data
@@ -29,6 +29,7 @@ _HOMES = {
     "FeatureClassifier": "learn",
     "GIS": "tiles",
     "LittoralError": "errors",
+    "Saying": "classify",
     "Scheme": "categories",
     "classify_objects": "classify",
     "export_tiles": "tiles",
@@ -59,6 +60,7 @@ __all__ = [
     "Category",
     "FeatureClassifier",
     "LittoralError",
+    "Saying",
     "Scheme",
     "classify_objects",
     "export_tiles",

@@ -153,6 +153,21 @@ def fastest_engine(
     return max(paces, key=lambda engine: paces[engine], default="auto"), paces
 
 
+def installed_engine(models: Sequence[Classifier | Package | str | Path]) -> Engine:
+    """What ``auto`` stands for here, so that nobody else who opens these models takes another engine for it.
+
+    It stays ``auto`` where no one engine can answer for all: some are open, or graphs among packages.
+    """
+    asked = [model for model in models if isinstance(model, Package | str | Path)]
+    able = _able(asked) if len(asked) == len(models) else []
+    if "torch" in able:
+        try:
+            from littoral.learn import FeatureClassifier  # noqa: F401
+        except MissingExtraError:
+            able.remove("torch")
+    return able[0] if able else "auto"
+
+
 def _is_graph(model: object) -> bool:
     return isinstance(model, str | Path) and Path(model).suffix == ".onnx"
 

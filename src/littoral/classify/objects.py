@@ -25,10 +25,10 @@ from littoral.engines import AnyEngine
 from littoral.errors import InputError
 from littoral.imagery import Scene, Scenes, as_scenes
 from littoral.progress import Track, silent
-from littoral.statements import UNCERTAIN
+from littoral.statements import UNCERTAIN, read_answers
 from littoral.tiles import Merging
 from littoral.tiles.exporting.inputs import Extent, extent_of
-from littoral.vectors import qgis_style, require_crs, write_vector
+from littoral.vectors import qgis_style, read_vector, require_crs, write_vector
 
 BEYOND = "outside extent"
 """Status of a rectangle that does not touch the extent asked for."""
@@ -38,7 +38,7 @@ NO_AREA = "no area"
 
 def classify_objects(
     scenes: Scenes,
-    rectangles: gpd.GeoDataFrame,
+    rectangles: gpd.GeoDataFrame | str | Path,
     model: Model,
     *,
     also_models: Sequence[Model] = (),
@@ -60,7 +60,7 @@ def classify_objects(
 
     Args:
         scenes: A scene, or the path to one, with the bands the model was trained on; or several, in any CRS.
-        rectangles: Polygons in any CRS; not changed.
+        rectangles: Polygons in any CRS, or the path of their file; not changed.
         model: A classifier, a package, or the path to a ``.dlpk`` or an ``.onnx``.
         also_models: Others of the same classes, bands and tiles: probabilities are the mean of all.
         engine: What answers for a package or a path: ``torch``, ``onnx`` (ONNX Runtime, with the package's graph),
@@ -101,7 +101,9 @@ def classify_objects(
             scene, a package that cannot be read, models that do not go together, a chain that cannot be followed.
     """
     saying = saying or Saying()
-    require_crs(rectangles, "the table of rectangles")
+    source = rectangles if isinstance(rectangles, str | Path) else "the table of rectangles"
+    rectangles = read_vector(rectangles) if isinstance(rectangles, str | Path) else rectangles
+    require_crs(rectangles, source)
     models: list[Model] = [model, *also_models]
     settled, measured = settle_engine(models, engine, processor)
     how: dict[str, Any] = {"engine": settled, "processor": processor, "turns": tta, "cell_size": cell_size}
@@ -152,8 +154,10 @@ def answered(
     if asked.all():
         return answer_rectangles(scenes, rectangles, classifier, **how)
     if not asked.any():
-        what = "lie outside the extent" if (withheld == BEYOND).any() else "have no area"
-        raise InputError("the rectangles", f"all {what}", "pass others")
+        if not (withheld == BEYOND).any():
+            raise InputError("the rectangles", "all have no area", "pass others")
+        remedy = "pass another, or say of which CRS its numbers are (--extent-crs)"
+        raise InputError("the rectangles", f"all lie outside the extent in {scenes[0].crs.to_string()}", remedy)
     return _spread(answer_rectangles(scenes, rectangles[asked], classifier, **how), asked, withheld)
 
 
@@ -185,7 +189,7 @@ def _spread(found: Answers, asked: NDArray[np.bool_], withheld: NDArray[Any]) ->
 def write_classified(
     classified: gpd.GeoDataFrame,
     path: str | Path,
-    categories: tuple[Category, ...],
+    categories: tuple[Category, ...] | None = None,
     *,
     class_label_field: str = "ClassLabel",
     overwrite: bool = False,
@@ -196,7 +200,7 @@ def write_classified(
     Args:
         classified: What :func:`classify_objects` returned.
         path: GeoPackage, GeoParquet, FlatGeobuf, GeoJSON or Shapefile, by its suffix.
-        categories: Of the model.
+        categories: Of the model; None: as the table names its classes, in CATCOA's colours.
         class_label_field: Field with the class name.
         overwrite: Replace a file that is there.
         provenance: What :func:`littoral.vectors.trace` says of how it came to be; the scenes used and their days are
@@ -206,6 +210,8 @@ def write_classified(
         ExistsError: it is there and ``overwrite`` is False.
         WriteError: the disk refused; an older file is still there.
     """
+    if categories is None:
+        categories = read_answers(classified, class_label_field=class_label_field).categories
     smoothed = f"{class_label_field}Smoothed"
     coloured = {"littoral": class_label_field}
     if smoothed in classified.columns:

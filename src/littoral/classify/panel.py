@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from littoral.classify.keeping import Opening
 from littoral.classify.pipeline import BATCH
-from littoral.engines import AnyEngine, Classifier, Engine, fastest_engine, open_classifier
+from littoral.engines import AnyEngine, Classifier, Engine, fastest_engine, installed_engine, open_classifier
 from littoral.errors import InputError
 from littoral.imagery import Values
 from littoral.learn.evaluation import Calibration
@@ -138,15 +138,19 @@ def open_panel(
 
 
 def settle_engine(models: Sequence[Model], engine: AnyEngine, processor: str = "auto") -> tuple[Engine, str]:
-    """The engine that is to answer, and a sentence about it where it was measured which one (else empty).
+    """The engine that is to answer, here and on all workers, and a sentence about it where it was measured.
 
     Raises:
         InputError: a model that cannot be used.
     """
+    if engine == "auto":
+        return installed_engine(models), ""
     if engine != "fastest":
         return engine, ""
     chosen, paces = fastest_engine(models, BATCH, processor)
     told = ", ".join(f"{name} {pace:.1f}" for name, pace in paces.items())
+    if len(paces) == 1:
+        return chosen, f"engine {chosen} ({told} tiles a second), as no other can answer for this model here"
     return chosen, f"engine {chosen}, by measurement here (tiles a second: {told or 'none, as the model is open'})"
 
 
@@ -187,6 +191,10 @@ def _columns(first: Manifest, other: Manifest, name: str) -> list[int]:
     if sorted(codes) != sorted(wanted):
         names = ", ".join(category.name for category in other.categories)
         raise InputError(name, f"knows other classes ({names})", "pass models of the same classes")
+    known = {category.code: category.name.casefold() for category in first.categories}
+    strange = [f"{c.code} {c.name}" for c in other.categories if c.name.casefold() != known[c.code]]
+    if strange:
+        raise InputError(name, f"has other names for classes ({', '.join(strange)})", "pass models of the same classes")
     own, theirs = first.preprocessing.tile, other.preprocessing.tile
     if own.bands != theirs.bands:
         raise InputError(

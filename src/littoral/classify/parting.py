@@ -26,8 +26,9 @@ from littoral.tiles.lattice import Lattice
 from littoral.tiles.planning import check_rectangles, on_cells
 from littoral.tiles.specs import Combine
 
-PART = 4096
-"""Rectangles of a part, at most: 4 MB of plan, and what a worker that dies loses."""
+PART = 512
+"""Rectangles of a part, at most: what a worker that dies, or Ctrl-C, loses. Blocks where two parts meet are decoded
+twice, which is why there are no fewer."""
 _STRIP = 1024
 """Rows of a scene that are walked together: a block of a Sentinel-2 product, or two or four of others."""
 _AT_ONCE = 2**15

@@ -179,7 +179,10 @@ def _notes(panel: Panel, answers: Answers, saying: Saying) -> list[str]:
     if panel.threshold(saying.level) is None:
         notes.append("the model carries no thresholds, so there are no prediction sets")
     elif not panel.plain:
-        notes.append("prediction sets are by thresholds of one model that sees each tile once, not of all together")
+        notes.append(
+            "prediction sets use the thresholds of one model that is asked once; of several, or of flips and turns, "
+            "they hold the true class about as often as asked, which was not measured"
+        )
     if answers.novelty is None and (answers.status == CLASSIFIED).any():
         known = any(each.manifest.novelty for each in panel.members)
         why = (

@@ -116,7 +116,7 @@ def classify(
         raise InputError("--transitions", "goes with --smooth", "add that, or leave it away")
     settled, measured = settle_engine(models, engine, processor)
     if measured:
-        print(f"  {measured}")
+        print(f"  {measured}" + (f"; to go on from these parts, pass --engine {settled}" if parts else ""))
     how: dict[str, Any] = {"engine": settled, "processor": processor, "cell_size": cell_size}
     panel = open_panel(models, turns=tta, **how)
     if dask is not None and parts is None:
@@ -174,6 +174,10 @@ def classify(
     if len(opened) > 1:
         for name, count in table["Scene"].value_counts().items():
             print(f"  seen on {name:<14}{count:>8}")
-    for name, count in table[class_label_field].value_counts().items():
-        print(f"    {name:<20}{count:>8}")
+    counts = {"class": table[class_label_field].value_counts()}
+    if smooth:
+        counts["smoothed"] = table[f"{class_label_field}Smoothed"].value_counts()
+    print(f"    {'':<20}" + "".join(f"{title:>10}" for title in counts))
+    for name in dict.fromkeys(name for each in counts.values() for name in each.index):
+        print(f"    {name:<20}" + "".join(f"{each.get(name, 0):>10}" for each in counts.values()))
     print(f"{output}: {len(table)} rectangles")

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from littoral.cli.door import CategoryTable, Layer, Overwrite, app, scheme, share_of, tell_renamed
 from littoral.progress import bar
-from littoral.vectors import DRIVERS, check_output, qgis_style, read_vector, staged, trace, write_vector
+from littoral.vectors import (
+    DRIVERS,
+    check_output,
+    qgis_style,
+    read_provenance,
+    read_vector,
+    staged,
+    trace,
+    write_vector,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,7 +106,10 @@ def change(
     output: Annotated[Path, typer.Option("-o", "--output", help="Changes to write (.gpkg, .parquet, …).")],
     rate: Annotated[
         float | None,
-        typer.Option(help="Share of the shore expected to have changed, e.g. 0.05; without it, that of chance."),
+        typer.Option(
+            help="Share of the shore that is expected to have changed, e.g. 0.05.",
+            show_default="the one that makes both coasts likeliest",
+        ),
     ] = None,
     min_overlap: Annotated[float, typer.Option(help="Least overlap of the same place, intersection over union.")] = 0.3,
     table: Table = None,
@@ -142,8 +154,33 @@ def change(
     print(f"  of {found.compared_km:.1f} km compared {found.changed_km:.1f} km are expected to have changed "
           f"({low:.1f} to {high:.1f} at {level:g} %)")  # fmt: skip
     if rate is None:
-        print("  any change is taken to be as likely as none; --rate says how much of a coast changes")
+        print(
+            f"  a place is taken to have changed with probability {found.rate:.3f}, which makes both coasts likeliest"
+        )
+    for note in _alike(read_provenance(before), read_provenance(after)):
+        print(f"  {note}")
     print(f"{output}: {len(found.rectangles)} rectangles")
+
+
+_ASKED = ("tta", "combine", "cell_size", "engine")
+"""Parameters of classify that change what is said."""
+
+
+def _alike(one: dict[str, Any] | None, other: dict[str, Any] | None) -> list[str]:
+    """What may look like change and is none, by what two classified coasts say of how they came to be."""
+    if one is None or other is None:
+        return []
+    models, asked = [], []
+    for record in (one, other):
+        inputs, parameters = record.get("inputs", {}), record.get("parameters", {})
+        models.append({name: known.get("sha256") for name, known in inputs.items() if name.startswith("model")})
+        asked.append({name: parameters.get(name) for name in _ASKED})
+    notes = []
+    if models[0] != models[1]:
+        notes.append("the two were classified by other models: what differs may be the models'")
+    if differ := [name for name in _ASKED if asked[0][name] != asked[1][name]]:
+        notes.append(f"the two were asked otherwise ({', '.join(differ)}): what differs may come of that")
+    return notes
 
 
 def _write_csv(table: pd.DataFrame, path: Path) -> None:

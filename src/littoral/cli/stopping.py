@@ -48,7 +48,8 @@ def stoppable() -> Iterator[None]:
             if isinstance(ended, SystemExit) and ended.code != INTERRUPTED:
                 raise
             if not _said(ended):
-                print("littoral: stopped; nothing is half-written, run the same command again.", file=sys.stderr)
+                told = "stopped; nothing is half-written, run the same command again (--overwrite if it says so)."
+                print(f"littoral: {told}", file=sys.stderr)
             raise SystemExit(128 + heard[0] if heard else INTERRUPTED) from None
 
 

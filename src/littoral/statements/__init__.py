@@ -6,7 +6,7 @@ classes, on the shoreline itself, between two dates, and how unlike the training
 
 from littoral.statements.answers import UNCERTAIN, Answers, read_answers
 from littoral.statements.chains import Chains, read_chains
-from littoral.statements.change import STATUSES, Change, change_probability, find_changes
+from littoral.statements.change import STATUSES, Change, change_probability, change_rate, find_changes
 from littoral.statements.sets import add_prediction_sets, prediction_sets
 from littoral.statements.smoothing import marginals, smooth
 from littoral.statements.summarise import Summary, summarise
@@ -23,6 +23,7 @@ __all__ = [
     "Transitions",
     "add_prediction_sets",
     "change_probability",
+    "change_rate",
     "estimate_transitions",
     "evened",
     "find_changes",

@@ -7,7 +7,9 @@ change, equal classes and equal changes, Bayes' rule gives
 
     rate (1 - S) / (K - 1) over itself + (1 - rate) S,
 
-which is 1 - S where rate = 1 - 1/K. Same model, same haze, same tide: mistakes are often alike, and then true changes
+which is 1 - S where rate = 1 - 1/K. What share of this shore changed is itself in the two coasts: unless it is given,
+the rate is the one that makes what was seen likeliest, as of a mixture of two kinds of places (:func:`change_rate`).
+Same model, same haze, same tide: mistakes are often alike, and then true changes
 are likelier, and unchanged places more surely unchanged, than this says.
 """
 
@@ -45,6 +47,7 @@ STATUSES = (
     Category(5, UNKNOWN, "#B4B4B4"),
 )
 """What a row may say, and its colour on the map."""
+_MOST_STEPS, _CLOSE = 1000, 1e-9
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ class Change:
     """Of it, expected to have changed: the sum of probabilities."""
     interval_km: tuple[float, float]
     """In which the truth may lie."""
+    rate: float
+    """Prior probability of change: as given, or found."""
 
 
 def change_probability(before: Numbers, after: Numbers, rate: float | None = None) -> Numbers:
@@ -85,6 +90,31 @@ def change_probability(before: Numbers, after: Numbers, rate: float | None = Non
     return np.asarray(np.divide(moved, total, out=np.full_like(total, np.nan), where=total > 0))
 
 
+def change_rate(before: Numbers, after: Numbers) -> float:
+    """The prior probability of change that makes what was seen likeliest, with half a place of each kind beside them.
+
+    The half places (Jeffreys' prior of a share) keep it off 0 and 1. Found by expectation and maximisation; the
+    likelihood is concave in the rate.
+
+    Args:
+        before: (rows, classes) probabilities; rows with NaN do not count.
+        after: Likewise, of the same classes.
+
+    >>> sure = np.array([[1.0, 0.0]] * 9)
+    >>> round(change_rate(sure, sure), 3), round(change_rate(sure, sure[:, ::-1]), 3)
+    (0.05, 0.95)
+    """
+    same = np.clip((before * after).sum(axis=1), 0.0, 1.0)
+    same = same[np.isfinite(same)]
+    moved, rate = (1 - same) / (before.shape[1] - 1), 0.5
+    for _ in range(_MOST_STEPS):
+        chance = rate * moved / (rate * moved + (1 - rate) * same)
+        last, rate = rate, float((chance.sum() + 0.5) / (len(same) + 1))
+        if abs(rate - last) < _CLOSE:
+            break
+    return rate
+
+
 def find_changes(
     before: gpd.GeoDataFrame,
     after: gpd.GeoDataFrame,
@@ -103,7 +133,7 @@ def find_changes(
     Args:
         before: What classifying wrote for the earlier date, in any CRS.
         after: Likewise for the later date, by a model of the same classes.
-        rate: Prior probability that a rectangle's class changed; None: that of chance (see this module).
+        rate: Prior probability that a rectangle's class changed; None: the likeliest (:func:`change_rate`).
         min_overlap: Least overlap of partners, intersection over union. Of two chains along one line, out of step,
             every rectangle has a neighbour that overlaps by a third.
         correlation_m: Metres along the shore over which the correlation of mistakes falls to 1/e.
@@ -145,6 +175,7 @@ def find_changes(
     p = np.concatenate([earlier.probabilities, np.full((len(alone), len(earlier.codes)), np.nan)])
     at = np.concatenate([partner, alone])
     q = np.where((at >= 0)[:, None], later.probabilities[np.maximum(at, 0)][:, q_of], np.nan)
+    rate = change_rate(p, q) if rate is None else rate
     chance = change_probability(p, q, rate) if len(p) else np.empty(0)
     known = np.isfinite(chance)
     was, now = np.nan_to_num(p, nan=-1).argmax(axis=1), np.nan_to_num(q, nan=-1).argmax(axis=1)
@@ -178,7 +209,7 @@ def find_changes(
     moves = pd.DataFrame({"before": names[was[:count]], "after": names[now[:count]], "km": own / 1000})
     km = moves[known[:count]].groupby(["before", "after"], sort=True)[["km"]].sum().reset_index()
     changed, interval = float(mean[0]) / 1000, (float(low[0]) / 1000, float(high[0]) / 1000)
-    return Change(out, km, float(own.sum()) / 1000, changed, interval)
+    return Change(out, km, float(own.sum()) / 1000, changed, interval, rate)
 
 
 def _taken(values: pd.Series[Any], rows: Integers) -> pd.Series[Any]:

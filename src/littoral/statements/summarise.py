@@ -84,6 +84,9 @@ def summarise(
         pieces = chords_as_pieces(classified, areas)
     else:
         pieces = cut_shoreline(shoreline, classified, areas, reach_m=reach_m, track=track)
+    if shoreline is not None and len(pieces.row) and len(classified) and (pieces.row < 0).all():
+        told = "the shoreline runs through none of the classified rectangles; they were made from another line"
+        warnings.warn(LittoralWarning(told), stacklevel=2)
     best, none = answers.best, ~answers.answered
     labels = [category.name for category in answers.categories]
     status = classified[require_column(classified, "status", "the table")].astype("string").reset_index(drop=True)

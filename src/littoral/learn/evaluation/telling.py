@@ -63,6 +63,8 @@ def verdict(record: Mapping[str, Any]) -> str:
         gap += f", 95 % interval {span(given['interval'], '+.3f')}"
     if given["verdict"] == BEATS:
         return f"the network beats {name} in macro-F1 ({gap})"
+    if given["verdict"] == LOSES and sum(bool(entry["support"]) for entry in record["network"]["classes"]) == 1:
+        return f"all that is scored here is of one class, so nothing can be better than {name} ({gap})"
     if given["verdict"] == LOSES:
         return f"the network LOSES to {name} in macro-F1 ({gap}): use that instead, or train better"
     return f"the network is NOT SHOWN to beat {name} in macro-F1 ({gap})"
