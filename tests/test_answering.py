@@ -38,39 +38,6 @@ def equal(one: Answers, other: Answers) -> bool:
     )
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("model") / "weights.txt"
-    path.write_text("0.7")
-    return path
-
-
-@pytest.fixture(scope="module")
-def scenes(tmp_path_factory: pytest.TempPathFactory, write_scene: Writer) -> list[Scene]:
-    """Three scenes: the second begins in the middle of the first; the third is apart."""
-    folder = tmp_path_factory.mktemp("scenes")
-    values = textured(size=240)
-    holed = values.copy()
-    holed[:, :60] = 0
-    return [
-        open_scene(write_scene(folder / "a_20240101.tif", holed, nodata=0)),
-        open_scene(write_scene(folder / "b_20240201.tif", values[:, ::-1], nodata=0, origin=(501_200.0, 3_000_000.0))),
-        open_scene(write_scene(folder / "c_20240301.tif", values, nodata=0, origin=(560_000.0, 3_000_000.0))),
-    ]
-
-
-@pytest.fixture(scope="module")
-def places() -> gpd.GeoDataFrame:
-    """120 in no order: on one scene, on two, on none; one without outline, and one that is there three times."""
-    rng = np.random.default_rng(0)
-    centres = [*rng.uniform((-20, -20), (380, 260), (80, 2)), *rng.uniform((6000, 0), (6240, 240), (36, 2))]
-    table = boxes([tuple(each) for each in centres] + [(99_999.0, 5.0)], [3] * 117)
-    table = pd.concat([table, table.iloc[[5, 5]], table.iloc[[40]]], ignore_index=True)
-    table.loc[116, "geometry"] = None
-    table.loc[119, "geometry"] = shapely.box(0, 0, 1, 1)
-    return table
-
-
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parting, "PART", 20)

@@ -93,9 +93,8 @@ def test_probability_is_bayes_rule(seed: int, classes: int, rate: float) -> None
     joint = prior * np.outer(p, q)
     by_hand = 1 - np.trace(joint) / joint.sum()
     assert change_probability(p[None], q[None], rate)[0] == pytest.approx(by_hand, abs=1e-12)
-    chance = change_probability(p[None], q[None])[0]
-    assert change_probability(p[None], q[None], 1 - 1 / classes)[0] == pytest.approx(chance, abs=1e-12)
-    assert change_probability(q[None], p[None])[0] == pytest.approx(chance, abs=1e-12)
+    assert change_probability(p[None], q[None], 1 - 1 / classes)[0] == pytest.approx(1 - (p * q).sum(), abs=1e-12)
+    assert change_probability(q[None], p[None], rate)[0] == pytest.approx(by_hand, abs=1e-12)
 
 
 @settings(max_examples=10)

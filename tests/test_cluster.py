@@ -21,7 +21,7 @@ from littoral import open_scene
 from littoral.classify import Opening, answer_rectangles, parting
 from littoral.errors import InputError, MissingExtraError
 from littoral.imagery import Scene
-from test_answering import PARTS, equal, places, scenes, weights  # noqa: F401
+from test_answering import PARTS, equal
 
 pytest.importorskip("distributed")
 pytestmark = [pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.0.0.1"])]
@@ -62,9 +62,9 @@ def here() -> Iterator[Any]:
 
 def test_workers_answer_as_one_process_does_and_one_that_dies_costs_its_part(
     scheduler: str,
-    scenes: list[Scene],  # noqa: F811
-    places: gpd.GeoDataFrame,  # noqa: F811
-    weights: Path,  # noqa: F811
+    scenes: list[Scene],
+    places: gpd.GeoDataFrame,
+    weights: Path,
     tmp_path: Path,
 ) -> None:
     alone = answer_rectangles(scenes, places, Touchy(str(weights)))
@@ -95,9 +95,9 @@ def test_workers_answer_as_one_process_does_and_one_that_dies_costs_its_part(
 
 def test_a_scene_that_disappears_is_named(
     scheduler: str,
-    scenes: list[Scene],  # noqa: F811
-    places: gpd.GeoDataFrame,  # noqa: F811
-    weights: Path,  # noqa: F811
+    scenes: list[Scene],
+    places: gpd.GeoDataFrame,
+    weights: Path,
     tmp_path: Path,
 ) -> None:
     gone = tmp_path / "c_20240301.tif"
@@ -111,9 +111,9 @@ def test_a_scene_that_disappears_is_named(
 
 def test_a_part_that_kills_every_worker_says_so_and_the_next_is_not_tried(
     scheduler: str,
-    scenes: list[Scene],  # noqa: F811
-    places: gpd.GeoDataFrame,  # noqa: F811
-    weights: Path,  # noqa: F811
+    scenes: list[Scene],
+    places: gpd.GeoDataFrame,
+    weights: Path,
     tmp_path: Path,
 ) -> None:
     deaths = tmp_path / "deaths"
@@ -131,9 +131,9 @@ def test_a_part_that_kills_every_worker_says_so_and_the_next_is_not_tried(
 
 
 def test_workers_that_are_still_on_their_way_are_waited_for(
-    scenes: list[Scene],  # noqa: F811
-    places: gpd.GeoDataFrame,  # noqa: F811
-    weights: Path,  # noqa: F811
+    scenes: list[Scene],
+    places: gpd.GeoDataFrame,
+    weights: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -156,9 +156,9 @@ def test_workers_that_are_still_on_their_way_are_waited_for(
 
 def test_a_disk_that_is_full_ends_the_run_and_not_every_part(
     here: Any,
-    scenes: list[Scene],  # noqa: F811
-    places: gpd.GeoDataFrame,  # noqa: F811
-    weights: Path,  # noqa: F811
+    scenes: list[Scene],
+    places: gpd.GeoDataFrame,
+    weights: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -188,9 +188,9 @@ def breathless(**given: Any) -> Touchy:
 
 def test_memory_that_lacks_without_killing_is_said(
     here: Any,
-    scenes: list[Scene],  # noqa: F811
-    places: gpd.GeoDataFrame,  # noqa: F811
-    weights: Path,  # noqa: F811
+    scenes: list[Scene],
+    places: gpd.GeoDataFrame,
+    weights: Path,
     tmp_path: Path,
 ) -> None:
     model = Opening((str(weights),), breathless, {"file": str(weights)})
@@ -210,9 +210,9 @@ if __name__ == "__main__":
 
 
 def test_a_scheduler_that_dies_is_named_and_what_is_done_is_kept(
-    scenes: list[Scene],  # noqa: F811
-    places: gpd.GeoDataFrame,  # noqa: F811
-    weights: Path,  # noqa: F811
+    scenes: list[Scene],
+    places: gpd.GeoDataFrame,
+    weights: Path,
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
@@ -253,9 +253,9 @@ if __name__ == "__main__":
 
 
 def test_ctrl_c_reaches_all_of_a_terminals_processes_and_one_of_them_ends_the_others(
-    scenes: list[Scene],  # noqa: F811
-    places: gpd.GeoDataFrame,  # noqa: F811
-    weights: Path,  # noqa: F811
+    scenes: list[Scene],
+    places: gpd.GeoDataFrame,
+    weights: Path,
     tmp_path: Path,
 ) -> None:
     places.to_parquet(tmp_path / "places.parquet")
@@ -286,9 +286,9 @@ def alive(session: int) -> list[str]:
 
 
 def test_no_scheduler_and_no_dask(
-    scenes: list[Scene],  # noqa: F811
-    places: gpd.GeoDataFrame,  # noqa: F811
-    weights: Path,  # noqa: F811
+    scenes: list[Scene],
+    places: gpd.GeoDataFrame,
+    weights: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

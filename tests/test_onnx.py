@@ -344,6 +344,8 @@ def test_only_engines_that_a_model_can_have_are_measured(with_graph: Path, graph
         assert set(paces) == expected
         assert engine in expected
     assert engines.fastest_engine([OnnxClassifier(graph, "a")], 2) == ("auto", {})
+    # A processor that only torch has leaves nothing to choose.
+    assert set(engines.fastest_engine([with_graph], 2, "cpu:0")[1]) == {"torch"}
 
 
 def test_auto_is_one_engine_for_all_who_open_the_models(
@@ -353,7 +355,10 @@ def test_auto_is_one_engine_for_all_who_open_the_models(
     alone.write_bytes(graph)
     assert settle_engine([with_graph], "auto") == ("torch", "")
     assert settle_engine([alone], "auto") == ("onnx", "")
-    assert settle_engine([with_graph, alone], "auto") == ("auto", "")
+    # Both have a graph, one only that.
+    assert settle_engine([with_graph, alone], "auto") == ("onnx", "")
+    bare = write_package(tmp_path / "bare.dlpk", replace(read_package(with_graph), files={}))
+    assert settle_engine([bare, alone], "auto") == ("auto", "")
     assert settle_engine([OnnxClassifier(graph, "a")], "auto") == ("auto", "")
 
     def missing(name: str, *rest: Any, **more: Any) -> Any:

@@ -144,7 +144,11 @@ def fastest_engine(
     """
     asked = [model for model in models if isinstance(model, Package | str | Path)]
     paces: dict[Engine, float] = {}
-    for engine in _able(asked) if asked else ():
+    able = _able(asked) if asked else []
+    if processor not in ("auto", "cpu") and "torch" in able:
+        # ONNX Runtime computes on the CPU.
+        able = ["torch"]
+    for engine in able:
         try:
             opened = [open_classifier(each, engine, 1, processor) for each in asked]
         except MissingExtraError:

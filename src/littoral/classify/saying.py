@@ -180,8 +180,8 @@ def _notes(panel: Panel, answers: Answers, saying: Saying) -> list[str]:
         notes.append("the model carries no thresholds, so there are no prediction sets")
     elif not panel.plain:
         notes.append(
-            "prediction sets use the thresholds of one model that is asked once; of several, or of flips and turns, "
-            "they hold the true class about as often as asked, which was not measured"
+            "prediction sets use the thresholds of one model that is asked once; how often they hold the true class "
+            "where several are asked, or flips and turns too, was not measured"
         )
     if answers.novelty is None and (answers.status == CLASSIFIED).any():
         known = any(each.manifest.novelty for each in panel.members)

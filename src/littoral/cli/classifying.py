@@ -116,7 +116,7 @@ def classify(
         raise InputError("--transitions", "goes with --smooth", "add that, or leave it away")
     settled, measured = settle_engine(models, engine, processor)
     if measured:
-        print(f"  {measured}" + (f"; to go on from these parts, pass --engine {settled}" if parts else ""))
+        print(f"  {measured}" + (f"; to go on from these parts, pass --engine {settled}" if parts or dask else ""))
     how: dict[str, Any] = {"engine": settled, "processor": processor, "cell_size": cell_size}
     panel = open_panel(models, turns=tta, **how)
     if dask is not None and parts is None:

@@ -68,23 +68,21 @@ class Change:
     """Prior probability of change: as given, or found."""
 
 
-def change_probability(before: Numbers, after: Numbers, rate: float | None = None) -> Numbers:
+def change_probability(before: Numbers, after: Numbers, rate: float) -> Numbers:
     """Probability that the class changed, (rows,).
 
     Args:
         before: (rows, classes) probabilities.
         after: Likewise, of the same classes.
-        rate: Prior probability of change; None: 1 - 1 / classes, whatever was there says nothing of what follows.
+        rate: Prior probability of change; at 1 - 1 / classes what was there says nothing of what follows.
 
-    >>> change_probability(np.array([[0.9, 0.1]]), np.array([[0.2, 0.8]])).round(3).tolist()
+    >>> change_probability(np.array([[0.9, 0.1]]), np.array([[0.2, 0.8]]), rate=0.5).round(3).tolist()
     [0.74]
     >>> change_probability(np.array([[0.9, 0.1]]), np.array([[0.2, 0.8]]), rate=0.05).round(3).tolist()
     [0.13]
     """
     classes = before.shape[1]
     same = np.clip((before * after).sum(axis=1), 0.0, 1.0)
-    if rate is None:
-        return np.asarray(1 - same)
     moved = rate * (1 - same) / (classes - 1)
     total = moved + (1 - rate) * same
     return np.asarray(np.divide(moved, total, out=np.full_like(total, np.nan), where=total > 0))
