@@ -73,8 +73,8 @@ def _odd(coast: Coast) -> Places:
     rows = odd[np.argsort(-strange[odd], kind="stable")][:PLACES]
     known = 0 if coast.package is None else novelty_places(coast.package.manifest.novelty)
     often = f"at most one in {min(known + 1, 100)}" if known else "few"
-    told = (f"{len(odd)} rectangles look like nothing in the training: of usual places {often} should have a novelty "
-            "above 1.")  # fmt: skip
+    told = (f"Rectangles that look like nothing in the training: {len(odd)}. "
+            f"Of usual places {often} should have a novelty above 1.")  # fmt: skip
     return _places(coast, "Unlike the training", told, rows, [f"novelty {strange[row]:.2f}" for row in rows], len(odd))
 
 
@@ -82,11 +82,12 @@ def _alone(coast: Coast) -> Places:
     if (smoothed := coast.smoothed) is not None:
         differ = np.flatnonzero(np.isfinite(smoothed) & np.isfinite(coast.answer) & (smoothed != coast.answer))
         others, sure = smoothed, numbers(coast.table["ConfidenceSmoothed"])
-        told, says = f"{len(differ)} rectangles are another class once the whole chain is heard.", "along the coast"
+        told = f"Rectangles that are another class once the whole chain is heard: {len(differ)}."
+        says = "along the coast"
     elif set(coast.table.columns) >= _CHAIN:
         others, sure = _either_side(coast)
         differ = np.flatnonzero(np.isfinite(others) & np.isfinite(coast.answer) & (others != coast.answer))
-        told, says = f"{len(differ)} rectangles lie between two that agree on another class.", "on either side"
+        told, says = f"Rectangles between two that agree on another class: {len(differ)}.", "on either side"
     else:
         return Places("", "", (), 0)
     rows = differ[np.argsort(-sure[differ], kind="stable")][:PLACES]
@@ -111,7 +112,7 @@ def _wrong(coast: Coast) -> Places:
     wrong = np.flatnonzero(coast.answered & np.isfinite(coast.truth) & (coast.truth != coast.answer))
     rows = wrong[np.argsort(-coast.confidence[wrong], kind="stable")][:PLACES]
     why = [f"truth: {coast.scheme.category(int(coast.truth[row])).name}" for row in rows.tolist()]
-    told = f"{len(wrong)} rectangles are not what {coast.truth_field} says. Or it is wrong there."
+    told = f"Rectangles that are not what {coast.truth_field} says: {len(wrong)}. Or it is wrong there."
     return _places(coast, "Wrong, and most confident", told, rows, why, len(wrong))
 
 
