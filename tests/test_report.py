@@ -605,7 +605,7 @@ def test_without_smoothing_both_neighbours_speak(coast: gpd.GeoDataFrame) -> Non
         (1, "on either side: sandy shore, 70%"),
         (4, "on either side: mangrove, 60%"),
     ]
-    assert alone.explained.startswith("2 rectangles")
+    assert alone.explained == "Rectangles between two that agree on another class: 2."
 
 
 def test_places_to_look_at_have_pictures_with_their_outline(
