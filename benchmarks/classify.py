@@ -227,7 +227,7 @@ def make_model(backbone: str, path: Path) -> str:
     from littoral import CATCOA
     from littoral.imagery import REFLECTANCE
     from littoral.learn.network import build_network, state_bytes
-    from littoral.learn.onnx_export import export_graph
+    from littoral.learn.onnx.export import export_graph
     from littoral.package import Manifest, Package, Preprocessing, write_package
     from littoral.tiles import TileSpec
 

@@ -25,7 +25,7 @@ from littoral import CATCOA
 from littoral.inference import OnnxClassifier
 from littoral.learn.batches import inputs
 from littoral.learn.network import build_network
-from littoral.learn.onnx_export import export_graph
+from littoral.learn.onnx.export import export_graph
 from littoral.package import Manifest, Preprocessing
 from littoral.tiles import TileSpec
 

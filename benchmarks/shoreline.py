@@ -29,7 +29,7 @@ from littoral import CATCOA, extract_shoreline, open_scene, read_charts
 from littoral.demo.world import make_world
 from littoral.errors import LittoralWarning
 from littoral.shoreline import Rules
-from littoral.shoreline.water import INDICES, WaterIndex
+from littoral.shoreline.water_index import INDICES, WaterIndex
 
 STEP_M = 10.0
 MET_PX = 3.0

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from littoral import read_vector
-from littoral.statements import read_chains
+from littoral.predictions import read_chains
 from littoral.tiles import TileSet, open_pack
 
 BANDS = ("B02", "B03", "B04")

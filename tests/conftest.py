@@ -142,7 +142,7 @@ def with_graph(tmp_path_factory: pytest.TempPathFactory, tiles_folder: Path) -> 
     return model.save(tmp_path_factory.mktemp("graph") / "m.dlpk")
 
 
-# Of test_answering and test_cluster
+# Of test_classify_run and test_dask
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from typing import Any
 from littoral import export_tiles
 from littoral.errors import InputError
 from littoral.tiles import read_tiles
-from littoral.tiles.exporting import staging
+from littoral.tiles.export import staging
 
 
 def die() -> None:

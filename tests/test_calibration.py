@@ -15,8 +15,7 @@ from scipy.special import softmax
 from littoral import FeatureClassifier, prepare_data
 from littoral.categories import CATCOA
 from littoral.errors import InputError
-from littoral.learn.calibrating import as_trained, divide_logits
-from littoral.learn.evaluation import (
+from littoral.evaluation import (
     Answers,
     Blocks,
     Calibration,
@@ -28,11 +27,12 @@ from littoral.learn.evaluation import (
     score,
     tempered,
 )
-from littoral.learn.evaluation.calibration import LEVELS, cross_fitted
-from littoral.learn.judging import answers
+from littoral.evaluation.calibration import LEVELS, cross_fitted
+from littoral.learn.model_evaluation import answers
 from littoral.learn.network import build_network
+from littoral.learn.network.temperature import as_trained, divide_logits
 from littoral.package import read_package
-from littoral.statements import prediction_sets
+from littoral.predictions import prediction_sets
 
 
 def drawn(count: int, seed: int, classes: int = 4) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ import pytest
 
 from littoral import read_charts
 from littoral.charts import find_cells
-from littoral.demo.cell import CATSLC, SLCONS, WATLEV, ChartLine, write_cell, write_update
+from littoral.demo.s57 import CATSLC, SLCONS, WATLEV, ChartLine, write_cell, write_update
 from littoral.errors import InputError, LittoralWarning
 
 LINES = [

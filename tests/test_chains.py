@@ -17,7 +17,7 @@ from shapely import LineString, box
 
 from littoral import rectangles_along_lines
 from littoral.errors import InputError, LittoralWarning
-from littoral.statements import (
+from littoral.predictions import (
     Chains,
     Transitions,
     estimate_transitions,

@@ -16,8 +16,8 @@ from shapely import LineString
 from littoral import rectangles_along_lines
 from littoral.cli import app
 from littoral.errors import InputError
-from littoral.statements import change_probability, find_changes
-from littoral.statements.change import change_rate, partners
+from littoral.predictions import change_probability, find_changes
+from littoral.predictions.change import change_rate, partners
 from littoral.vectors import read_provenance, read_vector, write_vector
 from test_summarise import classified, straight
 

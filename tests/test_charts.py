@@ -8,7 +8,7 @@ import pytest
 
 from littoral import read_charts
 from littoral.charts import COLUMNS
-from littoral.demo.cell import ChartLine, write_cell, write_update
+from littoral.demo.s57 import ChartLine, write_cell, write_update
 from littoral.errors import InputError
 from littoral.geodesy import line_lengths
 

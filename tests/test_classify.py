@@ -24,11 +24,11 @@ from littoral import (
     write_classified,
 )
 from littoral.classify import Panel, Saying, open_panel, scenes_used
-from littoral.classify.saying import FEW_PLACES
+from littoral.classify.decisions import FEW_PLACES
 from littoral.cli import main
 from littoral.errors import InputError, LittoralWarning
 from littoral.package import read_package
-from littoral.statements import Transitions
+from littoral.predictions import Transitions
 from littoral.tiles import TileSpec, cut_tiles, read_tile
 from littoral.vectors import read_provenance, trace
 

@@ -15,7 +15,7 @@ import shapely
 from conftest import boxes, textured
 from littoral import read_vector, write_vector
 from littoral.cli import main
-from littoral.demo.cell import ChartLine, write_cell
+from littoral.demo.s57 import ChartLine, write_cell
 
 Writer = Callable[..., Path]
 Run = Callable[..., tuple[int, str, str]]

@@ -18,8 +18,8 @@ from PIL import Image
 from littoral import FeatureClassifier, classify_objects, prepare_data
 from littoral.cli import main
 from littoral.errors import InputError, LittoralWarning
-from littoral.learn.bands import band_positions, with_bands
-from littoral.learn.data.arguments import ELSEWHERE
+from littoral.learn.band_selection import band_positions, with_bands
+from littoral.learn.data.unsupported import ELSEWHERE
 from littoral.package import resize
 from littoral.tiles import read_tile, read_tiles
 

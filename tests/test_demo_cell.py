@@ -11,7 +11,7 @@ import pyogrio
 import pytest
 import shapely
 
-from littoral.demo.cell import ChartLine, write_cell, write_update
+from littoral.demo.s57 import ChartLine, write_cell, write_update
 
 COVERAGE = (-80.3, 25.5, -80.1, 25.7)
 TURN = np.linspace(0, 2 * np.pi, 40)[:-1]

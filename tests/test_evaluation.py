@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, cohen_kappa_score, confusion_matrix, f1_score
 
 from littoral.categories import CATCOA
-from littoral.learn.evaluation import (
+from littoral.evaluation import (
     Answers,
     Baselines,
     Blocks,
@@ -27,13 +27,13 @@ from littoral.learn.evaluation import (
     judge,
     pooled,
     score,
-    telling,
+    text,
     told,
     verdict,
 )
-from littoral.learn.evaluation.intervals import accuracies, interval, kappas, macro_f1s
-from littoral.learn.evaluation.judgement import BEATS, LOSES, NOT_SHOWN
-from littoral.learn.page import metrics_page
+from littoral.evaluation.intervals import accuracies, interval, kappas, macro_f1s
+from littoral.evaluation.record import BEATS, LOSES, NOT_SHOWN
+from littoral.learn.metrics_page import metrics_page
 from littoral.package import Manifest, Preprocessing
 from littoral.tiles import TileSpec
 
@@ -114,7 +114,7 @@ def test_draws_do_not_depend_on_how_many_are_held(monkeypatch: pytest.MonkeyPatc
     rng = np.random.default_rng(1)
     truth, said, block = rng.integers(0, 3, (3, 200))
     whole = block_bootstrap(truth, {"a": said}, block, 3, seed=1, replicates=64)
-    monkeypatch.setattr("littoral.learn.evaluation.intervals._AT_ONCE", 30)
+    monkeypatch.setattr("littoral.evaluation.intervals._AT_ONCE", 30)
     parts = block_bootstrap(truth, {"a": said}, block, 3, seed=1, replicates=64)
     assert all((whole["a"][measure] == parts["a"][measure]).all() for measure in whole["a"])
 
@@ -295,7 +295,7 @@ def test_few_scored_classes_are_said() -> None:
     record = whole(judge(answers(one, one, one + 1, np.arange(50)), CLASSES, seed=0))
     assert "not in the scores: mangrove, marshy shore" in str(record)
     assert "only 1 of 3 classes are scored" in str(record)
-    assert [row[1:] for row in telling.class_rows(record)[2:]] == [["–", "–", "–", "0"]] * 2
+    assert [row[1:] for row in text.class_rows(record)[2:]] == [["–", "–", "–", "0"]] * 2
 
 
 def test_records_of_older_packages_are_told() -> None:
@@ -356,6 +356,6 @@ def test_metrics_page_has_the_numbers_and_escapes_names(truth: np.ndarray) -> No
         "Each fold",
     ):
         assert expected in words
-    ends = telling.span(record["intervals"]["of"]["simple"]["macro_f1"])
+    ends = text.span(record["intervals"]["of"]["simple"]["macro_f1"])
     assert ends in words
     assert metrics_page("m", manifest, {})

@@ -19,9 +19,9 @@ from littoral.demo.world import make_world
 from littoral.errors import InputError, LittoralWarning
 from littoral.geodesy import line_lengths
 from littoral.imagery import Window, read_windows
-from littoral.shoreline import Rules, field
-from littoral.shoreline.bodies import find_bodies
-from littoral.shoreline.water import INDICES, choose_index
+from littoral.shoreline import Rules, index_grid
+from littoral.shoreline.water_bodies import find_bodies
+from littoral.shoreline.water_index import INDICES, choose_index
 
 Writer = Callable[..., Path]
 WATER, LAND, CLOUD = (800, 300), (700, 3000), (5000, 5200)
@@ -76,7 +76,7 @@ def test_strips_make_no_difference(scene_of: Callable[..., Path], monkeypatch: p
     assert len(whole) > 10
     assert whole.geometry.apply(lambda line: line.is_ring).any()
     for rows in (16, 48, 112):
-        monkeypatch.setattr(field, "STRIP_PX", rows)
+        monkeypatch.setattr(index_grid, "STRIP_PX", rows)
         assert whole.to_wkb().equals(extract_shoreline(path, rules).to_wkb())
 
 

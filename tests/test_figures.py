@@ -20,7 +20,7 @@ from pyproj import Geod
 from littoral import figures
 from littoral.categories import CATCOA
 from littoral.errors import InputError
-from littoral.learn.evaluation import Bin
+from littoral.evaluation import Bin
 
 SVG = "{http://www.w3.org/2000/svg}"
 LONG_NAMES = [category.name for category in CATCOA.values()] + ["a sea wall of large stones", "x", "y", "z"]

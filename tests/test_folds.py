@@ -13,8 +13,8 @@ import pytest
 from littoral import FeatureClassifier, prepare_data, read_tiles
 from littoral.cli.training import fold_count
 from littoral.errors import InputError
+from littoral.evaluation import Calibration, fold_of, fold_tiles, ground_blocks
 from littoral.learn.data import TileData
-from littoral.learn.evaluation import Calibration, fold_of, fold_tiles, ground_blocks
 from littoral.learn.recipe import recorded, repeat
 from littoral.package import read_package
 from littoral.tiles import TileSet, ground_pairs, split_tiles

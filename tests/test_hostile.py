@@ -15,7 +15,7 @@ from hostile_packages import FIXTURE, MARK, UNREAD, changed, ours, places, their
 from littoral import FeatureClassifier
 from littoral.errors import InputError, LittoralWarning
 from littoral.package import inspect_package, read_package
-from littoral.package.forms import harmless
+from littoral.package.json_checks import harmless
 
 CASES = hostile_packages.cases()
 ZIPS = CASES["zips"]

@@ -11,8 +11,8 @@ import littoral
 
 HOUSE = Path(littoral.__file__).parent
 ROOMS = [
-    "errors", "progress", "categories", "vectors", "geodesy", "downloads", "figures", "charts", "imagery",
-    "shoreline", "rectangles", "tiles", "raster_function", "package", "inference", "statements", "learn", "engines",
+    "errors", "progress", "categories", "vectors", "geodesy", "http", "figures", "charts", "imagery", "shoreline",
+    "rectangles", "tiles", "predictions", "evaluation", "raster_function", "package", "inference", "learn", "engines",
     "classify", "report", "demo", "cli", "__main__",
 ]  # fmt: skip
 OWNERS = {
@@ -29,7 +29,7 @@ OWNERS = {
     "rasterio": {"imagery", "tiles", "demo"},
     "typer": {"cli"},
     "jinja2": {"report"},
-    "requests": {"downloads"},
+    "requests": {"http"},
     "dask": {"classify"},
     "distributed": {"classify"},
     "pystac": {"imagery"},

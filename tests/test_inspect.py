@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from littoral.cli import app
 from littoral.errors import InputError
-from littoral.learn.saving import carried_by, unscripted
+from littoral.learn.package_files import carried_by, unscripted
 from littoral.package import (
     MANIFEST,
     METRICS,

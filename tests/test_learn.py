@@ -18,10 +18,10 @@ from torch import nn
 
 from littoral import CATCOA, FeatureClassifier, prepare_data
 from littoral.errors import InputError
+from littoral.evaluation import Baselines, Calibration, before_calibration, fit_baselines, score
 from littoral.learn.batches import Order, TileDataset
 from littoral.learn.data import TileData
-from littoral.learn.evaluation import Baselines, Calibration, before_calibration, fit_baselines, score
-from littoral.learn.judging import answers
+from littoral.learn.model_evaluation import answers
 from littoral.learn.network import HIDDEN, build_network, load_state_bytes, state_bytes
 from littoral.learn.training import HEADING, Plan, precision
 from littoral.package import read_package

@@ -21,7 +21,7 @@ import torch
 from safetensors.torch import save
 
 from hub_server import serving_weights
-from littoral.learn.data.preparing import _but_models as but_models
+from littoral.learn.data.prepare import _but_models as but_models
 from portal_server import HostedItems, serving, zipped
 
 TUTORIALS = Path(__file__).parents[1] / "docs" / "tutorials"
@@ -206,12 +206,12 @@ def test_only_models_without_tiles_are_passed_over(tmp_path: Path) -> None:
 
 
 def test_no_bar_in_a_notebook_that_cannot_show_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    from littoral.learn.training import table
+    from littoral.learn.training import log
 
     monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
-    monkeypatch.setattr(table, "find_spec", lambda name: None)
+    monkeypatch.setattr(log, "find_spec", lambda name: None)
     for shown in (None, True):
-        with table.bar("training", 3, 0, shown) as advance:  # a warning of rich's would be an error
+        with log.bar("training", 3, 0, shown) as advance:  # a warning of rich's would be an error
             advance()
 
 

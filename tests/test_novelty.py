@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from littoral.errors import InputError
-from littoral.statements import fit_novelty, novelty, novelty_places, novelty_threshold
+from littoral.predictions import fit_novelty, novelty, novelty_places, novelty_threshold
 
 
 def features(seed: int, count: int, size: int, *, shift: float = 0.0) -> tuple[np.ndarray, np.ndarray]:

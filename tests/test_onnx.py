@@ -29,10 +29,11 @@ from littoral.cli import main
 from littoral.engines import open_classifier
 from littoral.errors import InputError, LittoralWarning, MissingExtraError
 from littoral.inference import OnnxClassifier
-from littoral.learn import onnx_export, saving
-from littoral.learn import processor as learn_processor
+from littoral.learn import device as learn_processor
+from littoral.learn import package_files
 from littoral.learn.network import Network
-from littoral.learn.onnx_deepness import deepness_graph
+from littoral.learn.onnx import export
+from littoral.learn.onnx.deepness import deepness_graph
 from littoral.package import Package, read_package, write_package
 from littoral.raster_function import SCRIPT
 from littoral.tiles import TileSet, TileSpec
@@ -70,7 +71,7 @@ def tiles(tiles_folder: Path) -> TileSet:
 @pytest.fixture(scope="module")
 def network_graph(model: FeatureClassifier) -> bytes:
     """The bare network's graph: what takes the time when one is written."""
-    return bytes(onnx_export._network_graph(model.network, model.manifest).SerializeToString())
+    return bytes(export._network_graph(model.network, model.manifest).SerializeToString())
 
 
 def by_torch(model: FeatureClassifier, x: NDArray[Any]) -> NDArray[Any]:
@@ -132,8 +133,8 @@ def test_tiles_are_resized_in_the_graph(
         chip_px=24,
         resize_px=resized,
     )
-    monkeypatch.setattr(onnx_export, "_network_graph", lambda *given: onnx.load_from_string(network_graph))
-    graph = onnx_export.export_graph(model.network, replace(model.manifest, preprocessing=given), b"")
+    monkeypatch.setattr(export, "_network_graph", lambda *given: onnx.load_from_string(network_graph))
+    graph = export.export_graph(model.network, replace(model.manifest, preprocessing=given), b"")
     classifier = OnnxClassifier(graph, "graph", threads=1)
     rng = np.random.default_rng(1)
     for share in (0.0, 0.3, 0.6, 1.0):
@@ -193,7 +194,7 @@ def test_a_graph_that_answers_otherwise_is_not_written(
     spoilt = onnx.load_from_string(network_graph)
     bias = next(each for each in spoilt.graph.initializer if each.name == "1.8.bias")
     bias.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(bias) + np.float32([0.01, 0]), bias.name))
-    monkeypatch.setattr(onnx_export, "_network_graph", other)
+    monkeypatch.setattr(export, "_network_graph", other)
     with pytest.raises(InputError, match="differs from the network by"):
         model.save(tmp_path / "m.onnx", framework="ONNX")
     assert list(tmp_path.iterdir()) == []
@@ -228,13 +229,13 @@ def test_what_goes_into_a_package(
     script: bool | None,
     files: tuple[str, ...],
 ) -> None:
-    monkeypatch.setattr(saving, "_graph", lambda model, weights: b"graph")
+    monkeypatch.setattr(package_files, "_graph", lambda model, weights: b"graph")
     name, *resizing = backbone.split()
     preprocessing = replace(package.manifest.preprocessing, resize_px=48 if resizing else None)
     manifest = replace(package.manifest, backbone=name, preprocessing=preprocessing)
     fake: Any = SimpleNamespace(manifest=manifest, carried=frozenset(carried))
     plain = {"ModelFile": "n.pth"}
-    definition, found = saving.beside(fake, "n", b"", plain, onnx, script)
+    definition, found = package_files.beside(fake, "n", b"", plain, onnx, script)
     assert set(found) == {{"graph": "n.onnx", "script": SCRIPT}[name] for name in files}
     if "script" in files:
         assert (definition["InferenceFunction"], definition["OnnxFile"]) == (SCRIPT, "n.onnx")
@@ -246,17 +247,17 @@ def test_what_goes_into_a_package(
 def test_a_script_without_its_graph_is_refused(package: Package) -> None:
     fake: Any = SimpleNamespace(manifest=package.manifest, carried=frozenset())
     with pytest.raises(InputError, match="leaves the raster function nothing to run"):
-        saving.beside(fake, "n", b"", {}, False, True)
+        package_files.beside(fake, "n", b"", {}, False, True)
 
 
 def test_without_the_extra_a_package_says_what_it_lacks(package: Package, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxscript", None)
-    monkeypatch.delitem(sys.modules, "littoral.learn.onnx_export")
+    monkeypatch.delitem(sys.modules, "littoral.learn.onnx.export")
     fake: Any = SimpleNamespace(manifest=package.manifest, carried=frozenset(), data=None, network=None)
     with pytest.warns(LittoralWarning, match=r"ArcGIS cannot run a resnet10t: writing ONNX needs a library"):
-        assert saving.beside(fake, "n", b"", {}, None, None) == ({}, {})
+        assert package_files.beside(fake, "n", b"", {}, None, None) == ({}, {})
     with pytest.raises(MissingExtraError, match=r"pip install \"littoral\[onnx\]\""):
-        saving.beside(fake, "n", b"", {}, True, None)
+        package_files.beside(fake, "n", b"", {}, True, None)
 
 
 class Undecided(nn.Module):
@@ -271,9 +272,9 @@ def test_a_network_that_is_no_graph(package: Package) -> None:
         manifest=package.manifest, carried=frozenset(), data=None, network=Network(Undecided(), 3, 2)
     )
     with pytest.raises(InputError, match="cannot be written as ONNX"):
-        saving.beside(odd, "n", b"", {}, True, None)
+        package_files.beside(odd, "n", b"", {}, True, None)
     with pytest.warns(LittoralWarning, match="holds no raster function"):
-        assert saving.beside(odd, "n", b"", {}, None, None) == ({}, {})
+        assert package_files.beside(odd, "n", b"", {}, None, None) == ({}, {})
 
 
 def test_the_example_in_the_docs_runs(
@@ -616,7 +617,7 @@ def test_training_is_not_lost_for_want_of_a_graph(
     def fails(*given: Any) -> bytes:
         raise MissingExtraError("writing ONNX", "onnx")
 
-    monkeypatch.setattr(saving, "_graph", fails)
+    monkeypatch.setattr(package_files, "_graph", fails)
     words = (
         f"train {tiles_folder} -o {tmp_path}/m.dlpk --backbone resnet10t --weights none --epochs 1 --lr 0.001 --onnx"
     )

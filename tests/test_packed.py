@@ -25,9 +25,9 @@ from conftest import boxes, textured
 from littoral import export_tiles, open_scene, prepare_data, read_tiles, write_vector
 from littoral.cli import main
 from littoral.errors import InputError, LittoralWarning, WriteError
-from littoral.imagery.contents import content_key
+from littoral.imagery.fingerprint import content_key
 from littoral.tiles import Merging, TileSet, open_pack, pack_files
-from littoral.tiles.packed import cache_folder, opening
+from littoral.tiles.packed import build, cache_folder
 from safe_recipe import ORIGIN, write_safe, zip_safe
 
 Writer = Callable[..., Path]
@@ -38,13 +38,13 @@ Coast = tuple[Path, gpd.GeoDataFrame]
 def cuts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Grows by one for each time that tiles are cut."""
     calls: list[int] = []
-    real = opening.cut_tiles
+    real = build.cut_tiles
 
     def counted(*given: Any, **how: Any) -> object:
         calls.append(len(calls))
         return real(*given, **how)
 
-    monkeypatch.setattr(opening, "cut_tiles", counted)
+    monkeypatch.setattr(build, "cut_tiles", counted)
     return calls
 
 
@@ -250,7 +250,7 @@ def test_a_place_that_cannot_be_written(tmp_path: Path, coast: Coast) -> None:
 
 
 def test_a_failure_while_cutting_leaves_nothing(tmp_path: Path, coast: Coast, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = opening.cut_tiles
+    real = build.cut_tiles
 
     def failing(*given: Any, **how: Any) -> Iterator[object]:
         for number, tile in enumerate(real(*given, **how)):
@@ -258,7 +258,7 @@ def test_a_failure_while_cutting_leaves_nothing(tmp_path: Path, coast: Coast, mo
                 raise InputError("scene.tif", "could not be read", "check that the file is whole")
             yield tile
 
-    monkeypatch.setattr(opening, "cut_tiles", failing)
+    monkeypatch.setattr(build, "cut_tiles", failing)
     with pytest.raises(InputError, match="could not be read"):
         open_pack(*coast, tile_size=32, cache=tmp_path)
     assert [place for place in (tmp_path / "tiles").iterdir() if place.is_dir()] == []
@@ -270,15 +270,15 @@ from pathlib import Path
 import geopandas as gpd
 from littoral.tiles.packed import opening
 warnings.simplefilter("always")
-real = opening.cut_tiles
+real = build.cut_tiles
 def slow(*given, **how):
     print("cut", flush=True)
     time.sleep(1.5)
     yield from real(*given, **how)
-opening.cut_tiles = slow
+build.cut_tiles = slow
 print("ready", flush=True)
 sys.stdin.readline()
-tiles = opening.open_pack(Path(sys.argv[1]), gpd.read_parquet(sys.argv[2]), tile_size=32, cache=sys.argv[3])
+tiles = build.open_pack(Path(sys.argv[1]), gpd.read_parquet(sys.argv[2]), tile_size=32, cache=sys.argv[3])
 print(len(tiles), int(tiles.read(51)[0].sum()), flush=True)
 """
 
@@ -456,7 +456,7 @@ def test_a_scene_without_a_version_is_packed_for_one_run(
     tmp_path: Path, coast: Coast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = open_pack(*coast, tile_size=32, cache=tmp_path / "known")
-    monkeypatch.setattr(opening, "content_key", lambda *_: None)
+    monkeypatch.setattr(build, "content_key", lambda *_: None)
     with pytest.warns(LittoralWarning, match="kept for this run only"):
         tiles = open_pack(*coast, tile_size=32, cache=tmp_path / "unknown")
     assert list((tmp_path / "unknown" / "tiles").iterdir()) == []

@@ -19,10 +19,10 @@ import shapely
 from affine import Affine
 
 from littoral.categories import CATCOA
-from littoral.learn.evaluation import Baselines, score
+from littoral.evaluation import Baselines, score
 from littoral.package import Manifest, Package, Preprocessing
 from littoral.report import write_report
-from littoral.report.interactive import MOST
+from littoral.report.map_data import MOST
 from littoral.tiles import TileSpec
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

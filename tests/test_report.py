@@ -24,14 +24,14 @@ from conftest import boxes
 from littoral.categories import CATCOA, UNKNOWN_COLOUR, user_scheme
 from littoral.classify import UNLIKE
 from littoral.errors import ExistsError, InputError
+from littoral.evaluation import Baselines, score
 from littoral.imagery import Scene, open_scene
-from littoral.learn.evaluation import Baselines, score
 from littoral.package import Manifest, Package, Preprocessing, write_package
 from littoral.progress import silent
-from littoral.report import interactive, plot_classified, write_report
+from littoral.report import map_data, plot_classified, write_report
 from littoral.report.coast import read_coast
-from littoral.report.first import first_places
 from littoral.report.maps import UNLIKE_COLOUR
+from littoral.report.review_list import first_places
 from littoral.report.samples import cut_samples
 from littoral.tiles import TileSpec
 from littoral.vectors import write_vector
@@ -550,8 +550,8 @@ def test_the_live_map_knows_what_the_table_says(
 
 
 def test_of_very_many_rectangles_the_telling_ones_are_drawn(coast: gpd.GeoDataFrame, monkeypatch: Any) -> None:
-    monkeypatch.setattr(interactive, "MOST", 3)
-    live = interactive.map_data(read_coast(coast, None, None, None, "ClassLabel"), None, np.array([4]))
+    monkeypatch.setattr(map_data, "MOST", 3)
+    live = map_data.map_data(read_coast(coast, None, None, None, "ClassLabel"), None, np.array([4]))
     assert live["row"] == [0, 3, 4, 6]
     assert live["of"] == 8
 

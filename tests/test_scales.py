@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from littoral import merge_lines, read_charts
 from littoral.charts import cut_to_largest_scale, summarise_coast
-from littoral.demo.cell import ChartLine, write_cell
+from littoral.demo.s57 import ChartLine, write_cell
 from littoral.geodesy import line_lengths
 
 

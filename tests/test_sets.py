@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from littoral.errors import InputError
-from littoral.statements import add_prediction_sets, prediction_sets
+from littoral.predictions import add_prediction_sets, prediction_sets
 from test_chains import sequence
 
 

@@ -20,9 +20,9 @@ from littoral import CATCOA
 from littoral.errors import InputError
 from littoral.tiles import ground_pairs, split_tiles
 from littoral.tiles.labeled import ImageFiles
-from littoral.tiles.splits import Split, UnplacedWarning, splitting
-from littoral.tiles.splits.choosing import Ground, choose_blocks
-from littoral.tiles.splits.ground import common_ground, touching
+from littoral.tiles.splits import Split, UnplacedWarning, split
+from littoral.tiles.splits.block_choice import Ground, choose_blocks
+from littoral.tiles.splits.shared_ground import common_ground, touching
 from littoral.tiles.tileset import TileSet, ground_outlines
 
 CODES = list(CATCOA)
@@ -104,7 +104,7 @@ def test_tiles_of_two_zones_are_compared(seed: int, shift: float) -> None:
 def test_a_split_that_leaks_is_our_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
     tiles = world([square(number * 0.02) for number in range(40)], [3, 7] * 20)
     split_tiles(tiles, 0.2)
-    monkeypatch.setattr(splitting, "touching", lambda outlines: touching(outlines).multiply(np.eye(40)).tocsr())
+    monkeypatch.setattr(split, "touching", lambda outlines: touching(outlines).multiply(np.eye(40)).tocsr())
     with pytest.raises(RuntimeError, match=r"leaks, please report it: \d+\.tif and \d+\.tif share ground"):
         split_tiles(tiles, 0.2)
 

@@ -18,10 +18,9 @@ from littoral import rectangles_along_lines
 from littoral.cli import app
 from littoral.errors import ExistsError, InputError, LittoralWarning
 from littoral.geodesy import line_lengths
-from littoral.statements import summarise
-from littoral.statements.chains import Chains, read_chains
-from littoral.statements.pieces import chords_as_pieces, cut_shoreline
-from littoral.statements.totals import beta_interval, expected_with_interval
+from littoral.predictions.chains import Chains, read_chains
+from littoral.predictions.kilometres import beta_interval, expected_with_interval
+from littoral.predictions.stretches import chords_as_pieces, cut_shoreline
 from littoral.vectors import read_provenance, read_vector, write_vector
 
 UTM = "EPSG:32631"

@@ -24,8 +24,8 @@ from littoral.errors import InputError, LittoralWarning
 from littoral.learn.batches import Order, TileDataset, ahead
 from littoral.learn.data import TileData
 from littoral.learn.training import HEADING, Epoch, Plan, rate_of
-from littoral.learn.training.finder import _steepest
 from littoral.learn.training.losses import Objective
+from littoral.learn.training.rate_finder import _steepest
 from small_training import small, state
 
 

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from littoral import CATCOA
-from littoral.learn.classifier import FeatureClassifier
-from littoral.learn.evaluation import fit_baselines, score
+from littoral.evaluation import fit_baselines, score
+from littoral.learn.feature_classifier import FeatureClassifier
 from littoral.learn.network import build_network, state_bytes
 from littoral.package import Manifest, Package, Preprocessing, write_package
 from littoral.tiles import TileSpec

@@ -6,14 +6,14 @@ process, ``cluster`` on many, ``keeping`` keeps them; ``saying`` makes columns o
 it together.
 """
 
-from littoral.classify.answering import answer_rectangles
 from littoral.classify.answers import Answers, Examiner
-from littoral.classify.fitting import check_cell_size, check_scene
-from littoral.classify.keeping import Opening
-from littoral.classify.objects import BEYOND, NO_AREA, answered, classify_objects, scenes_used, write_classified
-from littoral.classify.panel import Model, Panel, open_panel, settle_engine
-from littoral.classify.saying import UNLIKE, Saying, say
-from littoral.statements import UNCERTAIN
+from littoral.classify.checkpoints import Opening
+from littoral.classify.classify import BEYOND, NO_AREA, answered, classify_objects, scenes_used, write_classified
+from littoral.classify.compatibility import check_cell_size, check_scene
+from littoral.classify.decisions import UNLIKE, Saying, say
+from littoral.classify.ensemble import Model, Panel, open_panel, settle_engine
+from littoral.classify.run import answer_rectangles
+from littoral.predictions import UNCERTAIN
 
 __all__ = [
     "BEYOND",

@@ -30,7 +30,7 @@ class Answers:
     acquired: NDArray[Any]
     """(rectangles,) text: its date, ``YYYY-MM-DD``; empty where nothing says it."""
     novelty: NDArray[np.float64] | None = None
-    """(rectangles,): how unlike the training (:func:`littoral.statements.novelty`), about 1 where it is usual; NaN
+    """(rectangles,): how unlike the training (:func:`littoral.predictions.novelty`), about 1 where it is usual; NaN
     unless the status is ``classified``. None: the model does not say."""
 
     @classmethod

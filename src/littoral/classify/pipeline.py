@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from littoral.classify.answers import Answers, Examiner
-from littoral.classify.parting import Task
+from littoral.classify.partition import Task
 from littoral.engines import Classifier, lone_threads
 from littoral.tiles import CLASSIFIED, OUTSIDE, Tile, cut_planned
 

@@ -107,7 +107,7 @@ def classify(
 ) -> None:
     """The result of classify is the same rectangles with class, confidence, probabilities and status."""
     from littoral.classify import Saying, classify_objects, open_panel, settle_engine, write_classified
-    from littoral.statements import read_transitions
+    from littoral.predictions import read_transitions
     from littoral.tiles import Merging
 
     models = [model, *(also_models or ())]

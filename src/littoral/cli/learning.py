@@ -47,7 +47,7 @@ def export(
 ) -> None:
     """The result of export is the same model as an ONNX graph, alone or in a package."""
     from littoral.learn import FeatureClassifier
-    from littoral.learn.saving import write_graph
+    from littoral.learn.package_files import write_graph
 
     if output.suffix not in (".dlpk", ".onnx"):
         raise InputError(output, "does not end in .onnx or .dlpk", f"write e.g. -o {output.with_suffix('.onnx')}")

@@ -11,7 +11,7 @@ from littoral.cli.door import Layer, Overwrite, app
 from littoral.vectors import check_output, read_vector
 
 if TYPE_CHECKING:
-    from littoral.imagery.catalogues.documents import Item
+    from littoral.imagery.stac.item_files import Item
 
 
 @app.command()
@@ -59,8 +59,8 @@ def search(
 
 
 def _table(items: list[Item]) -> str:
-    from littoral.imagery.catalogues.documents import cloud_cover, taken, tile_of
-    from littoral.imagery.catalogues.scaling import baseline_of
+    from littoral.imagery.stac.item_files import cloud_cover, taken, tile_of
+    from littoral.imagery.stac.scaling import baseline_of
 
     lines = [f"{'date':<12}{'tile':<9}{'cloud':>7}  {'baseline':<10}item"]
     for item in items:

@@ -55,7 +55,7 @@ def summarise(
     overwrite: Overwrite = False,
 ) -> None:
     """The result of summarise is the shoreline itself, cut and coloured by category, and km with intervals."""
-    from littoral.statements import summarise as summed
+    from littoral.predictions import summarise as summed
 
     check_output(output, overwrite, DRIVERS, inputs=(classified, shoreline, areas))
     if table is not None:
@@ -120,7 +120,7 @@ def change(
     overwrite: Overwrite = False,
 ) -> None:
     """The result of change is where the category changed between two dates, with the probability that it did."""
-    from littoral.statements import STATUSES, find_changes
+    from littoral.predictions import STATUSES, find_changes
 
     check_output(output, overwrite, DRIVERS, inputs=(before, after))
     if table is not None:

@@ -20,10 +20,10 @@ from pyproj import Transformer
 from scipy import ndimage
 from shapely import LineString, Polygon
 
-from littoral.demo.cell import ChartLine, write_cell
-from littoral.demo.fields import COARSE, fine, make_textures, noise, row_bands, signed_distance
-from littoral.demo.painting import STYLES, Field, Numbers, Pixels, backdrop, step
-from littoral.demo.shaping import PIXEL, Line, make_islands, shape_shore, weigh, with_gaps, zero_lines
+from littoral.demo.islands import PIXEL, Line, make_islands, shape_shore, weigh, with_gaps, zero_lines
+from littoral.demo.noise import COARSE, fine, make_textures, noise, row_bands, signed_distance
+from littoral.demo.s57 import ChartLine, write_cell
+from littoral.demo.textures import STYLES, Field, Numbers, Pixels, backdrop, step
 from littoral.vectors import write_vector
 
 BANDS = ("B02", "B03", "B04", "B08")

@@ -5,8 +5,8 @@ Figures are made without pyplot, so nothing is global and nothing needs a screen
 """
 
 from littoral.figures.curves import plot_learning_rates, plot_losses
-from littoral.figures.giving import Picture, png_data_uri, show, svg
 from littoral.figures.maps import plot_map
+from littoral.figures.render import Picture, png_data_uri, show, svg
 from littoral.figures.scores import ReliabilityBin, plot_class_shares, plot_confusion_matrix, plot_reliability
 from littoral.figures.tiles import MISSING_GREY, Image, plot_tiles, rgb_bands, stretch
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from littoral.figures.look import LINE, MARK, QUIET, RULE, calm, new_figure, put_legend
+from littoral.figures.style import LINE, MARK, QUIET, RULE, calm, new_figure, put_legend
 
 
 def plot_losses(training: Sequence[float], validation: Sequence[float]) -> Figure:

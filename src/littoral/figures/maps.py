@@ -17,7 +17,7 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 from pyproj import Geod, Transformer
 
-from littoral.figures.look import INK, QUIET, RULE, new_figure, wrapped
+from littoral.figures.style import INK, QUIET, RULE, new_figure, wrapped
 from littoral.figures.tiles import Image
 from littoral.vectors import require_crs
 

@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter
 from matplotlib.transforms import ScaledTranslation
 from numpy.typing import ArrayLike
 
-from littoral.figures.look import INK, LINE, MARK, QUIET, RULE, calm, new_figure, wrapped
+from littoral.figures.style import INK, LINE, MARK, QUIET, RULE, calm, new_figure, wrapped
 
 _SHADES = LinearSegmentedColormap.from_list("shares", ["#FFFFFF", "#BCD3E5", "#5E93BC", "#1F5582"])
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from littoral.figures.look import INK, RULE, new_figure, wrapped
+from littoral.figures.style import INK, RULE, new_figure, wrapped
 
 Image = NDArray[np.uint8]
 """(height, width, 3), red, green and blue, 0 to 255."""

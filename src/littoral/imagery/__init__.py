@@ -4,14 +4,8 @@ A :class:`Scene` says what there is; :func:`stored_as` decides how values are ke
 function that moves bytes. Values come back as ``(bands, height, width)`` with a mask of ``(height, width)``.
 """
 
-from littoral.imagery.catalogues.addresses import without_secrets
-from littoral.imagery.catalogues.fetching import FetchedScenes, fetch_scenes
-from littoral.imagery.catalogues.items import open_item, open_items
-from littoral.imagery.catalogues.searching import search_scenes, write_items
-from littoral.imagery.catalogues.signing import gdal_environment, gdal_name, gdal_options
-from littoral.imagery.grids import at_cell_size
-from littoral.imagery.opening import date_of
-from littoral.imagery.reading import read_overview, read_windows
+from littoral.imagery.raster_files import date_of
+from littoral.imagery.resampling import at_cell_size
 from littoral.imagery.scene import (
     AS_STORED,
     REFLECTANCE,
@@ -30,7 +24,13 @@ from littoral.imagery.scene import (
     valid_values,
 )
 from littoral.imagery.sources import Scenes, Source, as_scenes, open_scene, open_scenes
+from littoral.imagery.stac.download import FetchedScenes, fetch_scenes
+from littoral.imagery.stac.items import open_item, open_items
+from littoral.imagery.stac.redaction import without_secrets
+from littoral.imagery.stac.search import search_scenes, write_items
+from littoral.imagery.stac.signing import gdal_environment, gdal_name, gdal_options
 from littoral.imagery.streaming import stream_windows
+from littoral.imagery.windows import read_overview, read_windows
 
 __all__ = [
     "AS_STORED",

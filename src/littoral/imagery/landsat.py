@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from littoral.errors import InputError
-from littoral.imagery.opening import open_files
+from littoral.imagery.raster_files import open_files
 from littoral.imagery.scene import Scene
 
 BANDS = {1: "B01", 2: "B02", 3: "B03", 4: "B04", 5: "B8A", 6: "B11", 7: "B12", 9: "B10"}

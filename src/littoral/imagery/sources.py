@@ -10,14 +10,14 @@ from itertools import takewhile
 from pathlib import Path
 
 from littoral.errors import InputError, LittoralWarning
-from littoral.imagery.catalogues.addresses import without_secrets
-from littoral.imagery.catalogues.documents import is_item
-from littoral.imagery.catalogues.items import open_items
-from littoral.imagery.grids import at_cell_size
 from littoral.imagery.landsat import is_landsat, open_landsat
-from littoral.imagery.opening import open_file, open_files
+from littoral.imagery.raster_files import open_file, open_files
+from littoral.imagery.resampling import at_cell_size
 from littoral.imagery.safe import as_product_says, is_safe, open_safe
 from littoral.imagery.scene import Scene
+from littoral.imagery.stac.item_files import is_item
+from littoral.imagery.stac.items import open_items
+from littoral.imagery.stac.redaction import without_secrets
 
 IMAGE_FOLDERS = ("IMG_DATA", "R10m", "R20m", "R60m")
 """Of Sentinel-2 products."""

@@ -20,10 +20,10 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 
-from littoral.imagery.grids import Fit
-from littoral.imagery.opening import open_file
-from littoral.imagery.reading import Canvas, Layout, read_part
+from littoral.imagery.raster_files import open_file
+from littoral.imagery.resampling import Fit
 from littoral.imagery.scene import Band, Grid, Scene, Values, Window
+from littoral.imagery.windows import Canvas, Layout, read_part
 
 Integers = NDArray[np.int64]
 

@@ -9,12 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from littoral.learn.classifier import FeatureClassifier
     from littoral.learn.data import TileData, prepare_data
+    from littoral.learn.feature_classifier import FeatureClassifier
 
 __all__ = ["FeatureClassifier", "TileData", "prepare_data"]
 
-_HOMES = {"FeatureClassifier": "classifier", "TileData": "data", "prepare_data": "data"}
+_HOMES = {"FeatureClassifier": "feature_classifier", "TileData": "data", "prepare_data": "data"}
 
 
 def __getattr__(name: str) -> Any:

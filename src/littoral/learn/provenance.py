@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import shapely
 
+from littoral.evaluation import fit_baselines
 from littoral.learn.data import TileData, training_area
-from littoral.learn.evaluation import fit_baselines
 from littoral.learn.recipe import OF_THE_RUN, Step
 from littoral.package import Manifest
 from littoral.tiles import TileSet

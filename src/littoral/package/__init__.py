@@ -7,12 +7,12 @@ that the ``.emd`` has no place for.
 
 from littoral.package.definition import definition_of
 from littoral.package.files import METRICS_PAGE, Package, read_package, write_package
-from littoral.package.inspecting import Inspection, inspect_package
+from littoral.package.inspection import Inspection, inspect_package
 from littoral.package.manifest import FORMAT, MANIFEST, Manifest, manifest_json, manifest_of
 from littoral.package.metrics import METRICS
 from littoral.package.mlm import MLM_ITEM, stac_item
 from littoral.package.preprocessing import Preprocessing, standardise
-from littoral.package.renewing import credited, renewed
+from littoral.package.resave import credited, renewed
 from littoral.package.resizing import resize
 
 __all__ = [

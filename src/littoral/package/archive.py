@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from littoral.errors import InputError
-from littoral.package.forms import harmless, one_line, shown
+from littoral.package.json_checks import harmless, one_line, shown
 
 MOST_BYTES = 4 * 2**30
 """Of all files together, unpacked."""

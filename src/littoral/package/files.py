@@ -13,7 +13,7 @@ from littoral.errors import InputError
 from littoral.package.archive import Archive, Beside, open_files
 from littoral.package.definition import definition_of
 from littoral.package.foreign import check_definition, manifest_from
-from littoral.package.forms import one_line, parsed, shown
+from littoral.package.json_checks import one_line, parsed, shown
 from littoral.package.manifest import MANIFEST, Manifest, manifest_json, manifest_of
 from littoral.package.metrics import METRICS, METRICS_FORM
 from littoral.package.mlm import MLM_ITEM, stac_item

@@ -15,7 +15,7 @@ import numpy as np
 from littoral.categories import CATCOA, Category
 from littoral.errors import InputError
 from littoral.imagery import AS_STORED
-from littoral.package.forms import (
+from littoral.package.json_checks import (
     Form,
     either,
     flag,
@@ -34,7 +34,7 @@ from littoral.package.forms import (
 from littoral.package.manifest import Manifest, check
 from littoral.package.preprocessing import Preprocessing
 from littoral.tiles import TileSpec
-from littoral.tiles.specs import Space
+from littoral.tiles.spec import Space
 
 BACKBONES = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
 """Those whose tensors are the same in torchvision and timm."""

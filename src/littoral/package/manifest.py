@@ -14,7 +14,20 @@ import shapely
 
 from littoral.categories import Category
 from littoral.errors import InputError
-from littoral.package.forms import area, flag, listed, maybe, number, one_line, record, shown, table, text, whole, word
+from littoral.package.json_checks import (
+    area,
+    flag,
+    listed,
+    maybe,
+    number,
+    one_line,
+    record,
+    shown,
+    table,
+    text,
+    whole,
+    word,
+)
 from littoral.package.preprocessing import Preprocessing
 from littoral.tiles import TileSpec
 
@@ -67,10 +80,10 @@ class Manifest:
     prior: tuple[float, ...] = ()
     """Share of each class in what training showed, in the order of ``categories``; empty where it is not known."""
     novelty: Mapping[str, Any] = field(default_factory=dict)
-    """What the training's features look like (see ``statements.unlike``), at most :data:`MOST_NOVELTY` bytes of JSON;
+    """What the training's features look like (see ``predictions.novelty``), at most :data:`MOST_NOVELTY` bytes of JSON;
     empty where nobody looked."""
     transitions: Mapping[str, Any] = field(default_factory=dict)
-    """How the training coast changes from class to class (see ``statements.transitions``); empty where it is not
+    """How the training coast changes from class to class (see ``predictions.transitions``); empty where it is not
     known."""
 
 

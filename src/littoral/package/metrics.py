@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from littoral.package.forms import either, flag, listed, maybe, number, record, table, text, whole, word
+from littoral.package.json_checks import either, flag, listed, maybe, number, record, table, text, whole, word
 
 METRICS = "metrics.json"
 

@@ -24,7 +24,7 @@ Rectangles Along Lines*. Where that tool leaves its rule unpublished, this is ou
         +----P0----+  finger out: its line      |               |    |     `--'      |
              counts as line_m of this one       +---------------+    +---------------+
 
-* Lines that go on in one another are one chain (:mod:`littoral.shoreline.chaining`); each stretch of one class is
+* Lines that go on in one another are one chain (:mod:`littoral.shoreline.chains`); each stretch of one class is
   walked by itself. A chain starts at the end nearest to the chosen corner of its group's bounding box, a ring at its
   vertex nearest to that corner (at a change of class, where it has several) and runs counter-clockwise.
 * P1 is the first point further along at the straight-line distance ``length_m`` from P0, so rectangles join at the
@@ -39,8 +39,8 @@ ellipsoid in geocentric metres: no zone, no pole and no antimeridian gets in the
 plane.
 """
 
-from littoral.rectangles.along import FIELDS, rectangles_along_lines
-from littoral.rectangles.starting import Sort
-from littoral.rectangles.walking import Lines, Tail, Walk, walk_lines
+from littoral.rectangles.chain_order import Sort
+from littoral.rectangles.table import FIELDS, rectangles_along_lines
+from littoral.rectangles.walk import Lines, Tail, Walk, walk_lines
 
 __all__ = ["FIELDS", "Lines", "Sort", "Tail", "Walk", "rectangles_along_lines", "walk_lines"]

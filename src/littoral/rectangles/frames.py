@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pyproj import CRS, Proj
 
 from littoral.geodesy import DEGREES, east_and_north, from_geocentric, to_geocentric
-from littoral.rectangles.walking import Points
+from littoral.rectangles.walk import Points
 
 _LARGEST_STRETCH = 0.004
 """Of a projection that is taken for a plane; leaves a thousandth of the 0.5 % by which a side may be off."""

@@ -7,6 +7,6 @@ at first, ``maps``, ``interactive``, ``judging`` and ``samples`` make the parts,
 """
 
 from littoral.report.maps import plot_classified
-from littoral.report.writing import write_report
+from littoral.report.page import write_report
 
 __all__ = ["plot_classified", "write_report"]

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from littoral.categories import CATCOA, Category, Scheme
 from littoral.classify import UNCERTAIN
 from littoral.errors import InputError
+from littoral.evaluation import Scores, score
 from littoral.imagery import Scene, open_scene
-from littoral.learn.evaluation import Scores, score
 from littoral.package import Package, read_package
 from littoral.vectors import read_vector, require_column, require_crs
 

@@ -19,7 +19,7 @@ from littoral.errors import InputError
 from littoral.imagery import Scene, read_overview
 from littoral.package import Package
 from littoral.report.coast import Coast, LeftOut, read_coast
-from littoral.report.drawing import as_svg, rgb_of
+from littoral.report.elements import as_svg, rgb_of
 
 _MAP_PX, _LONGEST_PX = 1000, 3000
 """Pixels wanted across the ground of the map; most that are read of a scene for it."""

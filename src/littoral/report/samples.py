@@ -11,11 +11,11 @@ from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from littoral import figures
+from littoral.evaluation import band_statistics
 from littoral.imagery import select_bands
-from littoral.learn.evaluation import band_statistics
 from littoral.progress import Track
 from littoral.report.coast import Coast, LeftOut, Rows
-from littoral.report.drawing import as_svg, corners, jpeg, rgb_of
+from littoral.report.elements import as_svg, corners, jpeg, rgb_of
 from littoral.tiles import CLASSIFIED, TileSpec, cut_tiles
 
 SAMPLES = 8

@@ -1,9 +1,9 @@
 """Imagery or raw lines to one clean line, merged, measured and labelled."""
 
+from littoral.shoreline.category_mapping import map_categories
 from littoral.shoreline.extraction import Rules, extract_shoreline
-from littoral.shoreline.mapping import map_categories
-from littoral.shoreline.merging import MEASURES, Stretches, merge_lines, merge_stretches, require_lines
-from littoral.shoreline.transfer import TOO_FAR, transfer_labels
+from littoral.shoreline.label_transfer import TOO_FAR, transfer_labels
+from littoral.shoreline.merge import MEASURES, Stretches, merge_lines, merge_stretches, require_lines
 
 __all__ = [
     "MEASURES",

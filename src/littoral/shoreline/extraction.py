@@ -1,8 +1,8 @@
 """An image to a shoreline: the water's edge at sub-pixel accuracy.
 
-The index (:mod:`littoral.shoreline.water`) is contoured at its threshold (:mod:`littoral.shoreline.threshold`) between
-pixel centres: marching squares, Lorensen and Cline 1987, as scikit-image has it. Pixels that touch at a corner are one
-water, but not one land, in finding bodies (:mod:`littoral.shoreline.bodies`) as in contouring.
+The index (:mod:`littoral.shoreline.water_index`) is contoured at its threshold
+(:mod:`littoral.shoreline.threshold`) between pixel centres: marching squares, Lorensen and Cline 1987, as scikit-image has it. Pixels that touch at a corner are one
+water, but not one land, in finding bodies (:mod:`littoral.shoreline.water_bodies`) as in contouring.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from littoral.errors import InputError, LittoralWarning
 from littoral.geodesy import DEGREES, line_lengths, require_metres, segment_lengths
 from littoral.imagery import Band, Scene, Window, cloudy, open_scene, read_windows, select_bands
 from littoral.progress import Track, silent
-from littoral.shoreline.bodies import drown_islets, mark_sea, marks_of
-from littoral.shoreline.field import BESIDE_CLOUD, CLEAR, CLOUDY, LEVELS, MISSING, SEA, Field, spread
-from littoral.shoreline.merging import merge_stretches
+from littoral.shoreline.index_grid import BESIDE_CLOUD, CLEAR, CLOUDY, LEVELS, MISSING, SEA, Field, spread
+from littoral.shoreline.merge import merge_stretches
 from littoral.shoreline.threshold import find_threshold, refine, without_ice
-from littoral.shoreline.water import WaterIndex, choose_index
+from littoral.shoreline.water_bodies import drown_islets, mark_sea, marks_of
+from littoral.shoreline.water_index import WaterIndex, choose_index
 from littoral.vectors import require_crs
 
 UNSEEN = (0, 1)
@@ -43,7 +43,7 @@ class Rules:
     """What is taken for shore."""
 
     index: str = "auto"
-    """Of :data:`littoral.shoreline.water.INDICES`; ``auto``: the first whose bands the scene has."""
+    """Of :data:`littoral.shoreline.water_index.INDICES`; ``auto``: the first whose bands the scene has."""
     threshold: float | None = None
     """Of the index; None: the index's own, or Otsu's."""
     min_area_m2: float = 10_000.0

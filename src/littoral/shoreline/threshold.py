@@ -11,8 +11,8 @@ from scipy import ndimage
 from littoral.errors import InputError
 from littoral.imagery import Band, Scene, Window, read_windows, select_bands
 from littoral.progress import Track
-from littoral.shoreline.field import CELL_PX, LEVELS, Field, spread
-from littoral.shoreline.water import WaterIndex, near_infrared, otsu
+from littoral.shoreline.index_grid import CELL_PX, LEVELS, Field, spread
+from littoral.shoreline.water_index import WaterIndex, near_infrared, otsu
 
 Numbers = NDArray[np.float64]
 

@@ -3,14 +3,14 @@
 Training sets that others host are fetched here too.
 """
 
-from littoral.tiles.combining import Merging, cut_planned, cut_tiles, plan_scenes
-from littoral.tiles.cutting import CLASSIFIED, CLOUD, NODATA, OUTSIDE, Tile
-from littoral.tiles.exporting import ExportSummary, export_tiles
-from littoral.tiles.hosted import GIS, FetchedItem, fetch_item
+from littoral.tiles.cut import CLASSIFIED, CLOUD, NODATA, OUTSIDE, Tile
+from littoral.tiles.export import ExportSummary, export_tiles
 from littoral.tiles.labeled import read_tile, read_tiles
+from littoral.tiles.multi_scene import Merging, cut_planned, cut_tiles, plan_scenes
 from littoral.tiles.packed import open_pack, pack_files
-from littoral.tiles.planning import Placed, Plan, plan_tiles
-from littoral.tiles.specs import Layout, TileSpec
+from littoral.tiles.plan import Placed, Plan, plan_tiles
+from littoral.tiles.portal import GIS, FetchedItem, fetch_item
+from littoral.tiles.spec import Layout, TileSpec
 from littoral.tiles.splits import Split, UnplacedWarning, ground_pairs, split_tiles
 from littoral.tiles.tileset import TileSet
 

@@ -4,6 +4,6 @@
 here and not by GDAL's driver, which gives zeros where a band's file is missing.
 """
 
-from littoral.imagery.safe.opening import as_product_says, is_safe, open_safe
+from littoral.imagery.safe.product import as_product_says, is_safe, open_safe
 
 __all__ = ["as_product_says", "is_safe", "open_safe"]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from littoral.categories import Category
 from littoral.errors import InputError, LittoralWarning
-from littoral.learn import pictures
+from littoral.learn import gallery
 from littoral.learn.batches import Batches, Order, TileDataset, Transform
 from littoral.package import Preprocessing
 from littoral.tiles import Split, TileSet
@@ -48,7 +48,7 @@ class TileData:
     unreadable: Literal["fatal", "skip"] = "fatal"
     """What becomes of a tile that cannot be read in the middle of a training."""
     transitions: Mapping[str, Any] = field(default_factory=dict)
-    """How the coast changes from class to class (``statements.Transitions``); empty where nobody knows."""
+    """How the coast changes from class to class (``predictions.Transitions``); empty where nobody knows."""
 
     @property
     def categories(self) -> tuple[Category, ...]:
@@ -119,7 +119,7 @@ class TileData:
         Raises:
             InputError: a band that is not there, or no number of bands that can be shown.
         """
-        return pictures.batch(self, rows, columns, rgb_bands)
+        return gallery.batch(self, rows, columns, rgb_bands)
 
     def without_damaged(self) -> TileData:
         """The same without tiles that can no longer be read, where they may be skipped (``unreadable``).

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from littoral.errors import InputError, MissingExtraError
-from littoral.learn.records import check_records
+from littoral.learn.torch_files import check_records
 
 try:
     import torch

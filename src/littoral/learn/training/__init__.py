@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from littoral.learn.training.checkpoints import Checkpoints
-from littoral.learn.training.finder import find_rate
+from littoral.learn.training.devices import Machine, is_first_process, precision
+from littoral.learn.training.log import HEADING, Epoch, Table
 from littoral.learn.training.loop import Plan, train
 from littoral.learn.training.losses import ClassWeights, Objective, weigh
-from littoral.learn.training.machine import Machine, is_first_process, precision
+from littoral.learn.training.rate_finder import find_rate
 from littoral.learn.training.rates import Rate, rate_of
-from littoral.learn.training.table import HEADING, Epoch, Table
 
 __all__ = [
     "HEADING",

@@ -18,12 +18,12 @@ from littoral.errors import InputError, LittoralWarning, MissingExtraError
 from littoral.learn.batches import Batches
 from littoral.learn.network import Network, Weights, weights_of
 from littoral.learn.training.checkpoints import Checkpoints, describe_run
-from littoral.learn.training.finder import default_steps, found_rate
+from littoral.learn.training.devices import Machine, given_to, seeded, started
 from littoral.learn.training.interruption import Asked, Interruption, interruptible
+from littoral.learn.training.log import Epoch, Table
 from littoral.learn.training.losses import Objective
-from littoral.learn.training.machine import Machine, given_to, seeded, started
+from littoral.learn.training.rate_finder import default_steps, found_rate
 from littoral.learn.training.rates import Rate, adam
-from littoral.learn.training.table import Epoch, Table
 
 try:
     import torch

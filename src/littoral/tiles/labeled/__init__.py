@@ -17,7 +17,7 @@ otherwise than it stands, is in the ``notes`` of the set.
 
 from littoral.tiles.labeled.images import ImageFiles, origin_of, read_tile
 from littoral.tiles.labeled.layout import ACCUMULATED, DEFINITION, MAP, STATS, read_json, read_text
-from littoral.tiles.labeled.reading import read_tiles
+from littoral.tiles.labeled.read import read_tiles
 from littoral.tiles.tileset import TileSet
 
 __all__ = [

@@ -13,7 +13,7 @@ A pack that is there is whole: it is written beside its place, by one process at
 deleted at any time; who reads it then has it until the end, and who wants it next makes it anew.
 """
 
+from littoral.tiles.packed.build import open_pack, pack_files
 from littoral.tiles.packed.cache import cache_folder
-from littoral.tiles.packed.opening import open_pack, pack_files
 
 __all__ = ["cache_folder", "open_pack", "pack_files"]

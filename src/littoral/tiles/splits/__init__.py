@@ -3,9 +3,9 @@
 ``ground`` compares outlines, ``choosing`` says which blocks validate, ``splitting`` makes the blocks and the split.
 """
 
-from littoral.tiles.splits.choosing import Ground
-from littoral.tiles.splits.ground import ground_pairs, touching
-from littoral.tiles.splits.splitting import (
+from littoral.tiles.splits.block_choice import Ground
+from littoral.tiles.splits.shared_ground import ground_pairs, touching
+from littoral.tiles.splits.split import (
     Kind,
     Split,
     UnplacedWarning,

@@ -1,0 +1,287 @@
+"""Cells as an office publishes them: chosen from its product catalogue, fetched as zips, kept up to date in a folder.
+
+What is published where, at NOAA: the catalogue ``ENCProdCat.xml`` and for each cell a zip ``<CELL>.zip``, which holds
+``ENC_ROOT/<CELL>/<CELL>.000`` and its updates; all under https://charts.noaa.gov/ENCs/.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import urljoin
+
+from littoral.charts.catalogue import Bounds, CatalogueCell, in_bounds, read_catalogue
+from littoral.errors import InputError, WriteError
+from littoral.http import PATIENT, Patience, Session, UnreachableError, download, open_session, unpack_zip
+from littoral.progress import Track, silent
+from littoral.vectors import staged
+
+BASE_URL = "https://charts.noaa.gov/ENCs/"
+CATALOGUE = "ENCProdCat.xml"
+STATE = "littoral-charts.json"
+"""In the output folder: what was fetched, and whether the user agreement was shown."""
+
+_DOWNLOADS = ".downloads"
+_AT_HOME = re.compile(r"https?://(?:www\.)?charts\.noaa\.gov/ENCs/(.+)")
+_DUTY = (
+    "These charts are for analysis, not for navigation. Copies are not official; say where they come from: {origin}. "
+    "The office's user agreement holds (NOAA's: https://www.charts.noaa.gov/ENCs/ENC_Agreement.shtml)."
+)
+
+
+@dataclass(frozen=True)
+class FetchedCharts:
+    """What :func:`fetch_charts` did, as names of cells."""
+
+    fetched: tuple[str, ...]
+    """New or changed."""
+    kept: tuple[str, ...]
+    """Already there as published."""
+    withdrawn: tuple[str, ...]
+    """In the folder, but cancelled by the office since; they stay until you delete them."""
+    size: int
+    """Bytes of the zips fetched."""
+
+    def __str__(self) -> str:
+        text = f"{len(self.fetched)} cells fetched ({self.size / 1e6:.1f} MB), {len(self.kept)} unchanged"
+        gone = f"; cancelled by the office and kept here: {', '.join(self.withdrawn)}" if self.withdrawn else ""
+        return text + gone
+
+
+@dataclass(frozen=True)
+class _Record:
+    """A fetched cell in the state file."""
+
+    version: tuple[str, str, str]
+    file: str
+    """The base cell, relative to the folder."""
+    url: str
+    zipped: str
+    catalogue: str
+
+
+@dataclass
+class _State:
+    cells: dict[str, _Record]
+    agreement_shown: bool = False
+
+
+def fetch_charts(
+    folder: str | Path,
+    *,
+    cells: Iterable[str] = (),
+    states: Iterable[str] = (),
+    bbox: Bounds | None = None,
+    bands: Iterable[int] = (),
+    base_url: str = BASE_URL,
+    catalogue: str = CATALOGUE,
+    patience: Patience = PATIENT,
+    track: Track = silent,
+    say: Callable[[str], None] = print,
+) -> FetchedCharts:
+    """Bring a folder up to date with the cells that an office publishes.
+
+    The catalogue is fetched if it changed, and of the chosen cells those whose edition, update or issue date is
+    another than that in the folder. Each cell is unpacked to ``<folder>/<CELL>`` in the place of the older one; what
+    broke off goes on in the next call. A cell that fails does not stop the others.
+
+    Args:
+        folder: Made if it is not there; :func:`littoral.read_charts` reads it.
+        cells: Names; always taken.
+        states: Codes, e.g. FL; cells of any of them.
+        bbox: West, south, east, north in degrees; west is greater than east across the antimeridian. With ``states``,
+            only cells that are in both.
+        bands: Usage bands (1 overview to 6 berthing) to which ``states`` and ``bbox`` are held; none: all.
+        base_url: Where catalogue and zips are. A catalogue's addresses under NOAA's own are looked for here.
+        catalogue: Its file name there, or an address; see :mod:`littoral.charts.catalogue` for the forms.
+        patience: With a server that fails.
+        track: Shows progress: of the catalogue, and a step per cell.
+        say: Called with the user agreement, once for a folder.
+
+    Raises:
+        InputError: nothing chosen, a cell that does not exist or was cancelled (nothing is fetched then), no
+            catalogue; or, after all the others were fetched, cells that failed.
+        WriteError: the disk refused.
+    """
+    folder = Path(folder)
+    source = urljoin(_base(base_url), catalogue)
+    wanted = [name.strip().upper() for name in cells]
+    areas = [state.strip().upper() for state in states]
+    if not wanted and not areas and bbox is None:
+        raise InputError("fetch charts", "was not told what to fetch", "name cells, states or a bounding box")
+    state = _read_state(folder / STATE)
+    try:
+        (folder / _DOWNLOADS).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(folder, error) from error
+    with open_session() as session:
+        published = _published(session, source, folder / _DOWNLOADS, patience, track)
+        chosen = choose_cells(published, source, cells=wanted, states=areas, bbox=bbox, bands=bands)
+        due = [cell for cell in chosen if not _is_current(folder, state.cells.get(cell.name), cell)]
+        fetched: dict[str, int] = {}
+        failed: dict[str, InputError] = {}
+        for cell in track(due, len(due), "fetching cells"):
+            try:
+                fetched[cell.name] = _fetch_cell(session, folder, cell, _zip_url(cell, base_url), patience)
+            except InputError as error:
+                failed[cell.name] = error
+                if isinstance(error, UnreachableError):
+                    break
+                continue
+            file = _base_cell(folder, cell.name)
+            state.cells[cell.name] = _Record(
+                cell.version, file.relative_to(folder).as_posix(), _zip_url(cell, base_url), cell.zipped, source
+            )
+            if not state.agreement_shown:
+                say(_agreement(folder / cell.name, _base(base_url)))
+                state.agreement_shown = True
+            _write_state(folder / STATE, state)
+    if failed:
+        reasons = "; ".join(str(error).rstrip(".") for error in failed.values())
+        raise InputError(
+            f"{len(due) - len(fetched)} of {len(due)} cells",
+            f"could not be fetched, {len(fetched)} were ({reasons})",
+            "run the same command again, it goes on with the rest",
+        )
+    kept = tuple(cell.name for cell in chosen if cell.name not in fetched)
+    return FetchedCharts(tuple(fetched), kept, tuple(_withdrawn(state.cells, published, source)), sum(fetched.values()))
+
+
+def choose_cells(
+    published: Mapping[str, CatalogueCell],
+    source: str,
+    *,
+    cells: Iterable[str] = (),
+    states: Iterable[str] = (),
+    bbox: Bounds | None = None,
+    bands: Iterable[int] = (),
+) -> list[CatalogueCell]:
+    """Cells of a catalogue that are named, and those in force that are in ``states`` and ``bbox`` and of ``bands``.
+
+    Names and codes are in capitals; see :func:`fetch_charts`. Sorted by name.
+
+    Raises:
+        InputError: a cell is not there or cancelled, the catalogue does not know the state, or nothing is left.
+    """
+    chosen: dict[str, CatalogueCell] = {}
+    for name in cells:
+        if name not in published:
+            near = difflib.get_close_matches(name, published, 3)
+            remedy = f"did you mean {' or '.join(near)}" if near else "look the name up in the office's catalogue"
+            raise InputError(f"Cell {name}", f"is not among the {len(published)} of {source}", remedy)
+        if not published[name].active:
+            raise InputError(
+                f"Cell {name}", f"was cancelled by the office ({source})", "choose by --bbox what took its place"
+            )
+        chosen[name] = published[name]
+    areas, kinds = set(states), {str(band) for band in bands}
+    if areas or bbox is not None:
+        found = [cell for cell in published.values() if cell.active]
+        if areas:
+            known = {state for cell in published.values() for state in cell.states}
+            if not known:
+                raise InputError(source, "does not say in which state a cell is", f"use {CATALOGUE}, or --bbox")
+            if areas - known:
+                missing = ", ".join(sorted(areas - known))
+                raise InputError(f"State {missing}", f"is not in {source}", f"choose from {', '.join(sorted(known))}")
+            found = [cell for cell in found if areas & set(cell.states)]
+        if bbox is not None:
+            found = in_bounds(found, _checked_bounds(bbox))
+        found = [cell for cell in found if not kinds or cell.usage_band in kinds]
+        chosen.update({cell.name: cell for cell in found})
+    if not chosen:
+        raise InputError(source, "has no cell that is all you asked for", "widen --bbox, --state or --band")
+    return [chosen[name] for name in sorted(chosen)]
+
+
+def _published(
+    session: Session, source: str, folder: Path, patience: Patience, track: Track
+) -> dict[str, CatalogueCell]:
+    listing = folder / (re.sub(r"[^\w.-]", "_", source.rpartition("/")[2]) or "catalogue.xml")
+    download(session, source, listing, if_changed=True, patience=patience, track=track)
+    try:
+        return read_catalogue(listing)
+    except InputError:
+        # Else it would be kept for as long as the server's does not change.
+        listing.unlink(missing_ok=True)
+        raise
+
+
+def _fetch_cell(session: Session, folder: Path, cell: CatalogueCell, url: str, patience: Patience) -> int:
+    """Size of the zip in bytes."""
+    zipped = folder / _DOWNLOADS / f"{cell.name}.zip"
+    try:
+        download(session, url, zipped, patience=patience)
+        size = zipped.stat().st_size
+        unpack_zip(zipped, folder / cell.name, must_hold=f"{cell.name}.000")
+    finally:
+        zipped.unlink(missing_ok=True)
+    return size
+
+
+def _base_cell(folder: Path, name: str) -> Path:
+    wanted = f"{name}.000".casefold()
+    return next(file for file in sorted((folder / name).rglob("*")) if file.name.casefold() == wanted)
+
+
+def _is_current(folder: Path, record: _Record | None, cell: CatalogueCell) -> bool:
+    return record is not None and record.version == cell.version and (folder / record.file).is_file()
+
+
+def _withdrawn(records: Mapping[str, _Record], published: Mapping[str, CatalogueCell], source: str) -> list[str]:
+    """Cells the office has cancelled; one catalogue's silence says nothing about cells that came from another."""
+    listed = {
+        name: published.get(name) for name, record in records.items() if name in published or record.catalogue == source
+    }
+    return sorted(name for name, cell in listed.items() if cell is None or not cell.active)
+
+
+def _zip_url(cell: CatalogueCell, base_url: str) -> str:
+    at_home = _AT_HOME.fullmatch(cell.url)
+    place = str(at_home[1]) if at_home else cell.url or f"{cell.name}.zip"
+    return urljoin(_base(base_url), place)
+
+
+def _base(url: str) -> str:
+    return url if url.endswith("/") else f"{url}/"
+
+
+def _checked_bounds(bbox: Bounds) -> Bounds:
+    west, south, east, north = bbox
+    if not (-180 <= west <= 180 and -180 <= east <= 180 and west != east and -90 <= south < north <= 90):
+        raise InputError(
+            f"The bounding box {west:g} {south:g} {east:g} {north:g}",
+            "is none on the globe",
+            "give west, south, east, north in degrees (west greater than east across the antimeridian)",
+        )
+    return bbox
+
+
+def _agreement(folder: Path, origin: str) -> str:
+    """The office's own text, where the zip has it, and the duties in a sentence."""
+    texts = [file for file in sorted(folder.rglob("*")) if file.name.casefold() == "useragreement.txt"]
+    text = texts[0].read_text(encoding="utf-8", errors="replace").strip() + "\n\n" if texts else ""
+    return text + _DUTY.format(origin=origin)
+
+
+def _read_state(path: Path) -> _State:
+    if not path.exists():
+        return _State({})
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        cells = {
+            str(name): _Record(**{**record, "version": tuple(record["version"])})
+            for name, record in content["cells"].items()
+        }
+        return _State(cells, bool(content["agreement_shown"]))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InputError(path, f"is damaged ({error})", "delete it; the cells are then fetched again") from error
+
+
+def _write_state(path: Path, state: _State) -> None:
+    with staged(path) as stage:
+        stage.write_text(json.dumps(asdict(state), indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -1,0 +1,179 @@
+"""Confidence that can be taken at its word, and sets that hold the truth as often as they say.
+
+Temperature scaling divides all logits by one number, fitted by the likelihood of held-out tiles; answers stay the same
+(Guo et al. 2017, arXiv:1706.04599). Prediction sets are split conformal with the score 1 - p(truth): a set holds all
+classes with a probability high enough that, among tiles like the held-out ones, the truth is in the set as often as
+asked (Sadinle et al. 2019, doi:10.1080/01621459.2017.1395341; Angelopoulos and Bates 2021, arXiv:2107.07511).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+
+from littoral.errors import InputError
+from littoral.predictions import prediction_sets
+
+Floats = NDArray[np.float64]
+
+LEVELS = range(50, 100)
+"""Levels that a model carries thresholds for, percent."""
+FEW_TILES = 20
+"""With fewer validation tiles no temperature is fitted."""
+_COOLEST, _HOTTEST = 0.05, 20.0
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was fitted on the validation tiles; the temperature is in the network's last layer already."""
+
+    temperature: float = 1.0
+    """Logits were divided by it: above 1, the network was surer than it should be."""
+    tiles: int = 0
+    """Validation tiles it was fitted on."""
+    thresholds: tuple[float, ...] = ()
+    """Largest 1 - p of a class in a prediction set, for each of :data:`LEVELS`; empty if none was fitted."""
+    notes: tuple[str, ...] = ()
+    """What could not be fitted, a sentence each."""
+
+    def threshold(self, percent: int) -> float:
+        """Of the sets of a level.
+
+        Raises:
+            InputError: a level without one.
+        """
+        if not self.thresholds:
+            raise InputError("the model", "carries no thresholds of prediction sets", "train it again")
+        if percent not in LEVELS:
+            raise InputError(f"level {percent}", "is not known", f"pass {LEVELS[0]} to {LEVELS[-1]} percent")
+        return self.thresholds[LEVELS.index(percent)]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON values; thresholds by percent."""
+        thresholds = dict(zip(map(str, LEVELS), self.thresholds, strict=False))
+        return {**asdict(self), "thresholds": thresholds, "notes": list(self.notes)}
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Calibration:
+        """The reverse of :meth:`to_json`; nothing in a record means that nothing was calibrated.
+
+        Raises:
+            InputError: not such a record.
+        """
+        if not record:
+            return cls()
+        try:
+            given = record["thresholds"]
+            found = cls(
+                float(record["temperature"]),
+                int(record["tiles"]),
+                tuple(float(given[str(percent)]) for percent in LEVELS) if given else (),
+                tuple(map(str, record["notes"])),
+            )
+            if not (np.isfinite(found.temperature) and found.temperature > 0 and np.isfinite(found.thresholds).all()):
+                raise ValueError("not finite")
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise InputError("the model", "holds a damaged calibration", "copy or train it again") from error
+        return found
+
+
+def tempered(probabilities: NDArray[np.floating[Any]], temperature: float) -> Floats:
+    """Probabilities (tiles, classes) of the same logits divided by a temperature.
+
+    >>> tempered(np.array([[0.8, 0.2]]), 2.0).round(3).tolist()
+    [[0.667, 0.333]]
+    """
+    if temperature == 1:
+        return np.asarray(probabilities, np.float64)
+    return np.asarray(softmax(_logits(probabilities) / temperature, axis=1))
+
+
+def fit_temperature(probabilities: NDArray[np.floating[Any]], truth: NDArray[np.int64]) -> tuple[float, str]:
+    """The temperature of the greatest likelihood, and why it is 1 where none can be fitted.
+
+    Args:
+        probabilities: (tiles, classes), of a network as it was trained.
+        truth: (tiles,), class index.
+    """
+    if len(truth) < FEW_TILES:
+        return 1.0, f"{len(truth)} tiles are too few to fit a temperature"
+    logits, rows = _logits(probabilities), np.arange(len(truth))
+
+    def loss(log_temperature: float) -> float:
+        return -float(log_softmax(logits / np.exp(log_temperature), axis=1)[rows, truth].mean())
+
+    found = minimize_scalar(loss, bounds=(np.log(_COOLEST), np.log(_HOTTEST)), method="bounded",
+                            options={"xatol": 1e-6})  # fmt: skip
+    temperature = float(np.exp(found.x))
+    if temperature < _COOLEST * 1.01:
+        return 1.0, "all validation tiles are right, so they cannot say how sure is too sure"
+    return temperature, ""
+
+
+def conformal_threshold(probabilities: Floats, truth: NDArray[np.int64], percent: int) -> float:
+    """Largest 1 - p of a class in a set, so that sets of tiles like these hold the truth in ``percent`` of cases.
+
+    It is the k-th smallest of the tiles' 1 - p(truth), k = ceil((n + 1) percent / 100); 1, which lets all in, where
+    there are fewer tiles than k.
+
+    >>> conformal_threshold(np.array([[0.75, 0.25], [0.5, 0.5]]), np.array([0, 1]), 50), conformal_threshold(
+    ...     np.array([[0.75, 0.25]]), np.array([0]), 60)
+    (0.5, 1.0)
+    """
+    misses = np.sort(1 - probabilities[np.arange(len(truth)), truth])
+    k = -(-(len(truth) + 1) * percent // 100)
+    return float(misses[k - 1]) if k <= len(truth) else 1.0
+
+
+def fit_calibration(
+    probabilities: NDArray[np.floating[Any]], truth: NDArray[np.int64], classes: Sequence[str] = ()
+) -> Calibration:
+    """Temperature and thresholds of prediction sets, from validation tiles.
+
+    Args:
+        probabilities: (tiles, classes), of the network as it was trained.
+        truth: (tiles,), class index.
+        classes: Their names, to say which of them no tile speaks for.
+    """
+    temperature, note = fit_temperature(probabilities, truth)
+    notes = [note] if note else []
+    absent = [name for index, name in enumerate(classes) if index not in set(truth.tolist())]
+    if absent:
+        notes.append(f"no validation tile of {', '.join(absent)}: their confidence rests on that of the others")
+    after = tempered(probabilities, temperature)
+    thresholds = tuple(conformal_threshold(after, truth, percent) for percent in LEVELS) if len(truth) else ()
+    return Calibration(temperature, len(truth), thresholds, tuple(notes))
+
+
+def cross_fitted(
+    probabilities: NDArray[np.floating[Any]], truth: NDArray[np.int64], fold: NDArray[np.int64], percent: int
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """Calibrated probabilities and prediction sets (tiles, classes), each fold's by what the other folds' tiles fit.
+
+    So tiles that a calibration was fitted on can say what it is worth.
+
+    Args:
+        probabilities: (tiles, classes), of the network as it was trained.
+        truth: (tiles,), class index.
+        fold: (tiles,), of two numbers or more.
+        percent: Level of the sets.
+    """
+    after, sets = np.empty(probabilities.shape), np.empty(probabilities.shape, bool)
+    for number in np.unique(fold):
+        held = fold == number
+        temperature, _ = fit_temperature(probabilities[~held], truth[~held])
+        after[held] = tempered(probabilities[held], temperature)
+        threshold = conformal_threshold(tempered(probabilities[~held], temperature), truth[~held], percent)
+        sets[held] = prediction_sets(after[held], threshold)
+    return after, sets
+
+
+def _logits(probabilities: NDArray[np.floating[Any]]) -> Floats:
+    """Logarithms of probabilities are logits of them, up to a constant that no softmax sees."""
+    return np.asarray(np.log(np.maximum(probabilities, np.finfo(np.float64).tiny)), np.float64)

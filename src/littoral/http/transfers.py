@@ -1,0 +1,215 @@
+"""Files over HTTP: resumed where they broke off, fetched again only when they changed.
+
+A file is written to ``<name>.part`` beside its place, with the version that the server named (ETag, Last-Modified) in
+``<name>.part.json``, and renamed when it is whole. A later call goes on where the part ends, as long as the server
+still has that version: Range and If-Range of RFC 9110, sections 13.1.5 and 14. Held in memory: 64 KiB.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import chain
+from pathlib import Path
+
+import requests
+
+from littoral.errors import WriteError
+from littoral.http.session import (
+    CHUNK,
+    PATIENT,
+    BrokenError,
+    DownloadError,
+    Look,
+    Patience,
+    ask,
+    head_of,
+    refuse,
+    shown_address,
+)
+from littoral.progress import Track, silent
+
+_PROGRESS = 2**20  # bytes after which a broken download is taken to be getting on
+
+
+@dataclass(frozen=True)
+class _Version:
+    """What the server calls the file's version; the address without its query, where signatures change."""
+
+    url: str
+    etag: str | None
+    modified: str | None
+
+    @property
+    def strong(self) -> str | None:
+        """What If-Range may carry: a weak ETag does not promise equal bytes."""
+        return self.etag if self.etag and not self.etag.startswith("W/") else self.modified
+
+
+def download(
+    session: requests.Session,
+    url: str,
+    path: str | Path,
+    *,
+    if_changed: bool = False,
+    size: int | None = None,
+    look: Look | None = None,
+    patience: Patience = PATIENT,
+    track: Track = silent,
+) -> bool:
+    """Fetch ``url`` to the file ``path``, going on where an earlier call broke off.
+
+    Args:
+        session: From :func:`open_session`.
+        url: http or https; redirects are followed.
+        path: Replaced when the new file is whole; its folder must be there.
+        if_changed: Leave ``path`` alone if the server says that it has not changed since it was fetched in this way;
+            its version is remembered in ``<name>.version.json`` beside it.
+        size: Bytes that the file must have, where that is known from elsewhere.
+        look: Called with every answer that is a whole file or none, before anything is written: for services that send
+            something else in a file's place.
+        patience: With a server that fails.
+        track: Shows progress, a step per 64 KiB.
+
+    Returns:
+        Whether the file was fetched; False only with ``if_changed``.
+
+    Raises:
+        UnreachableError: no connection.
+        DownloadError: the server refuses, has no such file or one of another size, or broke off too often.
+        InputError: not a web address.
+        WriteError: the disk refused.
+    """
+    path = Path(path)
+    failures, furthest = 0, _size(_part(path))
+    while True:
+        try:
+            return _attempt(session, url, path, if_changed, size, look, patience.timeout_s, track)
+        except BrokenError as broken:
+            reached = _size(_part(path))
+            if reached >= furthest + _PROGRESS:
+                failures, furthest = 0, reached
+            failures += 1
+            if failures >= patience.attempts:
+                raise broken.error from broken
+            time.sleep(max(broken.wait_s, patience.pause_s * 2 ** (failures - 1)))
+        except OSError as error:
+            raise WriteError(path, error) from error
+
+
+def _attempt(
+    session: requests.Session,
+    url: str,
+    path: Path,
+    if_changed: bool,
+    size: int | None,
+    look: Look | None,
+    timeout_s: float,
+    track: Track,
+) -> bool:
+    shown = shown_address(url)
+    part, note, kept_note = _part(path), _part_note(path), path.with_name(f"{path.name}.version.json")
+    known, have = _read_version(note), _size(part)
+    if known is None or known.url != shown or known.strong is None:
+        known, have = None, 0
+    headers = {}
+    if known and have:
+        headers = {"Range": f"bytes={have}-", "If-Range": str(known.strong)}
+    elif if_changed and path.is_file() and (kept := _read_version(kept_note)) and kept.url == shown:
+        conditions = {"If-None-Match": kept.etag, "If-Modified-Since": kept.modified}
+        headers = {name: value for name, value in conditions.items() if value}
+    response = ask(session, url, headers, timeout_s)
+    with response:
+        if response.status_code == 304 and if_changed:
+            return False
+        if response.status_code == 416:
+            _discard(path)
+            raise BrokenError(DownloadError(shown, "is shorter than the part fetched earlier", "try again"))
+        chunks: Iterator[bytes] = response.iter_content(CHUNK)
+        if look is not None and response.status_code != 206:
+            head = head_of(chunks, shown)
+            look(response.status_code, response.headers.get("Content-Type", ""), head)
+            chunks = chain([head], chunks)
+        refuse(response, shown)
+        _receive(response, chunks, shown, path, known, have, size, track)
+    kept_note.unlink(missing_ok=True)
+    os.replace(part, path)
+    if if_changed:
+        os.replace(note, kept_note)
+    else:
+        note.unlink()
+    return True
+
+
+def _receive(
+    response: requests.Response,
+    chunks: Iterator[bytes],
+    shown: str,
+    path: Path,
+    known: _Version | None,
+    have: int,
+    size: int | None,
+    track: Track,
+) -> None:
+    """Write the body to the part: behind what is there where the server goes on with the same version, else anew."""
+    version = _Version(shown, response.headers.get("ETag"), response.headers.get("Last-Modified"))
+    encoded = response.headers.get("Content-Encoding", "identity") != "identity"
+    length = None if encoded else response.headers.get("Content-Length")
+    part = _part(path)
+    if response.status_code == 206:
+        found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
+        if found is None or int(found[1]) != have or known is None or version.strong not in (None, known.strong):
+            _discard(path)
+            raise BrokenError(DownloadError(shown, "changed while it was fetched", "try again"))
+    else:
+        have = 0
+    total = have + int(length) if length is not None and length.isdecimal() else None
+    if None not in (size, total) and size != total:
+        raise DownloadError(shown, f"has {total:,} instead of {size:,} bytes", "try again later")
+    if not have:
+        # In this order: an older part must never stand beside the new version's note.
+        _discard(path)
+        _part_note(path).write_text(json.dumps(asdict(version)), encoding="utf-8")
+    steps = -(-(total - have) // CHUNK) if total else 0
+    try:
+        with part.open("ab") as file:
+            for chunk in track(chunks, steps, path.name):
+                file.write(chunk)
+    except requests.RequestException as error:
+        what = f"broke off after {_size(part):,} bytes" + (f" of {total:,}" if total else "")
+        remedy = "run the same command again, it goes on where it stopped"
+        raise BrokenError(DownloadError(shown, what, remedy)) from error
+    wanted = total if size is None else size
+    if wanted is not None and _size(part) != wanted:
+        what = f"came with {_size(part):,} instead of {wanted:,} bytes"
+        _discard(path)
+        raise BrokenError(DownloadError(shown, what, "try again later"))
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f"{path.name}.part")
+
+
+def _part_note(path: Path) -> Path:
+    return path.with_name(f"{path.name}.part.json")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _discard(path: Path) -> None:
+    _part(path).unlink(missing_ok=True)
+    _part_note(path).unlink(missing_ok=True)
+
+
+def _read_version(note: Path) -> _Version | None:
+    """None where there is no note or it is damaged: the file is then fetched anew."""
+    try:
+        return _Version(**json.loads(note.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None

@@ -1,0 +1,153 @@
+"""Which assets of an item are bands and masks, and what they are called here, whatever the catalogue calls them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+from littoral.imagery.landsat import BANDS as OLI_BANDS
+from littoral.imagery.safe.metadata import NATIVE_M
+from littoral.imagery.scene import SENTINEL_NAME, Role
+from littoral.imagery.stac.item_files import Item
+
+COMMON_NAMES = {
+    "coastal": "B01", "blue": "B02", "green": "B03", "red": "B04", "rededge1": "B05", "rededge2": "B06",
+    "rededge3": "B07", "nir": "B08", "nir08": "B8A", "nir09": "B09", "cirrus": "B10", "swir16": "B11", "swir22": "B12",
+}  # fmt: skip
+"""Of STAC's eo extension, to Sentinel-2's names; Landsat's bands of the same wavelengths take them too."""
+_LANDSAT_NAMES = {"coastal", "blue", "green", "red", "nir08", "cirrus", "swir16", "swir22"}
+_MASKS: dict[str, tuple[str, Role]] = {
+    "scl": ("SCL", "scene classes"),
+    "cloud": ("CLDPRB", "cloud probability"),
+    "cld": ("CLDPRB", "cloud probability"),
+    "cldprb": ("CLDPRB", "cloud probability"),
+    "msk_cldprb": ("CLDPRB", "cloud probability"),
+    "qa_pixel": ("QA_PIXEL", "cloud bits"),
+}
+"""By asset key."""
+_PICTURES = {"thumbnail", "overview", "visual", "metadata"}
+"""Roles of assets that are no measurements."""
+_SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt", ".img")
+_SENTINEL_2 = re.compile(r"S2[A-D]_MSIL(1C|2A)_|S2MSI(1C|2A)|^S2[A-D]_T?\d\d[A-Z]{3}_\d{8}\w*_L(1C|2A)$")
+_COLLECTION = re.compile(r"sentinel-?s?2\b.*l(1c|2a)", re.IGNORECASE)
+_LANDSAT = re.compile(r"^L[COTEM]0[1-9]_L")
+
+
+@dataclass(frozen=True)
+class Asset:
+    """An asset, or a layer of one, that is a band or a mask."""
+
+    key: str
+    """In the item."""
+    index: int
+    """Layer of the file, from 1."""
+    name: str
+    """Of the band."""
+    role: Role
+    metres: float
+    """Side of its pixels, 0 where the item does not say it."""
+
+
+def kind_of(item: Item) -> str:
+    """``sentinel-2`` (ESA's L1C and L2A products), ``landsat``, or "" for anything else.
+
+    >>> kind_of({"id": "S2B_T38XNF_20250422T091553_L2A", "properties": {}})
+    'sentinel-2'
+    >>> kind_of({"id": "x", "collection": "sentinel-s2-l2a-cogs", "properties": {}})
+    'sentinel-2'
+    >>> kind_of({"id": "x", "collection": "landsat-c2-l2", "properties": {}})
+    'landsat'
+    >>> kind_of({"id": "ga_s2am_ard_3", "properties": {"platform": "sentinel-2a"}})
+    ''
+    """
+    properties, collection = item["properties"], str(item.get("collection") or "")
+    names = [item["id"], *(properties.get(key, "") for key in ("s2:product_uri", "s2:product_type", "product:type"))]
+    if _COLLECTION.search(collection) or any(_SENTINEL_2.search(str(name)) for name in names):
+        return "sentinel-2"
+    if collection.startswith("landsat-") or _LANDSAT.match(str(item["id"])):
+        return "landsat"
+    return ""
+
+
+def bands_of(item: Item) -> list[Asset]:
+    """Bands and masks of an item, in its order; of a band in several resolutions, each."""
+    kind = kind_of(item)
+    found = [
+        asset
+        for key, content in item["assets"].items()
+        if _is_raster(content) and not key.endswith("-jp2")
+        for asset in _layers(item, key, content, kind)
+    ]
+    if kind == "sentinel-2":
+        order = [*NATIVE_M]
+        return sorted(found, key=lambda asset: order.index(asset.name) if asset.name in order else len(order))
+    return found
+
+
+def _layers(item: Item, key: str, content: Mapping[str, Any], kind: str) -> list[Asset]:
+    core = re.sub(r"_\d+m$", "", key.lower().removesuffix(".tif"))
+    metres = _metres(key, content)
+    entries = _entries(item, content)
+    if kind and core in _MASKS:
+        return [Asset(key, 1, *_MASKS[core], metres)]
+    if kind == "sentinel-2":
+        name = _sentinel_name(core, entries)
+        return [Asset(key, 1, name, "measured", metres or NATIVE_M[name])] if name and len(entries) < 2 else []
+    if kind == "landsat":
+        name = _landsat_name(core, content, entries)
+        return [Asset(key, 1, name, "measured", metres)] if name else []
+    if len(entries) < 2:
+        return [Asset(key, 1, key, "measured", metres)]
+    names = [str(entry.get("name") or f"{key}:{index}") for index, entry in enumerate(entries, 1)]
+    return [Asset(key, index, name, "measured", metres) for index, name in enumerate(names, 1)]
+
+
+def _is_raster(content: Mapping[str, Any]) -> bool:
+    kind = str(content.get("type") or "").lower()
+    suffix = PurePosixPath(urlsplit(content["href"]).path).suffix.lower()
+    raster = ("tiff" in kind or "jp2" in kind) if kind else suffix in _SUFFIXES
+    return raster and not _PICTURES & set(content["roles"])
+
+
+def _entries(item: Item, content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What the asset says of its bands; in old items, numbers of entries in the properties."""
+    listed: list[Any] = next((content[key] for key in ("eo:bands", "bands", "raster:bands") if content.get(key)), [])
+    central = item["properties"].get("eo:bands") or []
+    entries = (central[entry] if isinstance(entry, int) and entry < len(central) else entry for entry in listed)
+    return [entry for entry in entries if isinstance(entry, Mapping)]
+
+
+def _sentinel_name(core: str, entries: list[Mapping[str, Any]]) -> str:
+    """Its key counts first: eo:bands has one common name, rededge, for three bands."""
+    words = [
+        core,
+        *(str(entry.get(key) or "") for entry in entries for key in ("name", "common_name", "eo:common_name")),
+    ]
+    for word in words:
+        match = SENTINEL_NAME.fullmatch(word)
+        name = f"B{int(match[1]):02d}{match[2].upper()}" if match else COMMON_NAMES.get(word.lower(), "")
+        name = "B8A" if name == "B08A" else name
+        if name in NATIVE_M:
+            return name
+    return ""
+
+
+def _landsat_name(core: str, content: Mapping[str, Any], entries: list[Mapping[str, Any]]) -> str:
+    words = [core, *(str(entry.get(key) or "") for entry in entries for key in ("common_name", "eo:common_name"))]
+    common = next((word for word in words if word in _LANDSAT_NAMES), None)
+    if common is not None:
+        return COMMON_NAMES[common]
+    file = PurePosixPath(urlsplit(content["href"]).path).name
+    number = re.match(r"LC0[89]_.*_B(\d+)\.tiff?$", file, re.IGNORECASE)
+    return OLI_BANDS.get(int(number[1]), "") if number else ""
+
+
+def _metres(key: str, content: Mapping[str, Any]) -> float:
+    if content.get("proj:transform"):
+        return abs(float(content["proj:transform"][0]))
+    suffix = re.search(r"_(\d+)m$", key)
+    return float(content.get("gsd") or (suffix[1] if suffix else 0))

@@ -1,0 +1,178 @@
+"""Whole files of items, kept in a folder with the item beside them, so that they open without a network."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+from littoral.errors import InputError, WriteError
+from littoral.http import PATIENT, Patience, UnreachableError, download, open_session
+from littoral.imagery.scene import same_band
+from littoral.imagery.stac.bands import Asset
+from littoral.imagery.stac.item_files import ITEM, Item, Items, read_items
+from littoral.imagery.stac.items import assets_for
+from littoral.imagery.stac.providers import access_of
+from littoral.imagery.stac.signing import signed_address
+from littoral.progress import Track, silent
+from littoral.vectors import staged
+
+_STORES = ("alternate", "storage:refs", "auth:refs", "alternate:name")
+"""Of an asset: where else it is; a copy is here."""
+
+
+@dataclass(frozen=True)
+class FetchedScenes:
+    """What :func:`fetch_scenes` did."""
+
+    items: tuple[Path, ...]
+    """The items in the folder, for :func:`open_item`."""
+    fetched: int
+    """Files that were new or changed."""
+    kept: int
+    """Files that were there as the store has them."""
+    size: int
+    """Bytes of those fetched."""
+
+    def __str__(self) -> str:
+        files = f"{self.fetched} files fetched ({self.size / 1e6:.1f} MB), {self.kept} unchanged"
+        return f"{len(self.items)} scenes, {files}"
+
+
+def fetch_scenes(
+    items: Items,
+    folder: str | Path,
+    *,
+    bands: Sequence[str] | None = None,
+    cell_size: float | None = None,
+    patience: Patience = PATIENT,
+    track: Track = silent,
+) -> FetchedScenes:
+    """Bring a folder up to date with the files of items, whole, one folder ``<item>`` for each.
+
+    A file that broke off goes on in the next call, and one that has not changed is not fetched again. Each item is
+    written when all its files are there. An item that fails does not stop the others. No token and no key is written.
+
+    Args:
+        items: What ``littoral search`` wrote or :func:`search_scenes` gave; or an item's file or address.
+        folder: Made if it is not there.
+        bands: Names of bands (B02, or the asset's); None: all. Masks (SCL, probability of cloud) come always.
+        cell_size: Of the cells in which they will be read, which decides where a band is offered in several sizes.
+        patience: With a server that fails.
+        track: Shows progress, a step per file.
+
+    Raises:
+        InputError: a band that an item lacks (nothing is fetched then), or keys that are not set; or, after all the
+            others were fetched, items that failed.
+        WriteError: the disk refused.
+    """
+    folder = Path(folder)
+    chosen = [(item, _chosen(item, bands, cell_size)) for item in read_items(items, patience=patience)]
+    files = [(item, key, name) for item, assets in chosen for key, name in _file_names(item, assets).items()]
+    sizes: list[int] = []
+    written: dict[str, dict[str, str]] = {}
+    failed: dict[str, InputError] = {}
+    for item, key, name in track(files, len(files), "fetching scenes"):
+        identity = str(item["id"])
+        if identity in failed:
+            continue
+        try:
+            size = _fetch(item, key, _place(folder, item) / name, patience)
+        except UnreachableError as error:
+            failed[identity] = error
+            break
+        except InputError as error:
+            failed[identity] = error
+            continue
+        sizes.append(size)
+        written.setdefault(identity, {})[key] = name
+    done = []
+    for item, assets in chosen:
+        names = written.get(str(item["id"]), {})
+        if names.keys() == {asset.key for asset in assets}:
+            done.append(_write_item(item, names, _place(folder, item) / ITEM))
+    if failed:
+        reasons = "; ".join(f"{name}: {str(error).rstrip('.')}" for name, error in failed.items())
+        raise InputError(
+            f"{len(chosen) - len(done)} of {len(chosen)} scenes",
+            f"could not be fetched, {len(done)} were ({reasons})",
+            "run the same command again for those that may come, it goes on with the rest",
+        )
+    return FetchedScenes(tuple(done), sum(size > 0 for size in sizes), sizes.count(0), sum(sizes))
+
+
+def _chosen(item: Item, bands: Sequence[str] | None, cell_size: float | None) -> list[Asset]:
+    found = assets_for(item, cell_size)
+    measured = [asset for asset in found if asset.role == "measured"]
+    for wanted in bands or ():
+        if not any(same_band(asset.name, wanted) for asset in measured):
+            names = ", ".join(asset.name for asset in measured) or "none"
+            raise InputError(f"The item {item['id']}", f"has no band {wanted}", f"choose among {names}")
+    return [
+        asset
+        for asset in found
+        if bands is None or asset.role != "measured" or any(same_band(asset.name, wanted) for wanted in bands)
+    ]
+
+
+def _file_names(item: Item, assets: Sequence[Asset]) -> dict[str, str]:
+    """Of each asset, by its key: the name that its address ends in, or else one made of the key."""
+    names: dict[str, str] = {}
+    for key in dict.fromkeys(asset.key for asset in assets):
+        content = item["assets"][key]
+        name = PurePosixPath(urlsplit(content["href"]).path).name
+        if not PurePosixPath(name).suffix or name in names.values():
+            suffix = ".jp2" if "jp2" in str(content.get("type")) else ".tif"
+            name = f"{_as_name(key)}{suffix}"
+        names[key] = _as_name(name)
+    return names
+
+
+def _fetch(item: Item, key: str, path: Path, patience: Patience) -> int:
+    """Bytes fetched, 0 where the file is there as the store has it."""
+    content = item["assets"][key]
+    href = content["href"]
+    if "://" not in href:
+        raise InputError(href, "is on this machine already", "open its item as it is")
+    try:
+        alternate = str(content["alternate"]["https"]["href"])
+    except (KeyError, TypeError):
+        alternate = ""
+    url, headers = signed_address(href, access_of(href, item), alternate=alternate, patience=patience)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(path.parent, error) from error
+    with open_session(headers) as session:
+        return path.stat().st_size if download(session, url, path, if_changed=True, patience=patience) else 0
+
+
+def _write_item(item: Item, names: dict[str, str], path: Path) -> Path:
+    """The item with the fetched files alone, and where it comes from."""
+    assets = {
+        key: {
+            **{field: value for field, value in item["assets"][key].items() if field not in _STORES},
+            "href": f"./{name}",
+        }
+        for key, name in names.items()
+    }
+    links = [
+        {**link, "rel": "derived_from"} if link.get("rel") == "self" else link
+        for link in item["links"]
+        if "://" in link["href"]
+    ]
+    with staged(path) as stage:
+        content = {**item, "links": links, "assets": assets}
+        stage.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
+
+
+def _place(folder: Path, item: Item) -> Path:
+    return folder / _as_name(str(item["id"]))
+
+
+def _as_name(text: str) -> str:
+    return re.sub(r"[^\w.-]", "_", text).lstrip(".") or "_"

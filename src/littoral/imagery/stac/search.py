@@ -1,0 +1,290 @@
+"""Scenes asked of a catalogue: by place, time and cloud, each once."""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from littoral.errors import InputError, LittoralWarning, MissingExtraError
+from littoral.http import PATIENT, Patience, shown_address
+from littoral.imagery.stac.bands import kind_of
+from littoral.imagery.stac.extent import Bounds, checked_box, enclosing_box, middles, split_box, time_range
+from littoral.imagery.stac.item_files import Item, cloud_cover, is_web, located, taken, tile_of
+from littoral.imagery.stac.providers import KNOWN
+from littoral.imagery.stac.redaction import without_secrets, without_signatures
+from littoral.imagery.stac.scaling import baseline_of
+from littoral.vectors import check_output, staged
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    from pystac_client import Client
+
+_PAGE = 100
+_SAME_S = 1.0
+"""Images of one tile that begin so close to each other are one acquisition, processed more than once."""
+_PASSING = (408, 429, 500, 502, 503, 504)
+
+
+def search_scenes(
+    bbox: Bounds | None = None,
+    *,
+    around: gpd.GeoDataFrame | None = None,
+    datetime: str | None = None,
+    max_cloud: float | None = None,
+    source: str = "earth-search",
+    collection: str | None = None,
+    limit: int = 100,
+    patience: Patience = PATIENT,
+    say: Callable[[str], None] = lambda sentence: None,
+) -> list[Item]:
+    """Look for scenes in a STAC catalogue; of an acquisition that was processed more than once, the latest version.
+
+    Args:
+        bbox: West, south, east, north in degrees; west is greater than east across the antimeridian.
+        around: Rectangles or lines, instead of ``bbox``: scenes that show the middle of any of them.
+        datetime: A day, month or year (2024-06), a time, or a range of two of them (2024-06-01/2024-06-30, 2023/..).
+        max_cloud: Percent of a scene; those that do not say it are left out then.
+        source: earth-search, planetary-computer, cdse, or the address of a STAC API.
+        collection: Of the catalogue; None: its Sentinel-2 L2A, of Earth Search that of Collection 1, which has
+            ESA's own pixels (and lacks some scenes that ``sentinel-2-l2a`` has); at another address: all collections.
+        limit: Most scenes; of more, those that the catalogue names first, mostly the latest.
+        patience: With a server that fails.
+        say: Called with a sentence if versions were left out.
+
+    Returns:
+        Items in the order of time, their addresses absolute and without keys and signatures; for :func:`open_items`.
+
+    Raises:
+        InputError: no such time, place, catalogue or collection, or nothing found.
+        MissingExtraError: pystac-client is not installed.
+
+    Warns:
+        LittoralWarning: there are more than ``limit``.
+    """
+    if (bbox is None) == (around is None):
+        raise InputError("The search", "needs a place, said once", "pass a bounding box, or rectangles")
+    if limit < 1:
+        raise InputError(f"The limit {limit}", "asks for nothing", "pass 1 or more")
+    points = None if around is None else middles(around)
+    boxes = split_box(enclosing_box(points) if points is not None else checked_box(bbox))
+    asked: dict[str, Any] = {"datetime": None if datetime is None else time_range(datetime)}
+    known = KNOWN.get(source) or next((known for known in KNOWN.values() if known.api == source.rstrip("/")), None)
+    api = source if known is None else known.api
+    if not is_web(api):
+        raise InputError(
+            f"The source {without_secrets(source)!r}",
+            "is not known",
+            f"choose among {', '.join(KNOWN)}, or pass its address",
+        )
+    asked["collections"] = collection or (known.collection if known else None)
+    with _asking(api):
+        client = _open(api, patience)
+        asked["method"] = _method(client)
+        asked |= _cloud_filter(client, asked["method"], max_cloud)
+        found = (item for box in boxes for item in client.search(bbox=box, limit=_PAGE, **asked).items_as_dicts())
+        fitting = (item for item in _each_once(found) if _fits(item, max_cloud, points))
+        items = [located(item, api, f"The item {item.get('id')}") for item in islice(fitting, limit + 1)]
+        if not items:
+            _refuse_nothing(client, api, asked["collections"])
+    if len(items) > limit:
+        warnings.warn(
+            f"{shown_address(api)} has more than {limit} such scenes, the rest is left out: raise the limit, or "
+            "narrow time or cloud",
+            LittoralWarning,
+            stacklevel=2,
+        )
+        items = items[:limit]
+    kept, dropped = latest_versions(items)
+    if dropped:
+        say(f"{len(dropped)} earlier versions of the same scenes left out ({_some(dropped)})")
+    return kept
+
+
+def write_items(items: Iterable[Item], path: str | Path, *, overwrite: bool = False) -> None:
+    """Write items as a GeoJSON FeatureCollection, whole or not at all; a GIS shows the footprints.
+
+    No address is written with a key, a password or a signature.
+
+    Raises:
+        ExistsError: ``path`` is there and not to be replaced.
+        WriteError: the disk refused.
+    """
+    path = Path(path)
+    check_output(path, overwrite, (".json", ".geojson"))
+    document = {"type": "FeatureCollection", "features": without_signatures(list(items))}
+    with staged(path) as stage:
+        stage.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def latest_versions(items: Sequence[Item]) -> tuple[list[Item], list[str]]:
+    """Of items that show one tile at one time, that of the highest baseline, then sequence, then processing time.
+
+    Returns:
+        The kept items, in the order of time, and the names of the others.
+    """
+    by_tile: dict[str, list[Item]] = {}
+    for item in items:
+        tile = f"{item.get('collection')} {tile_of(item)}" if tile_of(item) and taken(item) else f"only {item['id']}"
+        by_tile.setdefault(tile, []).append(item)
+    kept, dropped = [], []
+    for same_tile in by_tile.values():
+        groups: list[list[Item]] = []
+        for item in sorted(same_tile, key=_seconds):
+            if groups and _seconds(item) - _seconds(groups[-1][-1]) <= _SAME_S:
+                groups[-1].append(item)
+            else:
+                groups.append([item])
+        for group in groups:
+            best = max(group, key=_version)
+            kept.append(best)
+            dropped += [str(item["id"]) for item in group if item is not best]
+    return sorted(kept, key=lambda item: (_seconds(item), tile_of(item), str(item["id"]))), sorted(dropped)
+
+
+def _open(api: str, patience: Patience) -> Client:
+    try:
+        from pystac_client import Client
+        from pystac_client.stac_api_io import StacApiIO
+        from urllib3.util import Retry
+    except ImportError as error:
+        raise MissingExtraError("Searching a catalogue", "stac") from error
+    retry = Retry(
+        connect=0,
+        read=0,
+        status=patience.attempts - 1,
+        backoff_factor=patience.pause_s,
+        status_forcelist=_PASSING,
+        allowed_methods=None,
+        raise_on_status=False,
+    )
+    return Client.open(api, stac_io=StacApiIO(max_retries=retry, timeout=patience.timeout_s))
+
+
+@contextmanager
+def _asking(api: str) -> Iterator[None]:
+    """What goes wrong with a catalogue, in a sentence."""
+    try:
+        import pystac_client.warnings as told
+        from pystac.errors import STACError
+        from pystac_client.errors import ClientTypeError
+        from pystac_client.exceptions import APIError
+    except ImportError as error:
+        raise MissingExtraError("Searching a catalogue", "stac") from error
+    shown = shown_address(api)
+    try:
+        with warnings.catch_warnings():
+            # Of extensions that are announced in another way than they are used.
+            warnings.simplefilter("ignore", told.PystacClientWarning)
+            yield
+    except APIError as error:
+        status = getattr(error, "status_code", None)
+        if status is None:
+            what, remedy = (
+                f"cannot be reached ({_first_line(error)})",
+                "check the address, the connection and the proxy",
+            )
+        elif status in (401, 403):
+            what, remedy = f"is not open to you (HTTP {status})", "check your rights there"
+        elif status == 404:
+            what, remedy = "is not there (HTTP 404)", "pass the address of a STAC API, such as https://…/v1"
+        elif status == 400:
+            what, remedy = f"does not take the question (HTTP 400: {_first_line(error)})", "check collection and time"
+        else:
+            what, remedy = f"could not answer (HTTP {status})", "try again later"
+        # Here and below not from the error: its text may hold what is taken out.
+        raise InputError(shown, what, remedy) from None
+    except told.PystacClientWarning as error:
+        raise InputError(
+            shown,
+            f"cannot be searched ({_first_line(error)})",
+            "pass the address of a STAC API, not of a catalogue of files",
+        ) from None
+    except (STACError, ClientTypeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        what = f"did not answer as a STAC API does ({_first_line(error) or type(error).__name__})"
+        raise InputError(shown, what, "pass the address of a STAC API, such as https://…/v1") from None
+
+
+def _method(client: Client) -> str:
+    """POST, unless the catalogue offers GET only."""
+    offered = {link.extra_fields.get("method") for link in client.get_links("search")} - {None}
+    return "POST" if "POST" in offered or not offered else "GET"
+
+
+def _cloud_filter(client: Client, method: str, max_cloud: float | None) -> dict[str, Any]:
+    """Asked of catalogues that can tell, so that less comes; all that comes is looked at again."""
+    from pystac_client import ConformanceClasses
+
+    if max_cloud is None:
+        return {}
+    if client.conforms_to(ConformanceClasses.QUERY):
+        return {"query": {"eo:cloud_cover": {"lte": max_cloud}}}
+    if client.conforms_to(ConformanceClasses.FILTER) and method == "POST":
+        return {"filter": {"op": "<=", "args": [{"property": "eo:cloud_cover"}, max_cloud]}}
+    return {}
+
+
+def _each_once(items: Iterable[Item]) -> Iterator[Item]:
+    """Boxes side by side find some scenes twice."""
+    seen = set()
+    for item in items:
+        key = item.get("collection"), item["id"]
+        if key not in seen:
+            seen.add(key)
+            yield item
+
+
+def _fits(item: Item, max_cloud: float | None, points: NDArray[np.float64] | None) -> bool:
+    cover = cloud_cover(item)
+    if max_cloud is not None and (cover is None or cover > max_cloud):
+        return False
+    if points is None or not item.get("geometry"):
+        return True
+    footprint = shapely.from_geojson(json.dumps(item["geometry"]))
+    shapely.prepare(footprint)
+    return bool(shapely.intersects_xy(footprint, points).any())
+
+
+def _refuse_nothing(client: Client, api: str, collection: str | None) -> None:
+    names = sorted(str(found.id) for found in client.get_collections()) if collection else []
+    if collection and collection not in names:
+        raise InputError(shown_address(api), f"has no collection {collection}", f"choose among {_some(names, 20)}")
+    other = next((name for name in ("sentinel-2-l2a",) if name in names and name != collection), None)
+    remedy = "widen the place, the time or the share of cloud" + (f", or try the collection {other}" if other else "")
+    raise InputError(shown_address(api), f"has no such scene{f' in {collection}' if collection else ''}", remedy)
+
+
+def _version(item: Item) -> tuple[float, float, str, str]:
+    properties = item["properties"]
+    baseline = baseline_of(item) if kind_of(item) == "sentinel-2" else None
+    in_name = re.search(r"_(\d+)_L(?:1C|2A)$", str(item["id"]))
+    sequence = properties.get("s2:sequence") or properties.get("sentinel:sequence") or (in_name[1] if in_name else 0)
+    keys = ("s2:generation_time", "processing:datetime", "created", "updated")
+    made = next((str(properties[key]) for key in keys if properties.get(key)), "")
+    return baseline or 0.0, float(sequence), made, str(item["id"])
+
+
+def _seconds(item: Mapping[str, Any]) -> float:
+    try:
+        moment = datetime.fromisoformat(taken(item))
+    except ValueError:
+        return 0.0
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _some(names: Sequence[str], most: int = 3) -> str:
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")
+
+
+def _first_line(error: BaseException) -> str:
+    return without_secrets(str(error).strip().splitlines()[0])[:200] if str(error).strip() else ""

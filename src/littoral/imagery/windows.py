@@ -1,0 +1,226 @@
+"""Windows of a scene to pixels; the one place that moves bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.enums import MaskFlags, Resampling
+from rasterio.errors import RasterioError
+from rasterio.windows import Window as RasterioWindow
+
+from littoral.errors import InputError
+from littoral.imagery.raster_files import open_file, reason
+from littoral.imagery.resampling import Fit, average, fit_grid
+from littoral.imagery.scene import Band, Grid, Scene, Stored, Values, Window, dtype_of, stored_as, valid_values
+
+
+def read_windows(
+    scene: Scene, bands: Sequence[Band], windows: Iterable[Window], *, raw: bool = False
+) -> Iterator[tuple[Values, NDArray[np.bool_]]]:
+    """Read windows of a scene, in the order given; each file is opened once.
+
+    Yields:
+        Values ``(bands, height, width)`` kept as :func:`stored_as` says, with its fill where pixels are missing, and
+        the mask ``(height, width)`` that is True where all the measured bands are valid. Beyond the scene nothing is.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    layout = Layout(scene, bands, raw)
+    with ExitStack() as stack:
+        datasets = [stack.enter_context(open_file(source[0].href, source[0].access)) for source in layout.sources]
+        for window in windows:
+            canvas = Canvas(layout, window)
+            for number, dataset in enumerate(datasets):
+                part = canvas.part(number)
+                if part is not None:
+                    canvas.put(number, part, *read_part(dataset, layout.sources[number], part))
+            yield canvas.finished()
+
+
+def clip_window(window: Window, grid: Grid) -> Window | None:
+    """The part of a window that lies on a grid, if any.
+
+    >>> clip_window(Window(-5, 90, 10, 20), Grid(None, height=100, width=100))
+    Window(row=0, column=90, height=5, width=10)
+    """
+    top, left = max(window.row, 0), max(window.column, 0)
+    bottom = min(window.row + window.height, grid.height)
+    right = min(window.column + window.width, grid.width)
+    return Window(top, left, bottom - top, right - left) if top < bottom and left < right else None
+
+
+class Layout:
+    """Bands of a scene by file: what is read together, and how each file's pixels lie under the scene's cells."""
+
+    def __init__(self, scene: Scene, bands: Sequence[Band], raw: bool) -> None:
+        self.bands, self.raw = tuple(bands), raw
+        self.rules = [stored_as(band, raw) for band in bands]
+        self.dtype = dtype_of(bands, raw)
+        hrefs = list(dict.fromkeys(band.href for band in bands))
+        self.positions = [[i for i, band in enumerate(bands) if band.href == href] for href in hrefs]
+        """Of each source: positions of its bands."""
+        self.sources = [[self.bands[i] for i in positions] for positions in self.positions]
+        """Bands of one file each."""
+        self.grids = [source[0].grid or scene.grid for source in self.sources]
+        self.fits = [fit_grid(scene, source[0].grid, source[0].href) for source in self.sources]
+
+
+class Canvas:
+    """A window's values and mask, filled in from parts of the files."""
+
+    def __init__(self, layout: Layout, window: Window) -> None:
+        self._layout, self._window = layout, window
+        self._values = np.empty((len(layout.bands), window.height, window.width), layout.dtype)
+        self._patches: dict[tuple[Fit, Grid], _Patch] = {}
+        for fit, grid, positions in zip(layout.fits, layout.grids, layout.positions, strict=True):
+            if (fit, grid) not in self._patches:
+                self._patches[fit, grid] = _Patch(fit, grid, window)
+            patch = self._patches[fit, grid]
+            for position in positions:
+                area, rule = patch.area, layout.rules[position]
+                # Where cells are pixels, they go straight to their place.
+                plane = self._values[position] if fit.same else np.empty((area.height, area.width), layout.dtype)
+                if patch.inside is None or (patch.inside.height, patch.inside.width) != plane.shape:
+                    plane[:] = rule.fill
+                patch.planes[position] = plane
+                patch.measured |= layout.bands[position].role == "measured"
+
+    def part(self, number: int) -> Window | None:
+        """The pixels of a source under the window, if any."""
+        return self._patch(number).inside
+
+    def put(self, number: int, part: Window, stored: Sequence[Values], valid: NDArray[np.bool_]) -> None:
+        """Fill in the bands of a source from a part of its file that may be larger than the window."""
+        patch = self._patch(number)
+        own = patch.inside
+        if own is None:
+            return
+        top, left = max(own.row, part.row), max(own.column, part.column)
+        bottom = min(own.row + own.height, part.row + part.height)
+        right = min(own.column + own.width, part.column + part.width)
+        common = np.s_[top - part.row : bottom - part.row, left - part.column : right - part.column]
+        row, column = patch.area.row, patch.area.column
+        here = np.s_[top - row : bottom - row, left - column : right - column]
+        for position, plane in zip(self._layout.positions[number], stored, strict=True):
+            patch.planes[position][here] = _kept(plane[common], self._layout.rules[position])
+        patch.valid[here] &= valid[common]
+
+    def finished(self) -> tuple[Values, NDArray[np.bool_]]:
+        """Values and mask. One mask for all measured bands: where one is missing, none is kept."""
+        window, bands = self._window, self._layout.bands
+        seen = np.ones((window.height, window.width), bool)
+        for (fit, _), patch in self._patches.items():
+            if fit.same:
+                seen &= patch.valid if patch.measured else True
+                continue
+            rows, columns = (
+                fit.rows.cover(window.row, window.height),
+                fit.columns.cover(window.column, window.width),
+            )
+            for position, plane in patch.planes.items():
+                if bands[position].role == "measured":
+                    self._values[position] = average(plane, rows, columns)
+                else:
+                    down = fit.rows.centres(window.row, window.height)
+                    across = fit.columns.centres(window.column, window.width)
+                    self._values[position] = plane.take(across, axis=1).take(down, axis=0)
+            if patch.measured and not patch.valid.all():
+                under = [(cover.shares > 0).astype(np.float32) for cover in (rows, columns)]
+                seen &= under[0] @ ~patch.valid @ under[1].T == 0
+        if not seen.all():
+            for plane, rule, band in zip(self._values, self._layout.rules, bands, strict=True):
+                if band.role == "measured":
+                    plane[~seen] = rule.fill
+        return self._values, seen
+
+    def _patch(self, number: int) -> _Patch:
+        return self._patches[self._layout.fits[number], self._layout.grids[number]]
+
+
+class _Patch:
+    """Pixels of one grid under a window."""
+
+    def __init__(self, fit: Fit, grid: Grid, window: Window) -> None:
+        self.area = fit.area(window)
+        self.inside = clip_window(self.area, grid)
+        self.planes: dict[int, Values] = {}
+        """Of each band, by its position."""
+        self.valid = np.zeros((self.area.height, self.area.width), bool)
+        self.measured = False
+        """Whether any of the bands is a measurement, so that its mask counts."""
+        if self.inside is not None:
+            row, column = self.inside.row - self.area.row, self.inside.column - self.area.column
+            self.valid[row : row + self.inside.height, column : column + self.inside.width] = True
+
+
+def read_part(dataset: Any, bands: Sequence[Band], part: Window) -> tuple[list[Values], NDArray[np.bool_]]:
+    """Stored values of bands of one file, and where all that are measurements are valid."""
+    where = RasterioWindow(part.column, part.row, part.width, part.height)
+    valid = np.ones((part.height, part.width), bool)
+    planes = []
+    for band in bands:
+        stored, seen = _read_band(dataset, band, stored_as(band), where)
+        planes.append(stored)
+        if band.role == "measured":
+            valid &= seen
+    return planes, valid
+
+
+def read_overview(scene: Scene, bands: Sequence[Band], longest_px: int) -> tuple[Values, NDArray[np.bool_]]:
+    """The whole scene, its longer side at most ``longest_px`` pixels: values as stored, and the mask."""
+    factor = max(scene.width, scene.height, longest_px) / longest_px
+    height, width = max(round(scene.height / factor), 1), max(round(scene.width / factor), 1)
+    planes, valid = [], np.ones((height, width), bool)
+    whole = Window(0, 0, scene.height, scene.width)
+    for band in bands:
+        area = fit_grid(scene, band.grid, band.href).area(whole)
+        part = clip_window(area, band.grid or scene.grid)
+        plane, mask = np.zeros((height, width), band.dtype), np.zeros((height, width), bool)
+        if part is not None:
+            rows = _thinned(part.row - area.row, part.height, height / area.height)
+            columns = _thinned(part.column - area.column, part.width, width / area.width)
+            shape = (rows.stop - rows.start, columns.stop - columns.start)
+            where = RasterioWindow(part.column, part.row, part.width, part.height)
+            with open_file(band.href, band.access) as dataset:
+                plane[rows, columns], mask[rows, columns] = _read_band(dataset, band, stored_as(band), where, shape)
+        planes.append(plane)
+        valid &= mask
+    return np.stack(planes), valid
+
+
+def _thinned(first: int, count: int, share: float) -> slice:
+    start = min(round(first * share), round((first + count) * share) - 1)
+    return slice(max(start, 0), max(round((first + count) * share), 1))
+
+
+def _kept(stored: Values, rule: Stored) -> Values:
+    if rule.times == 1 and rule.add == 0:
+        return stored
+    if rule.times == 1:
+        shifted = stored.astype(np.int32) + int(rule.add)
+    else:
+        shifted = np.floor(stored * rule.times + rule.add + 0.5).astype(np.int32)
+    limits = np.iinfo(rule.dtype)
+    # The lowest value is the fill and must not be a measurement.
+    return np.clip(shifted, limits.min + 1, limits.max)
+
+
+def _read_band(
+    dataset: Any, band: Band, rule: Stored, window: RasterioWindow, shape: tuple[int, int] | None = None
+) -> tuple[Values, NDArray[np.bool_]]:
+    """Stored values and mask of a window; ``shape`` thins it out."""
+    how = {"window": window, "out_shape": shape, "resampling": Resampling.nearest}
+    try:
+        stored = dataset.read(band.index, **how)
+        valid = valid_values(stored, rule.masked)
+        flags = dataset.mask_flag_enums[band.index - 1]
+        if MaskFlags.per_dataset in flags or MaskFlags.alpha in flags:
+            valid &= dataset.read_masks(band.index, **how) > 0
+    except RasterioError as error:
+        raise InputError(band.href, f"could not be read ({reason(error)})", "check that the file is whole") from error
+    return stored, valid

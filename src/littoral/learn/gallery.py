@@ -1,0 +1,152 @@
+"""Which tiles a person is shown, and what stands above them; :mod:`littoral.figures` draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from littoral import figures
+from littoral.errors import InputError
+from littoral.imagery import Values
+from littoral.learn.band_selection import band_positions
+from littoral.package import Preprocessing
+from littoral.tiles import TileSet
+
+if TYPE_CHECKING:
+    from littoral.learn.data import TileData
+
+Bands = Sequence[str | int] | None
+Explain = Callable[[NDArray[np.float32], NDArray[np.int64]], NDArray[np.float32]]
+"""From inputs (tiles, bands, chip, chip) and class indices (tiles,) to maps (tiles, height, width) of 0 to 1."""
+Explained = tuple[Preprocessing, Explain]
+"""How a model sees a tile, and what in it speaks for a class."""
+
+
+def batch(data: TileData, rows: int, columns: int, rgb_bands: Bands) -> Figure:
+    """Some training tiles, drawn by the seed, each in the colour of its class."""
+    chosen = _drawn(data, data.split.training, rows, columns)
+    shown = [data.categories[target] for target in chosen.targets]
+    return figures.plot_tiles(
+        _tiles(chosen, rgb_bands),
+        [category.name for category in shown],
+        columns=columns,
+        colours=[category.colour for category in shown],
+    )
+
+
+def results(
+    data: TileData,
+    answers: Callable[[TileSet], NDArray[np.float64]],
+    rows: int,
+    columns: int,
+    rgb_bands: Bands,
+    explained: Explained | None = None,
+) -> Figure:
+    """Some validation tiles, drawn by the seed, with truth and answer; what speaks for the answer may be lit.
+
+    Args:
+        data: Where they come from.
+        answers: From tiles to probabilities (tiles, classes).
+        rows: Rows of the picture.
+        columns: Tiles in a row.
+        rgb_bands: What is shown.
+        explained: By it only the chip is shown, dark but for what speaks for the answer.
+    """
+    chosen = _drawn(data, data.split.validation, rows, columns)
+    return _answered(data, chosen, answers(chosen), columns, rgb_bands, explained)
+
+
+def hard_examples(data: TileData, probabilities: NDArray[np.float64], count: int, columns: int, rgb_bands: Bands
+                  ) -> Figure:  # fmt: skip
+    """The validation tiles with the largest loss, largest first.
+
+    Args:
+        data: Where they come from.
+        probabilities: (tiles of the validation part, classes).
+        count: How many.
+        columns: Tiles in a row.
+        rgb_bands: What is shown.
+    """
+    if count < 1:
+        raise InputError(f"num_examples {count}", "is not a number of tiles", "pass 1 or more")
+    tiles = data.tiles.subset(data.split.validation)
+    losses = losses_of(tiles.targets, probabilities)
+    hardest = np.argsort(-losses, kind="stable")[:count]
+    return _answered(data, tiles.subset(hardest), probabilities[hardest], columns, rgb_bands, losses=losses[hardest])
+
+
+def losses_of(targets: NDArray[np.int64], probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Cross-entropy (tiles,) of each: minus the logarithm of the probability of its true class.
+
+    >>> losses_of(np.array([0, 1]), np.array([[1.0, 0.0], [0.5, 0.5]])).round(3).tolist()
+    [0.0, 0.693]
+    """
+    truth = probabilities[np.arange(len(targets)), targets]
+    return np.asarray(-np.log(np.maximum(truth, np.finfo(np.float64).tiny)) + 0.0)
+
+
+def _answered(
+    data: TileData,
+    tiles: TileSet,
+    probabilities: NDArray[np.float64],
+    columns: int,
+    rgb_bands: Bands,
+    explained: Explained | None = None,
+    losses: NDArray[np.float64] | None = None,
+) -> Figure:
+    targets, answers = tiles.targets, probabilities.argmax(axis=1)
+    pairs = [(data.categories[t], data.categories[a]) for t, a in zip(targets, answers, strict=True)]
+    said = ["✓" if truth == answer else f"→ {answer.name}" for truth, answer in pairs]
+    sure = [f" {probability:.0%}" for probability in probabilities.max(axis=1)]
+    if losses is not None:
+        sure = [f"\n{text.strip()}, loss {loss:.2f}" for text, loss in zip(sure, losses, strict=True)]
+    titles = [f"{truth.name}\n{what}{end}" for (truth, _), what, end in zip(pairs, said, sure, strict=True)]
+    heat = share = None
+    if explained is not None:
+        given, explain = explained
+        share = given.chip_px / (given.resize_px or given.tile.size_px)
+        inputs = np.stack([given.apply(*tiles.read(position)) for position in range(len(tiles))])
+        heat = list(explain(inputs, answers))
+    return figures.plot_tiles(
+        _tiles(tiles, rgb_bands, share),
+        titles,
+        columns=columns,
+        colours=[(truth.colour, answer.colour) for truth, answer in pairs],
+        heat=heat,
+    )
+
+
+def _drawn(data: TileData, part: NDArray[np.int64], rows: int, columns: int) -> TileSet:
+    """As many tiles of a part as fit the picture, at random by the seed."""
+    if rows < 1 or columns < 1:
+        raise InputError(f"a picture of {rows} x {columns} tiles", "shows nothing", "pass 1 or more rows and columns")
+    return data.tiles.subset(np.random.default_rng(data.seed).permutation(part)[: rows * columns])
+
+
+def _tiles(tiles: TileSet, rgb_bands: Bands, share: float | None = None) -> list[figures.Image]:
+    """Pictures of tiles, or of the middle of each: ``share`` of its side."""
+    if rgb_bands is None:
+        shown = figures.rgb_bands(tiles.bands)
+    else:
+        places = band_positions(tiles.bands, rgb_bands)
+        if len(places) not in (1, 3):
+            raise InputError(
+                f"rgb_bands of {len(places)} bands", "cannot be shown", "pass three, as red, green and blue, or one"
+            )
+        shown = (places[0], places[len(places) // 2], places[-1])
+    pictures = []
+    for position in range(len(tiles)):
+        values, valid = tiles.read(position)
+        if share is not None:
+            values, valid = _middle(values, valid, round(values.shape[1] * share))
+        pictures.append(figures.stretch(values, valid, shown))
+    return pictures
+
+
+def _middle(values: Values, valid: NDArray[np.bool_], side: int) -> tuple[Values, NDArray[np.bool_]]:
+    top, left = (values.shape[1] - side) // 2, (values.shape[2] - side) // 2
+    return values[:, top : top + side, left : left + side], valid[top : top + side, left : left + side]

@@ -1,0 +1,133 @@
+"""Which rectangle, and which area, a bit of shoreline lies in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+from pyproj import CRS, Geod, Transformer
+
+from littoral.geodesy import DEGREES, Points, to_geocentric
+from littoral.shoreline.segments import to_segment
+from littoral.vectors import find_column
+
+Integers = NDArray[np.int64]
+
+_ELLIPSOID = Geod(ellps="WGS84")
+_CORNERS = 5
+
+
+@dataclass(frozen=True)
+class Polygons:
+    """Polygons to be searched, each shape once: of several alike the first row of the table."""
+
+    tree: shapely.STRtree
+    row: Integers
+    """(shapes,), row of the table."""
+    to_own: Transformer
+    """From longitude and latitude to their CRS."""
+    turns: tuple[float, ...]
+    """To add to longitudes: rectangles across the antimeridian run on beyond 180."""
+
+    @staticmethod
+    def of(table: gpd.GeoDataFrame) -> Polygons:
+        shapes = table.geometry.to_numpy()
+        usable = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
+        rows = np.flatnonzero(usable)
+        rows = rows[~pd.Series(shapely.to_wkb(shapes[rows])).duplicated().to_numpy()]
+        low, _, high, _ = shapely.total_bounds(shapes[rows]) if len(rows) else (0.0, 0.0, 0.0, 0.0)
+        over = CRS(table.crs).is_geographic and (low < -180 or high > 180)
+        to_own = Transformer.from_crs(DEGREES, table.crs, always_xy=True)
+        return Polygons(shapely.STRtree(shapes[rows]), rows, to_own, (0.0, -360.0, 360.0) if over else (0.0,))
+
+    def around(self, degrees: Points) -> tuple[Integers, Integers]:
+        """Pairs of a place and a row that covers it; places are (places, 2), longitude and latitude."""
+        x, y = self.to_own.transform(degrees[:, 0], degrees[:, 1])
+        found = [self.tree.query(shapely.points(x + turn, y), predicate="intersects") for turn in self.turns]
+        place, shape = np.concatenate(found, axis=1)
+        return np.asarray(place, np.int64), self.row[shape]
+
+
+def nearest_of(place: Integers, row: Integers, distance: NDArray[np.float64], places: int) -> Integers:
+    """Of the rows of each place the nearest, or the first of several; (places,), -1 where it has none.
+
+    >>> nearest_of(np.array([2, 0, 0]), np.array([7, 8, 9]), np.array([1.0, 2.0, 1.0]), 3).tolist()
+    [9, -1, 7]
+    """
+    order = np.lexsort((row, distance, place))
+    place, row = place[order], row[order]
+    first = np.diff(place, prepend=-1) > 0
+    out = np.full(places, -1)
+    out[place[first]] = row[first]
+    return out
+
+
+def chords(rectangles: gpd.GeoDataFrame) -> tuple[Points, Points]:
+    """Where the shore enters and leaves each rectangle: middles of two opposite sides, (rows, 2) each, in degrees.
+
+    They lie in the direction of ``Angle``; without it, along the longer sides. Of other shapes both are the middle.
+    """
+    shapes = rectangles.geometry.to_numpy()
+    to_degrees = Transformer.from_crs(rectangles.crs, DEGREES, always_xy=True)
+    centroid = shapely.centroid(shapes)
+    middle = np.column_stack([shapely.get_x(centroid), shapely.get_y(centroid)])
+    begin, end = middle.copy(), middle.copy()
+    four = (shapely.get_type_id(shapes) == 3) & (shapely.get_num_coordinates(shapes) == _CORNERS)
+    corners = shapely.get_coordinates(shapes[four]).reshape(-1, _CORNERS, 2)[:, :4]
+    sides = (corners + np.roll(corners, -1, axis=1)) / 2
+    ends = np.stack([sides[:, [3, 1]], sides[:, [0, 2]]], axis=1)
+    lon, lat = to_degrees.transform(ends[..., 0], ends[..., 1])
+    azimuth, _, metres = _ELLIPSOID.inv(lon[..., 0], lat[..., 0], lon[..., 1], lat[..., 1])
+    name = find_column(rectangles, "Angle")
+    if name is None:
+        fit = np.asarray(metres)
+    else:
+        angle = pd.to_numeric(rectangles[name]).to_numpy(float, na_value=0.0)[four]
+        fit = np.abs(np.cos(np.radians(np.asarray(azimuth) - angle[:, None])))
+    chosen = np.argmax(fit, axis=1) if len(fit) else np.empty(0, np.int64)
+    each = np.arange(len(ends))
+    begin[four], end[four] = ends[each, chosen, 0], ends[each, chosen, 1]
+    places = [np.column_stack(to_degrees.transform(point[:, 0], point[:, 1])) for point in (begin, end)]
+    return places[0], places[1]
+
+
+def covering(polygons: Polygons, begin: Points, end: Points, degrees: Points) -> Integers:
+    """Row of the rectangle that covers each place, (places,), -1 where none does; of several, that whose chord (from
+    ``begin`` to ``end``, geocentric metres) is nearest."""
+    place, row = polygons.around(degrees)
+    away = to_segment(to_geocentric(degrees[place]), begin[row], end[row])
+    return nearest_of(place, row, away, len(degrees))
+
+
+def filled(row: Integers, line: Integers, along_m: NDArray[np.float64], onward: Integers, reach_m: float) -> Integers:
+    """Rows of bits that no rectangle covers: the nearest along their line, if the line comes back to it.
+
+    Args:
+        row: (bits,), -1 where none covers it.
+        line: (bits,), the line of each, ascending.
+        along_m: (bits,), metres of its middle along all lines.
+        onward: (rows,), the row that follows each in its chain, -1 for none.
+        reach_m: How far beyond its last rectangle a line belongs to it that does not come back, metres.
+
+    >>> row, along = np.array([0, -1, -1, 1, -1, -1]), np.arange(6) * 10.0
+    >>> filled(row, np.zeros(6, int), along, np.array([1, -1]), 10.0).tolist()
+    [0, 0, 1, 1, 1, -1]
+    """
+    bit = np.arange(len(row))
+    before = np.maximum.accumulate(np.where(row >= 0, bit, -1))
+    after = np.minimum.accumulate(np.where(row >= 0, bit, len(row))[::-1])[::-1]
+    has_before = (before >= 0) & (line[np.maximum(before, 0)] == line)
+    has_after = (after < len(row)) & (line[np.minimum(after, len(row) - 1)] == line)
+    before, after = np.where(has_before, before, 0), np.where(has_after, after, 0)
+    one, other = row[before], row[after]
+    back = np.where(has_before, along_m - along_m[before], np.inf)
+    ahead = np.where(has_after, along_m[after] - along_m, np.inf)
+    both = has_before & has_after
+    same = both & ((one == other) | (onward[one] == other) | (onward[other] == one))
+    nearest, away = np.where(back <= ahead, one, other), np.minimum(back, ahead)
+    out = np.where(same | (away <= reach_m), nearest, -1)
+    return np.where(row >= 0, row, out)

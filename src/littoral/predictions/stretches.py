@@ -1,0 +1,179 @@
+"""Back on the line: the shoreline itself, cut where the answer changes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+
+from littoral.errors import InputError, LittoralWarning
+from littoral.geodesy import DEGREES, Points, line_lengths, require_metres, segment_lengths, to_geocentric
+from littoral.predictions.chains import read_links
+from littoral.predictions.location import Polygons, chords, covering, filled, nearest_of
+from littoral.progress import Track, silent
+from littoral.shoreline import require_lines
+from littoral.shoreline.segments import STEP_M, Bits, cut_bits, in_degrees, join_bits, middles
+from littoral.vectors import find_column, free_names, require_crs
+
+Integers = NDArray[np.int64]
+Numbers = NDArray[np.float64]
+
+OUTSIDE_RECTANGLES = "outside rectangles"
+"""Status of shore that belongs to no rectangle."""
+_BATCH_BITS = 200_000
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Pieces of shore, each in one rectangle and one area; one entry per piece."""
+
+    lines: gpd.GeoDataFrame
+    """LineStrings with the columns of the line they were cut from."""
+    row: Integers
+    """Row of the rectangle, -1 for none."""
+    area: Integers
+    """Row of the area, -1 for none."""
+    length_m: Numbers
+    """Geodesic metres; they sum to those of the shoreline."""
+
+
+def cut_shoreline(
+    shoreline: gpd.GeoDataFrame,
+    rectangles: gpd.GeoDataFrame,
+    areas: gpd.GeoDataFrame | None = None,
+    *,
+    reach_m: float = 100.0,
+    track: Track = silent,
+) -> Pieces:
+    """Cut a shoreline by the rectangles and areas it lies in, to 10 m; no length is lost or counted twice.
+
+    A bit of line belongs to the rectangle that covers it; of several, to that whose chord is nearest. Where the line
+    leaves its rectangle and comes back to it, or to its neighbour in the chain, what is between belongs to the nearest
+    along the line. A bit in several areas belongs to the first.
+
+    Args:
+        shoreline: LineStrings or MultiLineStrings in any CRS.
+        rectangles: Polygons in any CRS; ``Angle`` says which way the shore runs in them.
+        areas: Polygons in any CRS.
+        reach_m: How far beyond its last rectangle a line that does not come back belongs to it, metres.
+        track: Shows progress, a step per 2000 km of shore.
+
+    Raises:
+        InputError: a table without CRS, not lines, not polygons, or no line.
+
+    Memory: 200 bytes for each 10 m of the longest line, or of 2000 km; 2 KB per rectangle; 300 bytes per piece.
+    """
+    require_metres("reach", reach_m)
+    require_lines(shoreline, "the shoreline")
+    require_polygons(rectangles, "the table of rectangles")
+    if areas is not None:
+        require_polygons(areas, "the table of areas")
+    # Pieces of an index that lines share would be told apart by nothing.
+    parts = shoreline.reset_index(drop=True).explode(ignore_index=True)
+    parts = parts[shapely.length(parts.geometry.to_numpy()) > 0].reset_index(drop=True)
+    if parts.empty:
+        raise InputError("the shoreline", "is empty", "pass lines longer than zero")
+    boxes = Polygons.of(rectangles)
+    begin, end = map(to_geocentric, chords(rectangles))
+    linked = find_column(rectangles, "Next") is not None and find_column(rectangles, "GroupId") is not None
+    with warnings.catch_warnings():
+        # Rows given twice are shapes given twice: here they make no difference.
+        warnings.simplefilter("ignore", LittoralWarning)
+        onward = read_links(rectangles) if linked else np.full(len(rectangles), -1)
+    grounds = None if areas is None else Polygons.of(areas)
+
+    found = []
+    batches = list(_batches(parts))
+    for rows in track(batches, len(batches), "cutting the shoreline"):
+        own = parts.iloc[rows].reset_index(drop=True)
+        bits = cut_bits(own)
+        degrees = in_degrees(bits.points, own)
+        inner = bits.line[1:] == bits.line[:-1]
+        line, metres, middle = bits.line[1:][inner], _metres(bits, degrees)[inner], middles(degrees)[inner]
+        row = covering(boxes, begin, end, middle)
+        row = filled(row, line, np.cumsum(metres) - metres / 2, onward, reach_m)
+        area = _first(grounds, middle)
+        changes = (np.diff(line) != 0) | (np.diff(row) != 0) | (np.diff(area) != 0)
+        piece = np.concatenate([[0], np.cumsum(changes)])
+        first = np.flatnonzero(np.diff(piece, prepend=-1))
+        found.append((rows[0] + line[first], row[first], area[first], np.bincount(piece, weights=metres),
+                      join_bits(bits, inner, piece)))  # fmt: skip
+    owner, row, area, length, geometry = (np.concatenate(each) for each in zip(*found, strict=True))
+    table = parts.drop(columns=parts.geometry.name).iloc[owner].reset_index(drop=True)
+    return Pieces(gpd.GeoDataFrame(table, geometry=geometry, crs=shoreline.crs), row, area, length)
+
+
+def chords_as_pieces(rectangles: gpd.GeoDataFrame, areas: gpd.GeoDataFrame | None = None) -> Pieces:
+    """Where there is no shoreline: the chord of each rectangle stands for its ``line_m`` metres of shore, or, where the
+    table does not say them, for its own.
+
+    Raises:
+        InputError: a table without CRS, or not polygons.
+    """
+    require_polygons(rectangles, "the table of rectangles")
+    # Given twice, a rectangle stands for its shore once.
+    row = np.sort(Polygons.of(rectangles).row)
+    own = rectangles.iloc[row]
+    begin, end = chords(own)
+    lines = gpd.GeoDataFrame(geometry=shapely.linestrings(np.stack([begin, end], axis=1)), crs=DEGREES)
+    straight, name = line_lengths(lines).to_numpy(), find_column(rectangles, "line_m")
+    length = straight if name is None else pd.to_numeric(own[name]).to_numpy(float, na_value=np.nan)
+    if areas is not None:
+        require_polygons(areas, "the table of areas")
+    middle = middles(np.stack([begin, end], axis=1).reshape(-1, 2))[::2]
+    area = _first(None if areas is None else Polygons.of(areas), middle)
+    return Pieces(lines.to_crs(rectangles.crs), row, area, np.where(np.isfinite(length), length, straight))
+
+
+def require_polygons(table: gpd.GeoDataFrame, source: object) -> None:
+    """
+    Raises:
+        InputError: it has no CRS, or holds something else.
+    """
+    require_crs(table, source)
+    kinds = set(table.geom_type.dropna()) - {"Polygon", "MultiPolygon"}
+    if kinds or not len(table):
+        raise InputError(source, f"holds {', '.join(sorted(kinds)) or 'nothing'}", "pass a layer of polygons")
+
+
+def on_pieces(pieces: Pieces, columns: pd.DataFrame) -> gpd.GeoDataFrame:
+    """The pieces, with the columns of their rectangles (null where there is none) after their own."""
+    own, renamed = free_names(pieces.lines, [str(name) for name in columns.columns])
+    taken: dict[str, Any] = {}
+    for name in columns.columns:
+        values = columns[name].iloc[np.maximum(pieces.row, 0)].reset_index(drop=True)
+        taken[str(name)] = values.mask(pieces.row < 0)
+    geometry = own.geometry.name
+    table = pd.concat([own.drop(columns=geometry), pd.DataFrame(taken, index=own.index)], axis=1)
+    out = gpd.GeoDataFrame(table, geometry=own.geometry, crs=own.crs)
+    out.attrs["renamed"] = renamed
+    return out
+
+
+def _metres(bits: Bits, degrees: Points) -> Numbers:
+    """Geodesic metres of each bit: an equal share of its segment, so that bits sum to the line whatever the cuts."""
+    at = np.flatnonzero(bits.vertex)
+    length = np.append(segment_lengths(degrees[at]), 0.0)
+    count = np.diff(np.append(at, len(bits.vertex)))
+    return np.repeat(length / count, count)[:-1]
+
+
+def _first(grounds: Polygons | None, degrees: Points) -> Integers:
+    if grounds is None:
+        return np.full(len(degrees), -1)
+    place, row = grounds.around(degrees)
+    return nearest_of(place, row, np.zeros(len(place)), len(degrees))
+
+
+def _batches(parts: gpd.GeoDataFrame) -> Iterator[Integers]:
+    """Rows of lines to cut together; a line with more bits than that is cut alone."""
+    bits = line_lengths(parts).to_numpy() / STEP_M + shapely.get_num_coordinates(parts.geometry.to_numpy())
+    of = np.cumsum(bits) // _BATCH_BITS
+    yield from np.split(np.arange(len(parts)), np.flatnonzero(np.diff(of)) + 1)

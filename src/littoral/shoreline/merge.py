@@ -1,0 +1,223 @@
+"""Raw lines to clean ones: lines that go on in one another merged, cut where the category changes, and measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+
+from littoral.errors import InputError
+from littoral.geodesy import DEGREES, line_lengths, require_metres
+from littoral.shoreline.chains import Chains, Integers, connected_sets, end_nodes, follow, link_ends
+from littoral.vectors import free_names, require_column, require_crs
+
+MEASURES = ("from_m", "to_m", "length_m")
+"""Where a line begins and ends along its chain, and its length; geodesic metres. Of a part of it they are others."""
+PLACE = ("group", "chain", *MEASURES)
+"""Columns that merging adds."""
+
+
+@dataclass(frozen=True)
+class Stretches:
+    """Merged lines, each of one category, in the order of their chains and along them; one entry per stretch."""
+
+    table: gpd.GeoDataFrame
+    """The lines' own columns (null where the merged parts differ) and the merged geometry."""
+    group: Integers
+    """Position, from 0, of the first given line in the connected set of lines, whatever their categories."""
+    chain: Integers
+    """Number of the chain, from 0."""
+    ring: NDArray[np.bool_]
+    """Whether the chain of the stretch closes on itself."""
+
+
+def merge_lines(lines: gpd.GeoDataFrame, by: str | None = None, *, min_length_m: float = 0.0) -> gpd.GeoDataFrame:
+    """Merge lines that meet at their ends into chains, and cut these where the value of ``by`` changes.
+
+    The rule at a meeting point is that of :mod:`littoral.shoreline.chains`: null is a value like others, and at a
+    junction with no one way on the lines end.
+
+    Args:
+        lines: LineStrings and MultiLineStrings in any CRS; empty and zero-length ones, and lines given twice, are left
+            out.
+        by: The column to respect, or None.
+        min_length_m: Leave out merged lines that are shorter, geodesic metres.
+
+    Returns:
+        One row per merged LineString, in the order of its chain and along it: ``group``, position (from 1) of the first
+        given line in the connected set, where parts of one MultiLineString count as connected; ``chain``, from 1;
+        ``from_m`` and ``to_m``, where the line begins and ends along its chain, geodesic metres; ``length_m``; then the
+        lines' own columns, null where the merged parts differ (renamed to ``<name>_in`` where they collide, which
+        ``.attrs["renamed"]`` tells). In degrees, a line across the antimeridian stays in one piece, with longitudes
+        that run on beyond 180.
+
+    Raises:
+        InputError: no CRS, geometries that are no lines, coordinates that cannot be true, no such column, or a length
+            that is none.
+
+    >>> from shapely import LineString
+    >>> lines = gpd.GeoDataFrame({"CATCOA": [3, 3, 7]}, crs="EPSG:32631", geometry=[
+    ...     LineString([(0, 0), (100, 0)]), LineString([(200, 0), (100, 0)]), LineString([(200, 0), (300, 0)])])
+    >>> merge_lines(lines, by="CATCOA")[["chain", "CATCOA", "geometry"]].values.tolist()
+    [[1, 3, <LINESTRING (0 0, 100 0, 200 0)>], [1, 7, <LINESTRING (200 0, 300 0)>]]
+    """
+    require_metres("shortest line", min_length_m)
+    stretches = merge_stretches(lines, by)
+    table = stretches.table
+    length = line_lengths(table)
+    end = length.groupby(stretches.chain).cumsum()
+    own, renamed = free_names(table.drop(columns=table.geometry.name), list(PLACE))
+    place = pd.DataFrame(
+        {
+            "group": stretches.group + 1,
+            "chain": stretches.chain + 1,
+            "from_m": end - length,
+            "to_m": end,
+            "length_m": length,
+        }
+    )
+    out = gpd.GeoDataFrame(pd.concat([place, own], axis=1), geometry=table.geometry.to_numpy(), crs=table.crs)
+    out = out[length >= min_length_m].reset_index(drop=True)
+    out.attrs["renamed"] = renamed
+    return out
+
+
+def merge_stretches(lines: gpd.GeoDataFrame, by: str | None = None) -> Stretches:
+    """What :func:`merge_lines` does, before it is measured and put in columns; same arguments and errors."""
+    require_lines(lines)
+    by = None if by is None else require_column(lines, by, "the table of lines")
+    degrees = CRS(lines.crs).is_geographic
+    features = lines.reset_index(drop=True)
+    parts, owner = shapely.get_parts(features.geometry.to_numpy(), return_index=True)
+    if shapely.has_z(parts).any():
+        parts = shapely.force_2d(parts)
+    if degrees:
+        parts = _unwrapped(parts)
+    value = (
+        pd.factorize(features[by], use_na_sentinel=False)[0][owner]
+        if by is not None
+        else np.zeros(len(parts), np.int64)
+    )
+    long = shapely.length(parts) > 0
+    parts, owner, value = parts[long], owner[long], value[long]
+    node = end_nodes(parts, degrees=degrees)
+    once = ~_repeated(parts, node, value)
+    parts, owner, value, node = parts[once], owner[once], value[once], node[np.repeat(once, 2)]
+    chains = follow(link_ends(node, value), value)
+    value = value[chains.line]
+    begins = np.ones(len(value), bool)
+    begins[1:] = (np.diff(chains.chain) > 0) | (np.diff(value) != 0)
+    stretch = np.cumsum(begins) - 1
+    table = _agreeing(features.drop(columns=features.geometry.name).iloc[owner[chains.line]], stretch)
+    chain = chains.chain[begins]
+    return Stretches(
+        gpd.GeoDataFrame(table, geometry=_joined(parts, chains, stretch, degrees), crs=lines.crs),
+        connected_sets(node, owner)[chains.line][begins],
+        chain,
+        chains.ring[chain],
+    )
+
+
+def require_lines(lines: gpd.GeoDataFrame, source: object = "the table of lines") -> None:
+    """Check that a table holds lines with a CRS, and coordinates that can be true.
+
+    Args:
+        lines: The table.
+        source: What to call it: the file it was read from.
+
+    Raises:
+        InputError: says what else it holds, and where.
+    """
+    require_crs(lines, source)
+    crs = CRS(lines.crs)
+    if not (crs.is_geographic or crs.is_projected):
+        raise InputError(source, f"is in {crs.to_string()}, neither degrees nor a plane", "transform it to EPSG:4326")
+    kinds = set(lines.geom_type.dropna()) - {"LineString", "MultiLineString", "LinearRing"}
+    if kinds:
+        raise InputError(source, f"holds {', '.join(sorted(kinds))}", "pass a layer of lines")
+    points, line = shapely.get_coordinates(lines.geometry.to_numpy(), return_index=True)
+    if not len(points):
+        return
+    wrong = line[~np.isfinite(points).all(axis=1)]
+    if len(wrong):
+        raise InputError(source, f"has a coordinate that is no number in row {wrong[0]}", "mend or delete that line")
+    for at in (*points.argmin(axis=0), *points.argmax(axis=0)):
+        if _astray(points[at], crs):
+            place = ", ".join(f"{value:g}" for value in points[at])
+            raise InputError(
+                source, f"has coordinates outside {crs.to_string()}: ({place}) in row {line[at]}", "check its CRS"
+            )
+
+
+def _astray(point: NDArray[np.float64], crs: CRS) -> bool:
+    """Whether an outermost point lies nowhere on Earth; longitudes may run on by a turn on either side."""
+    if crs.is_geographic:
+        return bool((np.abs(point) > (540, 90)).any())
+    place = Transformer.from_crs(crs, DEGREES, always_xy=True).transform(*point)
+    return not np.isfinite(place).all() or bool(np.abs(point).max() * crs.axis_info[0].unit_conversion_factor > 1e8)
+
+
+def _repeated(parts: NDArray[np.object_], node: Integers, value: Integers) -> NDArray[np.bool_]:
+    """Whether the same line, in either direction, came before with the same value."""
+    ends = np.sort(node.reshape(-1, 2), axis=1)
+    about = pd.DataFrame(
+        {"one": ends[:, 0], "other": ends[:, 1], "size": shapely.get_num_coordinates(parts), "v": value}
+    )
+    repeated = about.duplicated(keep=False).to_numpy(copy=True)
+    # Only lines that are alike so far are worth comparing point by point.
+    alike = about[repeated].assign(line=shapely.to_wkb(shapely.normalize(parts[repeated])))
+    repeated[repeated] = alike.duplicated()
+    return repeated
+
+
+def _unwrapped(parts: NDArray[np.object_]) -> NDArray[np.object_]:
+    """Longitudes that jump from one side of the antimeridian to the other run on instead; the rest is as it was."""
+    points, line = shapely.get_coordinates(parts, return_index=True)
+    turns = _turns(points[:, 0], line)
+    crossing = np.unique(line[turns != 0])
+    if len(crossing):
+        own = np.isin(line, crossing)
+        points[own, 0] += 360 * turns[own]
+        parts = parts.copy()
+        parts[crossing] = shapely.linestrings(points[own], indices=np.unique(line[own], return_inverse=True)[1])
+    return parts
+
+
+def _turns(longitude: NDArray[np.float64], line: Integers) -> Integers:
+    """Whole turns to add to each longitude so that no step along a line is longer than half a turn."""
+    step = np.diff(longitude, prepend=longitude[:1])
+    # Half a turn exactly has no shorter way round, and stays as it is.
+    jump = np.where(step > 180, -1, np.where(step < -180, 1, 0))
+    jump[np.flatnonzero(np.diff(line, prepend=-1))] = 0
+    total = np.cumsum(jump)
+    first = np.flatnonzero(np.diff(line, prepend=-1))
+    return np.asarray(total - np.repeat(total[first], np.diff(np.append(first, len(line)))), np.int64)
+
+
+def _joined(parts: NDArray[np.object_], chains: Chains, stretch: Integers, degrees: bool) -> NDArray[np.object_]:
+    """One LineString per stretch; where two parts meet, their common point is there once."""
+    ordered = parts[chains.line]
+    if len(chains.ring) == len(parts):
+        return ordered
+    ordered[chains.backward] = shapely.reverse(ordered[chains.backward])
+    points, part = shapely.get_coordinates(ordered, return_index=True)
+    if degrees:
+        # Each chain as one line: parts are moved by whole turns to where the part before them ended.
+        points[:, 0] += 360 * _turns(points[:, 0], chains.chain[part])
+    first = np.diff(part, prepend=-1) > 0
+    joint = first & (np.diff(stretch[part], prepend=-1) == 0)
+    return np.asarray(shapely.linestrings(points[~joint], indices=stretch[part][~joint]))
+
+
+def _agreeing(table: pd.DataFrame, stretch: Integers) -> pd.DataFrame:
+    """One row per stretch: the common value of its parts, null where they differ."""
+    first = table[np.diff(stretch, prepend=-1) > 0].reset_index(drop=True)
+    if not len(first.columns):
+        return first
+    differ = table.groupby(stretch).nunique(dropna=False) > 1
+    return first.mask(differ[list(first.columns)])

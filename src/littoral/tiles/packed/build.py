@@ -1,0 +1,256 @@
+"""From a scene and rectangles, or from image files, to a set of tiles that is packed."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from littoral import __version__
+from littoral.categories import CATCOA, Scheme
+from littoral.errors import InputError, LittoralWarning
+from littoral.imagery import Band, Scene, Scenes, as_scenes, kept_as, select_bands
+from littoral.imagery.fingerprint import content_key, file_key
+from littoral.progress import Track, silent
+from littoral.tiles.cut import CLASSIFIED
+from littoral.tiles.export.folder_files import Kind
+from littoral.tiles.export.tile_files import Encoder
+from littoral.tiles.labeled.images import cell_size_of
+from littoral.tiles.labels import Labelled, labelled
+from littoral.tiles.multi_scene import Merging, cut_tiles
+from littoral.tiles.packed.cache import cache_folder, keep
+from littoral.tiles.packed.pack import FORMAT, Contents, PackWriter, mask_bytes
+from littoral.tiles.spec import TileSpec
+from littoral.tiles.tileset import TileSet, acquired_of, outlines_of
+
+
+def open_pack(
+    scenes: Scenes,
+    rectangles: gpd.GeoDataFrame,
+    *,
+    class_field: str | None = None,
+    tile_size: int = 256,
+    bands: Iterable[str | int] | None = None,
+    min_purity: float = 0.0,
+    region_field: str | None = None,
+    merging: Merging | None = None,
+    categories: Scheme = CATCOA,
+    cache: str | Path | None = None,
+    track: Track = silent,
+    **cut: Any,
+) -> TileSet:
+    """Labelled tiles straight from a scene: those that :func:`export_tiles` would write, in its order, bit for bit.
+
+    They are cut when they are asked for the first time. Afterwards nothing is decoded: the scene's files are only read
+    through, to see whether they are still the same.
+
+    Args:
+        scenes: A scene, or the path to one or to a folder of them; or a list of such, in any CRS.
+        rectangles: Polygons with the class field; rows where it is null are left out.
+        class_field: Whole numbers, or names of ``categories``; None: the first there is of CATCOA, value, classvalue.
+        tile_size: Width and height of a tile, pixels of the scene.
+        bands: Names or numbers from 1; None for all.
+        min_purity: Smallest ``purity`` of a rectangle, the share of its own class among the line inside it.
+        region_field: Field with the region of each rectangle.
+        merging: What becomes of several scenes; None: the best for each rectangle.
+        categories: Names and colours of the codes.
+        cache: Folder to keep packs in; None: the user's.
+        track: Shows progress, a step per rectangle.
+        cut: How else tiles are cut: fields of :class:`TileSpec`, such as ``min_valid`` and ``raw``.
+
+    Raises:
+        InputError: a field, band or overlap that is missing, or no rectangle with a usable tile.
+        WriteError: the disk refused; nothing is left there.
+
+    Warns:
+        LittoralWarning: the scene's server states no version, so the pack lasts for this run only.
+
+    Memory: what :func:`cut_tiles` holds, one tile, and 2 KB for each rectangle; pixels of a pack stay on disk until
+    they are asked for. On disk, a tile takes size² × (bands × bytes of a value + 1/8).
+    """
+    opened = as_scenes(scenes, cell_size=cut.get("cell_size"))
+    found = labelled(rectangles, class_field, categories, min_purity=min_purity, region_field=region_field)
+    chosen = select_bands(opened[0], None if bands is None else list(bands))
+    spec = TileSpec(tile_size, tuple(band.name for band in chosen), **cut)
+    if spec.crop != "fixed":
+        raise InputError(f"crop {spec.crop}", "makes tiles of many sizes, and a network takes one", "leave it away")
+    order = _Order(tuple(opened), chosen, spec, merging or Merging(), found)
+    key = order.key()
+    if key is None:
+        warnings.warn(
+            f"a server of {', '.join(scene.name for scene in opened)} does not say which version of a file it has, so "
+            "nobody could tell next time whether it is still the same: tiles are kept for this run only",
+            LittoralWarning,
+            stacklevel=2,
+        )
+    needed = len(found.codes) * _tile_bytes(order.shape, order.kept[1])
+    tiles = _tile_set(keep(cache, key, needed, lambda folder, key: order.make(folder, key, track)), categories)
+    if key is None:
+        return tiles
+    size = len(tiles) * _tile_bytes(order.shape, tiles.dtype) / 1e9
+    kept = f"tiles are kept in {cache_folder(cache) / 'tiles' / key} ({size:.1f} GB), which may be deleted at any time"
+    return replace(tiles, notes=(*tiles.notes, kept))
+
+
+def pack_files(tiles: TileSet, *, cache: str | Path | None = None, track: Track = silent) -> TileSet:
+    """The same tiles, their pixels packed: what takes a few milliseconds to decode from a file is then only mapped.
+
+    The files are read through each time, to see whether they are still the same. Packed tiles stay as they are.
+
+    Args:
+        tiles: A set.
+        cache: Folder to keep packs in; None: the user's.
+        track: Shows progress, a step per tile.
+
+    Raises:
+        InputError: a file that cannot be read, or tiles of several types.
+        WriteError: the disk refused; nothing is left there.
+
+    Memory: one tile. On disk as :func:`open_pack`.
+    """
+    if not tiles.paths:
+        return tiles
+    shape = (len(tiles.bands), tiles.size_px, tiles.size_px)
+    digest = hashlib.sha256(repr((FORMAT, __version__, shape, tiles.dtype)).encode())
+    for path in track(tiles.paths, len(tiles), "looking for packed tiles"):
+        digest.update(file_key(path).encode())
+
+    def make(folder: Path, key: str) -> Contents:
+        with PackWriter(folder, key, shape, tiles.dtype) as writer:
+            for position in track(range(len(tiles)), len(tiles), "packing tiles"):
+                writer.add(*tiles.read(position))
+            names = [tiles.name(position) for position in range(len(tiles))]
+            table = gpd.GeoDataFrame({"name": names}, geometry=tiles.footprints, crs="EPSG:4326")
+            return writer.finish(table, {})
+
+    made = keep(cache, digest.hexdigest()[:40], len(tiles) * _tile_bytes(shape, tiles.dtype), make)
+    names = np.array([tiles.name(position) for position in range(len(tiles))], object)
+    return replace(tiles, store=replace(made.pack, names=names))
+
+
+@dataclass(frozen=True)
+class _Order:
+    """All that decides what is in a pack."""
+
+    scenes: tuple[Scene, ...]
+    bands: tuple[Band, ...]
+    spec: TileSpec
+    merging: Merging
+    found: Labelled
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of a tile."""
+        width, height = self.spec.size
+        return len(self.bands), height, width
+
+    @property
+    def kept(self) -> tuple[str, str]:
+        """What values mean, and their NumPy type."""
+        return kept_as(self.bands, self.spec.raw)
+
+    def key(self) -> str | None:
+        """Of the scenes' contents and all else; None where nobody can say what the contents are."""
+        contents = []
+        for scene in self.scenes:
+            contents.append((content_key(scene, select_bands(scene, self.spec.bands, exact=True)), scene.acquired))
+            if contents[-1][0] is None:
+                return None
+        table, found = self.found.table, self.found
+        angle = next((table[name].tolist() for name in table.columns if str(name).casefold() == "angle"), None)
+        labels = (found.field, found.codes.tolist(), found.names, found.regions, sorted(found.skipped.items()))
+        crs = None if table.crs is None else table.crs.to_wkt()
+        how = (sorted(self.spec.to_json().items()), sorted(asdict(self.merging).items()))
+        digest = hashlib.sha256(repr((FORMAT, __version__, contents, how, labels, angle, crs)).encode())
+        for outline in shapely.to_wkb(table.geometry.to_numpy()):
+            digest.update(outline or b"none")
+        return digest.hexdigest()[:40]
+
+    def make(self, folder: Path, key: str, track: Track) -> Contents:
+        """Cut the tiles into a folder."""
+        found = self.found
+        skipped = Counter(found.skipped)
+        rows: list[dict[str, Any]] = []
+        corners, crs, cell_size = [], [], (0.0, 0.0)
+        cut = cut_tiles(self.scenes, found.table, self.spec, merging=self.merging, track=track)
+        with PackWriter(folder, key, self.shape, self.kept[1]) as writer:
+            for tile in track(cut, len(found.codes), "cutting tiles"):
+                if tile.status != CLASSIFIED:
+                    skipped[tile.status] += 1
+                    continue
+                writer.add(tile.values, tile.valid)
+                _, height, width = tile.values.shape
+                corners.append(
+                    np.array([tile.transform @ xy for xy in ((0, 0), (width, 0), (width, height), (0, height))])
+                )
+                crs.append(tile.crs)
+                cell_size = cell_size if rows else cell_size_of(tile.transform)
+                rows.append(
+                    {
+                        "name": f"the tile of rectangle {found.names[tile.position]} in {tile.scene}",
+                        "code": int(found.codes[tile.position]),
+                        "region": found.regions[tile.position] if found.regions else "",
+                        "valid_share": tile.valid_share,
+                        "cloud_share": tile.cloud_share,
+                        "scene": tile.scene,
+                        "acquired": tile.acquired,
+                    }
+                )
+            left_out = {reason: count for reason, count in skipped.items() if count}
+            if not rows:
+                reasons = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
+                raise InputError("the table of rectangles", f"has none with a usable tile ({reasons})", "pass others")
+            outlines = outlines_of(corners, crs)
+            table = gpd.GeoDataFrame(pd.DataFrame(rows), geometry=outlines, crs="EPSG:4326")
+            told = {**self._told(), "cell_size": cell_size, "cell_epsg": crs[0].to_epsg(), "left_out": left_out}
+            return writer.finish(table, told)
+
+    def _told(self) -> dict[str, Any]:
+        """What is said of all tiles, as an exported folder says it."""
+        kind = Kind(self.scenes[0], self.spec, self.spec.placement, "Labeled_Tiles", "tiff", self.kept,
+                    self.found.field, CATCOA)  # fmt: skip
+        nodata = Encoder.of(self.bands, self.spec.raw, "tiff", world_file=False).nodata
+        return {
+            "bands": list(self.spec.bands),
+            "pixels": self.kept[0],
+            "nodata": None if nodata is None else float(nodata),
+            "origin": kind.record(),
+        }
+
+
+def _tile_set(made: Contents, categories: Scheme) -> TileSet:
+    told, table = made.told, made.table
+    codes = table["code"].to_numpy(np.int64)
+    present = sorted((categories.category(code) for code in sorted(set(codes.tolist()))), key=lambda one: one.name)
+    regions = table["region"].to_numpy(object)
+    left_out = ", ".join(f"{count} {reason}" for reason, count in told["left_out"].items())
+    width, height = told["cell_size"]
+    return TileSet(
+        made.pack,
+        codes,
+        tuple(present),
+        tuple(told["bands"]),
+        made.pack.values.shape[-1],
+        made.pack.values.dtype.name,
+        told["pixels"],
+        told["nodata"],
+        table.geometry.to_numpy(object),
+        (width, height),
+        told["cell_epsg"],
+        {**told["origin"], **acquired_of(table["acquired"])},
+        regions=regions if any(regions) else None,
+        notes=(f"rectangles left out: {left_out}",) if left_out else (),
+    )
+
+
+def _tile_bytes(shape: tuple[int, int, int], dtype: str) -> int:
+    return int(np.prod(shape)) * np.dtype(dtype).itemsize + mask_bytes(shape)
