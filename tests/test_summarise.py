@@ -21,6 +21,7 @@ from littoral.geodesy import line_lengths
 from littoral.predictions.chains import Chains, read_chains
 from littoral.predictions.kilometres import beta_interval, expected_with_interval
 from littoral.predictions.stretches import chords_as_pieces, cut_shoreline
+from littoral.predictions.summary import summarise
 from littoral.vectors import read_provenance, read_vector, write_vector
 
 UTM = "EPSG:32631"

@@ -2,8 +2,8 @@
 
 The forward-backward algorithm (Rabiner, 1989, Proceedings of the IEEE 77) over the process of
 :mod:`littoral.predictions.transitions`. A rectangle's probabilities are divided by the prior that the model learnt:
-what is left is its likelihood but for a factor. The prior matters: a model that saw as many of each class, taken for one
-that learnt how rare they are, would find the rarest everywhere. A rectangle without answer says nothing, and its
+what is left is its likelihood but for a factor. The prior matters: a model that saw as many of each class, taken for
+one that learnt how rare they are, would find the rarest everywhere. A rectangle without answer says nothing, and its
 neighbours meet across the distance; an end, or a break, is an infinite distance, across which nothing is known; so all
 chains are one sequence.
 

@@ -83,8 +83,8 @@ def split_tiles(
 
     Which blocks validate: every class keeps training tiles, and as many classes as can be are on both sides, whatever
     the seed (:mod:`littoral.tiles.splits.block_choice`). A class in one place only, which is one block or tiles that
-    all touch one another, stays on the training side. Of 64 seeded draws, the one is taken that brings every class nearest
-    to the asked share and sets the least aside. The order of the tiles does not matter.
+    all touch one another, stays on the training side. Of 64 seeded draws, the one is taken that brings every class
+    nearest to the asked share and sets the least aside. The order of the tiles does not matter.
 
     ``random``: what other tools do; it leaks.
 
