@@ -35,7 +35,7 @@ from sklearn.model_selection import KFold
 
 from littoral import FeatureClassifier, classify_objects, open_scene, prepare_data
 from littoral.classify import Saying
-from littoral.predictions import evened, fit_novelty, novelty
+from littoral.predictions import evened, fit_novelty, novelty_of
 from littoral.tiles import TileSpec, cut_tiles
 
 Numbers = NDArray[np.float64]
@@ -217,7 +217,7 @@ def components(some: int, part: str) -> Score:
 
 def product(asked: Numbers, known: Numbers, kind: NDArray[np.int64]) -> Numbers:
     """The score of littoral.predictions; what is usual and thresholds are not used here."""
-    return novelty(fit_novelty(known, kind), asked)
+    return novelty_of(fit_novelty(known, kind), asked)
 
 
 PRODUCT: dict[str, Score] = {"littoral.predictions.novelty": product}

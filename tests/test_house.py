@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -44,16 +46,22 @@ def room_of(file: Path) -> str:
 def imports(file: Path) -> set[str]:
     """Every module a file imports, inside functions and for type checkers too."""
     names: set[str] = set()
+    package = ".".join(("littoral", *file.relative_to(HOUSE).parent.parts))
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+            module = f"{package}.{node.module}" if node.level else node.module
+            names.add(module)
+            names |= {f"{module}.{alias.name}" for alias in node.names}
     return names
 
 
-FILES = [file for file in HOUSE.rglob("*.py") if file.name != "__init__.py" or file.parent != HOUSE]
+FILES = [
+    file
+    for file in sorted(HOUSE.rglob("*.py*"))
+    if file.suffix in (".py", ".pyi") and (file.parent != HOUSE or file.stem != "__init__")
+]
 
 
 def test_every_room_is_in_the_plan() -> None:
@@ -94,6 +102,14 @@ def test_import_is_light() -> None:
     assert result.stdout.strip() == "[]"
 
 
-def test_top_level_names_exist() -> None:
-    for name in littoral.__all__:
-        assert getattr(littoral, name) is not None
+def test_top_level_names_are_not_rooms() -> None:
+    """Importing a submodule sets an attribute of its package, which would take the place of a name like it."""
+    for info in pkgutil.walk_packages(littoral.__path__, "littoral."):
+        importlib.import_module(info.name)
+    packages = [
+        name for name, module in sys.modules.items() if name.startswith("littoral") and hasattr(module, "__path__")
+    ]
+    for package in packages:
+        for name in getattr(sys.modules[package], "__all__", ()):
+            assert f"{package}.{name}" not in sys.modules, f"{package}.{name} is a name and a module"
+            assert getattr(sys.modules[package], name) is not None

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from littoral.errors import InputError
-from littoral.predictions import fit_novelty, novelty, novelty_places, novelty_threshold
+from littoral.predictions import fit_novelty, novelty_of, novelty_places, novelty_threshold
 
 
 def features(seed: int, count: int, size: int, *, shift: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
@@ -24,13 +24,13 @@ def features(seed: int, count: int, size: int, *, shift: float = 0.0) -> tuple[n
 def test_thresholds_let_pass_what_they_say() -> None:
     seen, kind = features(0, 400, 64)
     record = json.loads(json.dumps(fit_novelty(seen, kind)))
-    alike = novelty(record, features(1, 2000, 64)[0])
+    alike = novelty_of(record, features(1, 2000, 64)[0])
     for level in (95, 99):
         assert (alike <= novelty_threshold(record, level)).mean() == pytest.approx(level / 100, abs=0.02)
     # A direction in which the training never varied, and a place between the classes.
-    assert (novelty(record, features(2, 200, 64, shift=1.0)[0]) > novelty_threshold(record, 99)).mean() > 0.95
+    assert (novelty_of(record, features(2, 200, 64, shift=1.0)[0]) > novelty_threshold(record, 99)).mean() > 0.95
     between = np.tile(seen.mean(axis=0), (5, 1))
-    by_class, pooled = novelty(record, between), novelty(fit_novelty(seen), between)
+    by_class, pooled = novelty_of(record, between), novelty_of(fit_novelty(seen), between)
     assert (by_class > novelty_threshold(record, 99)).all()
     assert (pooled < 1).all()
 
@@ -41,7 +41,7 @@ def test_distance_is_mahalanobis() -> None:
     record = fit_novelty(seen)
     places = rng.normal(size=(50, 4)) * 5
     by_hand = np.einsum("ni,ij,nj->n", places - seen.mean(0), np.linalg.inv(np.cov(seen.T)), places - seen.mean(0))
-    found = novelty(record, places)
+    found = novelty_of(record, places)
     assert found / np.median(found / by_hand) == pytest.approx(by_hand, rel=0.1)
     # The median of chi-squared with four degrees of freedom is usual.
     assert np.median(found / by_hand) == pytest.approx(1 / 3.357, rel=0.1)
@@ -54,7 +54,7 @@ def test_record_is_small_and_the_same_each_time(count: int, size: int) -> None:
     assert len(json.dumps(record)) < 200_000
     assert record == fit_novelty(seen, kind, groups=np.arange(count) // 10)
     if count >= 60:
-        far = novelty(record, features(5, 50, size, shift=3.0)[0])
+        far = novelty_of(record, features(5, 50, size, shift=3.0)[0])
         assert (far > novelty_threshold(record, 99)).all()
 
 
@@ -81,7 +81,7 @@ def test_a_new_place_is_beyond_all_others_no_more_often_than_one_of_them() -> No
         tiles = rng.normal(size=(8, 12))[place] * 3 + rng.normal(size=(96, 12)) * 0.2
         known = place < 7
         record = fit_novelty(tiles[known], groups=place[known])
-        beyond.append((novelty(record, tiles[~known]) > novelty_threshold(record)).any())
+        beyond.append((novelty_of(record, tiles[~known]) > novelty_threshold(record)).any())
     # Often less: places are left out in five folds, so that thresholds are of what knows fewer places.
     assert 0 < np.mean(beyond) < 1 / 8
 
@@ -94,11 +94,11 @@ def test_bad_input() -> None:
     with pytest.raises(InputError, match="20 tiles or more"):
         fit_novelty(np.full((30, 4), np.nan))
     with pytest.raises(InputError, match="are not the 16 of the training"):
-        novelty(record, seen[:, :5])
+        novelty_of(record, seen[:, :5])
     with pytest.raises(InputError, match="is damaged"):
-        novelty({**record, "mean": 1}, seen)
+        novelty_of({**record, "mean": 1}, seen)
     with pytest.raises(InputError, match="choose one of 95, 99"):
         novelty_threshold(record, 90)
     # Features that never vary are no error: anything else is unlike them.
     flat = fit_novelty(np.ones((30, 5)))
-    assert novelty(flat, np.array([[1.0] * 5, [2.0] * 5])).argmax() == 1
+    assert novelty_of(flat, np.array([[1.0] * 5, [2.0] * 5])).argmax() == 1

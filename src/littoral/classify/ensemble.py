@@ -17,7 +17,7 @@ from littoral.errors import InputError
 from littoral.evaluation import Calibration
 from littoral.imagery import Values
 from littoral.package import Manifest, Package
-from littoral.predictions import evened, novelty, novelty_threshold
+from littoral.predictions import evened, novelty_of, novelty_threshold
 
 Model = Classifier | Package | str | Path
 
@@ -109,7 +109,7 @@ class Panel:
                 said.append(probabilities[:, columns])
                 record = member.manifest.novelty
                 if turn == 0 and record and features is not None:
-                    strange.append(novelty(record, evened(features)) / novelty_threshold(record))
+                    strange.append(novelty_of(record, evened(features)) / novelty_threshold(record))
         mean = said[0] if len(said) == 1 else np.mean(said, axis=0)
         return mean, np.mean(strange, axis=0) if strange else None
 

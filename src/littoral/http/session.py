@@ -64,7 +64,7 @@ class Patience:
     """Without a connection or a byte."""
 
 
-PATIENT = Patience()
+PATIENT: Patience = Patience()
 
 
 def open_session(headers: Mapping[str, str] | None = None) -> requests.Session:

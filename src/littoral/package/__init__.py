@@ -5,35 +5,6 @@ are those that GIS deep-learning tools write and read for a feature classifier; 
 that the ``.emd`` has no place for.
 """
 
-from littoral.package.definition import definition_of
-from littoral.package.files import METRICS_PAGE, Package, read_package, write_package
-from littoral.package.inspection import Inspection, inspect_package
-from littoral.package.manifest import FORMAT, MANIFEST, Manifest, manifest_json, manifest_of
-from littoral.package.metrics import METRICS
-from littoral.package.mlm import MLM_ITEM, stac_item
-from littoral.package.preprocessing import Preprocessing, standardise
-from littoral.package.resave import credited, renewed
-from littoral.package.resizing import resize
+import lazy_loader
 
-__all__ = [
-    "FORMAT",
-    "MANIFEST",
-    "METRICS",
-    "METRICS_PAGE",
-    "MLM_ITEM",
-    "Inspection",
-    "Manifest",
-    "Package",
-    "Preprocessing",
-    "credited",
-    "definition_of",
-    "inspect_package",
-    "manifest_json",
-    "manifest_of",
-    "read_package",
-    "renewed",
-    "resize",
-    "stac_item",
-    "standardise",
-    "write_package",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -95,13 +95,13 @@ def fit_novelty(
     usual = np.maximum(np.median(left_out, axis=0), [1e-9, max(least, 1e-9)])
     record: dict[str, Any] = {name: _text(value) for name, value in {**_fitted(values, kind), "usual": usual}.items()}
     record["places"] = many
-    known = [(left_out / usual).max(axis=1)] + ([] if unseen is None else [novelty(record, unseen)])
+    known = [(left_out / usual).max(axis=1)] + ([] if unseen is None else [novelty_of(record, unseen)])
     # A tile that sets a threshold must not be beyond it by the last digits of another engine.
     record["thresholds"] = {str(level): 1.001 * max(_quantile(each, level) for each in known) for level in LEVELS}
     return record
 
 
-def novelty(record: Mapping[str, Any], features: NDArray[np.floating[Any]]) -> Numbers:
+def novelty_of(record: Mapping[str, Any], features: NDArray[np.floating[Any]]) -> Numbers:
     """Distance (tiles,) from the training, about 1 where it is usual; compare with :func:`novelty_threshold`.
 
     Raises:

@@ -39,8 +39,6 @@ ellipsoid in geocentric metres: no zone, no pole and no antimeridian gets in the
 plane.
 """
 
-from littoral.rectangles.chain_order import Sort
-from littoral.rectangles.table import FIELDS, rectangles_along_lines
-from littoral.rectangles.walk import Lines, Tail, Walk, walk_lines
+import lazy_loader
 
-__all__ = ["FIELDS", "Lines", "Sort", "Tail", "Walk", "rectangles_along_lines", "walk_lines"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

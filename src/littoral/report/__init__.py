@@ -6,7 +6,6 @@ names it and says what to pass. ``coast`` has the classified table in the terms 
 at first, ``maps``, ``interactive``, ``judging`` and ``samples`` make the parts, ``writing`` puts them together.
 """
 
-from littoral.report.maps import plot_classified
-from littoral.report.page import write_report
+import lazy_loader
 
-__all__ = ["plot_classified", "write_report"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

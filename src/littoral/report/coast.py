@@ -15,11 +15,11 @@ import shapely
 from numpy.typing import NDArray
 
 from littoral.categories import CATCOA, Category, Scheme
-from littoral.classify import UNCERTAIN
 from littoral.errors import InputError
 from littoral.evaluation import Scores, score
 from littoral.imagery import Scene, open_scene
 from littoral.package import Package, read_package
+from littoral.predictions import UNCERTAIN
 from littoral.vectors import read_vector, require_column, require_crs
 
 Rows = NDArray[np.intp]

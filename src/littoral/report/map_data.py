@@ -10,7 +10,8 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS, Geod, Transformer
 
-from littoral.classify import UNCERTAIN, UNLIKE
+from littoral.classify import UNLIKE
+from littoral.predictions import UNCERTAIN
 from littoral.report.coast import Coast, Rows
 from littoral.report.elements import corners, jpeg
 from littoral.report.maps import Ground, colour_without_class, map_crs

@@ -2,7 +2,8 @@
 
 The index (:mod:`littoral.shoreline.water_index`) is contoured at its threshold
 (:mod:`littoral.shoreline.threshold`) between pixel centres: marching squares, Lorensen and Cline 1987, as
-scikit-image has it. Pixels that touch at a corner are one water, but not one land, in finding bodies (:mod:`littoral.shoreline.water_bodies`) as in contouring.
+scikit-image has it. Pixels that touch at a corner are one water, but not one land, in finding bodies
+(:mod:`littoral.shoreline.water_bodies`) as in contouring.
 """
 
 from __future__ import annotations

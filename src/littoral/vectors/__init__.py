@@ -4,23 +4,6 @@ Every file is written beside its place and then renamed, so a reader never sees 
 the same table gives the same bytes.
 """
 
-from littoral.vectors.columns import find_column, free_names, require_column, require_crs
-from littoral.vectors.files import DRIVERS, read_vector, write_vector
-from littoral.vectors.outputs import check_output, staged
-from littoral.vectors.provenance import read_provenance, trace
-from littoral.vectors.styles import qgis_style
+import lazy_loader
 
-__all__ = [
-    "DRIVERS",
-    "check_output",
-    "find_column",
-    "free_names",
-    "qgis_style",
-    "read_provenance",
-    "read_vector",
-    "require_column",
-    "require_crs",
-    "staged",
-    "trace",
-    "write_vector",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

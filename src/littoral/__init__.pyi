@@ -1,0 +1,44 @@
+from .categories import CATCOA, Category, Scheme, read_categories
+from .charts import fetch_charts, read_charts
+from .classify import Saying, classify_objects, write_classified
+from .errors import LittoralError
+from .imagery import fetch_scenes, open_scene, open_scenes, search_scenes
+from .learn import FeatureClassifier, prepare_data
+from .rectangles import rectangles_along_lines
+from .report import plot_classified, write_report
+from .shoreline import extract_shoreline, merge_lines, transfer_labels
+from .tiles import GIS, export_tiles, fetch_item, read_tiles
+from .vectors import read_vector, write_vector
+
+__version__: str
+
+__all__ = [
+    "CATCOA",
+    "GIS",
+    "Category",
+    "FeatureClassifier",
+    "LittoralError",
+    "Saying",
+    "Scheme",
+    "classify_objects",
+    "export_tiles",
+    "extract_shoreline",
+    "fetch_charts",
+    "fetch_item",
+    "fetch_scenes",
+    "merge_lines",
+    "open_scene",
+    "open_scenes",
+    "plot_classified",
+    "prepare_data",
+    "read_categories",
+    "read_charts",
+    "read_tiles",
+    "read_vector",
+    "rectangles_along_lines",
+    "search_scenes",
+    "transfer_labels",
+    "write_classified",
+    "write_report",
+    "write_vector",
+]

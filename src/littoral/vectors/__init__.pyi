@@ -1,0 +1,20 @@
+from .columns import find_column, free_names, require_column, require_crs
+from .files import DRIVERS, read_vector, write_vector
+from .outputs import check_output, staged
+from .provenance import read_provenance, trace
+from .styles import qgis_style
+
+__all__ = [
+    "DRIVERS",
+    "check_output",
+    "find_column",
+    "free_names",
+    "qgis_style",
+    "read_provenance",
+    "read_vector",
+    "require_column",
+    "require_crs",
+    "staged",
+    "trace",
+    "write_vector",
+]
