@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from littoral.cli.training import fold_count
 
 from littoral import FeatureClassifier, prepare_data, read_tiles
-from littoral.cli.training import fold_count
 from littoral.errors import InputError
 from littoral.evaluation import Calibration, fold_of, fold_tiles, ground_blocks
 from littoral.learn.data import TileData

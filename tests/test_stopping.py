@@ -9,9 +9,9 @@ import threading
 
 import pytest
 import typer
+from littoral.cli.door import app
 
 from littoral.cli import main
-from littoral.cli.door import app
 from littoral.cli.stopping import stoppable
 
 

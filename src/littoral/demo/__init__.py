@@ -130,6 +130,4 @@ def run_demo(
     page = write_report(classified, folder / "report.html", model=path, truth="CATCOA", scene=world.unseen.scene,
                         title="The unseen coast of the demo", track=track)  # fmt: skip
     say(f"done in {time.perf_counter() - started:.0f} s")
-    say(f"open   {page.resolve()}")
-    say(f"map    {(folder / 'classified.gpkg').resolve()}")
     return Demo(page, folder / "classified.gpkg", path, metrics)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from littoral.options import Cli, Column, Number, Options
+from littoral.options import Cli, Column, Help, Number, Options
 
 Placement = Literal["centred", "oriented"]
 """How a tile lies on its rectangle: along the scene's axes, or turned so that the shore runs along its rows."""
@@ -21,6 +21,12 @@ Size = tuple[int, int]
 """Width and height in pixels; one number on the command line stands for both, else 256x128."""
 
 
+Classes = Annotated[
+    tuple[int, ...] | None, Help("Use only labels of these classes, by code."), Cli(metavar="2,3,7", default="all")
+]
+"""Shared by the verbs that read labels."""
+
+
 @dataclass(frozen=True)
 class ClassOptions(Options):
     """Which labelled rectangles or tiles are used."""
@@ -31,7 +37,7 @@ class ClassOptions(Options):
         str | None, Column("rectangles"), Cli(default="the first of CATCOA, value, classvalue that is there")
     ] = None
     """Field with the class: whole numbers, or names of categories."""
-    classes: Annotated[tuple[int, ...] | None, Cli(metavar="2,3,7", default="all")] = None
+    classes: Classes = None
     """Use only labels of these classes, by code."""
     min_purity: Annotated[float, Number(0, 1)] = 0.0
     """Smallest purity of a rectangle: the share of its own class among the line inside it."""
