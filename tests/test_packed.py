@@ -21,7 +21,6 @@ import pytest
 import rasterio
 import shapely
 
-from conftest import boxes, textured
 from littoral import export_tiles, open_scene, prepare_data, read_tiles, write_vector
 from littoral.cli import main
 from littoral.errors import InputError, LittoralWarning, WriteError
@@ -29,6 +28,7 @@ from littoral.imagery.fingerprint import content_key
 from littoral.tiles import Merging, TileSet, open_pack, pack_files
 from littoral.tiles.packed import build, cache_folder
 from safe_recipe import ORIGIN, write_safe, zip_safe
+from textured_coast import boxes, textured
 
 Writer = Callable[..., Path]
 Coast = tuple[Path, gpd.GeoDataFrame]
