@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from classified_tables import sequence
 from littoral.errors import InputError
-from littoral.predictions import add_prediction_sets, prediction_sets
+from littoral.evaluation import prediction_sets
+from littoral.predictions import add_prediction_sets
 
 
 @given(st.integers(0, 10_000), st.floats(0, 1))
