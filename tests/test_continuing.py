@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 import shapely
 import torch
-from typer.testing import CliRunner
 
+from command_line import run_command
 from littoral import FeatureClassifier, export_tiles, prepare_data
-from littoral.cli import app
 from littoral.errors import InputError, LittoralWarning
 from littoral.learn.batches import Batches
 from littoral.learn.data import TileData
@@ -123,7 +122,7 @@ def test_every_process_of_a_training_trains_the_folds(
     monkeypatch.setattr("littoral.learn.training.is_first_process", lambda: False)
     monkeypatch.setattr(FeatureClassifier, "evaluate", lambda _, **how: folds.append(how["folds"]))
     given = ["--weights", "none", "--backbone", BACKBONE, "--epochs", "1", "--lr", "0.001", "--folds", "2"]
-    said = CliRunner().invoke(app, ["train", str(tiles_folder), "-o", str(tmp_path / "m.dlpk"), *given])
+    said = run_command(["train", str(tiles_folder), "-o", str(tmp_path / "m.dlpk"), *given])
     assert said.exit_code == 0, said.exception
     # The first one waits for the others in each fold; it alone writes.
     assert folds == [2]

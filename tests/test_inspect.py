@@ -10,9 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from littoral.cli import app
+from command_line import run_command
 from littoral.errors import InputError
 from littoral.learn.package_files import carried_by, unscripted
 from littoral.package import (
@@ -25,7 +24,7 @@ from littoral.package import (
     write_package,
 )
 from littoral.raster_function import SCRIPT, script, scripted
-from test_package import MODEL, PREPROCESSING, rewrite
+from small_package import MODEL, PREPROCESSING, rewrite
 from their_packages import definition, write_theirs
 
 FIXTURE = Path(__file__).parent / "data" / "package_0.1.0.dlpk"
@@ -148,12 +147,12 @@ def test_a_calibration_is_told(tmp_path: Path) -> None:
 
 
 def test_at_the_command_line(tmp_path: Path) -> None:
-    said = CliRunner().invoke(app, ["inspect", str(FIXTURE)])
+    said = run_command(["inspect", str(FIXTURE)])
     assert said.exit_code == 0
     assert "mangrove" in said.output
-    record = json.loads(CliRunner().invoke(app, ["inspect", str(FIXTURE), "--json"]).output)
+    record = json.loads(run_command(["inspect", str(FIXTURE), "--json"]).output)
     assert record["training"]["versions"] == "littoral 0.1.0, torch 2.14.1"
-    result = CliRunner().invoke(app, ["inspect", str(tmp_path / "none.dlpk")])
+    result = run_command(["inspect", str(tmp_path / "none.dlpk")])
     assert isinstance(result.exception, InputError)
 
 

@@ -1,3 +1,4 @@
+from . import verbs as verbs
 from .categories import CATCOA, Category, Scheme, read_categories
 from .charts import fetch_charts, read_charts
 from .classify import Saying, classify_objects, write_classified
@@ -38,6 +39,7 @@ __all__ = [
     "rectangles_along_lines",
     "search_scenes",
     "transfer_labels",
+    "verbs",
     "write_classified",
     "write_report",
     "write_vector",

@@ -2,7 +2,9 @@
 
 A condition is data, not code. It has comparisons (``=``, ``<>``, ``<``, ``<=``, ``>``, ``>=``), ``in``, ``between``,
 ``is null``, ``and``, ``or``, ``not`` and parentheses, on fields, numbers, texts in single quotes, ``true``, ``false``
-and ``null``. Names of fields are compared without case; odd ones stand in double quotes. Null is SQL's: what is compared with it is
+and ``null``.
+
+Names of fields are compared without case; odd ones stand in double quotes. Null is SQL's: what is compared with it is
 neither true nor false, and a row is kept only where the condition is true. Dates are texts, ``YYYY-MM-DD``.
 """
 
