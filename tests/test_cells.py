@@ -200,11 +200,21 @@ def test_updates_that_do_not_fit_are_left_out_and_said(tmp_path: Path) -> None:
     write_update(base.with_suffix(".002"), base, update=2, catcoa={0: 9})
     # The second counts on a version of the feature that the first no longer makes.
     write_update(base.with_suffix(".001"), base, update=1, catcoa={1: 8})
-    with pytest.warns(LittoralWarning, match="US5TEST1 was read without its updates"):
+    with pytest.warns(LittoralWarning, match=r"US5TEST1\.002 does not fit .* was read as of its update 1"):
+        coast = read_charts(base)
+    assert coast["CATCOA"].tolist() == [7, 8, 3]
+    assert set(coast["updates"]) == {"partly"}
+    assert set(coast["update"]) == {"1"}
+    base.with_suffix(".002").unlink()
+    again = cell_in(tmp_path / "again")
+    write_update(again.with_suffix(".001"), again, update=1, catcoa={0: 8})
+    write_update(again.with_suffix(".002"), again, update=2, catcoa={0: 9})
+    again.with_suffix(".002").rename(base.with_suffix(".001"))
+    base.with_suffix(".001").write_bytes(base.with_suffix(".001").read_bytes().replace(b"\x1f2\x1f", b"\x1f1\x1f"))
+    with pytest.warns(LittoralWarning, match=r"US5TEST1\.001 does not fit .* was read as of the base cell"):
         coast = read_charts(base)
     assert coast["CATCOA"].astype(float).tolist()[0] == 7
-    assert set(coast["updates"]) == {"ignored"}
-    assert set(coast["update"]) == {"0"}
+    assert set(coast["updates"] + coast["update"]) == {"ignored0"}
 
 
 def test_other_editions_and_cancelled_cells(tmp_path: Path) -> None:
