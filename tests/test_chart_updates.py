@@ -17,6 +17,7 @@ from pyproj import Geod
 
 from littoral import read_charts
 from littoral.charts import iso8211, updates
+from littoral.charts.options import ChartOptions
 from littoral.demo import s57
 from littoral.demo.s57 import ChartLine, write_cell, write_update
 from littoral.errors import InputError, LittoralWarning
@@ -190,7 +191,7 @@ def test_other_datums_and_coordinates_are_refused(tmp_path: Path, at: int, value
     with pytest.raises(InputError, match="not degrees of WGS 84"):
         read_charts(base)
     with pytest.warns(LittoralWarning, match="left out"), pytest.raises(InputError, match="is empty"):
-        read_charts(base, skip_broken=True)
+        read_charts(base, ChartOptions(skip_broken=True))
 
 
 @pytest.mark.parametrize("text", ["?", "3,4", "-3", "3.0", "³", "0x3", "9" * 30])

@@ -22,6 +22,7 @@ from littoral.categories import CATCOA, CONSTRUCTED
 from littoral.charts.cells import Cell, find_cells, left_out_if_broken
 from littoral.charts.geometry import Topology, read_parameters
 from littoral.charts.iso8211 import Identification, Record, identify, read_records
+from littoral.charts.options import ChartOptions
 from littoral.charts.scales import cut_to_largest_scale, summarise_coast
 from littoral.charts.updates import COALNE, M_COVR, SLCONS, CellRecords, UpdateError, attributes, object_class
 from littoral.errors import InputError, LittoralWarning
@@ -49,10 +50,8 @@ COLUMNS = (
 
 def read_charts(
     paths: str | Path | Iterable[str | Path],
+    options: ChartOptions | None = None,
     *,
-    keep_all_scales: bool = False,
-    constructed: bool = False,
-    skip_broken: bool = False,
     track: Track = silent,
 ) -> gpd.GeoDataFrame:
     """Read the coastlines (COALNE) of S-57 cells, updates applied; one place has one line.
@@ -64,11 +63,8 @@ def read_charts(
 
     Args:
         paths: Base cells, zips, folders of either (an exchange set's ENC_ROOT is one), or one of them.
-        keep_all_scales: Keep what a cell of larger scale covers too, so that one place may have several lines.
-        constructed: Read shoreline constructions (SLCONS) that are lines as well, as category 100. Those charted as
-            areas are left out, whose outlines go round the structure and not along the shore, and those charted as
-            points, which have no length.
-        skip_broken: Leave out cells that cannot be read, with a :class:`LittoralWarning` for each, instead of stopping.
+        options: Which lines are read. Of shoreline constructions (SLCONS) only those charted as lines are read: the
+            outline of an area goes round the structure and not along the shore, and a point has no length.
         track: Shows progress, a step per cell.
 
     Returns:
@@ -88,11 +84,12 @@ def read_charts(
 
     Memory: the cell at work, about 20 times its size on the disk (100 MB for the largest), and 1 KB per line.
     """
-    cells = find_cells([paths] if isinstance(paths, str | Path) else paths, skip_broken=skip_broken)
+    options = options or ChartOptions()
+    cells = find_cells([paths] if isinstance(paths, str | Path) else paths, skip_broken=options.skip_broken)
     read = []
     for cell in track(cells, len(cells), "reading cells"):
-        with left_out_if_broken(skip_broken):
-            read.append(_read_cell(cell, constructed))
+        with left_out_if_broken(options.skip_broken):
+            read.append(_read_cell(cell, options.constructed))
     if not read:
         raise InputError("the list of cells", "is empty", "pass .000 files or folders that hold them")
     lines = gpd.GeoDataFrame(pd.concat([table for table, _ in read], ignore_index=True), geometry="geometry", crs=CRS)
@@ -102,7 +99,7 @@ def read_charts(
         named = f"named 'category {unknown[0]}' and so on"
         _warn(f"CATCOA {told} is not in the table of categories: such lines are kept, {named}.")
     lines.attrs["replaced_km"] = {}
-    if keep_all_scales:
+    if options.keep_all_scales:
         return lines
     coverage = gpd.GeoDataFrame(pd.concat([area for _, area in read], ignore_index=True), geometry="geometry", crs=CRS)
     kept, replaced = cut_to_largest_scale(lines, coverage)
@@ -126,8 +123,9 @@ def _read_cell(cell: Cell, constructed: bool) -> tuple[gpd.GeoDataFrame, gpd.Geo
     values = (header.producer, header.usage_band, content.scale or None, str(header.edition), str(header.update),
               header.issued or None)  # fmt: skip
     about = {
-        name: pd.array([value], dtype=dtype) for (name, dtype), value in zip(_PROVENANCE.items(), values, strict=True)
-    }  # type: ignore[call-overload]
+        name: pd.Series([value], dtype=dtype).array
+        for (name, dtype), value in zip(_PROVENANCE.items(), values, strict=True)
+    }
     for name, value in about.items():
         table[name] = value.take(np.zeros(len(table), np.int64)) if len(table) else value[:0]
     columns = [*COLUMNS[:-1], *(["object", *_OF_CONSTRUCTIONS] if constructed else []), "geometry"]

@@ -23,8 +23,9 @@ from littoral.classify.answers import Answers
 from littoral.classify.checkpoints import Keep, read_part
 from littoral.classify.partition import Task
 from littoral.classify.pipeline import answer_tasks
-from littoral.engines import Classifier, processors
+from littoral.engines import Classifier
 from littoral.errors import InputError, LittoralError, MissingExtraError, WriteError
+from littoral.threads import processors
 from littoral.vectors.outputs import first_line
 
 try:

@@ -18,6 +18,7 @@ from littoral.evaluation import Calibration
 from littoral.imagery import Values
 from littoral.package import Manifest, Package
 from littoral.predictions import evened, novelty_of, novelty_threshold
+from littoral.tiles import turned
 
 Model = Classifier | Package | str | Path
 
@@ -105,7 +106,7 @@ class Panel:
         ):
             tiles = part.reshape(len(batch), *shape)
             for turn in self._turns:
-                probabilities, features = member.answer_inputs(turned(tiles, turn))
+                probabilities, features = member.answer_inputs(np.ascontiguousarray(turned(tiles, turn)))
                 said.append(probabilities[:, columns])
                 record = member.manifest.novelty
                 if turn == 0 and record and features is not None:
@@ -168,16 +169,6 @@ def opening_of(models: Sequence[Model], **how: Any) -> Opening:
         raise InputError("a model that is open", "cannot be handed to others", "pass the path of its package")
     files = tuple(str(Path(model).absolute()) for model in models if isinstance(model, str | Path))
     return Opening(files, open_panel, {"models": files, **how})
-
-
-def turned(tiles: NDArray[np.float32], turn: int) -> NDArray[np.float32]:
-    """Tiles (…, height, width) after ``turn % 4`` quarter turns, mirrored from 4 on.
-
-    >>> turned(np.array([[[1.0, 2], [3, 4]]]), 5).tolist()
-    [[[4.0, 2.0], [3.0, 1.0]]]
-    """
-    out = np.rot90(tiles, turn % 4, (-2, -1))
-    return np.ascontiguousarray(out[..., ::-1] if turn >= 4 else out)
 
 
 def _columns(first: Manifest, other: Manifest, name: str) -> list[int]:

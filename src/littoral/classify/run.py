@@ -15,10 +15,11 @@ from littoral.classify.answers import Answers
 from littoral.classify.checkpoints import Keep, Opening, read_part
 from littoral.classify.partition import Part, Task, part_rectangles, tasks_of
 from littoral.classify.pipeline import answer_tasks
-from littoral.engines import Classifier, processors
+from littoral.engines import Classifier
 from littoral.errors import InputError, WriteError
 from littoral.imagery import Scene
 from littoral.progress import Track, silent
+from littoral.threads import processors
 from littoral.tiles import Merging
 
 _AT_ONCE = 2**15

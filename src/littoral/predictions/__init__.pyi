@@ -2,7 +2,7 @@ from .chains import Chains, read_chains
 from .change import STATUSES, Change, change_probability, change_rate, find_changes
 from .classified_table import UNCERTAIN, Answers, read_answers
 from .novelty import evened, fit_novelty, novelty_of, novelty_places, novelty_threshold
-from .sets import add_prediction_sets, prediction_sets
+from .sets import add_prediction_sets
 from .smoothing import marginals, smooth
 from .summary import Summary, summarise
 from .transitions import Transitions, estimate_transitions, read_transitions
@@ -26,7 +26,6 @@ __all__ = [
     "novelty_of",
     "novelty_places",
     "novelty_threshold",
-    "prediction_sets",
     "read_answers",
     "read_chains",
     "read_transitions",
