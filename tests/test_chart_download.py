@@ -240,7 +240,7 @@ CHOICES = {
     "no such state": ({"states": ["ZZ"]}, "State ZZ is not in src: choose from AK, FL"),
     "nowhere": ({"bbox": (0, 0, 1, 1)}, "has no cell that is all you asked for"),
     "upside down": ({"bbox": (0, 1, 1, 0)}, "bounding box 0 1 1 0 is none on the globe"),
-    "not finite": ({"bbox": (0, float("nan"), 1, 1)}, "is none on the globe"),
+    "not finite": ({"bbox": (0, float("nan"), 1, 1)}, "is not a finite number"),
 }
 
 

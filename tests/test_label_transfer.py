@@ -16,6 +16,7 @@ from littoral import merge_lines, transfer_labels
 from littoral.errors import InputError
 from littoral.geodesy import line_lengths
 from littoral.shoreline import LabelOptions
+from littoral.charts.options import ChartOptions
 
 EAST, NORTH = 500_000.0, 3_000_000.0
 
@@ -156,7 +157,7 @@ def test_bad_input() -> None:
 def test_a_coarser_chart_gets_the_labels_of_finer_ones(data: Path) -> None:
     from littoral import read_charts
 
-    coarse = read_charts(data / "enc" / "US4FL34M", keep_all_scales=True)
+    coarse = read_charts(data / "enc" / "US4FL34M", ChartOptions(keep_all_scales=True))
     fine = read_charts([data / "enc" / name for name in ("US5MIABB", "US5MIABC", "US5MIACB", "US5MIACC")])
     pieces = transfer_labels(coarse[["geometry"]], fine)
     km = line_lengths(pieces) / 1000
