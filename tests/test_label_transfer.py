@@ -13,10 +13,10 @@ from pyproj import Geod
 from shapely import LineString, Point
 
 from littoral import merge_lines, transfer_labels
+from littoral.charts.options import ChartOptions
 from littoral.errors import InputError
 from littoral.geodesy import line_lengths
 from littoral.shoreline import LabelOptions
-from littoral.charts.options import ChartOptions
 
 EAST, NORTH = 500_000.0, 3_000_000.0
 
