@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import LineString
 
+from classified_tables import classified, straight
 from littoral import rectangles_along_lines
 from littoral.cli import app
 from littoral.errors import InputError
@@ -20,7 +21,6 @@ from littoral.predictions import change_probability, find_changes
 from littoral.predictions.change import change_rate, partners
 from littoral.rectangles.options import RectangleOptions
 from littoral.vectors import read_provenance, read_vector, write_vector
-from test_summarise import classified, straight
 
 
 def told(boxes: gpd.GeoDataFrame, chances: list[list[float] | None]) -> gpd.GeoDataFrame:
