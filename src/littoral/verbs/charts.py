@@ -82,7 +82,7 @@ def charts(
     if output is not None:
         output = Path(output)
         check_output(output, overwrite, DRIVERS, inputs=cells)
-    coast = read_charts(cells, **vars(chart), track=track)
+    coast = read_charts(cells, chart, track=track)
     if coast.empty:
         raise InputError(", ".join(map(str, cells)), "holds no coastline", "pass cells that show a coast")
     if output is not None:

@@ -46,4 +46,4 @@ def fetch_charts(
     """
     from littoral.charts import fetch_charts as fetch
 
-    return FetchChartsSummary(Path(output), fetch(output, **vars(options), track=track, say=say))
+    return FetchChartsSummary(Path(output), fetch(output, options, track=track, say=say))

@@ -65,10 +65,8 @@ def label(
     output = Path(output)
     check_output(output, overwrite, DRIVERS, inputs=(line, coast))
     bare, charted = read_lines(line, table), read_lines(coast, TableOptions(coast_layer))
-    field = require_column(charted, options.class_field, coast)
-    pieces = transfer_labels(
-        bare, charted, within_m=options.within_m, class_field=field, ratio=options.ratio, track=track
-    )
+    require_column(charted, options.class_field, coast)
+    pieces = transfer_labels(bare, charted, options, track=track)
     if (pieces["label_status"] == TOO_FAR).all():
         raise InputError(
             line,

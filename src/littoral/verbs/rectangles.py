@@ -78,22 +78,19 @@ def rectangles(
         track: Shows progress, a step per line.
     """
     from littoral.rectangles import rectangles_along_lines
-    from littoral.vectors import DRIVERS, check_output, find_column, require_column, write_vector
+    from littoral.vectors import DRIVERS, check_output, require_column, write_vector
     from littoral.verbs.inputs import coast_style, keep_classes, read_lines
 
     output = Path(output)
     check_output(output, overwrite, DRIVERS, inputs=(lines,))
     rows = read_lines(lines, table)
-    by = options.class_field
-    # A name that was given must be there; CATCOA is only expected.
-    by = "CATCOA" if by is None else require_column(rows, by, lines) if by else None
-    if options.labelled_only or classes is not None:
-        by = require_column(rows, by or "CATCOA", lines)
-    given = vars(options) | {"by": by}
-    del given["class_field"]
-    boxes = rectangles_along_lines(rows, **given, track=track)
-    if classes is not None and by is not None:
-        boxes = keep_classes(boxes, find_column(boxes, by) or by, classes, lines)
+    field = "CATCOA" if options.class_field is None else options.class_field
+    # What is wrong with a name that was given is said of the file.
+    if field and (options.class_field or options.labelled_only or classes is not None):
+        require_column(rows, field, lines)
+    boxes = rectangles_along_lines(rows, options, track=track)
+    if classes is not None:
+        boxes = keep_classes(boxes, require_column(boxes, field, output), classes, lines)
     write_vector(boxes, output, overwrite=overwrite, style=coast_style(boxes))
     thin_m = THIN * options.length_m
     return RectanglesSummary(

@@ -62,7 +62,7 @@ def shoreline(
         date: Date of the image, YYYY-MM-DD.
         track: Shows progress, a step per block of the scene.
     """
-    from littoral.shoreline import Rules, extract_shoreline
+    from littoral.shoreline import extract_shoreline
     from littoral.vectors import DRIVERS, check_output, read_vector, require_crs, write_vector
     from littoral.verbs.inputs import open_scene_of
 
@@ -72,7 +72,7 @@ def shoreline(
     waters = None if sea is None else read_vector(sea, None)
     if waters is not None:
         require_crs(waters, sea)
-    lines = extract_shoreline(opened, Rules(**vars(options)), sea=waters, cloud=cloud_mask, taken=date, track=track)
+    lines = extract_shoreline(opened, options, sea=waters, cloud=cloud_mask, taken=date, track=track)
     write_vector(lines, output, overwrite=overwrite)
     first = lines.iloc[0]
     return ShorelineSummary(
