@@ -37,7 +37,7 @@ class LinesSummary:
 
 
 def lines(
-    file: Annotated[str | Path, File("vector")],
+    lines: Annotated[str | Path, File("vector")],
     output: VectorOut,
     options: LineOptions = LineOptions(),
     table: TableOptions = TableOptions(),
@@ -51,10 +51,10 @@ def lines(
     Lines are merged where they meet, cut where the category changes, and measured.
 
     Args:
-        file: Lines of your own, or what charts or label wrote.
+        lines: Lines of your own, or what charts or label wrote.
         output: Coastline to write: .gpkg, .parquet, .fgb, .geojson or .shp.
         options: How lines are merged.
-        table: Rows of the file.
+        table: Rows of the lines.
         mapping: CSV with columns value,category: the category of each of your values; * for all others.
     """
     from littoral.categories import read_mapping
@@ -63,15 +63,15 @@ def lines(
     from littoral.verbs.inputs import read_lines, read_scheme
 
     output = Path(output)
-    check_output(output, overwrite, DRIVERS, inputs=(file, mapping, categories))
-    rows = read_lines(file, table)
+    check_output(output, overwrite, DRIVERS, inputs=(lines, mapping, categories))
+    rows = read_lines(lines, table)
     known = read_scheme(categories)
-    field = require_column(rows, options.class_field, file)
+    field = require_column(rows, options.class_field, lines)
     mapped = map_categories(rows, field, None if mapping is None else read_mapping(Path(mapping), known), known)
     merged = merge_lines(mapped, "CATCOA", min_length_m=options.min_length_m)
     if merged.empty:
         least = f"of {options.min_length_m:g} m or more" if options.min_length_m else "longer than zero"
-        raise InputError(file, f"holds no line {least}", "pass lines along the coast, or a smaller --min-length")
+        raise InputError(lines, f"holds no line {least}", "pass lines along the coast, or a smaller --min-length")
     style = qgis_style("CATCOA", list(known.values()), text_values=False, geometry="line")
     write_vector(merged, output, overwrite=overwrite, style=style)
     km = (merged["length_m"] / 1000).groupby(merged["category"].fillna("no category")).sum()
