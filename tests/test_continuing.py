@@ -19,6 +19,7 @@ from littoral.learn.batches import Batches
 from littoral.learn.data import TileData
 from littoral.learn.provenance import data_hash
 from littoral.package import read_package
+from littoral.tiles.options import CutOptions
 
 BACKBONE = "test_resnet"
 
@@ -82,7 +83,7 @@ def test_data_that_the_model_cannot_see(
 ) -> None:
     with pytest.raises(InputError, match=r"the tiles have bands B02, B03, B04, the model B04, B02"):
         FeatureClassifier.from_model(saved, prepared(tiles_folder))
-    export_tiles(*coast, tmp_path / "small", tile_size=16)
+    export_tiles(*coast, tmp_path / "small", CutOptions(tile_size=(16, 16)))
     with pytest.raises(InputError, match="the tiles show 14 pixels a side where the model needs 24"):
         FeatureClassifier.from_model(saved, prepared(tmp_path / "small", bands=["B04", "B02"]))
 

@@ -18,6 +18,7 @@ from pyproj import Transformer
 from littoral import export_tiles
 from littoral.errors import InputError
 from littoral.imagery import as_scenes, open_scene
+from littoral.imagery.options import CombineOptions
 from littoral.tiles import (
     CLASSIFIED,
     CLOUD,
@@ -32,6 +33,7 @@ from littoral.tiles import (
 )
 from littoral.tiles.median import median_of
 from littoral.tiles.multi_scene import choose_scenes
+from littoral.tiles.options import CutOptions
 from textured_coast import boxes
 
 Writer = Callable[..., Path]
@@ -215,7 +217,13 @@ def test_scenes_that_do_not_go_together(scenes: Callable[..., list[Path]], tmp_p
 def test_exports_of_several_scenes(scenes: Callable[..., list[Path]], tmp_path: Path, combine: str) -> None:
     paths = scenes("2024-01-01", "2024-02-01", "2024-03-01", scene_0=[(ALL, WEST, "cloud")])
     out = tmp_path / "tiles"
-    summary = export_tiles(paths, PLACES, out, tile_size=32, bands=["B02", "B03"], combine=combine, max_cloud=0.2)  # type: ignore[arg-type]
+    summary = export_tiles(
+        paths,
+        PLACES,
+        out,
+        CutOptions(tile_size=(32, 32), bands=("B02", "B03"), max_cloud=0.2),
+        combine=CombineOptions(combine=combine),
+    )  # type: ignore[arg-type]
     assert summary.written == 4
     cut = list(cut_tiles([open_scene(path) for path in paths], PLACES, SPEC, merging=Merging(combine)))  # type: ignore[arg-type]
     for number, tile in enumerate(cut):
@@ -223,7 +231,13 @@ def test_exports_of_several_scenes(scenes: Callable[..., list[Path]], tmp_path: 
             assert (image.read() == tile.values).all()
             assert image.tags()["ACQUIRED"] == tile.acquired
             assert image.tags()["SCENE"] == tile.scene
-    again = export_tiles(paths, PLACES, out, tile_size=32, bands=["B02", "B03"], combine=combine, max_cloud=0.2)  # type: ignore[arg-type]
+    again = export_tiles(
+        paths,
+        PLACES,
+        out,
+        CutOptions(tile_size=(32, 32), bands=("B02", "B03"), max_cloud=0.2),
+        combine=CombineOptions(combine=combine),
+    )  # type: ignore[arg-type]
     assert (again.written, again.skipped["in the folder already"]) == (0, 4)
 
 
@@ -232,18 +246,30 @@ def test_scenes_of_one_name_are_told_apart_by_what_they_hold(tmp_path: Path, wri
     for year in (2023, 2024):
         (tmp_path / str(year)).mkdir()
         paths.append(write_scene(tmp_path / str(year) / "scene.tif", values(year)[:2], names=("B02", "B03")))
-        assert export_tiles(paths[-1], PLACES, out, tile_size=32).written == 4
-    assert export_tiles(paths, PLACES, out, tile_size=32, combine="median").written == 4
+        assert export_tiles(paths[-1], PLACES, out, CutOptions(tile_size=(32, 32))).written == 4
+    assert (
+        export_tiles(
+            paths, PLACES, out, CutOptions(tile_size=(32, 32)), combine=CombineOptions(combine="median")
+        ).written
+        == 4
+    )
     moved = tmp_path / "moved.tif"
     paths[0].rename(moved)
-    assert export_tiles(moved, PLACES, out, tile_size=32).written == 0
+    assert export_tiles(moved, PLACES, out, CutOptions(tile_size=(32, 32))).written == 0
 
 
 def test_a_median_with_one_scene_more_is_another(scenes: Callable[..., list[Path]], tmp_path: Path) -> None:
     paths = scenes("2024-01-01", "2024-02-01", "2024-03-01")
     for some, written in ((paths[:2], 4), (paths, 4), (paths[:2], 0)):
         assert (
-            export_tiles(some, PLACES, tmp_path / "t", tile_size=32, bands=[1, 2], combine="median").written == written
+            export_tiles(
+                some,
+                PLACES,
+                tmp_path / "t",
+                CutOptions(tile_size=(32, 32), bands=(1, 2)),
+                combine=CombineOptions(combine="median"),
+            ).written
+            == written
         )
 
 
@@ -283,7 +309,7 @@ def test_scenes_of_different_nodata(tmp_path: Path, write_scene: Writer) -> None
         write_scene(tmp_path / "west.tif", west, names=("B02", "B03"), nodata=0),
         write_scene(tmp_path / "east.tif", east, names=("B02", "B03"), nodata=65535),
     ]
-    export_tiles(paths, PLACES, tmp_path / "t", tile_size=32)
+    export_tiles(paths, PLACES, tmp_path / "t", CutOptions(tile_size=(32, 32)))
     cut = list(cut_tiles([open_scene(path) for path in paths], PLACES, SPEC))
     tiles = read_tiles(tmp_path / "t")
     for number, tile in enumerate(cut):

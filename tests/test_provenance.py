@@ -16,6 +16,7 @@ from littoral import FeatureClassifier, export_tiles, open_scene, prepare_data, 
 from littoral.learn.data import TileData
 from littoral.learn.provenance import acquired, configuration_hash, data_hash
 from littoral.package import read_package
+from littoral.tiles.options import CutOptions
 
 BACKBONE = "test_convnext"
 
@@ -47,7 +48,7 @@ def test_the_days_of_the_images_are_kept(
 ) -> None:
     scene, table = replace(open_scene(coast[0]), acquired="2024-05-01"), coast[1]
     packed = prepare_data(scene=scene, rectangles=table, tile_size=32, cache=tmp_path / "cache")
-    export_tiles(scene, table, tmp_path / "tiles", tile_size=32)
+    export_tiles(scene, table, tmp_path / "tiles", CutOptions(tile_size=(32, 32)))
     for tiles in (packed.tiles, read_tiles(tmp_path / "tiles")):
         assert acquired(tiles) == ("2024-05-01", "2024-05-01")
     assert acquired(data.tiles) is None  # that scene has no date

@@ -17,6 +17,9 @@ MetadataFormat = Literal["Labeled_Tiles", "Imagenet"]
 ImageFormat = Literal["tiff", "png", "jpeg"]
 SplitKind = Literal["spatial", "region", "random"]
 
+TILE_SIDE = Number(8, 16_384, unit="px")
+"""Bounds of the width and height of a tile."""
+
 Size = tuple[int, int]
 """Width and height in pixels; one number on the command line stands for both, else 256x128."""
 
@@ -51,7 +54,7 @@ class CutOptions(Options):
 
     GROUP: ClassVar[str] = "Tile"
 
-    tile_size: Annotated[Size, Number(8, 16_384, unit="px"), Cli(metavar="PX")] = (256, 256)
+    tile_size: Annotated[Size, TILE_SIDE, Cli(metavar="PX")] = (256, 256)
     """Width and height of a tile in pixels of the scene: 256, or 256x128."""
     bands: Annotated[tuple[str | int, ...] | None, Cli(metavar="NAME,NAME", default="all")] = None
     """Names of bands or their numbers from 1, in the order wanted, e.g. B02,B03,B04."""
