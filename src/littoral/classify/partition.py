@@ -19,12 +19,12 @@ from scipy.spatial import cKDTree
 from littoral.errors import InputError
 from littoral.geodesy import DEGREES, to_geocentric
 from littoral.imagery import Scene
+from littoral.imagery.options import Combine
 from littoral.progress import Track, silent
 from littoral.tiles import Layout, Merging, Plan, TileSpec, plan_tiles
 from littoral.tiles.grid import Lattice
 from littoral.tiles.multi_scene import check_alike, clearest
 from littoral.tiles.plan import check_rectangles, on_cells
-from littoral.tiles.spec import Combine
 
 PART = 512
 """Rectangles of a part, at most: what a worker that dies, or Ctrl-C, loses. Blocks where two parts meet are decoded

@@ -17,7 +17,7 @@ from littoral.errors import InputError
 from littoral.geodesy import DEGREES, ELLIPSOID
 from littoral.imagery import Scene
 from littoral.rectangles.frames import Ellipsoid, space_of
-from littoral.tiles.spec import Space
+from littoral.tiles.options import Space
 from littoral.vectors import require_column
 
 Outlines = NDArray[np.object_]
