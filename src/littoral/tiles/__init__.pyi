@@ -5,6 +5,7 @@ from .multi_scene import Merging, cut_planned, cut_tiles, plan_scenes
 from .packed import open_pack, pack_files
 from .plan import Placed, Plan, plan_tiles
 from .portal import GIS, FetchedItem, fetch_item
+from .selection import select_tiles
 from .spec import Layout, TileSpec
 from .splits import Split, UnplacedWarning, ground_pairs, split_tiles
 from .tileset import TileSet
@@ -38,6 +39,7 @@ __all__ = [
     "plan_tiles",
     "read_tile",
     "read_tiles",
+    "select_tiles",
     "split_tiles",
     "turned",
 ]

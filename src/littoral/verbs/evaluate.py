@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 from littoral.learn.options import EvaluateOptions
 from littoral.options import Cli, File, Overwrite
 from littoral.progress import Track, silent
+from littoral.tiles.options import Classes
+from littoral.vectors.options import Where
 from littoral.verbs.parameters import ModelIn, TilesIn
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ def evaluate(
     output: Annotated[str | Path, File("json", "out"), Cli(short="-o")],
     options: EvaluateOptions = EvaluateOptions(),
     *,
+    classes: Classes = None,
+    where: Where = None,
     overwrite: Overwrite = False,
     track: Track = silent,
 ) -> EvaluateSummary:
@@ -45,14 +49,17 @@ def evaluate(
     Args:
         output: Scores to write (.json).
         options: How the model is evaluated.
+        where: Only tiles for which a condition on class, category, region and file holds, e.g. "region <> 'north'".
         track: Shows progress, a step per batch.
     """
     from littoral.learn import FeatureClassifier
+    from littoral.tiles import read_tiles, select_tiles
     from littoral.vectors import check_output, staged
 
     output = Path(output)
     check_output(output, overwrite, inputs=(model,))
-    record = FeatureClassifier.from_model(model).evaluate(tiles, **vars(options), track=track)
+    chosen = select_tiles(read_tiles(tiles, track=track), classes, where)
+    record = FeatureClassifier.from_model(model).evaluate(chosen, **vars(options), track=track)
     with staged(output) as stage:
         stage.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return EvaluateSummary(output, record)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -82,7 +82,7 @@ def train(
         cut: How tiles are cut from the scene.
         combine: What is taken of several scenes.
         opening: How scenes are opened.
-        table: Rows of the rectangles.
+        table: Rows of the rectangles, or tiles of the folders by class, category, region and file.
         scene: Cut tiles from this scene, once, instead of reading folders of tiles.
         rectangles: Labelled rectangles, with a scene.
         coast: Labelled coastline, or rectangles with their neighbours, from which to estimate how classes follow each
@@ -96,7 +96,7 @@ def train(
     """
     from littoral.learn import FeatureClassifier, prepare_data
     from littoral.learn.training import Machine, is_first_process
-    from littoral.tiles import Merging
+    from littoral.tiles import Merging, read_tiles, select_tiles
     from littoral.vectors import check_output
     from littoral.verbs.inputs import open_all_scenes, read_scheme, read_table, require_suffix
 
@@ -113,8 +113,9 @@ def train(
         needed = "head" if method == "network" else "network"
         raise InputError(useless[0], f"goes with --method {needed}", "add that, or leave it out")
     given: dict[str, Any] = {
+        "bands": cut.bands,
         "class_field": labels.class_field,
-        "min_purity": labels.min_purity,
+        "min_purity": labels.min_purity or None,
         "region_field": labels.region_field,
     }
     if scene is not None:
@@ -123,17 +124,20 @@ def train(
             "scene": opened,
             "merging": Merging(combine.combine, combine.near),
             "tile_size": cut.tile_size[0],
-            "bands": cut.bands,
             "min_valid": cut.min_valid,
             "max_cloud": cut.max_cloud,
             "raw": cut.raw,
         }
     else:
-        extra = ["--also"] if also else []
-        if useless := [*extra, *(name for each in (combine, opening, table, cut) for name in _given(each))]:
+        uncut = (combine, opening, replace(table, where=None), replace(cut, bands=None))
+        if useless := [*(["--also"] if also else []), *(name for each in uncut for name in _given(each))]:
             raise InputError(useless[0], "goes with --scene", "leave it out")
+    chosen: Any = tiles or None
+    if tiles and (labels.classes is not None or table.where is not None):
+        read = read_tiles(tiles, categories=read_scheme(categories), unreadable=samples.unreadable, track=track)
+        chosen = select_tiles(read, labels.classes, table.where)
     data = prepare_data(
-        tiles or None,
+        chosen,
         rectangles=None if rectangles is None else read_table(rectangles, table),
         cache=samples.cache,
         batch_size=samples.batch_size,
