@@ -26,7 +26,7 @@ from littoral.options import (
     alternatives,
     check_value,
     choices_of,
-    plain_name,
+    flag_of,
     split_annotation,
 )
 
@@ -293,7 +293,7 @@ def _parameter(
     cli = cli or Cli()
     column, bounds = _first(metadata, Column), _first(metadata, Number)
     value_type, values, repeatable = _form(kind, cli)
-    flag: str | None = cli.flag or "--" + plain_name(name).replace("_", "-")
+    flag: str | None = flag_of(name, metadata)
     if positional and (file is None or file.direction == "in"):
         flag = None
     # What is off by default needs no name that turns it off.

@@ -135,6 +135,25 @@ class Options:
         for name, kind, metadata in declared(type(self)):  # type: ignore[arg-type]
             check_value(name, getattr(self, name), kind, metadata)
 
+    def changed(self) -> list[str]:
+        """Names on the command line of the options that are not at their default."""
+        usual = type(self)()
+        return [
+            flag_of(name, metadata)
+            for name, _, metadata in declared(type(self))
+            if getattr(self, name) != getattr(usual, name)
+        ]
+
+
+def flag_of(name: str, metadata: tuple[Any, ...]) -> str:
+    """The long name of an option on the command line.
+
+    >>> flag_of("length_m", ()), flag_of("crs", (Cli("--scene-crs"),))
+    ('--length', '--scene-crs')
+    """
+    declared_flag = next((each.flag for each in metadata if isinstance(each, Cli)), None)
+    return declared_flag or "--" + plain_name(name).replace("_", "-")
+
 
 def check_value(name: str, value: Any, kind: Any, metadata: tuple[Any, ...]) -> None:
     """Check a value against its declaration.

@@ -109,7 +109,7 @@ def train(
     method = body.method or ("network" if body.weights == "none" else "head")
     backbone = body.backbone or BACKBONES[method]
     other: Options = head if method == "network" else network
-    if useless := _given(other):
+    if useless := other.changed():
         needed = "head" if method == "network" else "network"
         raise InputError(useless[0], f"goes with --method {needed}", "add that, or leave it out")
     given: dict[str, Any] = {
@@ -130,7 +130,7 @@ def train(
         }
     else:
         uncut = (combine, opening, replace(table, where=None), replace(cut, bands=None))
-        if useless := [*(["--also"] if also else []), *(name for each in uncut for name in _given(each))]:
+        if useless := [*(["--also"] if also else []), *(name for each in uncut for name in each.changed())]:
             raise InputError(useless[0], "goes with --scene", "leave it out")
     chosen: Any = tiles or None
     if tiles and (labels.classes is not None or table.where is not None):
@@ -202,9 +202,3 @@ def train(
         say(f"{model.save(output, onnx=False, **written)}: saved without a graph")
         raise
     return TrainSummary(path, backbone, data.c, model.record())
-
-
-def _given(options: Options) -> list[str]:
-    """Flags of options that differ from their defaults."""
-    default = type(options)()
-    return ["--" + name.replace("_", "-") for name, value in vars(options).items() if value != getattr(default, name)]
