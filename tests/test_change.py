@@ -171,7 +171,7 @@ def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert pd.read_csv(table)["km"].tolist() == pytest.approx([2, 3])
     run(["change", str(one), str(two), "-o", str(out), "--overwrite"])
     # Two of five, and half a place of each kind.
-    assert "taken to have changed with probability 0.417" in capsys.readouterr().out
+    assert "estimated by maximum likelihood: 0.417" in capsys.readouterr().out
     record = read_provenance(out)
     assert record is not None
     assert record["parameters"]["rate"] is None

@@ -124,7 +124,7 @@ def test_every_process_of_a_training_trains_the_folds(
     monkeypatch.setattr(FeatureClassifier, "evaluate", lambda _, **how: folds.append(how["folds"]))
     given = ["--weights", "none", "--backbone", BACKBONE, "--epochs", "1", "--lr", "0.001", "--folds", "2"]
     said = run_command(["train", str(tiles_folder), "-o", str(tmp_path / "m.dlpk"), *given])
-    assert said.exit_code == 0, said.exception
+    assert said.exit_code == 0, said.output
     # The first one waits for the others in each fold; it alone writes.
     assert folds == [2]
     assert not (tmp_path / "m.dlpk").exists()

@@ -153,7 +153,7 @@ def test_at_the_command_line(tmp_path: Path) -> None:
     record = json.loads(run_command(["inspect", str(FIXTURE), "--json"]).output)
     assert record["training"]["versions"] == "littoral 0.1.0, torch 2.14.1"
     result = run_command(["inspect", str(tmp_path / "none.dlpk")])
-    assert isinstance(result.exception, InputError)
+    assert isinstance(result.output, InputError)
 
 
 def test_packages_of_this_version_name_licence_and_hashes(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_licence_and_attribution_at_the_command_line(tiles_folder: Path, tmp_pat
     path = tmp_path / "m.dlpk"
     given = ["--backbone", BACKBONE, "--weights", "none", "--epochs", "1", "--lr", "0.001", "--val-share", "0.3"]
     said = run_command(["train", str(tiles_folder), "-o", str(path), *given, "--licence", "MIT", "--attribution", "Me"])
-    assert said.exit_code == 0, said.exception
+    assert said.exit_code == 0, said.output
     manifest = read_package(path).manifest
     assert (manifest.licence, manifest.attribution) == ("MIT", "Me")
     assert "attribution  " in run_command(["inspect", str(path)]).output

@@ -101,7 +101,7 @@ def classify(
     models = [Path(model), *map(Path, also_models)]
     check_output(output, overwrite, DRIVERS, inputs=(rectangles, transitions, *models))
     if transitions is not None and not decision.smooth:
-        raise InputError("--transitions", "needs --smooth", "add that, or leave it out")
+        raise InputError("--transitions", "goes with --smooth", "add that, or leave it out")
     settled, measured = settle_engine(models, options.engine, options.processor)
     parts = options.parts
     if measured:
