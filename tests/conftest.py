@@ -33,6 +33,14 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("littoral", deadline=None, max_examples=40, derandomize=True)
 settings.load_profile("littoral")
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what uses a trained model of this file as slow."""
+    for item in items:
+        if "with_graph" in getattr(item, "fixturenames", ()):
+            item.add_marker("slow")
+
+
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
 

@@ -250,6 +250,7 @@ def test_last_layer_is_divided() -> None:
     assert all(torch.equal(state[name], value) for name, value in network.state_dict().items())
 
 
+@pytest.mark.slow
 def test_a_trained_model_is_calibrated_and_says_so(tiles_folder: Path, tmp_path: Path) -> None:
     data = prepare_data(tiles_folder, batch_size=8, val_split_pct=0.45, seed=1)
     assert len(data.split.validation) >= 20

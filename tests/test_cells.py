@@ -247,6 +247,7 @@ def test_constructed_shore(tmp_path: Path) -> None:
     assert coast["CATSLC"].isna().tolist() == [True, True, True, False]
 
 
+@pytest.mark.slow
 def test_every_real_cell_from_a_zip(data: Path, tmp_path: Path) -> None:
     plain = read_charts(data / "enc", constructed=True)
     archive = zipped(data / "enc", tmp_path / "all.zip")

@@ -97,6 +97,7 @@ def test_probability_is_bayes_rule(seed: int, classes: int, rate: float) -> None
     assert change_probability(q[None], p[None], rate)[0] == pytest.approx(by_hand, abs=1e-12)
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(st.permutations(range(12)), st.floats(-330, 330))
 def test_partners_are_the_same_places(order: list[int], shift: float) -> None:
@@ -156,6 +157,7 @@ def test_bad_input() -> None:
         find_changes(boxes, boxes, min_overlap=0)
 
 
+@pytest.mark.slow
 def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     boxes = straight(5)
     one = write_vector(told(boxes, [[1, 0]] * 5), tmp_path / "one.gpkg")
@@ -176,6 +178,7 @@ def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert record["parameters"]["rate"] is None
 
 
+@pytest.mark.slow
 def test_coasts_that_were_asked_otherwise_are_told_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = told(straight(3), [[1, 0]] * 3)
 

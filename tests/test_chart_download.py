@@ -391,6 +391,7 @@ def run(*arguments: object) -> int:
     return int(ended.value.code or 0)
 
 
+@pytest.mark.slow
 def test_real_cells_from_server_to_coastline(
     office: Office, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

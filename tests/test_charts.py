@@ -73,6 +73,7 @@ def test_bad_input(tmp_path: Path, cell: Path) -> None:
         read_charts(tmp_path / "empty")
 
 
+@pytest.mark.slow
 def test_all_real_cells_against_ogr(data: Path) -> None:
     coast = read_charts(data / "enc", keep_all_scales=True)
     cells = sorted((data / "enc").rglob("*.000"))

@@ -21,6 +21,8 @@ from littoral.learn.training import Checkpoints
 from littoral.learn.training.losses import Objective
 from small_training import STEPS, small, state
 
+pytestmark = pytest.mark.slow
+
 Weights = dict[str, torch.Tensor]
 
 

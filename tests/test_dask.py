@@ -23,7 +23,7 @@ from littoral.errors import InputError, MissingExtraError
 from littoral.imagery import Scene
 
 pytest.importorskip("distributed")
-pytestmark = [pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.0.0.1"])]
+pytestmark = [pytest.mark.slow, pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.0.0.1"])]
 
 HERE = Path(__file__).parent
 ON_ANY_PORT = "127.0.0.1:0"

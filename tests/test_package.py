@@ -231,6 +231,7 @@ def test_an_earlier_release_is_read_and_answers_as_it_did(tmp_path: Path) -> Non
     assert first == second
 
 
+@pytest.mark.slow
 def test_a_kill_in_the_middle_leaves_the_old_file(path: Path) -> None:
     before = path.read_bytes()
     code = (

@@ -92,6 +92,7 @@ def test_a_pack_is_what_an_export_would_be(tmp_path: Path, write_scene: Writer, 
     assert part.name(1) == packed.name(0)
 
 
+@pytest.mark.slow
 def test_tiles_along_the_shore_and_of_several_scenes(tmp_path: Path, write_scene: Writer) -> None:
     """Whatever cutting can do, packing gets: turned tiles, blackened ones, scenes of two zones with dates."""
     values = textured(size=200)
@@ -120,6 +121,7 @@ def test_tiles_along_the_shore_and_of_several_scenes(tmp_path: Path, write_scene
     assert seen == {"S2B_20240101, S2A_20230613", "S2A_20230613"}
 
 
+@pytest.mark.slow
 def test_learning_from_a_scene_equals_learning_from_a_folder(tmp_path: Path, coast: Coast) -> None:
     export_tiles(*coast, tmp_path / "tiles", tile_size=32)
     folder = prepare_data(tmp_path / "tiles", val_split_pct=0.3)
@@ -149,6 +151,7 @@ def test_second_run_and_second_epoch_decode_nothing(tmp_path: Path, coast: Coast
         assert seen == len(again.tiles)
 
 
+@pytest.mark.slow
 def test_the_key_is_all_that_decides(tmp_path: Path, coast: Coast, cuts: list[int], write_scene: Writer) -> None:
     scene, table = coast
     open_pack(scene, table, tile_size=32, cache=tmp_path)
@@ -315,6 +318,7 @@ def test_where_packs_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
     assert entry(tmp_path / "own").is_dir()
 
 
+@pytest.mark.slow
 def test_packing_the_files_of_a_folder(tmp_path: Path, tiles_folder: Path) -> None:
     folder = tmp_path / "tiles"
     shutil.copytree(tiles_folder, folder)
@@ -480,6 +484,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     return call
 
 
+@pytest.mark.slow
 def test_train_without_an_export(run: Callable[..., tuple[int, str, str]], tmp_path: Path, coast: Coast) -> None:
     table = coast[1].assign(bay=["north"] * 26 + ["south"] * 26, CATCOA=[3, 7] * 26)
     write_vector(table, tmp_path / "boxes.gpkg")

@@ -717,6 +717,7 @@ def test_addresses_of_portals() -> None:
     assert "hidden" not in str(said.value)
 
 
+@pytest.mark.slow
 @given(st.text(max_size=40) | st.from_regex(r"[./\\a:]{1,8}", fullmatch=True))
 def test_names_that_pass_stay_in_their_folder(name: str) -> None:
     try:

@@ -289,6 +289,7 @@ def test_line_is_accounted_for_and_chords_have_one_length(points: list[tuple[int
     assert np.abs(walk.end[:-1] - walk.start[1:]).max(initial=0) < 1e-6
 
 
+@pytest.mark.slow
 @given(crooked, st.sampled_from([250.0, 1000.0, 1700.0]))
 def test_a_step_ends_at_the_first_point_that_far_away(points: list[tuple[int, int]], spacing: float) -> None:
     xy = np.array(points, float)
@@ -304,6 +305,7 @@ def test_a_step_ends_at_the_first_point_that_far_away(points: list[tuple[int, in
         assert np.linalg.norm(between - start, axis=1).max(initial=0) < spacing + 1e-6
 
 
+@pytest.mark.slow
 @given(
     crooked,
     st.sampled_from([{}, {"overlap": 0.4}, {"spacing_m": 1300.0}, {"tail": "shift_back"}, {"tail": "drop"}]),
@@ -349,6 +351,7 @@ def test_bad_input() -> None:
             rectangles_along_lines(coast([(0, 0), (9, 0)]), min_line_m=wrong)
 
 
+@pytest.mark.slow
 def test_real_cells_lengths_add_up(data: object) -> None:
     from littoral import read_charts
 

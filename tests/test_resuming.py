@@ -20,6 +20,8 @@ from littoral.errors import InputError, WriteError
 from littoral.tiles.export.staging import locked
 from textured_coast import boxes, textured
 
+pytestmark = pytest.mark.slow
+
 Writer = Callable[..., Path]
 SHORE = boxes([(float(x), 60.0) for x in range(20, 140, 5)], [3, 7] * 12)
 
