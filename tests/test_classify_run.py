@@ -22,6 +22,7 @@ from littoral.engines import lone_threads, open_classifier
 from littoral.errors import InputError, WriteError
 from littoral.imagery import Scene
 from littoral.tiles import Merging, TileSpec, cut_tiles
+from platforms import posix_only
 from textured_coast import boxes, textured
 
 Writer = Callable[..., Path]
@@ -174,6 +175,7 @@ def test_only_what_changed_is_answered_again(
     assert len(run(other)) == PARTS
 
 
+@posix_only
 def test_a_run_that_is_killed_goes_on(
     scenes: list[Scene], places: gpd.GeoDataFrame, weights: Path, tmp_path: Path, small_parts: None
 ) -> None:

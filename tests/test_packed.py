@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import shutil
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from littoral.errors import InputError, LittoralWarning, WriteError
 from littoral.imagery.fingerprint import content_key
 from littoral.tiles import Merging, TileSet, open_pack, pack_files
 from littoral.tiles.packed import build, cache_folder
+from platforms import linux_only, posix_only
 from safe_recipe import ORIGIN, write_safe, zip_safe
 from textured_coast import boxes, textured
 
@@ -227,7 +227,10 @@ def test_what_a_killed_process_left_is_cleared(tmp_path: Path, coast: Coast) -> 
     assert sorted(place.name for place in (tmp_path / "tiles").iterdir() if place.is_dir()) == [".other-abc", key]
 
 
+@posix_only
 def test_a_full_disk_says_so_and_leaves_nothing(tmp_path: Path, coast: Coast, monkeypatch: pytest.MonkeyPatch) -> None:
+    import resource
+
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     # The operating system itself refuses to let a file grow.
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
@@ -303,7 +306,7 @@ def test_two_processes_cut_once(tmp_path: Path, coast: Coast) -> None:
     assert sum("another process makes the same tiles" in err for _, err in outputs) == 1
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems keep caches elsewhere")
+@linux_only
 def test_where_packs_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, coast: Coast) -> None:
     monkeypatch.delenv("LITTORAL_CACHE", raising=False)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
