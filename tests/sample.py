@@ -1,7 +1,8 @@
 """A small public sample in the layout of ``../shared/data``, made by seeded code: charts of two scales and clips.
 
 ``enc/``: two cells of 1:22 000 side by side, whose lines meet on their border, one of them with an update, over a cell
-of 1:80 000. ``realcoast/``: two clips of one place in UTM zones 3 and 4, and ``realcoast.gpkg`` with labelled rectangles.
+of 1:80 000. ``realcoast/``: two clips of one place in UTM zones 3 and 4, and
+``realcoast.gpkg`` with labelled rectangles.
 """
 
 from __future__ import annotations
