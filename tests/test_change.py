@@ -113,6 +113,7 @@ def test_partners_are_the_same_places(order: list[int], shift: float) -> None:
     assert overlap == pytest.approx(1 if shift == 0 else (1000 - abs(shift)) / (1000 + abs(shift)), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_out_of_step_and_duplicates() -> None:
     boxes = classified(straight(10))
     half = classified(boxes.set_geometry(boxes.geometry.translate(500, 0)), 1)

@@ -65,6 +65,7 @@ def assert_same(one: TileSet, other: TileSet) -> None:
             assert np.array_equal(a, b)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offset", [None, -0.1])
 def test_a_pack_is_what_an_export_would_be(tmp_path: Path, write_scene: Writer, offset: float | None) -> None:
     values = textured(size=200)
@@ -190,6 +191,7 @@ def test_a_deleted_pack_is_made_anew_and_its_reader_goes_on(tmp_path: Path, coas
     assert len(cuts) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "damage"),
     [
@@ -289,6 +291,7 @@ print(len(tiles), int(tiles.read(51)[0].sum()), flush=True)
 """
 
 
+@pytest.mark.slow
 def test_two_processes_cut_once(tmp_path: Path, coast: Coast) -> None:
     coast[1].to_parquet(tmp_path / "boxes.parquet")
     command = [sys.executable, "-c", CUT_SLOWLY, coast[0], tmp_path / "boxes.parquet", tmp_path / "cache"]
@@ -399,6 +402,7 @@ def test_an_archive_counts_as_a_whole(tmp_path: Path, write_scene: Writer) -> No
     assert key(f"/vsizip/{tmp_path / 'none.zip'}/in/s.tif") is None
 
 
+@pytest.mark.slow
 def test_a_product_and_its_zip(tmp_path: Path, cuts: list[int]) -> None:
     product = write_safe(tmp_path)
     zipped = zip_safe(product, tmp_path / "product.zip")

@@ -221,6 +221,7 @@ def test_bounding_boxes_of_oriented_tiles_are_tight(azimuth: float) -> None:
 # Grids
 
 
+@pytest.mark.slow
 @given(
     size=st.integers(8, 60),
     stride=st.tuples(st.integers(3, 90), st.integers(3, 90)),

@@ -738,6 +738,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(JSON, st.binary(max_size=60))
 def test_only_errors_are_taken_for_errors(content: object, noise: bytes) -> None:
     found = stated_error(json.dumps(content).encode())

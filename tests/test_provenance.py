@@ -44,6 +44,7 @@ def test_a_new_model_is_saved_with_licence_and_hashes(data: TileData, tmp_path: 
     assert np.array_equal(FeatureClassifier.from_model(path).predict_proba(tile), model.predict_proba(tile))
 
 
+@pytest.mark.slow
 def test_the_days_of_the_images_are_kept(
     coast: tuple[Path, gpd.GeoDataFrame], tiles_folder: Path, data: TileData, tmp_path: Path
 ) -> None:

@@ -75,6 +75,7 @@ def test_start_corner(sort: str, angle: float) -> None:
         assert set(boxes["Angle"]) == {135}
 
 
+@pytest.mark.slow
 def test_tail_rules() -> None:
     assert len(rectangles_along_lines(coast([(0, 0), (2040, 0)]))) == 2
     boxes = rectangles_along_lines(coast([(0, 0), (2060, 0)]))
@@ -239,6 +240,7 @@ def test_measures_of_the_line_are_not_those_of_its_rectangles() -> None:
     assert boxes["length_m_in"].tolist() == pytest.approx([measured["length_m"][0]] * 3)
 
 
+@pytest.mark.slow
 def test_across_the_antimeridian_and_round_a_pole() -> None:
     halves = coast([(179.9, 10.0), (180.0, 10.0)], [(-180.0, 10.0), (-179.9, 10.0)], CATCOA=[3, 3], crs=4326)
     one = coast([(179.9, 10.0), (-179.9, 10.0)], CATCOA=[3], crs=4326)
@@ -297,6 +299,7 @@ metre = st.integers(-20_000, 20_000)
 crooked = st.lists(st.tuples(metre, metre), min_size=2, max_size=30, unique=True)
 
 
+@pytest.mark.slow
 @given(crooked)
 def test_line_is_accounted_for_and_chords_have_one_length(points: list[tuple[int, int]]) -> None:
     xy = np.array(points, float)

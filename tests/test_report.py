@@ -362,6 +362,7 @@ def test_bare_page_names_what_it_leaves_out(coast: gpd.GeoDataFrame, tmp_path: P
     assert page.rows["shares"][1] == ["sandy shore", "3", "8.0", "38%", "77%"]
 
 
+@pytest.mark.slow
 def test_scene_alone_gives_ground_and_samples(coast: gpd.GeoDataFrame, tmp_path: Path, scene: Scene) -> None:
     page = Page(write_report(coast, tmp_path / "page.html", scene=scene))
     assert page.tags["map"].count("image") == 1
@@ -383,11 +384,13 @@ def test_truth_that_knows_other_classes_only(coast: gpd.GeoDataFrame, tmp_path: 
     assert "marshy shore" in page.words("map")
 
 
+@pytest.mark.slow
 def test_table_without_probabilities_names_them(coast: gpd.GeoDataFrame, tmp_path: Path) -> None:
     page = Page(write_report(coast.drop(columns=["P_3", "P_7"]), tmp_path / "page.html", truth="CATCOA"))
     assert "the table lacks P_3, P_7" in page.words("left-out")
 
 
+@pytest.mark.slow
 def test_turned_scene_is_no_ground_but_gives_samples(coast: gpd.GeoDataFrame, tmp_path: Path) -> None:
     turned = Affine(10, 0, LEFT, 0, -10, TOP) @ Affine.rotation(5)
     page = Page(write_report(coast, tmp_path / "page.html", scene=write_scene(tmp_path / "turned.tif", turned)))
@@ -438,6 +441,7 @@ def test_coast_across_the_antimeridian_is_one_small_map(coast: gpd.GeoDataFrame,
     assert "1 km" in page.words("map")
 
 
+@pytest.mark.slow
 def test_all_unclassified(coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene) -> None:
     coast["status"] = "nodata"
     for column in ("ClassValue", "ClassLabel", "Confidence", "P_3", "P_7"):

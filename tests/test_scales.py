@@ -59,6 +59,7 @@ coordinate = st.integers(0, 40).map(lambda value: value / 20)
 paths = st.lists(st.tuples(coordinate, coordinate), min_size=2, max_size=6, unique=True)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([3, 7, None]), paths), min_size=1, max_size=8))
 def test_lengths_add_up(rows: list[tuple[str, int | None, list[tuple[float, float]]]]) -> None:
     given_lines = lines(*rows)
@@ -104,6 +105,7 @@ def test_cells_of_several_scales(sample_or_real: Path, data_is_real: bool) -> No
         assert len(strange) < 0.01 * len(points) if data_is_real else len(strange) == 1
 
 
+@pytest.mark.slow
 def test_cells_of_one_scale_meet_without_gap_or_double(data: Path) -> None:
     names = ["US5MIABB", "US5MIABC", "US5MIACB", "US5MIACC"]
     coast = read_charts([data / "enc" / name for name in names])
