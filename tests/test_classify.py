@@ -33,6 +33,8 @@ from littoral.tiles.options import CutOptions
 from littoral.vectors import read_provenance, trace
 from textured_coast import boxes, textured
 
+pytestmark = pytest.mark.slow
+
 Writer = Callable[..., Path]
 KEEP = Saying(keep_unlike=True)
 

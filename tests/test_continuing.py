@@ -21,6 +21,8 @@ from littoral.learn.provenance import data_hash
 from littoral.package import read_package
 from littoral.tiles.options import CutOptions
 
+pytestmark = pytest.mark.slow
+
 BACKBONE = "test_resnet"
 
 

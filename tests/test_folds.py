@@ -21,6 +21,8 @@ from littoral.package import read_package
 from littoral.tiles import TileSet, ground_pairs, split_tiles
 from littoral.verbs import train
 
+pytestmark = pytest.mark.slow
+
 BACKBONE = "resnet10t"
 
 

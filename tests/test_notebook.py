@@ -26,6 +26,8 @@ from littoral.rectangles.options import RectangleOptions
 from littoral.tiles.options import CutOptions, ExportOptions
 from portal_server import HostedItems, serving, zipped
 
+pytestmark = pytest.mark.slow
+
 TUTORIALS = Path(__file__).parents[1] / "docs" / "tutorials"
 COMMITTED = TUTORIALS / "coastline-classification.ipynb"
 SEED = Path(__file__).parents[2] / "shared" / "seed.txt"

@@ -20,7 +20,10 @@ from littoral.errors import InputError, WriteError
 from littoral.tiles.export.staging import locked
 from littoral.tiles.options import CutOptions, ExportOptions
 from option_values import export_values
+from platforms import posix_only
 from textured_coast import boxes, textured
+
+pytestmark = pytest.mark.slow
 
 Writer = Callable[..., Path]
 SHORE = boxes([(float(x), 60.0) for x in range(20, 140, 5)], [3, 7] * 12)
@@ -58,7 +61,7 @@ def interrupted(scene: Path, out: Path, after: int = 9, **options: Any) -> None:
         export_tiles(scene, SHORE, out, track=Track(after), **export_values(**{"tile_size": 32, **options}))
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system that forks")
+@posix_only
 def test_killed_exports_go_on(tmp_path: Path, scene_path: Path) -> None:
     tables = tmp_path / "tables"
     tables.write_bytes(pickle.dumps((boxes([(30, 120), (60, 120), (90, 120)], [3, 7, 3]), SHORE)))

@@ -12,10 +12,17 @@ import pytest
 from command_line import run_command
 from littoral.cli import entry
 from littoral.cli.stopping import stoppable
+from platforms import posix_only
 
 
 @pytest.mark.parametrize(
-    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=lambda each: str(each)
+    ("sent", "code"),
+    [
+        (signal.SIGINT, 130),
+        (signal.SIGTERM, 143),
+        pytest.param(getattr(signal, "SIGHUP", None), 129, marks=posix_only),
+    ],
+    ids=lambda each: str(each),
 )
 def test_what_is_sent_ends_in_its_exit_code_and_a_sentence(
     sent: signal.Signals, code: int, monkeypatch: pytest.MonkeyPatch
@@ -36,6 +43,7 @@ def test_a_verb_says_itself_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> 
     assert (ended.value.code, capsys.readouterr().err) == (130, said)
 
 
+@posix_only
 def test_what_is_ignored_stays_ignored_and_other_exits_pass() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
@@ -46,6 +54,7 @@ def test_what_is_ignored_stays_ignored_and_other_exits_pass() -> None:
     assert ended.value.code == 2
 
 
+@posix_only
 def test_a_fork_dies_as_it_would_have() -> None:
     with stoppable():
         child = os.fork()

@@ -61,5 +61,5 @@ def evaluate(
     chosen = select_tiles(read_tiles(tiles, track=track), classes, where)
     record = FeatureClassifier.from_model(model).evaluate(chosen, **vars(options), track=track)
     with staged(output) as stage:
-        stage.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        stage.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8", newline="\n")
     return EvaluateSummary(output, record)
