@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 from littoral.errors import InputError
 
@@ -132,7 +132,7 @@ class Options:
         Raises:
             InputError: a value outside its bounds or choices.
         """
-        for name, kind, metadata in declared(type(self)):  # type: ignore[arg-type]
+        for name, kind, metadata in declared(cast("type[Any]", type(self))):  # type: ignore[arg-type]
             check_value(name, getattr(self, name), kind, metadata)
 
     def changed(self) -> list[str]:
@@ -140,7 +140,7 @@ class Options:
         usual = type(self)()
         return [
             flag_of(name, metadata)
-            for name, _, metadata in declared(type(self))
+            for name, _, metadata in declared(cast("type[Any]", type(self)))
             if getattr(self, name) != getattr(usual, name)
         ]
 
