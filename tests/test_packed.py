@@ -539,7 +539,7 @@ def test_bad_input(tmp_path: Path, coast: Coast, tiles_folder: Path) -> None:
     for wrong, complaint in (
         ({"class_field": "kind"}, "has no field 'kind'"),
         ({"bands": ["B08"]}, "has no band B08"),
-        ({"min_purity": 2.0}, "min_purity 2.0 is no share"),
+        ({"min_purity": 2.0}, "min purity 2 is more than 1"),
         ({"tile_size": 4}, "tile size 4"),
         ({"region_field": "bay"}, "has no field 'bay'"),
     ):

@@ -116,7 +116,7 @@ def _leave(sentence: str, code: int) -> None:
     print(f"littoral: {printable(sentence)}", file=sys.stderr)
     if code == 1:
         # What is still buffered cannot be written either; else Python complains once more.
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
     raise SystemExit(code) from None
 
 

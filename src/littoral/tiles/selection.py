@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,9 +31,9 @@ def select_tiles(tiles: TileSet, classes: Sequence[int] | None = None, where: st
     """
     if where is not None:
         names = {category.code: category.name for category in tiles.categories}
-        carried = {"class": tiles.codes, "category": [names[int(code)] for code in tiles.codes]}
+        carried: dict[str, Any] = {"class": tiles.codes, "category": [names[int(code)] for code in tiles.codes]}
         if tiles.regions is not None:
-            carried["region"] = np.where(tiles.regions == "", None, tiles.regions)
+            carried["region"] = [region or None for region in tiles.regions]
         if tiles.paths:
             carried["file"] = [Path(path).name for path in tiles.paths]
         kept = filter_rows(pd.DataFrame(carried), where, "the set of tiles (its rectangles' other fields are not kept)")
