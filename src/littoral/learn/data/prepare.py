@@ -216,7 +216,8 @@ def _draft(tiles: TileSet, chip_size: int | None, resize_to: int | None) -> Prep
         tiles.dtype,
         tiles.pixels,
         tiles.nodata,
-        resize_px=resize_to,
+        tiles.origin.get("Fill"),
+        resize_to,
     )
 
 

@@ -1,4 +1,4 @@
-"""Folders of tiles to one set, pixels left on disk."""
+"""Read folders of tiles into one set; pixels stay on disk."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from littoral.errors import InputError, LittoralWarning
 from littoral.imagery import AS_STORED, same_scaling
 from littoral.progress import Track, silent
 from littoral.tiles.labeled.images import Head, ImageFiles, read_head
-from littoral.tiles.labeled.layout import find_folders, unfinished
-from littoral.tiles.labeled.listing import Listing, notes_on, read_listing
+from littoral.tiles.labeled.layout import DEFINITION, find_folders, unfinished
+from littoral.tiles.labeled.listing import Listing, notes_on, numbered_folders, read_listing
 from littoral.tiles.tileset import TileSet, acquired_of, outlines_of
 
 
@@ -53,8 +53,9 @@ def read_tiles(
     folders = [folder for one in given for folder in find_folders(Path(one))]
     if not folders:
         raise InputError("the list of tile folders", "is empty", "pass the folder that littoral tiles wrote")
+    categories, notes = numbered_folders(folders, categories)
     listings = [read_listing(folder, categories) for folder in folders]
-    notes = [
+    notes += [
         *notes_on(listings),
         *(f"an export to {folder} was interrupted; run that export again to add its tiles"
           for folder in folders if unfinished(folder).exists()),
@@ -130,8 +131,8 @@ def _stated_crs(definition: Mapping[str, Any], accumulated: Mapping[str, Any]) -
             cell = content.get(key)
             place = cell.get("spatialReference") if isinstance(cell, dict) else None
             code = (place.get("latestWkid") or place.get("wkid")) if isinstance(place, dict) else None
-            if isinstance(code, int):
-                found.add(code)
+            if isinstance(code, int) or (isinstance(code, str) and re.fullmatch(r"\d{1,9}", code, re.ASCII)):
+                found.add(int(code))
     return _crs_of_wkid(found.pop()) if len(found) == 1 else None
 
 
@@ -161,8 +162,8 @@ def _stated_names(definition: Mapping[str, Any], accumulated: Mapping[str, Any],
         properties = content.get("InputRastersProps")
         names = properties.get("BandNames") if isinstance(properties, dict) else None
         if isinstance(names, list) and len(set(map(str, names))) == count == len(names):
-            told = tuple(str(name) for name in names)
-            return None if all(re.fullmatch(r"Band_?\d+", name, re.IGNORECASE) for name in told) else told
+            found = tuple(str(name) for name in names)
+            return None if all(re.fullmatch(r"Band_?\d+", name, re.IGNORECASE) for name in found) else found
     return None
 
 
@@ -211,7 +212,12 @@ def _present(codes: NDArray[np.int64], listings: Sequence[Listing]) -> tuple[Cat
 
 
 def _origin(listings: Sequence[Listing]) -> dict[str, Any]:
-    origins = [listing.definition.get("Littoral", {}) for listing in listings]
+    """How the tiles were cut.
+
+    Raises:
+        InputError: not all in one way.
+    """
+    origins = [_made(listing) for listing in listings]
     ways = [_way(origin) for origin in origins]
     for listing, origin, way in zip(listings, origins, ways, strict=True):
         if other := [name for name in way if way[name] != ways[0][name]]:
@@ -226,11 +232,59 @@ def _origin(listings: Sequence[Listing]) -> dict[str, Any]:
                 f"was exported with another --raw than {listings[0].folder}",
                 "train on tiles of one scaling",
             )
-    return dict(origins[0])
+    filled = [{"Fill": origin["Fill"]} for origin in origins if "Fill" in origin]
+    return origins[0] | (filled[0] if filled else {})
+
+
+def _made(listing: Listing) -> dict[str, Any]:
+    """How the tiles of a folder were cut: littoral's own record, or what another program's files say.
+
+    Other programs blacken with zeros: ``Fill`` is what then stands for missing pixels.
+
+    Raises:
+        InputError: a value that is not known.
+    """
+    if "Littoral" in listing.definition:
+        return dict(listing.definition["Littoral"])
+    cut: dict[str, Any] = {}
+    for keys, words in _CUT_KEYS:
+        for key in keys:
+            for content in (listing.definition, listing.accumulated):
+                value = content.get(key)
+                # Old exports hold hints in the place of values.
+                if value is None or value == "" or (isinstance(value, str) and value.startswith("e.g.")):
+                    continue
+                word = re.sub("[^a-z0-9]", "", str(value).casefold())
+                if word not in words:
+                    what = f"has a {key} that littoral does not know ({value!r})"
+                    raise InputError(listing.folder / DEFINITION, what, "export the folder again")
+                cut.update([words[word]])
+    return {"Tile": cut, **({"Fill": 0.0} if cut.get("blacken") else {})} if cut else {}
+
+
+_BLACK, _SHOWN = ("blacken", True), ("blacken", False)
+_FIXED, _BOUNDS = ("crop", "fixed"), ("crop", "bounding-box")
+_CUT_KEYS: tuple[tuple[tuple[str, ...], dict[str, tuple[str, object]]], ...] = (
+    (
+        ("BlackenAroundFeature", "BlackenAround"),
+        {"1": _BLACK, "true": _BLACK, "yes": _BLACK, "blackenaroundfeature": _BLACK, "blacken": _BLACK,
+         "0": _SHOWN, "false": _SHOWN, "no": _SHOWN, "noblacken": _SHOWN},
+    ),
+    (
+        ("CropTileMode", "CropMode"),
+        {"fixedsize": _FIXED, "fixed": _FIXED, "boundingbox": _BOUNDS, "bounds": _BOUNDS},
+    ),
+    (("CropSizeFixed", "FixChipSize"), {"1": _FIXED, "true": _FIXED, "0": _BOUNDS, "false": _BOUNDS}),
+    (
+        ("ImageSpaceUsed", "ReferenceSystem"),
+        {"mapspace": ("space", "map"), "pixelspace": ("space", "pixel"), "imagespace": ("space", "pixel")},
+    ),
+)  # fmt: skip
+"""Keys of other programs' definitions, and what their values mean: a field of :class:`littoral.tiles.TileSpec`."""
 
 
 def _way(origin: Mapping[str, Any]) -> dict[str, Any]:
-    """How tiles lie on their rectangles, by what a folder says of them; what it does not say is as it was at first."""
+    """How tiles lie on their rectangles; where nothing is recorded, the defaults of the first versions."""
     cut = origin.get("Tile", {})
     usual = {"crop": "fixed", "blacken": False, "space": "map"}
     return {
