@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -222,8 +221,6 @@ def check(manifest: Manifest) -> None:
         raise ValueError("class codes are missing or repeated")
     if len(codes) > MOST_CLASSES:
         raise ValueError(f"{len(codes)} classes are more than {MOST_CLASSES}")
-    if not all(re.fullmatch("#[0-9A-Fa-f]{6}", category.colour) for category in manifest.categories):
-        raise ValueError("colours must be #RRGGBB")
     if manifest.prior and (len(manifest.prior) != len(codes) or min(manifest.prior) < 0 or sum(manifest.prior) <= 0):
         raise ValueError("prior is no share of each class")
     if manifest.novelty and len(json.dumps(manifest.novelty)) > MOST_NOVELTY:

@@ -20,7 +20,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from littoral.errors import InputError, first_line
 from littoral.imagery import Values, valid_values
-from littoral.imagery.drivers import drivers_of
+from littoral.imagery.drivers import driver_of
 
 _SIDECARS = (".msk", ".ovr")
 """Of a mask or of overviews, which GDAL opens with any driver."""
@@ -160,8 +160,8 @@ def _open_image(path: str | Path) -> Iterator[Any]:
         InputError: not a raster that can be read, or one that refers to other files.
     """
     path, remedy = Path(path), "export it again or take it out of map.txt"
-    drivers = drivers_of(path)
-    if drivers is None:
+    driver = driver_of(path)
+    if driver is None:
         raise InputError(path, "is in no format that tiles have", "use tiles in .tif, .png, .jpg or .mrf")
     try:
         if not path.is_file():
@@ -171,7 +171,7 @@ def _open_image(path: str | Path) -> Iterator[Any]:
         with warnings.catch_warnings():
             # Tiles of other programs may have no georeference; the split warns of it.
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path, driver=drivers) as image:
+            with rasterio.open(path, driver=driver) as image:
                 yield image
     except (RasterioError, OSError) as error:
         raise InputError(path, f"could not be read ({first_line(error)})", remedy) from error

@@ -65,7 +65,7 @@ def unfinished(folder: Path) -> Path:
 
 
 def class_folders(folder: Path) -> dict[str, list[Path]]:
-    """Images by class, where each class has its folder, ``images/<class>`` or ``<class>``; in the order of the names."""
+    """Images by class, of folders ``images/<class>`` or ``<class>``, in the order of the names."""
     return _images_by_class(find_entry(folder, IMAGES)) or _plain_class_folders(folder)
 
 

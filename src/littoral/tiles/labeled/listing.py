@@ -223,7 +223,7 @@ def _list_class_folders(listing: Listing, scheme: Scheme) -> None:
             continue
         if code is None and not stated:
             code = scheme.code_of(name)
-        if code is None:
+        if code is None or (stated and code not in stated):
             raise InputError(
                 images[0].parent,
                 f"is named after no class in {DEFINITION}",
@@ -254,9 +254,7 @@ def _object_names(label: Path) -> list[str]:
     return names
 
 
-def _codes(
-    texts: Iterable[str], by_name: Mapping[str, int], known: Collection[int] | None
-) -> dict[str, int | None]:
+def _codes(texts: Iterable[str], by_name: Mapping[str, int], known: Collection[int] | None) -> dict[str, int | None]:
     """Class value of each text, which is a class's value or its name; None where it is neither.
 
     Texts are taken for names if one of them is a number that is no class's value, and all of them are names.
@@ -279,8 +277,7 @@ def _codes(
     strange = known is not None and any(value not in known for value in values.values())
     if strange and None not in names.values():
         return names
-    found = names | values
-    return {text: code if known is None or code in known else None for text, code in found.items()}
+    return names | {text: value for text, value in values.items() if known is None or value in known}
 
 
 def _classes(
@@ -300,6 +297,8 @@ def _classes(
     for entry in entries:
         try:
             category = _category(entry, scheme)
+        except InputError as error:
+            raise InputError(f"{folder / name}: {error.subject}", error.what, error.remedy) from error
         except (TypeError, ValueError, OverflowError) as error:
             raise InputError(
                 folder / name, f"has a class {entry!r} that cannot be read", "give it a whole number and a colour"
@@ -311,12 +310,13 @@ def _classes(
 def _category(entry: Mapping[str, Any], scheme: Scheme) -> Category:
     """
     Raises:
-        TypeError, ValueError, OverflowError: no whole number of 32 bits, or a colour that is none.
+        TypeError, ValueError, OverflowError: no whole number, or a colour that is none.
+        InputError: a name that a class cannot have, or a number beyond 32 bits.
     """
     number = float(entry.get("Value", entry.get("ClassValue")))
     code = int(number)
-    if code != number or abs(code) >= 2**31:
-        raise OverflowError(number)
+    if code != number:
+        raise ValueError(number)
     name = entry.get("Name", entry.get("ClassName"))
     text = str("" if name is None else name).strip() or str(code)
     known = scheme.get(code)

@@ -254,7 +254,8 @@ def _made(listing: Listing) -> dict[str, Any]:
                 # Old exports hold hints in the place of values.
                 if value is None or value == "" or (isinstance(value, str) and value.startswith("e.g.")):
                     continue
-                word = re.sub("[^a-z0-9]", "", str(value).casefold())
+                whole = int(value) if isinstance(value, float) and value.is_integer() else value
+                word = re.sub("[^a-z0-9]", "", str(whole).casefold())
                 if word not in words:
                     what = f"has a {key} that littoral does not know ({value!r})"
                     raise InputError(listing.folder / DEFINITION, what, "export the folder again")

@@ -11,7 +11,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from littoral.errors import InputError, LittoralWarning
+from littoral.errors import InputError, LittoralWarning, printable
 from littoral.tiles.splits.block_choice import Choice, Ground, choose_blocks
 from littoral.tiles.splits.shared_ground import KM_PER_DEGREE, Outlines, common_ground, touching
 from littoral.tiles.tileset import TileSet
@@ -55,7 +55,7 @@ class Split:
             return f"{text}; random split: neighbouring tiles overlap, so the validation scores LEAK and flatter"
         text += f", {len(self.set_aside)} set aside because they share ground with validation tiles"
         if self.kind == "region":
-            text += f"; held out as a whole: {', '.join(self.regions)}"
+            text += f"; held out as a whole: {', '.join(map(printable, self.regions))}"
         elif self.block_km:
             text += f"; blocks of {self.block_km:.1f} km (squares; all the shore in one is on one side)"
         if self.unplaced:
