@@ -203,7 +203,8 @@ class BoundedAdapter(HTTPAdapter):
                 body += chunk
                 if len(body) > _LARGEST_ANSWER:
                     raise requests.ConnectionError(f"its answer is larger than {_LARGEST_ANSWER:,} bytes")
-        response._content, response._content_consumed = bytes(body), True
+        response._content = bytes(body)
+        response._content_consumed = True  # type: ignore[attr-defined]
         return response
 
 
