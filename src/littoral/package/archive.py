@@ -97,9 +97,9 @@ class Beside:
         self.path = path
         try:
             beside = [each for each in path.parent.iterdir() if each.is_file() and not each.is_symlink()]
-            self.sizes = {
-                each.name: each.stat().st_size for each in beside if each.suffix != ".emd" or each.name == path.name
-            }
+            # Of several definitions in a folder, the one that was asked for.
+            files = [each for each in beside if each.suffix.lower() != ".emd" or each.name == path.name]
+            self.sizes = {each.name: each.stat().st_size for each in files}
         except OSError as error:
             raise InputError(path, f"cannot be read ({error.strerror})", "check the path and your rights") from error
 
@@ -136,6 +136,8 @@ def open_files(path: Path) -> Archive | Beside:
             kind = inside[0].suffix if inside else ".dlpk"
             raise InputError(path, f"holds {len(inside)} {kind} files", "pass the path of one")
         path = inside[0]
+    if not path.is_file():
+        raise InputError(path, "is not a file", "pass the path of a .dlpk or an .emd")
     return Beside(path) if path.suffix.lower() == ".emd" else Archive(path)
 
 

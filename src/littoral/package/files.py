@@ -1,23 +1,24 @@
-"""Packages as files: written whole or not at all, read into memory."""
+"""Write model packages, whole or not at all, and read them into memory."""
 
 from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from littoral.errors import InputError
 from littoral.package.archive import Archive, Beside, open_files
 from littoral.package.definition import definition_of
-from littoral.package.foreign import check_definition, manifest_from
+from littoral.package.foreign import check_definition, manifest_from, with_numbers
 from littoral.package.json_checks import one_line, parsed, shown
 from littoral.package.manifest import MANIFEST, Manifest, manifest_json, manifest_of
 from littoral.package.metrics import METRICS, METRICS_FORM
 from littoral.package.mlm import MLM_ITEM, stac_item
 from littoral.raster_function import SCRIPT, script
+from littoral.tiles.labeled import decoded
 from littoral.vectors import check_output, staged
 
 METRICS_PAGE = "model_metrics.html"
@@ -74,7 +75,7 @@ class Contents:
     def left_out(self) -> tuple[str, ...]:
         """Files that littoral neither reads nor runs."""
         known = {self.weights, MANIFEST, METRICS, METRICS_PAGE, MLM_ITEM, *self.carried}
-        return tuple(name for name in self.sizes if name not in known and not name.endswith(".emd"))
+        return tuple(name for name in self.sizes if name not in known and not name.lower().endswith(".emd"))
 
     @property
     def carried(self) -> tuple[str, ...]:
@@ -157,14 +158,14 @@ def read_contents(files: Archive | Beside) -> Contents:
         InputError: damaged, or no package.
     """
     path = files.path
-    definitions = [name for name in files.sizes if name.endswith(".emd")]
+    definitions = [name for name in files.sizes if name.lower().endswith(".emd")]
     if len(definitions) != 1:
         raise InputError(path, f"holds {len(definitions)} .emd files instead of one", "train or export the model again")
-    definition = _json(files, definitions[0])
+    definition = with_numbers(_json(files, definitions[0]))
     check_definition(path, definition)
     inside = PurePosixPath(definitions[0])
-    weights = (inside.parent / str(definition.get("ModelFile", ""))).as_posix()
-    if weights not in files.sizes or weights == definitions[0]:
+    weights = _weights_file(str(definition.get("ModelFile", "")), inside.parent, files.sizes)
+    if weights is None or weights == definitions[0]:
         what = f"lacks its weights (ModelFile {shown(definition.get('ModelFile'))})"
         raise InputError(path, what, "copy or train the model again")
     manifest = _json(files, MANIFEST) if MANIFEST in files.sizes else None
@@ -182,10 +183,27 @@ def read_contents(files: Archive | Beside) -> Contents:
     return Contents(path, inside.stem, definition, manifest, scores, weights, sizes, scripted)
 
 
+def _weights_file(written: str, folder: PurePosixPath, names: Iterable[str]) -> str | None:
+    r"""The file that a definition means by its ModelFile; None where it is not there.
+
+    Of an absolute path, which was that of another computer, the file's name counts. Letter case does not.
+
+    >>> folder, names = PurePosixPath("w"), ["w/theirs.emd", "w/Theirs.pth"]
+    >>> [_weights_file(path, folder, names) for path in (r".\theirs.PTH", r"C:\a\theirs.pth", r"..\w\theirs.pth")]
+    ['w/Theirs.pth', 'w/Theirs.pth', None]
+    """
+    path = PureWindowsPath(written)
+    if ".." in path.parts or not path.name:
+        return None
+    wanted = folder / path.name if path.anchor else folder.joinpath(*path.parts)
+    return next((name for name in names if name.casefold() == wanted.as_posix().casefold()), None)
+
+
 def _json(files: Archive | Beside, name: str) -> dict[str, Any]:
     content = files.read(name, _MOST_JSON)
     try:
-        return parsed(content)
+        # Other programs write definitions in other encodings, too.
+        return parsed(decoded(content) if name.lower().endswith(".emd") else content.decode("utf-8-sig"))
     except ValueError as error:
         what = f"has a damaged {shown(name)} ({one_line(error)})"
         raise InputError(files.path, what, "copy or train the model again") from error

@@ -1,4 +1,4 @@
-"""Reading the definition (``.emd``) of a package that another program wrote: what it says, and whether we can run it.
+"""Read the definition (``.emd``) of a package that another program wrote, and decide whether littoral can run it.
 
 Sources: Esri/raster-deep-learning (Apache-2.0), model definitions; files that people published.
 """
@@ -60,13 +60,14 @@ def _class(value: Any, key: str) -> None:
 DEFINITION_FORM = record(
     {},
     {
-        "Framework": text,
-        "ModelConfiguration": either(table(), text),
-        "ModelType": text,
-        "InferenceFunction": text,
+        "Framework": maybe(text),
+        "ModelConfiguration": maybe(either(table(), text)),
+        "ModelType": maybe(text),
+        "InferenceFunction": maybe(text),
         "ModelFile": word,
-        "ModelFormat": text,
-        "ModelName": text,
+        "ModelFormat": maybe(text),
+        "ModelName": maybe(text),
+        "MetaDataMode": maybe(text),
         "ModelParameters": maybe(record({}, {"backbone": word, "backend": maybe(text)})),
         "backend": maybe(text),
         "Classes": listed(_class),
@@ -88,19 +89,63 @@ DEFINITION_FORM = record(
 )
 """Of the keys that are read; all others are of no consequence."""
 
+_NUMBERS = ("ImageHeight", "ImageWidth", "ExtractBands", "CropSizeFixed", "BlackenAroundFeature", "MinCellSize",
+            "MaxCellSize", "IsMultispectral", "IsImageNetNormalization", "DoNormalize", "NormalizationStats",
+            "resize_to")  # fmt: skip
+"""Keys whose values are numbers, or lists or objects of numbers."""
+_MEASURES = ("MinCellSize", "MaxCellSize", "NormalizationStats")
+"""Those that need not be whole."""
+_CLASS_NUMBERS = ("Value", "ClassValue", "Color")
+
 _NEEDED = ("ModelType", "ModelConfiguration", "Framework", "InferenceFunction", "ModelParameters", "Classes",
            "ImageHeight", "ImageWidth", "CropSizeFixed", "BlackenAroundFeature")  # fmt: skip
 
 
+def with_numbers(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """A definition whose numbers are numbers: some programs write them as text, or whole ones with a point.
+
+    >>> with_numbers({"ImageHeight": "64", "ExtractBands": ["0", 1.0], "ModelName": "7", "Classes": [{"Value": "3"}]})
+    {'ImageHeight': 64, 'ExtractBands': [0, 1], 'ModelName': '7', 'Classes': [{'Value': 3}]}
+    """
+    found = {
+        key: _as_number(value, whole=key not in _MEASURES) if key in _NUMBERS else value
+        for key, value in definition.items()
+    }
+    if isinstance(classes := found.get("Classes"), list):
+        found["Classes"] = [
+            {key: _as_number(value) if key in _CLASS_NUMBERS else value for key, value in entry.items()}
+            if isinstance(entry, dict)
+            else entry
+            for entry in classes
+        ]
+    return found
+
+
+def _as_number(value: Any, *, whole: bool = True, depth: int = 3) -> Any:
+    if isinstance(value, str):
+        plain = value.strip().lower()
+        if plain in ("true", "false"):
+            return plain == "true"
+        if re.fullmatch(r"-?\d{1,30}(\.\d{0,30})?(e[-+]?\d{1,3})?", plain, re.ASCII):
+            value = float(plain) if re.search("[.e]", plain) else int(plain)
+    if whole and isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, list) and depth:
+        return [_as_number(each, whole=whole, depth=depth - 1) for each in value]
+    if isinstance(value, dict) and depth:
+        return {key: _as_number(each, whole=whole, depth=depth - 1) for key, each in value.items()}
+    return value
+
+
 def about(definition: Mapping[str, Any]) -> dict[str, str]:
-    """What a definition says of itself, in its own words."""
-    said = {key: definition[key] for key in _ABOUT if key in definition}
+    """The keys of a definition that name its kind, with their values as text."""
+    found = {key: definition[key] for key in _ABOUT if definition.get(key) is not None}
     parameters = definition.get("ModelParameters")
     if isinstance(parameters, dict) and "backbone" in parameters:
-        said["backbone"] = parameters["backbone"]
+        found["backbone"] = parameters["backbone"]
     return {
         key: value if isinstance(value, str) and len(value) < 100 and harmless(value) else shown(value)
-        for key, value in said.items()
+        for key, value in found.items()
     }
 
 
@@ -164,7 +209,9 @@ def _check_kind(path: Path, definition: Mapping[str, Any]) -> None:
     """Refuse what is no feature classifier of the known layout, saying what it is."""
     lacking = [key for key in _NEEDED if definition.get(key) is None]
     if lacking:
-        _refuse(path, definition, f"its .emd does not say {', '.join(lacking)}")
+        _refuse(path, definition, f"its .emd lacks {', '.join(lacking)}")
+    if _is_multi_label(definition):
+        _refuse(path, definition, "it gives one tile several classes (a multi-label model)")
     parameters = definition["ModelParameters"]
     backends = {definition.get("backend") or "pytorch", parameters.get("backend") or "pytorch"}
     known = {
@@ -172,9 +219,10 @@ def _check_kind(path: Path, definition: Mapping[str, Any]) -> None:
         "ModelConfiguration": ("_FeatureClassifier", "FeatureClassifier"),
         "Framework": ("arcgis.learn.models._inferencing", "PyTorch"),
         "ModelFormat": ("NCHW",),
+        "MetaDataMode": ("Labeled_Tiles", "Imagenet"),
     }
     for key, values in known.items():
-        if key in definition and definition[key] not in values:
+        if definition.get(key) is not None and definition[key] not in values:
             _refuse(path, definition, f"its {key} is {shown(definition[key])}, not {values[0]!r}")
     if backends != {"pytorch"}:
         _refuse(path, definition, f"its backend is {shown(sorted(backends - {'pytorch'})[0])}, not 'pytorch'")
@@ -195,10 +243,17 @@ def _check_kind(path: Path, definition: Mapping[str, Any]) -> None:
         )
 
 
+def _is_multi_label(definition: Mapping[str, Any]) -> bool:
+    if str(definition.get("MetaDataMode") or "").casefold() == "multilabeled_tiles":
+        return True
+    keys = {**definition, **definition["ModelParameters"]}
+    return any(re.sub("[^a-z]", "", key.lower()) in ("multilabel", "ismultilabel") and keys[key] for key in keys)
+
+
 def _refuse(path: Path, definition: Mapping[str, Any], why: str) -> NoReturn:
-    said = ", ".join(f"{key} {value}" for key, value in about(definition).items()) or "nothing"
+    keys = ", ".join(f"{key} {value}" for key, value in about(definition).items()) or "none of the usual keys"
     raise InputError(
-        path, f"cannot be run by littoral, as {why} (of itself it says: {said})", "use the program it was made with"
+        path, f"cannot be run by littoral, as {why} (its definition has {keys})", "use the program it was made with"
     )
 
 

@@ -40,14 +40,14 @@ def one_line(error: Exception) -> str:
     return said if harmless(said) and len(said) <= 200 else shown(said)
 
 
-def parsed(content: bytes) -> dict[str, Any]:
-    """The object that a JSON text is.
+def parsed(content: str) -> dict[str, Any]:
+    """Parse a JSON object.
 
     Raises:
-        ValueError: it is no JSON, no UTF-8, nested too deep, or no object.
+        ValueError: no JSON, nested too deep, or no object.
     """
     try:
-        value = json.loads(content.decode("utf-8-sig"))
+        value = json.loads(content)
     except RecursionError as error:
         raise ValueError("nested too deep") from error
     if not isinstance(value, dict):

@@ -16,7 +16,7 @@ otherwise than it stands, is in the ``notes`` of the set.
 """
 
 from littoral.tiles.labeled.images import ImageFiles, origin_of, read_tile
-from littoral.tiles.labeled.layout import ACCUMULATED, DEFINITION, MAP, STATS, read_json, read_text
+from littoral.tiles.labeled.layout import ACCUMULATED, DEFINITION, MAP, STATS, decoded, read_json, read_text
 from littoral.tiles.labeled.read import read_tiles
 from littoral.tiles.tileset import TileSet
 
@@ -27,6 +27,7 @@ __all__ = [
     "STATS",
     "ImageFiles",
     "TileSet",
+    "decoded",
     "origin_of",
     "read_json",
     "read_text",
