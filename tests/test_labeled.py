@@ -511,7 +511,7 @@ def test_ways_to_cut_that_nobody_knows_or_that_differ(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"holds tiles of blacken True, .* of False: train on tiles that were cut in"):
         read_tiles(tmp_path / "a")
     amend(one / "esri_model_definition.emd", BlackenAroundFeature="perhaps")
-    with pytest.raises(InputError, match="has a BlackenAroundFeature that littoral does not know"):
+    with pytest.raises(InputError, match="has the unknown BlackenAroundFeature"):
         read_tiles(one)
 
 

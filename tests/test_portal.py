@@ -167,7 +167,7 @@ def test_what_goes_by_home_and_pro() -> None:
     assert GIS().url == "https://www.arcgis.com"
     assert repr(GIS("https://gis.example.org/portal/")) == "GIS @ https://gis.example.org/portal"
     for name in ("home", "pro", "Home"):
-        with pytest.warns(LittoralWarning, match=r"asks https://www.arcgis.com anonymously: set LITTORAL_PORTAL"):
+        with pytest.warns(LittoralWarning, match=r"uses https://www.arcgis.com anonymously: set LITTORAL_PORTAL"):
             assert GIS(name).url == "https://www.arcgis.com"
     with pytest.warns(LittoralWarning, match="with your token") as said:
         GIS("pro", token="hidden-one")
@@ -309,8 +309,8 @@ def test_a_page_that_is_the_item(portal: HostedItems, tmp_path: Path) -> None:
 
 NO_PORTALS = {
     "no JSON": (Answer(b"hello", 200, "text/plain"), "did not answer with JSON"),
-    "a list": (Answer(b"[1]"), "did not say what item"),
-    "another item": (Answer(json.dumps({"id": ID[::-1]}).encode()), "did not say what item"),
+    "a list": (Answer(b"[1]"), "did not describe item"),
+    "another item": (Answer(json.dumps({"id": ID[::-1]}).encode()), "did not describe item"),
 }
 
 

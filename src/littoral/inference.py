@@ -32,8 +32,8 @@ WEIGHTS_KEY = "weights_sha256"
 """Of the weights that it was made from, as the package carries them."""
 
 _EXTERNAL = re.compile(rb"(?:\x0a|\x8a\x80*\x00)(?:\x08|\x88\x80*\x00)location")
-"""The key under which ONNX names a file of external data, as Protocol Buffers write it: field 1, 8 bytes. Numbers may be
-padded with zero groups."""
+"""The key under which ONNX names a file of external data, as Protocol Buffers write it: field 1, 8 bytes. Numbers may
+be padded with zero groups."""
 
 # They have no base of their own.
 _REFUSALS = (

@@ -287,8 +287,8 @@ def _bands(definition: Mapping[str, Any], assumed: list[str]) -> tuple[str, ...]
     if any(counted):
         numbers = ", ".join(str(int(found[1])) for found in counted if found)
         assumed.append(
-            f"its definition has bands by number only ({numbers} of the image it was trained on), taken for the bands B1, "
-            "B2, … of an image without band names; for another image pass --band-names"
+            f"its definition has bands by number only ({numbers} of the image it was trained on), taken for B1, B2, … "
+            "of an image without band names; for another image pass --band-names"
         )
     return tuple(f"B{int(found[1])}" if found else name for found, name in zip(counted, picked, strict=True))
 

@@ -132,7 +132,7 @@ def read_tile(path: str | Path) -> tuple[Values, NDArray[np.bool_]]:
 
 
 def origin_of(path: Path) -> tuple[object, ...]:
-    """What one of littoral's tiles was cut from: its scene, its class, and the six numbers of its transform.
+    """Scene, class and transform (six numbers) of one of littoral's own tiles.
 
     Raises:
         InputError: not a raster that can be read.
@@ -143,8 +143,7 @@ def origin_of(path: Path) -> tuple[object, ...]:
 
 
 def _measured(image: Any) -> list[int]:
-    """Bands from 1, without one that only masks the others. GDAL takes a fourth band of bytes for such a one, unless
-    it has a name."""
+    """Numbers of the bands, from 1, without an alpha band. GDAL takes an unnamed fourth band of bytes for one."""
     return [
         band
         for band in image.indexes
@@ -198,7 +197,6 @@ def _refers_elsewhere(path: Path) -> bool:
 
 @lru_cache(maxsize=256)
 def _crs(wkt: str) -> CRS | None:
-    """One object per CRS: parsing the text for each of thousands of tiles would take most of the time. A plan's own
-    grid is no place on the ground."""
+    """The CRS of a WKT, parsed once for all tiles; None for an engineering CRS, which has no place on the ground."""
     crs = CRS.from_wkt(wkt)
     return None if crs.is_engineering else crs

@@ -14,12 +14,12 @@ from littoral.errors import InputError
 MAP, STATS, ACCUMULATED, DEFINITION = "map.txt", "stats.txt", "esri_accumulated_stats.json", "esri_model_definition.emd"
 IMAGES = "images"
 COMMITTED = "commit"
-"""In what is unfinished: from here on it is only moved to its place."""
+"""File in an unfinished export from the moment on when all of it is written and only has to be renamed."""
 _SUFFIXES = {".tif", ".tiff", ".png", ".jpg", ".jpeg", ".mrf"}
 
 
 def find_folders(path: Path) -> list[Path]:
-    """The folder itself, or those in it that hold tiles.
+    """The folder itself, or the folders in it that hold tiles.
 
     Raises:
         InputError: not there, left unfinished by an export, or no folder of tiles; the sentence names one nearby.
@@ -55,7 +55,7 @@ def find_folders(path: Path) -> list[Path]:
 
 
 def unfinished(folder: Path) -> Path:
-    """Where an export collects what is to become ``folder``.
+    """Where an export to ``folder`` writes until it is whole.
 
     >>> unfinished(Path("/coast/tiles")).as_posix()
     '/coast/.tiles.unfinished'
@@ -189,21 +189,23 @@ def decoded(content: bytes) -> str:
 
 
 def read_text(path: Path) -> str:
-    """
+    """Read a text file in any of the encodings of :func:`decoded`.
+
     Raises:
         InputError: not there, not a file, or not a text.
     """
-    what = "pass a whole Labeled_Tiles folder"
+    remedy = "pass a whole Labeled_Tiles folder"
     if path.exists() and not path.is_file():
-        raise InputError(path, "is not a file", what)
+        raise InputError(path, "is not a file", remedy)
     try:
         return decoded(path.read_bytes())
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(path, f"cannot be read ({error})", what) from error
+        raise InputError(path, f"cannot be read ({error})", remedy) from error
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """
+    """Read a JSON object.
+
     Raises:
         InputError: not there, or not a JSON object.
     """
@@ -224,5 +226,5 @@ def holds_tiles(folder: Path) -> bool:
 
 
 def _folders_in(path: Path) -> list[Path]:
-    """Sorted by name; hidden ones are what other programs, or unfinished exports, keep for themselves."""
+    """Folders in a folder, sorted by name, without hidden ones."""
     return sorted(one for one in path.iterdir() if not one.name.startswith(".") and one.is_dir())

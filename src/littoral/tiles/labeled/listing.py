@@ -35,7 +35,7 @@ _OTHER_KINDS = {
 
 @dataclass
 class Listing:
-    """A folder's tiles by its own text files."""
+    """Tiles of a folder, from its text files."""
 
     folder: Path
     """Where it is."""
@@ -52,17 +52,17 @@ class Listing:
     unlabelled: list[Path] = field(default_factory=list)
     """Images whose label file is not there."""
     classless: list[Path] = field(default_factory=list)
-    """Images whose label names no object: they show nothing of any class."""
+    """Images whose label names no object."""
     absent: list[Path] = field(default_factory=list)
-    """Images that are not there."""
+    """Images of the map that are not there."""
     crowded: list[Path] = field(default_factory=list)
-    """Labels that name several objects."""
+    """Label files that name several objects."""
     listed: int = 0
     """Tiles in the map."""
 
     @property
     def stated(self) -> int | None:
-        """How many tiles the folder's statistics speak of; older versions have another key."""
+        """Number of tiles in the folder's statistics; older versions have another key."""
         for key in ("NumTiles", "NumTilesAsDouble"):
             if isinstance(count := self.accumulated.get(key), int | float) and abs(count) < 2**63:
                 return int(count)
@@ -115,7 +115,7 @@ def numbered_folders(folders: Sequence[Path], scheme: Scheme) -> tuple[Scheme, l
 
 
 def notes_on(listings: Sequence[Listing]) -> list[str]:
-    """What was left out of folders, or taken otherwise than it stands, in sentences."""
+    """What was left out of folders or interpreted, a sentence each."""
     notes = []
     for what, paths in (
         ("images have no label file and were left out", [path for one in listings for path in one.unlabelled]),
@@ -135,7 +135,7 @@ def notes_on(listings: Sequence[Listing]) -> list[str]:
 
 
 def _renamed(listings: Sequence[Listing]) -> list[str]:
-    """Classes that a later folder calls otherwise than the first that has them."""
+    """A sentence for each class that has another name in a later folder."""
     first: dict[int, tuple[str, Path]] = {}
     notes = []
     for one in listings:
@@ -236,7 +236,7 @@ def _list_class_folders(listing: Listing, scheme: Scheme) -> None:
 
 
 def _object_names(label: Path) -> list[str]:
-    """Names of the objects of a label file; none, where the tile shows none."""
+    """Names of the objects in a label file."""
     try:
         if not label.is_file():
             raise OSError("not a file")
@@ -283,7 +283,7 @@ def _codes(texts: Iterable[str], by_name: Mapping[str, int], known: Collection[i
 def _classes(
     folder: Path, definition: Mapping[str, Any], accumulated: Mapping[str, Any], scheme: Scheme, *, needed: bool
 ) -> dict[int, Category]:
-    """By value. Old spellings too; where a class is named by its number only, the scheme names it."""
+    """Classes by value, from keys of all versions; a class whose name is its number gets its name from the scheme."""
     name, entries = DEFINITION, definition.get("Classes")
     if not entries and accumulated.get("Classes"):
         name, entries = ACCUMULATED, accumulated["Classes"]

@@ -31,21 +31,21 @@ def read_tiles(
     unreadable: Literal["fatal", "skip"] = "fatal",
     track: Track = silent,
 ) -> TileSet:
-    """Read what Labeled_Tiles or Imagenet folders hold, pixels left on disk; several folders become one set.
+    """Read Labeled_Tiles or Imagenet folders into one set; pixels stay on disk.
 
     Args:
         path: A folder, a folder of such folders, or a list of either.
-        categories: Colours, and names where a folder's own name of a class is just its number.
-        unreadable: ``skip``: leave out images that cannot be opened, and say which; ``fatal``: refuse them. Pixels are
-            not looked at here.
+        categories: Colours, and names of classes whose name in a folder is only their number.
+        unreadable: ``skip``: leave out images that cannot be opened, with a warning; ``fatal``: raise an error. Pixels
+            are not read here.
         track: Shows progress, a step per tile.
 
     Warns:
         LittoralWarning: some images were left out because they cannot be opened.
 
     Raises:
-        InputError: no such folder, one that an export left unfinished, one without the needed files or with bands or a
-            tile size of its own, tiles of different sizes, a label that cannot be resolved, a tile that cannot be read.
+        InputError: no such folder, an unfinished export, missing files, bands or tile sizes that differ between the
+            tiles, a label of no known class, a tile that cannot be read.
 
     Memory: 3 KB per tile.
     """
@@ -107,7 +107,7 @@ def read_tiles(
 
 
 def _completed(head: Head, listing: Listing) -> Head:
-    """What the file does not say of itself, its folder may."""
+    """A header, completed from the folder's text files."""
     definition, accumulated = listing.definition, listing.accumulated
     made = definition.get("Littoral", {})
     crs, corners = head.crs or _stated_crs(definition, accumulated), head.corners
@@ -124,7 +124,7 @@ def _completed(head: Head, listing: Listing) -> Head:
 
 
 def _stated_crs(definition: Mapping[str, Any], accumulated: Mapping[str, Any]) -> CRS | None:
-    """The CRS of a folder's cells: that of its tiles, if all cells are in one."""
+    """The CRS of a folder's cell sizes, if all of them have the same."""
     found: set[int] = set()
     for key in ("MinCellSize", "MaxCellSize"):
         for content in (definition, accumulated):
@@ -137,7 +137,7 @@ def _stated_crs(definition: Mapping[str, Any], accumulated: Mapping[str, Any]) -
 
 
 def _crs_of_wkid(code: int) -> CRS | None:
-    """Esri's numbers are EPSG's, and its own from where EPSG's end.
+    """CRS of a well-known id: an EPSG code, or one of Esri's own.
 
     >>> _crs_of_wkid(32617).to_string(), _crs_of_wkid(102008).to_string(), _crs_of_wkid(7)
     ('EPSG:32617', 'ESRI:102008', None)
@@ -151,7 +151,7 @@ def _crs_of_wkid(code: int) -> CRS | None:
 
 
 def _stated_names(definition: Mapping[str, Any], accumulated: Mapping[str, Any], count: int) -> tuple[str, ...] | None:
-    """Names of the bands by the folder; ``Band_1``, ``Band_2``, … only counts them.
+    """Band names from the folder's text files; None where they are only ``Band_1``, ``Band_2``, ….
 
     >>> _stated_names({"InputRastersProps": {"BandNames": ["Red", "Green"]}}, {}, 2)
     ('Red', 'Green')
@@ -179,8 +179,7 @@ def _check_alike(images: Sequence[Path], heads: Sequence[Head]) -> None:
                 image,
                 f"has {head.size_px[0]} x {head.size_px[1]} pixels, {images[0]} has "
                 f"{first.size_px[0]} x {first.size_px[1]}",
-                "export tiles of one fixed size, around the rectangles and not cropped to them (FIXED_SIZE, "
-                "fix_chip_size=True): what is classified later comes in such tiles",
+                "export tiles of one fixed size, not cropped to the rectangles (FIXED_SIZE, fix_chip_size=True)",
             )
         if head.size_px[0] != head.size_px[1]:
             raise InputError(image, f"is {head.size_px[0]} x {head.size_px[1]} pixels", "train on square tiles")
@@ -204,7 +203,7 @@ def _check_alike(images: Sequence[Path], heads: Sequence[Head]) -> None:
 
 
 def _present(codes: NDArray[np.int64], listings: Sequence[Listing]) -> tuple[Category, ...]:
-    """Classes that occur; of several names for one value, the first wins."""
+    """Classes that occur; of several names for one value, the first counts."""
     found: dict[int, Category] = {}
     for listing in listings:
         found = {**listing.classes, **found}
@@ -237,12 +236,12 @@ def _origin(listings: Sequence[Listing]) -> dict[str, Any]:
 
 
 def _made(listing: Listing) -> dict[str, Any]:
-    """How the tiles of a folder were cut: littoral's own record, or what another program's files say.
+    """How the tiles of a folder were cut, from littoral's own record or the keys of other programs.
 
     Other programs blacken with zeros: ``Fill`` is what then stands for missing pixels.
 
     Raises:
-        InputError: a value that is not known.
+        InputError: an unknown value.
     """
     if "Littoral" in listing.definition:
         return dict(listing.definition["Littoral"])
@@ -257,7 +256,7 @@ def _made(listing: Listing) -> dict[str, Any]:
                 whole = int(value) if isinstance(value, float) and value.is_integer() else value
                 word = re.sub("[^a-z0-9]", "", str(whole).casefold())
                 if word not in words:
-                    what = f"has a {key} that littoral does not know ({value!r})"
+                    what = f"has the unknown {key} {value!r}"
                     raise InputError(listing.folder / DEFINITION, what, "export the folder again")
                 cut.update([words[word]])
     return {"Tile": cut, **({"Fill": 0.0} if cut.get("blacken") else {})} if cut else {}
