@@ -16,7 +16,7 @@ import shapely
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.font_manager import fontManager, get_font
+from matplotlib.font_manager import FontProperties, fontManager, get_font
 from pyproj import Geod
 
 from littoral import figures
@@ -294,7 +294,7 @@ def test_any_name_can_be_drawn() -> None:
 
 
 def characters(font: str) -> set[int]:
-    return set(get_font(fontManager.findfont(font)).get_charmap())
+    return set(get_font(fontManager.findfont(FontProperties(family=[font]))).get_charmap())
 
 
 def test_pictures_show_names_in_scripts_that_the_first_font_lacks() -> None:

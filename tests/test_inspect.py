@@ -199,7 +199,7 @@ def test_a_definition_that_names_other_classes_than_the_manifest_is_told(tmp_pat
     plain = write_package(tmp_path / "a.dlpk", replace(MODEL, definition=definition))
     turned = replace(MODEL, definition={**definition, "Classes": definition["Classes"][::-1]})
     told = [inspect_package(path).warnings for path in (plain, write_package(tmp_path / "b.dlpk", turned))]
-    assert ["names other classes than its littoral.json" in " ".join(each) for each in told] == [False, True]
+    assert ["has other classes than its littoral.json" in " ".join(each) for each in told] == [False, True]
 
 
 def test_a_resized_tile_and_notes_on_the_calibration_are_told(tmp_path: Path) -> None:

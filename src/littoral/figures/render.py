@@ -109,7 +109,9 @@ def _fonts_for(missing: frozenset[int]) -> tuple[tuple[str, ...], frozenset[int]
     """Names of system fonts that together have the characters, in the order of their files, and what none has."""
     names = []
     for font in sorted(font_manager.fontManager.ttflist, key=lambda entry: entry.fname):
-        if missing and font.style == "normal" and missing & _characters(font.fname):
+        # matplotlib's font of last resort has boxes only.
+        usable = font.style == "normal" and not font.name.startswith("Last Resort")
+        if missing and usable and missing & _characters(font.fname):
             names.append(font.name)
             missing -= _characters(font.fname)
     return tuple(names), missing

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from littoral.errors import InputError, first_line
+from littoral.errors import InputError, WriteError, first_line
 from littoral.package.archive import Archive, DefinitionFolder, open_files
 from littoral.package.definition import definition_of
 from littoral.package.foreign import check_definition, manifest_from, with_numbers
@@ -96,13 +96,17 @@ class PackageContents:
 
 
 def write_package(path: str | Path, package: Package, *, overwrite: bool = False) -> Path:
-    """Write a ``.dlpk``; the same package gives the same bytes.
+    """Write a ``.dlpk``, and its folder where that is not there; the same package gives the same bytes.
 
     Raises:
         ExistsError: the file is there and ``overwrite`` is False.
         WriteError: the disk refused; an older file is still there.
     """
     path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(path, error) from error
     check_output(path, overwrite)
     definition = package.definition or definition_of(package.name, package.manifest)
     contents = {

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from littoral.categories import UNKNOWN_COLOUR, Category, Scheme, user_scheme
-from littoral.errors import InputError
+from littoral.errors import InputError, printable
 from littoral.tiles.labeled.layout import (
     ACCUMULATED,
     DEFINITION,
@@ -131,7 +131,7 @@ def notes_on(listings: Sequence[Listing]) -> list[str]:
         for one in listings
         if one.stated is not None and one.stated != one.listed
     ]
-    return notes + _renamed(listings)
+    return [printable(note) for note in notes + _renamed(listings)]
 
 
 def _renamed(listings: Sequence[Listing]) -> list[str]:

@@ -15,7 +15,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from littoral.categories import CATCOA, Category, Scheme
-from littoral.errors import InputError, LittoralWarning
+from littoral.errors import InputError, LittoralWarning, printable
 from littoral.imagery import AS_STORED, same_scaling
 from littoral.progress import Track, silent
 from littoral.tiles.labeled.images import Head, ImageFiles, read_head
@@ -78,7 +78,8 @@ def read_tiles(
                 raise
             lost[number] = image
     if lost:
-        notes.append(f"images that cannot be opened were left out ({len(lost)}): {', '.join(map(str, lost.values()))}")
+        names = ", ".join(printable(str(image)) for image in lost.values())
+        notes.append(f"images that cannot be opened were left out ({len(lost)}): {names}")
         warnings.warn(notes[-1], LittoralWarning, stacklevel=2)
         if not heads:
             raise InputError(folders[0], f"holds no tile that can be used ({notes[-1]})", "export the tiles again")
