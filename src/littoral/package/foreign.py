@@ -274,7 +274,7 @@ def _bands(definition: Mapping[str, Any], assumed: list[str]) -> tuple[str, ...]
     names, chosen = definition.get("Bands") or [], definition.get("ExtractBands")
     if chosen is None:
         chosen = list(range(len(names) or 3))
-        assumed.append("its definition lists no bands (ExtractBands), so the first ones are used")
+        assumed.append("its definition lists no bands (ExtractBands), so the first are taken")
     if not chosen or min(chosen) < 0 or len(set(chosen)) < len(chosen):
         raise ValueError(f"ExtractBands is {shown(chosen)}")
     if len(names) == len(chosen):
