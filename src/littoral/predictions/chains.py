@@ -1,4 +1,4 @@
-"""The coast is a sequence: which rectangle follows which, and how far apart they are.
+"""Order rectangles along the coast: which follows which, and how far apart they are.
 
 ``Previous`` and ``Next`` are SeqIds within a ``GroupId``. A link counts if both ends agree on it, so each rectangle
 has at most one neighbour on either side: what follows is chains and rings, and a junction, a missing rectangle or an
@@ -19,6 +19,8 @@ from pyproj import Geod
 
 from littoral.errors import LittoralWarning
 from littoral.geodesy import DEGREES
+from littoral.predictions.columns import LINKS
+from littoral.shoreline.chains import follow
 from littoral.vectors import find_column, require_column, require_crs
 
 Integers = NDArray[np.int64]
@@ -29,7 +31,7 @@ _ELLIPSOID = Geod(ellps="WGS84")
 
 
 @dataclass(frozen=True)
-class Chains:
+class RectangleChains:
     """Rows of a table chain after chain and along each; every row is in one chain, if need be alone."""
 
     row: Integers
@@ -54,7 +56,7 @@ class Chains:
         return np.asarray(total - np.repeat(total[self.first[:-1]], np.diff(self.first)))
 
 
-def read_chains(rectangles: gpd.GeoDataFrame, source: object = "the table of rectangles") -> Chains:
+def read_chains(rectangles: gpd.GeoDataFrame, source: object = "the table of rectangles") -> RectangleChains:
     """Order rectangles along their chains.
 
     The distance between neighbours is half of each one's ``line_m``, metres along the shore, or where the table has no
@@ -77,18 +79,25 @@ def read_chains(rectangles: gpd.GeoDataFrame, source: object = "the table of rec
     ([0, 2, 1], [inf, 1000.0, 750.0])
     """
     onward = read_links(rectangles, source)
-    order, lengths, rings = _followed(onward)
-    row = np.array(order, np.int64)
-    chain = np.repeat(np.arange(len(lengths)), lengths)
-    first = np.append(0, np.cumsum(lengths, dtype=np.int64))[:-1]
+    linked = np.flatnonzero(onward >= 0)
+    # Each rectangle is a line from its own end to the start of the next.
+    ends = np.full(2 * len(onward), -1)
+    ends[2 * linked + 1], ends[2 * onward[linked]] = 2 * onward[linked], 2 * linked + 1
+    found = follow(ends, np.zeros(len(onward), np.int64))
+    row, first = found.line, np.flatnonzero(np.diff(found.chain, prepend=-1))
     before = np.roll(row, 1)
-    ring = np.array(rings, bool)
     # The one before the first of a ring is its last.
-    before[first] = row[first + np.array(lengths, np.int64) - 1]
+    before[first] = row[np.append(first[1:], len(row)) - 1]
     step = np.maximum(_distances(rectangles, before, row), _LEAST_STEP_M)
-    closing = np.where(ring, step[first], np.inf)
+    closing = np.where(found.ring, step[first], np.inf)
     step[first] = np.inf
-    return Chains(row, chain, step, closing)
+    return RectangleChains(row, found.chain, step, closing)
+
+
+def read_chains_if_linked(rectangles: gpd.GeoDataFrame, source: object) -> RectangleChains | None:
+    """Order rectangles along their chains; None for a table that does not say how they follow one another."""
+    linked = rectangles.crs is not None and all(find_column(rectangles, name) is not None for name in LINKS)
+    return read_chains(rectangles, source) if linked else None
 
 
 def read_links(table: gpd.GeoDataFrame, source: object = "the table of rectangles") -> Integers:
@@ -99,7 +108,7 @@ def read_links(table: gpd.GeoDataFrame, source: object = "the table of rectangle
     """
     require_crs(table, source)
     group, seq, previous, following = (
-        table[require_column(table, name, source)] for name in ("GroupId", "SeqId", "Previous", "Next")
+        table[require_column(table, name, source)] for name in LINKS
     )
     count = len(table)
     groups = pd.factorize(group)[0]
@@ -107,9 +116,9 @@ def read_links(table: gpd.GeoDataFrame, source: object = "the table of rectangle
     keys = pd.MultiIndex.from_arrays([groups, numbers[0]])
     twice = keys.duplicated()
     if twice.any():
-        told = (f"{source} has {int(twice.sum())} rows whose GroupId and SeqId another row has, too: they stand alone, "
-                "the chain leads through the first")  # fmt: skip
-        warnings.warn(LittoralWarning(told), stacklevel=4)
+        message = (f"{source} has {int(twice.sum())} rows whose GroupId and SeqId another row has, too: they stand alone, "
+                   "the chain leads through the first")  # fmt: skip
+        warnings.warn(LittoralWarning(message), stacklevel=4)
     known = ~twice & np.isfinite(numbers[0]) & (groups >= 0)
     rows = np.flatnonzero(known)
     index = keys[known]
@@ -121,34 +130,6 @@ def read_links(table: gpd.GeoDataFrame, source: object = "the table of rectangle
     back, onward = found(numbers[1]), found(numbers[2])
     agree = (onward >= 0) & (back[onward] == np.arange(count)) & (onward != np.arange(count))
     return np.where(agree, onward, -1)
-
-
-def _followed(onward: Integers) -> tuple[list[int], list[int], list[bool]]:
-    """Rows in order, and of each chain the number of rows and whether it is a ring; by first row of the table."""
-    after = onward.tolist()
-    back = [-1] * len(after)
-    for row, to in enumerate(after):
-        if to >= 0:
-            back[to] = row
-    seen = bytearray(len(after))
-    order: list[int] = []
-    lengths: list[int] = []
-    rings: list[bool] = []
-    for row in range(len(after)):
-        if seen[row]:
-            continue
-        start = row
-        while back[start] >= 0 and back[start] != row:
-            start = back[start]
-        ring = back[start] == row
-        at, begin = row if ring else start, len(order)
-        while at >= 0 and not seen[at]:
-            seen[at] = True
-            order.append(at)
-            at = after[at]
-        lengths.append(len(order) - begin)
-        rings.append(ring)
-    return order, lengths, rings
 
 
 def _distances(table: gpd.GeoDataFrame, one: Integers, other: Integers) -> Numbers:
