@@ -35,7 +35,7 @@ from sklearn.model_selection import KFold
 
 from littoral import FeatureClassifier, classify_objects, open_scene, prepare_data
 from littoral.classify import Saying
-from littoral.predictions import evened, fit_novelty, novelty_of
+from littoral.predictions import signed_sqrt, fit_novelty, novelty_of
 from littoral.tiles import TileSpec, cut_tiles
 
 Numbers = NDArray[np.float64]
@@ -242,7 +242,7 @@ def judged(
 ) -> dict[str, Any]:
     """Print, and return, how good a score is."""
     seen = np.isfinite(values).all(axis=1)
-    values = evened(values)
+    values = signed_sqrt(values)
     kind, site = coast["kind"].to_numpy(str), coast["site"].to_numpy(str)
     code = coast["CATCOA"].to_numpy(float, na_value=np.nan)
     learnt = seen & (kind == "learnt")

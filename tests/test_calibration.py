@@ -24,6 +24,7 @@ from littoral.evaluation import (
     fit_calibration,
     fit_temperature,
     judge,
+    prediction_sets,
     score,
     tempered,
 )
@@ -32,7 +33,6 @@ from littoral.learn.model_evaluation import answers
 from littoral.learn.network import build_network
 from littoral.learn.network.temperature import as_trained, divide_logits
 from littoral.package import read_package
-from littoral.predictions import prediction_sets
 
 
 def drawn(count: int, seed: int, classes: int = 4) -> tuple[np.ndarray, np.ndarray]:

@@ -19,7 +19,6 @@ from conftest import boxes, textured
 from littoral import open_scene
 from littoral.classify import Answers, Opening, answer_rectangles, partition
 from littoral.classify.partition import part_rectangles
-from littoral.classify.pipeline import ahead
 from littoral.engines import lone_threads, open_classifier
 from littoral.errors import InputError, WriteError
 from littoral.imagery import Scene
@@ -351,34 +350,6 @@ def test_what_the_model_raises_travels_and_threads_end(scenes: list[Scene], weig
     with pytest.raises(KeyboardInterrupt):
         answer_rectangles(scenes[:1], table, Failing(str(weights)))
     assert threading.active_count() == before
-
-
-def test_ahead_is_bounded_and_stops() -> None:
-    made: list[int] = []
-    closed = threading.Event()
-
-    def numbers() -> Iterator[int]:
-        try:
-            for number in range(1000):
-                made.append(number)
-                yield number
-        finally:
-            closed.set()
-
-    items = ahead(numbers(), 2)
-    assert [next(items) for _ in range(3)] == [0, 1, 2]
-    items.close()
-    assert closed.is_set()
-    assert len(made) <= 3 + 2 + 2
-
-    def failing() -> Iterator[int]:
-        yield 1
-        raise InputError("it", "failed", "mend it")
-
-    items = ahead(failing(), 2)
-    assert next(items) == 1
-    with pytest.raises(InputError, match="it failed"):
-        next(items)
 
 
 def test_an_open_model_has_no_folder(

@@ -13,11 +13,10 @@ from littoral import FeatureClassifier, prepare_data
 from littoral.cli import main
 from littoral.errors import InputError
 from littoral.learn import head
-from littoral.learn.batches import turned
 from littoral.learn.data import TileData
 from littoral.learn.head import STRENGTHS, extract, fit_head, fit_linear, folds_of, write_head
 from littoral.learn.network import HIDDEN, build_network, state_bytes
-from littoral.tiles import TileSpec, ground_pairs
+from littoral.tiles import TileSpec, ground_pairs, turned
 
 BACKBONE = "test_resnet"
 
@@ -113,7 +112,7 @@ def test_turns_that_a_tile_allows() -> None:
     assert spec.turns == tuple(range(8))
     assert replace(spec, placement="oriented").turns == (0, 2, 4, 6)
     assert replace(spec, space="pixel").turns == (0,)
-    x = torch.arange(6.0).reshape(1, 2, 3)
+    x = np.arange(6.0).reshape(1, 2, 3)
     assert len({tuple(turned(x, turn).flatten().tolist() + [turned(x, turn).shape[1]]) for turn in range(8)}) == 8
     assert all(turned(x, turn).shape == x.shape for turn in (0, 2, 4, 6))
 

@@ -13,9 +13,9 @@ import littoral
 
 HOUSE = Path(littoral.__file__).parent
 ROOMS = [
-    "errors", "progress", "categories", "vectors", "geodesy", "http", "figures", "charts", "imagery", "shoreline",
-    "rectangles", "tiles", "predictions", "evaluation", "raster_function", "package", "inference", "learn", "engines",
-    "classify", "report", "demo", "cli", "__main__",
+    "errors", "progress", "threads", "categories", "vectors", "geodesy", "http", "figures", "charts", "imagery",
+    "shoreline", "rectangles", "tiles", "evaluation", "predictions", "raster_function", "package", "inference", "learn",
+    "engines", "classify", "report", "demo", "cli", "__main__",
 ]  # fmt: skip
 OWNERS = {
     "torch": {"learn"},

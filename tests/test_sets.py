@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from littoral.errors import InputError
-from littoral.predictions import add_prediction_sets, prediction_sets
+from littoral.evaluation import prediction_sets
+from littoral.predictions import add_prediction_sets
 from test_chains import sequence
 
 

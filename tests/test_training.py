@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import shutil
 import signal
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -21,7 +20,7 @@ from typer.testing import CliRunner
 from littoral import FeatureClassifier, prepare_data
 from littoral.cli import app
 from littoral.errors import InputError, LittoralWarning
-from littoral.learn.batches import Order, TileDataset, ahead
+from littoral.learn.batches import Order, TileDataset
 from littoral.learn.data import TileData
 from littoral.learn.training import HEADING, Epoch, Plan, rate_of
 from littoral.learn.training.losses import Objective
@@ -78,15 +77,6 @@ def test_an_epoch_can_be_entered_anywhere(tile_data: TileData) -> None:
             assert torch.equal(y, y2)
     assert whole[0][0].is_contiguous(memory_format=torch.channels_last)
     assert not torch.equal(whole[0][0], next(loader.epoch(1))[0])
-
-
-@pytest.mark.parametrize("threads", [0, 1, 3])
-def test_work_ahead_comes_in_order_and_errors_where_they_are_due(threads: int) -> None:
-    assert list(ahead(lambda n: n * n, range(20), threads)) == [n * n for n in range(20)]
-    results: Iterator[float] = ahead(lambda n: 1 / (n - 5), range(20), threads)
-    assert len([next(results) for _ in range(5)]) == 5
-    with pytest.raises(ZeroDivisionError):
-        next(results)
 
 
 def test_jitter_is_a_gain_and_an_offset_for_each_band(tile_data: TileData) -> None:

@@ -18,7 +18,7 @@ from littoral.errors import InputError
 from littoral.learn.training_summary import features, know
 from littoral.package import read_package, write_package
 from littoral.package.manifest import MOST_NOVELTY
-from littoral.predictions import evened, novelty_of, novelty_threshold
+from littoral.predictions import signed_sqrt, novelty_of, novelty_threshold
 from littoral.tiles import cut_tiles
 
 
@@ -79,7 +79,7 @@ def test_novelty_is_the_distance_of_upright_features_over_the_threshold(
     spec, record = model.manifest.preprocessing.tile, model.manifest.novelty
     for tile in cut_tiles(open_scene(coast[0]), coast[1].iloc[:4], spec):
         seen = model.answer_inputs(model.prepare(tile.values, tile.valid)[None])[1]
-        expected = novelty_of(record, evened(seen))[0] / novelty_threshold(record)
+        expected = novelty_of(record, signed_sqrt(seen))[0] / novelty_threshold(record)
         assert found.iloc[tile.position] == pytest.approx(expected, rel=1e-3)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -18,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from littoral.errors import InputError, MissingExtraError
 from littoral.imagery import Values
 from littoral.package import Manifest, Package, read_package
+from littoral.threads import processors
 
 Engine = Literal["auto", "torch", "torch-bf16", "onnx"]
 """``auto``: torch where it is installed, else the graph. ``torch-bf16``: in 16-bit arithmetic, where the processor has
@@ -41,11 +41,6 @@ class Classifier(Protocol):
 
     def answer_inputs(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float32] | None]:
         """The same, and the features (tiles, features) behind them; None where the engine does not have them."""
-
-
-def processors() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

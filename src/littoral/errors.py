@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -54,3 +55,21 @@ class MissingExtraError(LittoralError):
 
 class LittoralWarning(UserWarning):
     """Something was done otherwise than the input asked for, or left out; the sentence says what and why."""
+
+
+def first_line(error: BaseException, clean: Callable[[str], str] = str) -> str:
+    """First line of a library's message, to quote in one of ours; the name of the error's class if it has no message.
+
+    Args:
+        error: Raised by the library.
+        clean: Applied to the whole message, to remove secrets from it.
+
+    Returns:
+        At most 200 characters, with escapes for those that cannot be printed.
+
+    >>> first_line(ValueError("no such file\\nsee the manual")), first_line(KeyError())
+    ('no such file', 'KeyError')
+    """
+    line = (clean(str(error)).strip().splitlines() or [type(error).__name__])[0]
+    line = line if len(line) <= 200 else f"{line[:200]}…"
+    return line if line.isprintable() else ascii(line)

@@ -7,7 +7,6 @@ it, and ``docs/onnx.md``). Its metadata holds the model's manifest.
 from __future__ import annotations
 
 import json
-import os
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from littoral.errors import InputError, MissingExtraError
+from littoral.errors import InputError, MissingExtraError, first_line
 from littoral.imagery import Values
 from littoral.package import Manifest, Package, manifest_json, manifest_of, read_package
+from littoral.threads import processors
 
 try:
     import onnxruntime
@@ -62,7 +62,7 @@ class OnnxClassifier:
 
     def __init__(self, graph: bytes, source: object, threads: int | None = None) -> None:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or _processors()
+        options.intra_op_num_threads = threads or processors()
         options.inter_op_num_threads = 1
         options.use_deterministic_compute = True
         # Threads that wait busily would take the processor from those that read tiles.
@@ -77,7 +77,7 @@ class OnnxClassifier:
             ends = _ends(self.session)
         except _REFUSALS as error:
             raise InputError(
-                source, f"holds a graph that cannot be run ({_first_line(error)})", "export the model again"
+                source, f"holds a graph that cannot be run ({first_line(error)})", "export the model again"
             ) from error
         self.source = source
         self.manifest = _manifest(source, facts.get(MANIFEST_KEY))
@@ -170,7 +170,7 @@ class OnnxClassifier:
             answer, *features = self.session.run(self._outputs, {"tiles": np.ascontiguousarray(batch)})
         except _REFUSALS as error:
             raise InputError(
-                self.source, f"holds a graph that fails ({_first_line(error)})", "export the model again"
+                self.source, f"holds a graph that fails ({first_line(error)})", "export the model again"
             ) from error
         if answer.shape != (len(batch), len(self.manifest.categories)):
             raise InputError(self.source, f"holds a graph that answers {answer.shape}", "export the model again")
@@ -202,15 +202,3 @@ def _manifest(source: Any, text: str | None) -> Manifest:
 
 def _text(manifest: Manifest) -> str:
     return json.dumps(manifest_json(manifest))
-
-
-def _processors() -> int:
-    """That this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _first_line(error: Exception) -> str:
-    """Of a message that goes on for pages, and may quote names from the file."""
-    line = (str(error).splitlines() or [""])[0]
-    line = line if len(line) <= 200 else f"{line[:200]}…"
-    return line if line.isprintable() else ascii(line)

@@ -22,7 +22,7 @@ from pyogrio.errors import DataLayerError, DataSourceError
 from littoral.categories import CATCOA, CONSTRUCTED
 from littoral.charts.cells import Cell, find_cells, left_out_if_broken
 from littoral.charts.scales import cut_to_largest_scale, summarise_coast
-from littoral.errors import InputError, LittoralWarning
+from littoral.errors import InputError, LittoralWarning, first_line
 from littoral.progress import Track, silent
 
 CRS = "EPSG:4326"
@@ -136,7 +136,7 @@ def _read_cell(cell: Cell, constructed: bool) -> tuple[gpd.GeoDataFrame, gpd.Geo
             if not cell.updates:
                 raise InputError(cell.base, f"cannot be read ({refused})", "fetch it again") from refused
             updates = "ignored"
-            _warn(f"{cell.name} was read without its updates, which do not fit it: {str(refused).splitlines()[0]}")
+            _warn(f"{cell.name} was read without its updates, which do not fit it: {first_line(refused)}")
     header = layers["DSID"].iloc[0]
     # The driver says the last update by its number in the folder, and nothing of those a re-issue held already.
     applied = cell.header.update + (len(cell.updates) if updates == "applied" else 0)

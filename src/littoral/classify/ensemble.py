@@ -16,6 +16,7 @@ from littoral.evaluation import Calibration
 from littoral.imagery import Values
 from littoral.package import Manifest, Package
 from littoral.predictions import novelty_of, novelty_threshold, signed_sqrt
+from littoral.tiles import turned
 
 Model = Classifier | Package | str | Path
 
@@ -103,7 +104,7 @@ class Ensemble:
         ):
             tiles = part.reshape(len(batch), *shape)
             for turn in self._turns:
-                probabilities, features = member.answer_inputs(turned(tiles, turn))
+                probabilities, features = member.answer_inputs(np.ascontiguousarray(turned(tiles, turn)))
                 predicted.append(probabilities[:, columns])
                 record = member.manifest.novelty
                 if turn == 0 and record and features is not None:
@@ -153,16 +154,6 @@ def resolve_engine(models: Sequence[Model], engine: AnyEngine, processor: str = 
     if len(paces) == 1:
         return chosen, f"engine {chosen} ({speeds} tiles a second): no other can run this model here"
     return chosen, f"engine {chosen}, as measured here (tiles a second: {speeds or 'none, the model is open'})"
-
-
-def turned(tiles: NDArray[np.float32], turn: int) -> NDArray[np.float32]:
-    """Tiles (…, height, width) after ``turn % 4`` quarter turns, mirrored from 4 on.
-
-    >>> turned(np.array([[[1.0, 2], [3, 4]]]), 5).tolist()
-    [[[4.0, 2.0], [3.0, 1.0]]]
-    """
-    out = np.rot90(tiles, turn % 4, (-2, -1))
-    return np.ascontiguousarray(out[..., ::-1] if turn >= 4 else out)
 
 
 def _columns(first: Manifest, other: Manifest, name: str) -> list[int]:

@@ -6,14 +6,10 @@ bits of a prediction depend neither on the number of cores nor on the other part
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import Future
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, replace
-from queue import Full, Queue
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +19,7 @@ from littoral.engines import Classifier, lone_threads
 from littoral.imagery import Values
 from littoral.package import Manifest
 from littoral.predictions import Predictions
+from littoral.threads import lookahead, map_ahead
 from littoral.tiles import CLASSIFIED, OUTSIDE, Tile, cut_planned
 
 BATCH = 8
@@ -30,10 +27,6 @@ BATCH = 8
 small network computes of them leaves the processor's cache (``benchmarks/classify.py``)."""
 _READY = 2
 """Batches that are cut before they can be computed."""
-_PATIENCE_S = 0.1
-"""How often a waiting thread checks whether it is still needed."""
-
-T = TypeVar("T")
 Computed = tuple[NDArray[np.float64], NDArray[np.float64] | None]
 """Probabilities and novelty of a batch."""
 
@@ -77,7 +70,7 @@ def predict_parts(
     """
     categories = classifier.manifest.categories
     found, has_novelty = None, False
-    with closing(ahead(_batches(tasks, classifier), _READY)) as batches:
+    with closing(lookahead(_batches(tasks, classifier), _READY)) as batches:
         for batch, (probabilities, novelty) in _computed(batches, classifier, computing):
             if found is None:
                 found, has_novelty = Predictions.empty(batch.of, categories), False
@@ -150,30 +143,8 @@ def _note(found: Predictions, tile: Tile) -> None:
 
 def _computed(batches: Iterable[_Batch], classifier: Classifier, computing: int) -> Iterator[tuple[_Batch, Computed]]:
     """Batches in their order with their predictions."""
-    flying: deque[tuple[_Batch, Future[Computed]]] = deque()
-    failure: Exception | None = None
-    source = iter(batches)
     with lone_threads(computing) as pool:
-        try:
-            while failure is None:
-                try:
-                    batch = next(source)
-                except StopIteration:
-                    break
-                except Exception as error:
-                    # What was cut before is computed first: it may end a part.
-                    failure = error
-                else:
-                    flying.append((batch, pool.submit(_predict, classifier, batch)))
-                    if len(flying) > computing:
-                        yield flying[0][0], flying.popleft()[1].result()
-            while flying:
-                yield flying[0][0], flying.popleft()[1].result()
-        finally:
-            for _, future in flying:
-                future.cancel()
-    if failure is not None:
-        raise failure
+        yield from map_ahead(pool, lambda batch: (batch, _predict(classifier, batch)), batches, computing)
 
 
 def _predict(classifier: Classifier, batch: _Batch) -> Computed:
@@ -182,48 +153,3 @@ def _predict(classifier: Classifier, batch: _Batch) -> Computed:
     if isinstance(classifier, NoveltyClassifier):
         return classifier.predict_with_novelty(batch.tiles)
     return classifier.predict_inputs(batch.tiles), None
-
-
-def ahead(items: Generator[T, None, None], most: int) -> Generator[T, None, None]:
-    """Compute items in a thread, a few ahead of their use.
-
-    What the thread raises is raised here, after the items before it. When this generator is closed, by its user's error
-    or by Ctrl-C, the thread ends with the item at hand and closes ``items``.
-
-    >>> list(ahead((n * n for n in range(5)), 2))
-    [0, 1, 4, 9, 16]
-    """
-    ready: Queue[tuple[T | None, BaseException | None]] = Queue(most)
-    unwanted = threading.Event()
-
-    def put(item: T | None, error: BaseException | None) -> None:
-        waiting = True
-        while waiting and not unwanted.is_set():
-            with suppress(Full):
-                ready.put((item, error), timeout=_PATIENCE_S)
-                waiting = False
-
-    def walk() -> None:
-        try:
-            with closing(items):
-                for item in items:
-                    put(item, None)
-                    if unwanted.is_set():
-                        return
-            put(None, StopIteration())
-        except BaseException as error:
-            put(None, error)
-
-    thread = threading.Thread(target=walk, name="cutting", daemon=True)
-    thread.start()
-    try:
-        while True:
-            item, error = ready.get()
-            if isinstance(error, StopIteration):
-                return
-            if error is not None:
-                raise error
-            yield item  # type: ignore[misc]
-    finally:
-        unwanted.set()
-        thread.join()

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from littoral.classify.checkpoints import Checkpoints, ModelSource
 from littoral.classify.partition import Part, Task, part_rectangles, tasks_of
 from littoral.classify.pipeline import predict_parts
-from littoral.engines import Classifier, processors
+from littoral.engines import Classifier
 from littoral.errors import InputError, WriteError
 from littoral.imagery import Scene
 from littoral.predictions import Predictions
 from littoral.progress import Track, silent
+from littoral.threads import processors
 from littoral.tiles import Merging
 
 _AT_ONCE = 2**15

@@ -1,5 +1,5 @@
 from .baselines import Baselines, band_statistics, fit_baselines, rows_of_classes
-from .calibration import Calibration, conformal_threshold, fit_calibration, fit_temperature, tempered
+from .calibration import Calibration, conformal_threshold, fit_calibration, fit_temperature, prediction_sets, tempered
 from .folds import Blocks, Fold, Folds, fold_of, fold_tiles, ground_blocks, squares
 from .intervals import block_bootstrap, interval
 from .record import Answers, before_calibration, judge, pooled
@@ -31,6 +31,7 @@ __all__ = [
     "interval",
     "judge",
     "pooled",
+    "prediction_sets",
     "rows_of_classes",
     "score",
     "squares",

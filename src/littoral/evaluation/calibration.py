@@ -18,7 +18,6 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from littoral.errors import InputError
-from littoral.predictions import prediction_sets
 
 Floats = NDArray[np.float64]
 
@@ -129,6 +128,28 @@ def conformal_threshold(probabilities: Floats, truth: NDArray[np.int64], percent
     misses = np.sort(1 - probabilities[np.arange(len(truth)), truth])
     k = -(-(len(truth) + 1) * percent // 100)
     return float(misses[k - 1]) if k <= len(truth) else 1.0
+
+
+def prediction_sets(probabilities: NDArray[np.float64], threshold: float) -> NDArray[np.bool_]:
+    """Whether each class is in the prediction set of each row; the likeliest class always is, rows of NaN have none.
+
+    Args:
+        probabilities: (rows, classes).
+        threshold: Largest 1 - p of a class in the set (:meth:`Calibration.threshold`).
+
+    Returns:
+        (rows, classes).
+
+    >>> prediction_sets(np.array([[0.7, 0.2, 0.1], [0.5, 0.5, 0.0], [np.nan] * 3]), 0.8).tolist()
+    [[True, True, False], [True, True, False], [False, False, False]]
+    >>> prediction_sets(np.array([[0.4, 0.3, 0.3]]), 0.2).tolist()
+    [[True, False, False]]
+    """
+    known = np.asarray(np.isfinite(probabilities).all(axis=1), np.bool_)
+    # 1 - p is rounded; a threshold that was such a number must let it in.
+    inside = 1 - probabilities <= threshold + 1e-12
+    inside[np.arange(len(inside)), np.nan_to_num(probabilities, nan=-1.0).argmax(axis=1)] = True
+    return np.asarray(inside & known[:, None])
 
 
 def fit_calibration(

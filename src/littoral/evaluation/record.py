@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from littoral.categories import Category
-from littoral.evaluation.calibration import Calibration, cross_fitted, tempered
+from littoral.evaluation.calibration import Calibration, cross_fitted, prediction_sets, tempered
 from littoral.evaluation.folds import Blocks, fold_of
 from littoral.evaluation.intervals import FEW_BLOCKS, LEVEL, MEASURES, REPLICATES, block_bootstrap, interval
 from littoral.evaluation.scores import Scores, score
-from littoral.predictions import prediction_sets
 
 SET_PERCENT = 90
 """Level of the prediction sets that are judged."""

@@ -17,7 +17,7 @@ from pyproj.exceptions import CRSError
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 
-from littoral.errors import InputError
+from littoral.errors import InputError, first_line
 from littoral.http import shown_address
 from littoral.imagery.resampling import fit_grid
 from littoral.imagery.scene import SENTINEL_NAME, Band, Grid, Role, Scene, renamed
@@ -219,4 +219,4 @@ def _distinct(bands: Iterable[Band]) -> list[Band]:
 
 def reason(error: Exception) -> str:
     cause = error.__cause__ or error
-    return without_secrets(str(cause).splitlines()[0]) if str(cause) else type(cause).__name__
+    return first_line(cause, without_secrets)

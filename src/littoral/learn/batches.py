@@ -7,11 +7,11 @@ loader has to be stored to go on from any batch of any epoch, and threads cannot
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from littoral.errors import InputError, MissingExtraError
 from littoral.imagery import Values
 from littoral.package import Preprocessing
-from littoral.tiles import TileSet
+from littoral.threads import map_ahead
+from littoral.tiles import TileSet, turned
 
 try:
     import torch
@@ -31,9 +32,6 @@ except ImportError as error:
 Batch = tuple[Tensor, Tensor]
 Transform = Callable[[Tensor], Tensor]
 """From a standardised tile (bands, height, width) to another of the same shape."""
-
-W = TypeVar("W")
-R = TypeVar("R")
 
 
 class TileDataset(Dataset[Batch]):
@@ -133,9 +131,7 @@ class TileDataset(Dataset[Batch]):
         values, valid = values[(slice(None), *crop)], valid[crop]
         if self.augment:
             turn = int(rng.choice(given.tile.turns))
-            values, valid = np.rot90(values, turn % 4, (1, 2)), np.rot90(valid, turn % 4)
-            if turn >= 4:
-                values, valid = values[:, :, ::-1], valid[:, ::-1]
+            values, valid = turned(values, turn), turned(valid, turn)
         return _Tile(position, values, valid, rng)
 
 
@@ -233,37 +229,12 @@ class Batches:
         work = [draws for draws in self.order.batches(number, rank, world)[start:] if draws]
         # A user's transform draws from torch's one generator, so it has to run in turn with the training step.
         threads = 0 if self.dataset.transforms else min(4, max(1, (os.cpu_count() or 1) // 4))
-        return ahead(lambda draws: self.dataset.batch(draws, number), work, threads)
-
-
-def ahead(make: Callable[[W], R], work: Iterable[W], threads: int) -> Iterator[R]:
-    """What ``make`` makes of each piece of work, in order, ``threads + 1`` pieces ahead of the one asked for; an error
-    arises where its result was due.
-
-    >>> list(ahead(str.upper, "abc", threads=2))
-    ['A', 'B', 'C']
-    """
-    if not threads:
-        yield from map(make, work)
-        return
-    waiting: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(threads, "batches") as pool:
-        try:
-            for piece in work:
-                waiting.append(pool.submit(make, piece))
-                if len(waiting) > threads + 1:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
-
-
-def turned(x: Tensor, turn: int) -> Tensor:
-    """Tiles (…, height, width) after ``turn % 4`` quarter turns, mirrored from 4 on."""
-    x = torch.rot90(x, turn % 4, (-2, -1))
-    return x.flip(-1) if turn >= 4 else x
+        make = partial(self.dataset.batch, epoch=number)
+        if not threads:
+            yield from map(make, work)
+            return
+        with ThreadPoolExecutor(threads, "batches") as pool:
+            yield from map_ahead(pool, make, work, threads + 1)
 
 
 def inputs(batch: Any) -> Tensor:

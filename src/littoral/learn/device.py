@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from littoral.errors import InputError, MissingExtraError
+from littoral.errors import InputError, MissingExtraError, first_line
 from littoral.learn.training import precision
 
 try:
@@ -34,7 +34,7 @@ def move(network: nn.Module, processor: str) -> None:
         network.to(processor)
     # torch has a kind of its own for each way that a device can be missing.
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        said = str(error).splitlines()[0].split(". ")[0]
+        said = first_line(error).split(". ")[0]
         raise InputError(
             f"processor {processor}", f"cannot be used ({said})", "choose cpu, or one that is there"
         ) from error

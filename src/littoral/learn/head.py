@@ -22,12 +22,12 @@ from sklearn.metrics import f1_score
 
 from littoral.errors import InputError, MissingExtraError
 from littoral.evaluation import fold_of, rows_of_classes, squares
-from littoral.learn.batches import inputs, turned
+from littoral.learn.batches import inputs
 from littoral.learn.data import TileData
 from littoral.learn.network import HIDDEN, Network
 from littoral.learn.training import precision
 from littoral.progress import Track, silent
-from littoral.tiles import TileSet
+from littoral.tiles import TileSet, turned
 from littoral.tiles.splits import Ground, region_blocks, touching
 
 try:
@@ -168,7 +168,7 @@ def extract(
         network: Body and pooling.
         data: Whose tiles.
         part: (tiles,), positions.
-        turns: 0 to 7, see :func:`littoral.learn.batches.turned`.
+        turns: 0 to 7, see :func:`littoral.tiles.turned`.
         out: Written to.
         track: Shows progress, a step per tile.
     """
@@ -185,10 +185,10 @@ def extract(
                 tiles.append(data.preprocessing.apply(*data.tiles.read(int(position))))
                 if len(tiles) < _BATCH and number < len(part) - 1:
                     continue
-                batch = torch.from_numpy(np.stack(tiles)).to(device)
+                batch = np.stack(tiles)
                 for place, turn in enumerate(turns):
                     with torch.autocast(device, kind, enabled=kind is not None):
-                        maps = network.body(inputs(turned(batch, turn)))
+                        maps = network.body(inputs(np.ascontiguousarray(turned(batch, turn))).to(device))
                     out[first : number + 1, place] = pool(maps.float()).cpu().numpy()
                 tiles, first = [], number + 1
     finally:

@@ -11,7 +11,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from littoral.errors import InputError, MissingExtraError
+from littoral.errors import InputError
 from littoral.evaluation import (
     Answers,
     Baselines,
@@ -30,7 +30,6 @@ from littoral.evaluation import (
 )
 from littoral.imagery import same_scaling
 from littoral.learn.band_selection import with_bands
-from littoral.learn.batches import turned
 from littoral.learn.data import TileData
 from littoral.learn.data.statistics import measured
 from littoral.learn.network.temperature import divide_logits
@@ -38,13 +37,8 @@ from littoral.learn.recipe import must_be_whole, repeat
 from littoral.learn.training import is_first_process
 from littoral.package import Manifest
 from littoral.progress import Track, silent
-from littoral.tiles import TileSet, ground_pairs, read_tiles, split_tiles
+from littoral.tiles import TileSet, ground_pairs, read_tiles, split_tiles, turned
 from littoral.tiles.splits import Kind
-
-try:
-    import torch
-except ImportError as error:
-    raise MissingExtraError("learning", "learn") from error
 
 if TYPE_CHECKING:
     from littoral.learn.feature_classifier import FeatureClassifier
@@ -70,8 +64,8 @@ def answers(
         statistics.append(band_statistics(values, valid))
         batch.append(model.manifest.preprocessing.apply(values, valid))
         if len(batch) == BATCH or position == len(tiles) - 1:
-            stacked = torch.from_numpy(np.stack(batch))
-            views = [model.predict_inputs(turned(stacked, turn).contiguous().numpy()) for turn in turns]
+            stacked = np.stack(batch)
+            views = [model.predict_inputs(np.ascontiguousarray(turned(stacked, turn))) for turn in turns]
             probabilities.append(np.mean(views, axis=0))
             batch.clear()
     return np.concatenate(probabilities), np.stack(statistics)

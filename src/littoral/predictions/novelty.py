@@ -1,6 +1,6 @@
-"""How unlike the training a place looks to the network: an inland car park must not become a confident mangrove.
+"""Measure how unlike the training tiles a place is, so that an inland car park does not become a confident mangrove.
 
-There are fewer tiles than features, so the space of the network's last features is parted as in probabilistic principal
+There are fewer tiles than features, so the space of the network's last features is divided as in probabilistic principal
 components (Tipping and Bishop, 1999, Journal of the Royal Statistical Society B 61): a few main directions, and all the
 others, in which the training hardly varied. In the main ones the distance is that of Mahalanobis from the nearest class
 (Lee and others, 2018, NeurIPS, "A simple unified framework for detecting out-of-distribution samples") with a shrunk
@@ -44,10 +44,10 @@ _FOLDS = 5
 _FEWEST = 20
 
 
-def evened(features: NDArray[np.floating[Any]]) -> Numbers:
-    """Square roots, with their signs: what to give to :func:`fit_novelty` and :func:`novelty` of a network's features.
+def signed_sqrt(features: NDArray[np.floating[Any]]) -> Numbers:
+    """Square roots that keep the sign, to be taken of a network's features before :func:`fit_novelty` and :func:`novelty_of`.
 
-    >>> evened(np.array([[4.0, -9.0]])).tolist()
+    >>> signed_sqrt(np.array([[4.0, -9.0]])).tolist()
     [[2.0, -3.0]]
     """
     values = np.asarray(features, np.float64)

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from littoral.categories import CATCOA, Category, Scheme
 from littoral.errors import InputError
+from littoral.evaluation import prediction_sets
 from littoral.predictions import columns
 from littoral.predictions.chains import RectangleChains, read_chains_if_linked
 from littoral.predictions.corrections import WrittenClasses, read_classes
-from littoral.predictions.sets import prediction_sets
 from littoral.tiles import CLASSIFIED, OUTSIDE
 from littoral.vectors import find_column, free_names
 

@@ -8,6 +8,7 @@ from .portal import GIS, FetchedItem, fetch_item
 from .spec import Layout, TileSpec
 from .splits import Split, UnplacedWarning, ground_pairs, split_tiles
 from .tileset import TileSet
+from .turns import turned
 
 __all__ = [
     "CLASSIFIED",
@@ -38,4 +39,5 @@ __all__ = [
     "read_tile",
     "read_tiles",
     "split_tiles",
+    "turned",
 ]

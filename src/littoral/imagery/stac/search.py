@@ -16,7 +16,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from littoral.errors import InputError, LittoralWarning, MissingExtraError
+from littoral.errors import InputError, LittoralWarning, MissingExtraError, first_line
 from littoral.http import PATIENT, Patience, shown_address
 from littoral.imagery.stac.bands import kind_of
 from littoral.imagery.stac.extent import Bounds, checked_box, enclosing_box, middles, split_box, time_range
@@ -191,7 +191,7 @@ def _asking(api: str) -> Iterator[None]:
         status = getattr(error, "status_code", None)
         if status is None:
             what, remedy = (
-                f"cannot be reached ({_first_line(error)})",
+                f"cannot be reached ({first_line(error, without_secrets)})",
                 "check the address, the connection and the proxy",
             )
         elif status in (401, 403):
@@ -199,7 +199,10 @@ def _asking(api: str) -> Iterator[None]:
         elif status == 404:
             what, remedy = "is not there (HTTP 404)", "pass the address of a STAC API, such as https://…/v1"
         elif status == 400:
-            what, remedy = f"does not take the question (HTTP 400: {_first_line(error)})", "check collection and time"
+            what, remedy = (
+                f"does not take the question (HTTP 400: {first_line(error, without_secrets)})",
+                "check collection and time",
+            )
         else:
             what, remedy = f"could not answer (HTTP {status})", "try again later"
         # Here and below not from the error: its text may hold what is taken out.
@@ -207,11 +210,11 @@ def _asking(api: str) -> Iterator[None]:
     except told.PystacClientWarning as error:
         raise InputError(
             shown,
-            f"cannot be searched ({_first_line(error)})",
+            f"cannot be searched ({first_line(error, without_secrets)})",
             "pass the address of a STAC API, not of a catalogue of files",
         ) from None
     except (STACError, ClientTypeError, ValueError, KeyError, TypeError, AttributeError) as error:
-        what = f"did not answer as a STAC API does ({_first_line(error) or type(error).__name__})"
+        what = f"did not answer as a STAC API does ({first_line(error, without_secrets)})"
         raise InputError(shown, what, "pass the address of a STAC API, such as https://…/v1") from None
 
 
@@ -284,7 +287,3 @@ def _seconds(item: Mapping[str, Any]) -> float:
 
 def _some(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (", …" if len(names) > most else "")
-
-
-def _first_line(error: BaseException) -> str:
-    return without_secrets(str(error).strip().splitlines()[0])[:200] if str(error).strip() else ""

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from littoral.errors import InputError, MissingExtraError
+from littoral.errors import InputError, MissingExtraError, first_line
 
 try:
     import timm
@@ -99,7 +99,7 @@ def make_body(backbone: str, bands: int, chip_px: int | None, *, hub: bool) -> A
     except (OSError, RuntimeError) as error:
         if not hub:
             raise _refused(backbone, chip_px, error) from error
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = first_line(error)
         if isinstance(error, LocalEntryNotFoundError):
             reason = "it cannot be reached, and no earlier download is kept"
         raise InputError(
@@ -158,10 +158,9 @@ def _hub() -> Iterator[None]:
 
 
 def _refused(backbone: str, chip_px: int | None, error: Exception) -> InputError:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     chips = "its own size of chips" if chip_px is None else f"chips of {chip_px} pixels"
     return InputError(
         f"backbone {backbone!r}",
-        f"cannot be used with {chips} ({reason})",
+        f"cannot be used with {chips} ({first_line(error)})",
         "pass another chip_size or resize_to (--chip-size, --resize-to), e.g. 224, or another backbone",
     )

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from littoral.errors import InputError, MissingExtraError
+from littoral.errors import InputError, MissingExtraError, first_line
 from littoral.imagery.scene import same_band
 from littoral.learn.network.weights import fill_body, first_kernel
 
@@ -81,10 +81,9 @@ def load_sentinel2(body: nn.Module, backbone: str, bands: Sequence[str] | None, 
     try:
         state = entry.get_state_dict(progress=False, check_hash=True, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
             f"weights {name}",
-            f"could not be fetched ({reason})",
+            f"could not be fetched ({first_line(error)})",
             f"put {entry.url} into {torch.hub.get_dir()}/checkpoints, or pass a file of weights with --weights PATH "
             "(pretrained=path), or --weights none (pretrained=False)",
         ) from error
