@@ -218,7 +218,6 @@ class Checkpoints:
         again = f"{error.remedy}, then run the same command again: {kept} of {parts} parts are kept in {self.folder}"
         return InputError(error.subject, error.what, again)
 
-
     def read(self, path: Path, count: int) -> Predictions:
         """Read the predictions of a part of ``count`` rectangles; the same bits that were written.
 

@@ -26,7 +26,15 @@ from littoral.imagery import Scene, Scenes, open_scenes
 from littoral.imagery.options import CombineOptions, SceneOptions
 from littoral.package import read_package
 from littoral.predictions import BEYOND, NO_AREA, UNCERTAIN, UNLIKE, Predictions, Transitions, read_transitions
-from littoral.predictions.columns import CONFIDENCE, LABEL, SCENE, SCENE_DATE, STATUS, probability_column, smoothed_columns
+from littoral.predictions.columns import (
+    CONFIDENCE,
+    LABEL,
+    SCENE,
+    SCENE_DATE,
+    STATUS,
+    probability_column,
+    smoothed_columns,
+)
 from littoral.progress import Track, silent
 from littoral.tiles import Merging
 from littoral.tiles.export.inputs import extent_of
@@ -141,7 +149,12 @@ def _open(
     read = [read_package(model) if isinstance(model, str | Path) and Path(model).suffix != ".onnx" else model
             for model in models]  # fmt: skip
     engine, note = resolve_engine(read, options.engine, options.processor)
-    how: dict[str, Any] = {"engine": engine, "processor": options.processor, "turns": options.tta, "cell_size": cell_size}
+    how: dict[str, Any] = {
+        "engine": engine,
+        "processor": options.processor,
+        "turns": options.tta,
+        "cell_size": cell_size,
+    }
     ensemble = open_ensemble(read, names=model_names(models), **how)
     if not sent:
         return None, ensemble, note

@@ -33,8 +33,7 @@ def check_scene(scene: Scene, preprocessing: Preprocessing) -> None:
         else:
             what = f"does not name its bands, of which there are {len(scene.bands)}"
             remedy = (
-                "name them in order, --band-names B02,B03,B04,B08,… (Landsat's blue, green, red and near "
-                "infrared too)"
+                "name them in order, --band-names B02,B03,B04,B08,… (Landsat's blue, green, red and near infrared too)"
             )
         raise InputError(f"the model needs bands {', '.join(needed)} and the scene {scene.name}", what, remedy)
     bands = select_bands(scene, needed, exact=True)

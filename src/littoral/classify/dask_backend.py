@@ -75,7 +75,8 @@ def predict_on_cluster(
         address: :data:`LOCAL`, or that of a scheduler.
 
     Yields:
-        One item for each rectangle: None, but with the last one of a part its number and predictions; parts as they finish.
+        One item for each rectangle: None, but with the last one of a part its number and predictions; parts in the
+        order in which they finish.
 
     Raises:
         InputError: no scheduler answers, or none any more; a part failed, or killed its workers one after the other:

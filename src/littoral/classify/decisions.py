@@ -40,7 +40,7 @@ def decide(
         transitions: For smoothing; None: those of the model.
 
     Raises:
-        InputError: a level that the model has no threshold for, or what smoothing lacks (:func:`smoothing_transitions`).
+        InputError: a level without a threshold in the model; as :func:`smoothing_transitions`.
 
     Memory: 24 bytes per rectangle and class.
     """
@@ -100,7 +100,9 @@ def _withhold(predictions: Predictions, least: float) -> Predictions:
     return _without_class(predictions, doubtful, UNCERTAIN)
 
 
-def _without_class(predictions: Predictions, rows: np.ndarray[tuple[int], np.dtype[np.bool_]], status: str) -> Predictions:
+def _without_class(
+    predictions: Predictions, rows: np.ndarray[tuple[int], np.dtype[np.bool_]], status: str
+) -> Predictions:
     given = None if predictions.given is None else np.where(rows, -1, predictions.given)
     return replace(predictions, status=np.where(rows, status, predictions.status).astype(object), given=given)
 

@@ -90,7 +90,9 @@ class Ensemble:
         """The same; there are no features of several models together."""
         return self.predict_inputs(batch), None
 
-    def predict_with_novelty(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    def predict_with_novelty(
+        self, batch: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
         """Prepared tiles (tiles, numbers) to probabilities (tiles, classes) and novelty (tiles,).
 
         Novelty is the distance of a tile's features from the training, divided by the distance that one in a hundred
@@ -136,7 +138,9 @@ def open_ensemble(
 
 def model_names(models: Sequence[Model]) -> list[str]:
     """Names for messages: paths, or else numbers."""
-    return [str(model) if isinstance(model, str | Path) else f"model {number}" for number, model in enumerate(models, 1)]
+    return [
+        str(model) if isinstance(model, str | Path) else f"model {number}" for number, model in enumerate(models, 1)
+    ]
 
 
 def resolve_engine(models: Sequence[Model], engine: AnyEngine, processor: str = "auto") -> tuple[Engine, str]:

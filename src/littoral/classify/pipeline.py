@@ -44,7 +44,9 @@ class NoveltyClassifier(Protocol):
     def predict_inputs(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
         """As of a classifier."""
 
-    def predict_with_novelty(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    def predict_with_novelty(
+        self, batch: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
         """Prepared tiles (tiles, bands, chip, chip) to probabilities (tiles, classes) and novelty (tiles,), None where
         the model has no record of its training's features."""
 

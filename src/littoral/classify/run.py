@@ -126,7 +126,10 @@ def _numbered(predicted: Generator[Predictions | None, None, None]) -> Done:
 
 
 def _resumed(
-    parts: Sequence[Part], tasks: Callable[[Sequence[Part]], Iterator[Task]], model: Classifier, checkpoints: Checkpoints
+    parts: Sequence[Part],
+    tasks: Callable[[Sequence[Part]], Iterator[Task]],
+    model: Classifier,
+    checkpoints: Checkpoints,
 ) -> Done:
     """First the finished parts, then the rest."""
     paths = [checkpoints.path(task) for task in tasks(parts)]
@@ -156,7 +159,8 @@ def _resumed(
 
 
 def _once(rectangles: gpd.GeoDataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of a table such that no two are alike, and for each row which of them is its equal: duplicates are predicted once.
+    """Rows of a table such that no two are alike, and for each row which of them equals it: duplicates are
+    predicted once.
 
     Alike are outlines and other fields, byte for byte. Memory: 60 bytes for each rectangle.
     """

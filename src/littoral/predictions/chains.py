@@ -87,7 +87,7 @@ def read_chains(rectangles: gpd.GeoDataFrame, source: object = "the table of rec
     row, first = found.line, np.flatnonzero(np.diff(found.chain, prepend=-1))
     before = np.roll(row, 1)
     # The one before the first of a ring is its last.
-    before[first] = row[np.append(first[1:], len(row)) - 1]
+    before[first] = row[np.append(first, len(row))[1:] - 1]
     step = np.maximum(_distances(rectangles, before, row), _LEAST_STEP_M)
     closing = np.where(found.ring, step[first], np.inf)
     step[first] = np.inf
@@ -107,17 +107,15 @@ def read_links(table: gpd.GeoDataFrame, source: object = "the table of rectangle
         InputError: a field is missing, or the table has no CRS.
     """
     require_crs(table, source)
-    group, seq, previous, following = (
-        table[require_column(table, name, source)] for name in LINKS
-    )
+    group, seq, previous, following = (table[require_column(table, name, source)] for name in LINKS)
     count = len(table)
     groups = pd.factorize(group)[0]
     numbers = [pd.to_numeric(column).to_numpy(float, na_value=np.nan) for column in (seq, previous, following)]
     keys = pd.MultiIndex.from_arrays([groups, numbers[0]])
     twice = keys.duplicated()
     if twice.any():
-        message = (f"{source} has {int(twice.sum())} rows whose GroupId and SeqId another row has, too: they stand alone, "
-                   "the chain leads through the first")  # fmt: skip
+        message = (f"{source} has {int(twice.sum())} rows whose GroupId and SeqId another row has, too: they stand "
+                   "alone, the chain leads through the first")  # fmt: skip
         warnings.warn(LittoralWarning(message), stacklevel=4)
     known = ~twice & np.isfinite(numbers[0]) & (groups >= 0)
     rows = np.flatnonzero(known)

@@ -226,7 +226,9 @@ def notes_on_provenance(before: Mapping[str, Any] | None, after: Mapping[str, An
     if models[0] != models[1]:
         notes.append("the two were classified by different models, which can look like change")
     if differ := [name for name in _AFFECTING if options[0][name] != options[1][name]]:
-        notes.append(f"the two were classified with different options ({', '.join(differ)}), which can look like change")
+        notes.append(
+            f"the two were classified with different options ({', '.join(differ)}), which can look like change"
+        )
     return notes
 
 

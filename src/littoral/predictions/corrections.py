@@ -101,7 +101,9 @@ def _names(code: Numbers, texts: pd.Series[str], likeliest: Numbers, scheme: Sch
     """Name of each code: that of most rows whose class is the likeliest, or else of most rows."""
     pairs = pd.DataFrame({"code": code, "text": texts, "own": code == likeliest}).dropna()
     counted = pairs.groupby(["code", "text"]).agg(own=("own", "sum"), all=("own", "size")).reset_index()
-    usual = [name == scheme.category(int(each)).name for each, name in zip(counted["code"], counted["text"], strict=True)]
+    usual = [
+        name == scheme.category(int(each)).name for each, name in zip(counted["code"], counted["text"], strict=True)
+    ]
     counted = counted.assign(usual=usual).sort_values(["own", "all", "usual"], ascending=False, kind="stable")
     chosen = counted.drop_duplicates("code")
     return {int(each): str(name) for each, name in zip(chosen["code"], chosen["text"], strict=True)}

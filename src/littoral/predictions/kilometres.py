@@ -25,6 +25,7 @@ from littoral.predictions.predictions import Predictions
 
 Numbers = NDArray[np.float64]
 
+
 def expected_with_interval(
     metres: Numbers, probabilities: Numbers, chains: RectangleChains, options: IntervalOptions
 ) -> tuple[Numbers, Numbers, Numbers]:

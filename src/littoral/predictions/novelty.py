@@ -1,8 +1,8 @@
 """Measure how unlike the training tiles a place is, so that an inland car park does not become a confident mangrove.
 
-There are fewer tiles than features, so the space of the network's last features is divided as in probabilistic principal
-components (Tipping and Bishop, 1999, Journal of the Royal Statistical Society B 61): a few main directions, and all the
-others, in which the training hardly varied. In the main ones the distance is that of Mahalanobis from the nearest class
+There are fewer tiles than features, so the space of the network's last features is divided as in probabilistic
+principal components (Tipping and Bishop, 1999, Journal of the Royal Statistical Society B 61): a few main directions,
+and all the others, in which the training hardly varied. In the main ones the distance is that of Mahalanobis from the nearest class
 (Lee and others, 2018, NeurIPS, "A simple unified framework for detecting out-of-distribution samples") with a shrunk
 covariance (Ledoit and Wolf, 2004); in the others what is left over counts (Wang and others, 2022, CVPR, "ViM"). Each is
 divided by what is usual, and the larger one is the score: their sum would drown a place between the classes in the many
@@ -45,7 +45,7 @@ _FEWEST = 20
 
 
 def signed_sqrt(features: NDArray[np.floating[Any]]) -> Numbers:
-    """Square roots that keep the sign, to be taken of a network's features before :func:`fit_novelty` and :func:`novelty_of`.
+    """Square roots that keep the sign, for a network's features before :func:`fit_novelty` and :func:`novelty_of`.
 
     >>> signed_sqrt(np.array([[4.0, -9.0]])).tolist()
     [[2.0, -3.0]]

@@ -84,7 +84,7 @@ class Predictions:
     @cached_property
     def evidence(self) -> Numbers:
         """(rows, classes), sum 1: the probabilities; 1 for a class that a person gave; NaN where there is no class."""
-        out = self.probabilities / self.probabilities.sum(axis=1, keepdims=True)
+        out: Numbers = self.probabilities / self.probabilities.sum(axis=1, keepdims=True)
         out[self.chosen < 0] = np.nan
         if self.by_person is not None:
             own = np.flatnonzero(self.by_person & (self.chosen >= 0))
@@ -233,7 +233,9 @@ class Predictions:
         own, label = self.by_code(), class_label_field
         # A GeoPackage keeps fid and geom for itself.
         if label.casefold() in {rectangles.geometry.name.casefold(), "fid", "geom"}:
-            raise InputError(f"class label field {label!r}", "is a name that files keep for themselves", "choose another")
+            raise InputError(
+                f"class label field {label!r}", "is a name that files keep for themselves", "choose another"
+            )
         # Probabilities of an earlier model's other classes would be taken for this one's.
         earlier = [name for smoothed in (False, True)
                    for name in columns.probability_columns(rectangles.columns, smoothed=smoothed).values()]  # fmt: skip
@@ -284,9 +286,7 @@ def _read_probabilities(
     found = columns.probability_columns(table.columns, smoothed=smoothed)
     if not found:
         return {}
-    values = np.column_stack(
-        [pd.to_numeric(table[name]).to_numpy(float, na_value=np.nan) for name in found.values()]
-    )
+    values = np.column_stack([pd.to_numeric(table[name]).to_numpy(float, na_value=np.nan) for name in found.values()])
     wrong = known & ~(np.isfinite(values).all(axis=1) & (values >= 0).all(axis=1) & (values.sum(axis=1) > 0))
     if wrong.any():
         raise InputError(
@@ -298,7 +298,7 @@ def _read_probabilities(
         row = int(np.flatnonzero(short)[0])
         raise InputError(
             source,
-            f"has probabilities that sum to {total[row]:.2f} in row {row}, so that a column of them is missing or changed",
+            f"has probabilities that sum to {total[row]:.2f} in row {row}: a column P_<code> is missing or was changed",
             "pass the file as littoral classify wrote it",
         )
     return dict(zip(found, values.T, strict=True))

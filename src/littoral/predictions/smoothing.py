@@ -116,7 +116,9 @@ def marginals(weights: Numbers, chains: RectangleChains, transitions: Transition
     return out
 
 
-def _around(weights: Numbers, chains: RectangleChains, on_ring: NDArray[np.bool_], spectrum: tuple[Numbers, Numbers]) -> Numbers:
+def _around(
+    weights: Numbers, chains: RectangleChains, on_ring: NDArray[np.bool_], spectrum: tuple[Numbers, Numbers]
+) -> Numbers:
     """Rings are opened at their first rectangle, which is given each class in turn and comes again at the end."""
     ring = np.flatnonzero(np.isfinite(chains.closing_m))
     begin = chains.first[ring]
