@@ -27,10 +27,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from littoral import open_scene, read_vector
-from littoral.classify import UNLIKE
 from littoral.evaluation import fit_temperature, tempered
 from littoral.package import read_package
-from littoral.predictions import Transitions, estimate_transitions, read_answers, smooth
+from littoral.predictions import UNLIKE, Transitions, estimate_transitions, smooth
 from littoral.tiles import TileSpec, cut_tiles
 
 TRUSTS = (1.0, 0.4, 0.2)

@@ -1,5 +1,5 @@
-"""A model for tests of answering that needs no training: what it says depends on the tile, on its place in the batch
-and on the others in it, so that batches formed otherwise are found out."""
+"""A model for tests of predicting that needs no training: its probabilities depend on the tile, on its place in the
+batch and on the others in it, so that batches formed otherwise are found out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from littoral import CATCOA
-from littoral.classify import Opening
+from littoral.classify import ModelSource
 from littoral.package import Manifest, Preprocessing
 from littoral.tiles import TileSpec
 
@@ -47,7 +47,9 @@ class Touchy:
         first = 0.5 + 0.5 * np.sin(self.scale * means + turn)
         return np.column_stack([first, 1 - first])
 
-    def examine_inputs(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    def predict_with_novelty(
+        self, batch: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
         return self.predict_inputs(batch), batch.astype(np.float64).std(axis=(1, 2, 3)) if self.novelty else None
 
 
@@ -55,6 +57,6 @@ def touchy(**given: Any) -> Touchy:
     return Touchy(**given)
 
 
-def opening(file: Path, **given: Any) -> Opening:
+def opening(file: Path, **given: Any) -> ModelSource:
     """How to open it; the file holds a number."""
-    return Opening((str(file),), touchy, {"file": str(file), **given})
+    return ModelSource((str(file),), touchy, {"file": str(file), **given})

@@ -22,11 +22,11 @@ from matplotlib.colors import to_hex
 
 from conftest import boxes
 from littoral.categories import CATCOA, UNKNOWN_COLOUR, user_scheme
-from littoral.classify import UNLIKE
 from littoral.errors import ExistsError, InputError
 from littoral.evaluation import Baselines, score
 from littoral.imagery import Scene, open_scene
 from littoral.package import Manifest, Package, Preprocessing, write_package
+from littoral.predictions import UNLIKE
 from littoral.progress import silent
 from littoral.report import map_data, plot_classified, write_report
 from littoral.report.coast import read_coast

@@ -22,10 +22,9 @@ from typing import Any
 from littoral.classify.checkpoints import Checkpoints
 from littoral.classify.partition import Task
 from littoral.classify.pipeline import predict_parts
-from littoral.errors import InputError, LittoralError, MissingExtraError, WriteError
+from littoral.errors import InputError, LittoralError, MissingExtraError, WriteError, first_line
 from littoral.predictions import Predictions
 from littoral.threads import processors
-from littoral.vectors.outputs import first_line
 
 try:
     from distributed import Client, LocalCluster, as_completed

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from littoral.categories import CATCOA
 from littoral.charts import read_charts
-from littoral.classify import Saying, classify_objects, write_classified
+from littoral.classify import ClassifyOptions, DecisionOptions, classify_objects, write_classified
 from littoral.demo.world import make_world
 from littoral.errors import ExistsError, InputError
 from littoral.progress import Track, silent
@@ -122,8 +122,8 @@ def run_demo(
         say(f"      {name:<34} accuracy {result['accuracy']:.3f}  macro-F1 {result['macro_f1']:.3f}")
 
     step(7, "classify: the unseen coast")
-    saying = Saying(smooth=True, keep_unlike=True)
-    classified = classify_objects(world.unseen.scene, unseen, model, tta=True, saying=saying, track=track)
+    decisions = DecisionOptions(smooth=True, keep_unlike=True)
+    classified = classify_objects(world.unseen.scene, unseen, model, ClassifyOptions(tta=True), decisions, track=track)
     write_classified(classified, folder / "classified.gpkg", model.manifest.categories)
 
     step(8, "report")

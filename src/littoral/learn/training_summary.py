@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from littoral.evaluation import ground_blocks
 from littoral.learn.data import TileData
 from littoral.package import Manifest
-from littoral.predictions import signed_sqrt, fit_novelty
+from littoral.predictions import fit_novelty, signed_sqrt
 
 if TYPE_CHECKING:
     from littoral.learn.feature_classifier import FeatureClassifier

@@ -10,8 +10,7 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS, Geod, Transformer
 
-from littoral.classify import UNLIKE
-from littoral.predictions import UNCERTAIN
+from littoral.predictions import UNCERTAIN, UNLIKE
 from littoral.report.coast import Coast, Rows
 from littoral.report.elements import corners, jpeg
 from littoral.report.maps import Ground, colour_without_class, map_crs

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from littoral import figures
 from littoral.categories import UNKNOWN_COLOUR
-from littoral.classify import UNLIKE
 from littoral.errors import InputError
 from littoral.imagery import Scene, read_overview
 from littoral.package import Package
+from littoral.predictions import UNLIKE
 from littoral.report.coast import Coast, LeftOut, read_coast
 from littoral.report.elements import as_svg, rgb_of
 
