@@ -198,7 +198,7 @@ from pathlib import Path
 import geopandas as gpd
 from answering_model import opening
 from littoral import open_scene
-from littoral.classify import predict_rectangles, parting
+from littoral.classify import partition, predict_rectangles
 partition.PART = 20
 scenes = [open_scene(path) for path in {[scene.bands[0].href for scene in scenes]!r}]
 predict_rectangles(scenes, gpd.read_parquet({str(tmp_path / "places.parquet")!r}),
