@@ -29,7 +29,7 @@ from sklearn.preprocessing import StandardScaler
 from littoral import open_scene, read_vector
 from littoral.evaluation import fit_temperature, tempered
 from littoral.package import read_package
-from littoral.predictions import UNLIKE, Transitions, estimate_transitions, smooth
+from littoral.predictions import UNLIKE, Predictions, Transitions, estimate_transitions, smooth
 from littoral.tiles import TileSpec, cut_tiles
 
 TRUSTS = (1.0, 0.4, 0.2)

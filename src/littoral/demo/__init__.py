@@ -16,7 +16,7 @@ from littoral.demo.world import make_world
 from littoral.errors import ExistsError, InputError
 from littoral.progress import Track, silent
 from littoral.rectangles import rectangles_along_lines
-from littoral.report import write_report
+from littoral.report import ReportOptions, write_report
 from littoral.tiles import export_tiles
 from littoral.vectors import qgis_style, staged, write_vector
 
@@ -127,8 +127,10 @@ def run_demo(
     write_classified(classified, folder / "classified.gpkg", model.manifest.categories)
 
     step(8, "report")
-    page = write_report(classified, folder / "report.html", model=path, truth="CATCOA", scene=world.unseen.scene,
-                        title="The unseen coast of the demo", track=track)  # fmt: skip
+    page = write_report(
+        classified, folder / "report.html", ReportOptions("CATCOA"), model=path, scene=world.unseen.scene,
+        title="The unseen coast of the demo", track=track,
+    )  # fmt: skip
     say(f"done in {time.perf_counter() - started:.0f} s")
     say(f"open   {page.resolve()}")
     say(f"map    {(folder / 'classified.gpkg').resolve()}")

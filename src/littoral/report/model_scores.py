@@ -1,4 +1,4 @@
-"""What the answers are worth beside the truth and beside simple models, and what the model said of itself."""
+"""Score the model against the true classes and beside simple models; and its scores on its validation tiles."""
 
 from __future__ import annotations
 
@@ -9,25 +9,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from littoral.errors import InputError
-from littoral.evaluation import Answers, Baselines, Blocks, Scores, judge, text
+from littoral.evaluation import Answers, Baselines, Blocks, Scores, judge, score, text
 from littoral.report.coast import Coast, LeftOut, Rows
+from littoral.tiles import CLASSIFIED
 from littoral.tiles.splits import square_blocks
 
 
-def scored_words(coast: Coast) -> str:
-    """Which rectangles count, in words."""
-    known = np.isfinite(coast.truth)
-    foreign = coast.answered & known
-    foreign[coast.scored] = False
+def scored_rectangles(coast: Coast) -> list[str]:
+    """Sentences: which rectangles are scored, and how those on the training area would be."""
+    known, predicted = np.isfinite(coast.truth), coast.status == CLASSIFIED
+    foreign = predicted & known
+    foreign[coast.with_truth] = False
+    seen = np.zeros(len(known), bool) if coast.seen is None else coast.seen & ~foreign & known & predicted
     names = ", ".join(coast.scheme.category(int(code)).name for code in np.unique(coast.truth[foreign]))
-    left = ((~coast.answered, "not classified"), (coast.answered & ~known, f"without {coast.truth_field}"),
-            (foreign, f"of a class the model does not know ({names})"))  # fmt: skip
-    text = "; ".join(f"{rows.sum()} {why}" for rows, why in left if rows.any())
-    return f"{len(coast.scored)} of {len(known)} rectangles are scored" + (f"; left out: {text}." if text else ".")
+    left = ((~predicted, "not classified"), (predicted & ~known, f"without {coast.truth_field}"),
+            (foreign, f"of a class that the model does not have ({names})"),
+            (seen, "on the model's training area"))  # fmt: skip
+    reasons = "; ".join(f"{rows.sum()} {why}" for rows, why in left if rows.any())
+    sentences = [f"{len(coast.scored)} of {len(known)} rectangles are scored"
+                 + (f"; left out: {reasons}." if reasons else ".")]  # fmt: skip
+    if seen.any():
+        rows = np.flatnonzero(seen)
+        own = score(coast.targets(rows), coast.probabilities(rows), coast.model_classes)
+        sentences.append(f"On the training area the accuracy is {own.accuracy:.3f} and macro-F1 {own.macro_f1:.3f}, "
+                         "which is no measure for other coasts.")  # fmt: skip
+    if coast.seen is None:
+        why = "without the model" if coast.package is None else "as the model has no record of its training area"
+        sentences.append(f"Rectangles on the training area are not told apart, {why}: there, scores are too high.")
+    if changed := int(coast.by_person[coast.scored].sum()):
+        sentences.append(f"In {changed} of them a person changed the class; the model's own is scored.")
+    return sentences
 
 
 def compared_rows(coast: Coast) -> Rows:
-    """Rows that the simple models are asked about."""
+    """Rows on which the simple models are scored too."""
     coast.need(truth=True, model=True, scene=True)
     rows = coast.scored[coast.on_scene[coast.scored]]
     if coast.package is not None and not coast.package.manifest.baselines:
@@ -45,18 +60,18 @@ def comparison(coast: Coast, statistics: Mapping[int, NDArray[np.float64]]) -> d
     assert coast.package is not None
     if not statistics:
         raise LeftOut("the scene shows none of the scored rectangles: pass the scene they were classified with")
-    rows, seen = np.array(sorted(statistics)), np.stack([statistics[row] for row in sorted(statistics)])
+    rows, inputs = np.array(sorted(statistics)), np.stack([statistics[row] for row in sorted(statistics)])
     network = coast.probabilities(rows)
-    simple = Baselines.from_json(coast.package.manifest.baselines).predict(seen)
+    simple = Baselines.from_json(coast.package.manifest.baselines).predict(inputs)
     block, side_km = square_blocks(coast.table.geometry.iloc[rows].to_crs(4326).to_numpy(), None)
     blocks = Blocks(block, f"squares of {side_km:.1f} km")
-    record = judge(Answers(coast.targets(rows), network, network, simple, blocks), coast.classes,
+    record = judge(Answers(coast.targets(rows), network, network, simple, blocks), coast.model_classes,
                    coast.package.manifest.seed)  # fmt: skip
-    return {"count": len(rows), **told_of(record)}
+    return {"count": len(rows), **scores_of(record)}
 
 
 def validation(coast: Coast) -> dict[str, Any]:
-    """The model's own scores, on its validation tiles."""
+    """Scores of the model on its validation tiles."""
     coast.need(model=True)
     assert coast.package is not None
     record = coast.package.scores
@@ -66,14 +81,14 @@ def validation(coast: Coast) -> dict[str, Any]:
         for entry in (record["network"], *record["baselines"].values()):
             Scores.from_json(entry)
         sentences = (*text.left_out(record), text.confidence(record), text.sets(record))
-        return {**told_of(record), "more": [text for text in sentences if text]}
+        return {**scores_of(record), "more": [text for text in sentences if text]}
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise InputError(
             f"the model {coast.package.name}", f"has damaged scores ({error})", "train it again"
         ) from error
 
 
-def told_of(record: Mapping[str, Any]) -> dict[str, Any]:
+def scores_of(record: Mapping[str, Any]) -> dict[str, Any]:
     """A record of scores in the parts that the page shows."""
     return {
         "record": record,
