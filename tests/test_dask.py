@@ -296,7 +296,7 @@ def test_no_scheduler_and_no_dask(
     from littoral.classify import dask_backend
 
     monkeypatch.setattr(dask_backend, "_PATIENCE_S", 0.3)
-    with pytest.raises(InputError, match=r"the scheduler tcp://127.0.0.1:1 does not answer"):
+    with pytest.raises(InputError, match=r"the scheduler tcp://127.0.0.1:1 does not respond"):
         predict_rectangles(scenes, places, opening(weights), folder=tmp_path, dask="tcp://127.0.0.1:1")
     monkeypatch.setitem(sys.modules, "distributed", None)
     monkeypatch.delitem(sys.modules, "littoral.classify.dask_backend")
