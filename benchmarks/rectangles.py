@@ -9,7 +9,6 @@ Run: ``python benchmarks/rectangles.py`` (``--rectangles 100000`` for a tenth of
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import resource
 import time
@@ -19,6 +18,7 @@ from contextlib import contextmanager
 import geopandas as gpd
 import numpy as np
 import shapely
+from figures import print_figures
 from shapely import LineString, Point, Polygon
 
 from littoral import rectangles_along_lines
@@ -89,7 +89,7 @@ def main() -> None:
         "largest_difference_m": apart,
         "kb_per_rectangle": round(memory_kb, 2),
     }
-    print(json.dumps({"benchmark": "rectangles", **figures}))
+    print_figures("rectangles", figures)
 
 
 def fractal_rings(total_m: float, rng: np.random.Generator) -> np.ndarray:

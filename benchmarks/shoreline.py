@@ -14,7 +14,6 @@ Run: ``python benchmarks/shoreline.py``.
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import warnings
 from pathlib import Path
@@ -23,6 +22,7 @@ from unittest.mock import patch
 import geopandas as gpd
 import numpy as np
 import shapely
+from figures import print_figures
 from numpy.typing import NDArray
 
 from littoral import CATCOA, extract_shoreline, open_scene, read_charts
@@ -43,7 +43,7 @@ def main() -> None:
     given = parser.parse_args()
     folder = given.data / "realcoast"
     figures = {"synthetic": synthetic(), "realcoast": real(folder), "visible": visible(folder)}
-    print(json.dumps({"benchmark": "shoreline", **figures}))
+    print_figures("shoreline", figures)
 
 
 def synthetic() -> dict[str, dict[str, float]]:
@@ -167,7 +167,7 @@ def distances(points: NDArray[np.object_], lines: gpd.GeoDataFrame) -> NDArray[n
     """Distance from each point to the nearest line, in units of the CRS."""
     place, line = shapely.get_coordinates(lines.geometry.to_numpy(), return_index=True)
     same = line[1:] == line[:-1]
-    segments = shapely.linestrings(np.stack([place[:-1][same], place[1:][same]], axis=1))
+    segments = np.asarray(shapely.linestrings(np.stack([place[:-1][same], place[1:][same]], axis=1)))
     return np.asarray(shapely.distance(points, segments[shapely.STRtree(segments).nearest(points)]))
 
 

@@ -6,19 +6,24 @@ from __future__ import annotations
 import os
 import signal
 import time
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from littoral import CATCOA
 from littoral.classify import ModelSource
 from littoral.package import Manifest, Preprocessing
+from littoral.predictions import Predictions
 from littoral.tiles import TileSpec
 
 BANDS = ("B02", "B03", "B04")
 SIZE = 16
+PARTS = 6
+"""Parts of the places in conftest.py, 20 rectangles each."""
 
 
 class Touchy:
@@ -60,3 +65,12 @@ def touchy(**given: Any) -> Touchy:
 def opening(file: Path, **given: Any) -> ModelSource:
     """How to open it; the file holds a number."""
     return ModelSource((str(file),), touchy, {"file": str(file), **given})
+
+
+def equal(one: Predictions, other: Predictions) -> bool:
+    """To the bit, NaN equal to NaN."""
+    arrays = [field.name for field in fields(one) if field.name not in ("categories", "named", "added", "notes")]
+    pairs = [(getattr(one, name), getattr(other, name)) for name in arrays]
+    return one.categories == other.categories and all(
+        (a is None) == (b is None) and (a is None or bool(pd.DataFrame(a).equals(pd.DataFrame(b)))) for a, b in pairs
+    )

@@ -13,34 +13,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import LineString
 
+from classified_tables import classified, straight, with_probabilities
 from littoral import rectangles_along_lines
 from littoral.cli import app
 from littoral.errors import InputError
 from littoral.predictions import ChangeOptions, change, change_probability, change_rate
 from littoral.predictions.changes import partners
 from littoral.vectors import read_provenance, read_vector, write_vector
-from test_summarise import classified, straight
-
-
-def told(boxes: gpd.GeoDataFrame, chances: list[list[float] | None]) -> gpd.GeoDataFrame:
-    """Answers given one by one; None has none."""
-    values = np.array([[np.nan] * 2 if chance is None else chance for chance in chances])
-    none = np.isnan(values[:, 0])
-    best = np.nan_to_num(values).argmax(axis=1)
-    return boxes.assign(
-        P_3=values[:, 0],
-        P_7=values[:, 1],
-        ClassValue=pd.Series(np.take([3, 7], best), boxes.index, dtype="Int64").mask(none),
-        ClassLabel=pd.Series(np.take(["sandy shore", "mangrove"], best), boxes.index, dtype="string").mask(none),
-        Confidence=values.max(axis=1),
-        status=np.where(none, "cloud", "classified"),
-    )
 
 
 def test_statuses_and_kilometres() -> None:
     boxes = straight(6)
-    before = told(boxes, [[1, 0], [1, 0], [0.9, 0.1], [0.6, 0.4], None, [0, 1]]).assign(SceneDate="2019-06-01")
-    after = told(boxes, [[1, 0], [0, 1], [0.4, 0.6], [0.6, 0.4], [1, 0], [0, 1]]).iloc[:5]
+    before = with_probabilities(boxes, [[1, 0], [1, 0], [0.9, 0.1], [0.6, 0.4], None, [0, 1]]).assign(
+        SceneDate="2019-06-01"
+    )
+    after = with_probabilities(boxes, [[1, 0], [0, 1], [0.4, 0.6], [0.6, 0.4], [1, 0], [0, 1]]).iloc[:5]
     after = after.assign(SceneDate="2024-06-01")
     found = change(before, after, ChangeOptions(rate=0.5))
     table = found.rectangles
@@ -79,7 +66,7 @@ def test_a_coast_does_not_change_into_itself() -> None:
     boxes = straight(60)
     rng = np.random.default_rng(0)
     chances = rng.dirichlet([6, 2], 60).tolist()
-    same = told(boxes, chances)
+    same = with_probabilities(boxes, chances)
     assert change(same, same).changed_km < 3
     assert change(same, same, ChangeOptions(rate=0.5)).changed_km > 15
 
@@ -158,8 +145,8 @@ def test_bad_input() -> None:
 
 def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     boxes = straight(5)
-    one = write_vector(told(boxes, [[1, 0]] * 5), tmp_path / "one.gpkg")
-    two = write_vector(told(boxes, [[1, 0]] * 3 + [[0, 1]] * 2), tmp_path / "two.parquet")
+    one = write_vector(with_probabilities(boxes, [[1, 0]] * 5), tmp_path / "one.gpkg")
+    two = write_vector(with_probabilities(boxes, [[1, 0]] * 3 + [[0, 1]] * 2), tmp_path / "two.parquet")
     out, table = tmp_path / "out.gpkg", tmp_path / "km.csv"
     app(["change", str(one), str(two), "-o", str(out), "--rate", "0.1", "--table", str(table)], standalone_mode=False)
     said = capsys.readouterr().out
@@ -177,7 +164,7 @@ def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_coasts_that_were_asked_otherwise_are_told_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    table = told(straight(3), [[1, 0]] * 3)
+    table = with_probabilities(straight(3), [[1, 0]] * 3)
 
     def record(model: str, tta: bool) -> dict[str, Any]:
         return {"inputs": {"model": {"sha256": model}}, "parameters": {"tta": tta, "engine": "torch"}}

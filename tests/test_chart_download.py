@@ -17,17 +17,15 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-import test_http
+from file_server import CONTENT, QUICK, Office
 from littoral import fetch_charts, read_charts, read_vector
 from littoral.charts.catalogue import CatalogueCell, in_bounds, read_catalogue
 from littoral.charts.download import choose_cells
 from littoral.cli import main
 from littoral.demo.s57 import ChartLine, write_cell, write_update
 from littoral.errors import InputError, LittoralWarning
-from test_http import QUICK, Office
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.0.0.1"])]
-office = test_http.office
 
 Ring = list[tuple[float, float]]
 
@@ -341,7 +339,7 @@ def test_goes_on_with_a_zip_that_broke_off(office: Office, fetch: Fetch, tmp_pat
     content = office.files["/ENCs/US5MIA1A.zip"]
     padded = io.BytesIO(content)
     with zipfile.ZipFile(padded, "a", zipfile.ZIP_STORED) as archive:
-        archive.writestr("ENC_ROOT/picture.tif", test_http.CONTENT)
+        archive.writestr("ENC_ROOT/picture.tif", CONTENT)
     office.files["/ENCs/US5MIA1A.zip"] = padded.getvalue()
     office.breaks["/ENCs/US5MIA1A.zip"] = [500_000, 0, 0]
     with pytest.raises(InputError, match="broke off after"):

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import shapely
 
-from conftest import boxes, textured
 from littoral import read_vector, write_vector
 from littoral.cli import main
 from littoral.demo.s57 import ChartLine, write_cell
+from textured_coast import boxes, textured
 
 Writer = Callable[..., Path]
 Run = Callable[..., tuple[int, str, str]]

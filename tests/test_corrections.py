@@ -11,14 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from classified_tables import straight, with_probabilities
 from littoral import change, summarise
 from littoral.cli import app
 from littoral.errors import InputError
 from littoral.predictions import ChangeOptions, Predictions, SummariseOptions, Transitions, smooth
 from littoral.report import write_report
 from littoral.vectors import read_vector, write_vector
-from test_change import told
-from test_summarise import straight
 
 NAMES = {3: "sandy shore", 7: "mangrove", 8: "marshy shore"}
 
@@ -26,7 +25,7 @@ NAMES = {3: "sandy shore", 7: "mangrove", 8: "marshy shore"}
 @pytest.fixture
 def coast() -> gpd.GeoDataFrame:
     """Five rectangles of 1 km: three sandy, two mangrove."""
-    return told(straight(5), [[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.2, 0.8], [0.1, 0.9]])
+    return with_probabilities(straight(5), [[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.2, 0.8], [0.1, 0.9]])
 
 
 def corrected(coast: gpd.GeoDataFrame, row: int, code: int | None) -> gpd.GeoDataFrame:
@@ -103,7 +102,7 @@ def test_a_column_that_was_dropped_is_missed(coast: gpd.GeoDataFrame) -> None:
 @given(st.integers(0, 10_000), st.integers(1, 4))
 def test_rounding_changes_no_class(seed: int, digits: int) -> None:
     rng = np.random.default_rng(seed)
-    table = told(straight(20), rng.dirichlet([1, 1], 20).tolist())
+    table = with_probabilities(straight(20), rng.dirichlet([1, 1], 20).tolist())
     rounded = table.assign(P_3=table["P_3"].round(digits), P_7=table["P_7"].round(digits))
     for values in (rounded, table.astype({"P_3": "float32", "P_7": "float32"})):
         found = Predictions.from_table(values)
@@ -116,7 +115,7 @@ def test_rounding_changes_no_class(seed: int, digits: int) -> None:
 def test_a_table_read_is_the_table_written(seed: int) -> None:
     rng = np.random.default_rng(seed)
     chances = [None if rng.random() < 0.2 else row for row in rng.dirichlet([0.5] * 2, 12).tolist()]
-    table = told(straight(12), chances)
+    table = with_probabilities(straight(12), chances)
     found = Predictions.from_table(table)
     again = Predictions.from_table(found.to_table(straight(12)))
     for name in ("probabilities", "evidence", "chosen"):

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from rasterio.warp import Resampling, reproject
 from shapely import LineString
 
-from conftest import CRS, ORIGIN, boxes, textured
 from littoral import export_tiles, open_scene, read_tiles, rectangles_along_lines
 from littoral.errors import InputError
 from littoral.imagery import Scene
@@ -34,6 +33,7 @@ from littoral.tiles import (
     plan_tiles,
     read_tile,
 )
+from textured_coast import CRS, ORIGIN, boxes, textured
 
 Writer = Callable[..., Path]
 SPEC = TileSpec(32, ("B02", "B03", "B04"))

@@ -16,12 +16,11 @@ from typing import Any
 import geopandas as gpd
 import pytest
 
-from answering_model import Touchy, opening
+from answering_model import PARTS, Touchy, equal, opening
 from littoral import open_scene
 from littoral.classify import ModelSource, partition, predict_rectangles
 from littoral.errors import InputError, MissingExtraError
 from littoral.imagery import Scene
-from test_classify_run import PARTS, equal
 
 pytest.importorskip("distributed")
 pytestmark = [pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.0.0.1"])]
@@ -204,7 +203,7 @@ import time
 if __name__ == "__main__":
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0",
                       protocol="tcp") as cluster:
-        print(dask_backend.scheduler_address, flush=True)
+        print(cluster.scheduler_address, flush=True)
         time.sleep(300)
 """
 

@@ -13,7 +13,6 @@ from hypothesis.extra.numpy import arrays
 from pyproj import Geod, Transformer
 from scipy import ndimage
 
-from conftest import ORIGIN
 from littoral import extract_shoreline, open_scene
 from littoral.demo.world import make_world
 from littoral.errors import InputError, LittoralWarning
@@ -22,6 +21,7 @@ from littoral.imagery import Window, read_windows
 from littoral.shoreline import Rules, index_grid
 from littoral.shoreline.water_bodies import find_bodies
 from littoral.shoreline.water_index import INDICES, choose_index
+from textured_coast import ORIGIN
 
 Writer = Callable[..., Path]
 WATER, LAND, CLOUD = (800, 300), (700, 3000), (5000, 5200)

@@ -16,13 +16,13 @@ from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import CRS, ORIGIN, boxes
 from littoral import rectangles_along_lines
 from littoral.errors import InputError
 from littoral.imagery import Scene, Window
 from littoral.tiles import Layout, Placed, TileSpec, plan_tiles
 from littoral.tiles.export.inputs import extent_of, mask_of
 from littoral.tiles.overlaps import greatest_overlaps
+from textured_coast import CRS, ORIGIN, boxes
 
 Writer = Callable[..., Path]
 SIZE = 200

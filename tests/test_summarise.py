@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import LineString, MultiLineString, box
 
+from classified_tables import UTM, classified, straight
 from littoral import rectangles_along_lines
 from littoral.cli import app
 from littoral.errors import ExistsError, InputError, LittoralWarning
@@ -24,24 +25,6 @@ from littoral.predictions.kilometres import beta_interval, expected_with_interva
 from littoral.predictions.stretches import chords_as_pieces, cut_shoreline
 from littoral.predictions.summary import summarise
 from littoral.vectors import read_provenance, read_vector, write_vector
-
-UTM = "EPSG:32631"
-
-
-def classified(rectangles: gpd.GeoDataFrame, seed: int = 0, codes: tuple[int, ...] = (3, 7)) -> gpd.GeoDataFrame:
-    """Rectangles with answers drawn by a seed; every seventh has none."""
-    rng = np.random.default_rng(seed)
-    chance = rng.dirichlet([0.5] * len(codes), len(rectangles))
-    none = np.arange(len(rectangles)) % 7 == 6
-    chance[none] = np.nan
-    out = rectangles.copy()
-    best = np.nan_to_num(chance).argmax(axis=1)
-    out["ClassLabel"] = pd.Series(np.take([f"class {c}" for c in codes], best), out.index, dtype="string").mask(none)
-    out["ClassValue"] = pd.Series(np.take(codes, best), out.index, dtype="Int64").mask(none)
-    for code, values in zip(codes, chance.T, strict=True):
-        out[f"P_{code}"] = values
-    out["status"] = np.where(none, "cloud", "classified")
-    return out
 
 
 def wiggly(seed: int, count: int = 60, step: float = 400.0) -> LineString:
@@ -70,11 +53,6 @@ def test_length_is_conserved(seed: int, crs: str) -> None:
     # The very line the rectangles were walked along lies in them, but where it crosses itself.
     lost = summary.pieces.loc[summary.pieces["status"] == "outside rectangles", "length_m"].sum()
     assert lost < 0.1 * whole
-
-
-def straight(count: int = 4, x: float = 5e5) -> gpd.GeoDataFrame:
-    line = LineString([(x, 5e6), (x + 1000 * count, 5e6)])
-    return rectangles_along_lines(gpd.GeoDataFrame(geometry=[line], crs=UTM), by=None)
 
 
 def test_pieces_are_cut_where_rectangles_meet() -> None:
