@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -26,8 +27,9 @@ from littoral.classify import ClassifyOptions, DecisionOptions, Ensemble, open_e
 from littoral.classify.decisions import FEW_PLACES
 from littoral.cli import main
 from littoral.errors import InputError, LittoralWarning
+from littoral.imagery.fingerprint import file_key
 from littoral.imagery.options import SceneOptions
-from littoral.package import read_package
+from littoral.package import Package, read_package
 from littoral.predictions import Transitions
 from littoral.tiles import TileSpec, cut_tiles, read_tile
 from littoral.vectors import read_provenance, trace
@@ -450,3 +452,36 @@ def test_the_verb_says_what_it_did(
     assert run([*given[:-1], str(again), *options, "--parts", str(parts)]) == 0
     assert list(parts.glob("*.parquet"))
     assert read_vector(again).drop(columns="geometry").equals(table.drop(columns="geometry"))
+
+
+def test_a_model_file_is_opened_and_hashed_once(
+    coast: tuple[Path, gpd.GeoDataFrame], package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+    hashed: list[Path] = []
+
+    def counting_open(path: str | Path) -> Package:
+        opened.append(Path(path))
+        return read_package(path)
+
+    def counting_hash(path: str | Path) -> str:
+        hashed.append(Path(path))
+        return file_key(path)
+
+    # A file that was just written is hashed again, as its time of change says too little.
+    os.utime(package, (1e9, 1e9))
+    for module in ("classify.classify", "engines", "learn.feature_classifier"):
+        monkeypatch.setattr(f"littoral.{module}.read_package", counting_open)
+    monkeypatch.setattr("littoral.classify.checkpoints.file_key", counting_hash)
+    for _ in range(2):
+        out = classify_objects(*coast, package, ClassifyOptions(parts=tmp_path / "parts"), KEEP)
+        assert opened == [package]
+        assert [path for path in hashed if path.suffix == ".dlpk"] == [package]
+        opened.clear()
+        hashed.clear()
+    whole = classify_objects(*coast, package, decisions=KEEP)
+    assert out.equals(whole)
+    assert whole.attrs["provenance"] == out.attrs["provenance"]
+    assert whole.attrs["provenance"]["inputs"]["model"]["sha256"] == hashlib.sha256(package.read_bytes()).hexdigest()
+    with pytest.raises(InputError, match="a model that is open cannot be sent to other processes"):
+        classify_objects(*coast, read_package(package), ClassifyOptions(parts=tmp_path / "parts"))

@@ -215,6 +215,32 @@ def test_scores_are_those_of_the_scored(
     assert "Expected calibration error: 0.400 on 4 rectangles" in page.words("reliability")
 
 
+def test_training_ground_is_scored_apart(
+    coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene
+) -> None:
+    """The first two rectangles are the model's training area: of the scored four the other two are left."""
+    area = shapely.union_all(coast.geometry.iloc[:2].buffer(-0.0008).to_numpy())
+    seen = replace(package, manifest=replace(package.manifest, training_area=area.wkt))
+    page = full(coast, tmp_path / "page.html", seen, scene)
+    assert "1.000 accuracy on 2 rectangles outside the training area" in page.words()
+    words = page.words("scores")
+    assert "2 of 8 rectangles are scored" in words
+    assert "2 on the model's training area." in words
+    # One sandy shore is right, one mangrove is taken for it: accuracy 1/2, F1 2/3 and 0.
+    assert "On the training area the accuracy is 0.500 and macro-F1 0.333" in words
+    assert [row[-1] for row in page.rows["scores"][1:]] == ["0", "2"]
+    assert "2 rectangles:" in page.words("comparison")
+    everything = replace(
+        package, manifest=replace(package.manifest, training_area=shapely.box(*coast.total_bounds).wkt)
+    )
+    page = full(coast, tmp_path / "all.html", everything, scene)
+    assert "all 4 rectangles with a true class lie on the model's training area" in page.words("left-out")
+    assert "accuracy" not in page.words()
+    page = full(coast, tmp_path / "unknown.html", package, scene)
+    assert "as the model has no record of its training area" in page.words("scores")
+    assert f"{ACCURACY} accuracy on 4 rectangles; training area not known" in page.words()
+
+
 def test_page_says_when_the_network_is_beaten(
     coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene
 ) -> None:

@@ -207,7 +207,7 @@ class Predictions:
                 given=each.position(codes),
                 by_person=each.by_person,
                 named=frozenset(names),
-                added=frozenset(codes) - frozenset(raw),
+                added=frozenset(codes) - frozenset(raw) if raw else frozenset(),
                 chains=chains,
             )
             for values, known, each in own

@@ -237,7 +237,9 @@ class Coast:
         """(rows, model classes), as the model gave them."""
         place = {code: at for at, code in enumerate(self.predictions.codes)}
         codes = [c.code for c in self.model_classes]
-        absent = [f"P_{code}" for code in codes if code not in place or code in self.predictions.added]
+        given = np.isfinite(self.predictions.probabilities).any(axis=0)
+        absent = [f"P_{code}" for code in codes
+                  if code not in place or code in self.predictions.added or not given[place[code]]]  # fmt: skip
         if absent:
             raise LeftOut(f"the table lacks {', '.join(absent)}: pass it as littoral classify wrote it, and the "
                           "model that did")  # fmt: skip
