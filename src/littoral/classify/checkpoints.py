@@ -146,7 +146,7 @@ def file_stamps(files: Sequence[str], earlier: Stamps = ()) -> Stamps:
 
 
 @dataclass(frozen=True)
-class Checkpoints:
+class PartFolder:
     """A folder of finished parts, and what their names are made of besides the parts themselves."""
 
     folder: Path

@@ -19,7 +19,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from littoral.classify.checkpoints import Checkpoints
+from littoral.classify.checkpoints import PartFolder
 from littoral.classify.partition import Task
 from littoral.classify.pipeline import predict_parts
 from littoral.errors import InputError, LittoralError, MissingExtraError, WriteError, first_line
@@ -63,14 +63,14 @@ class _KilledError(InputError):
 
 
 def predict_on_cluster(
-    tasks: Iterator[Task], parts: int, checkpoints: Checkpoints, address: str
+    tasks: Iterator[Task], parts: int, part_folder: PartFolder, address: str
 ) -> Generator[tuple[int, Predictions] | None, None, None]:
     """Predict parts on whichever worker is free.
 
     Args:
         tasks: The parts.
         parts: How many there are.
-        checkpoints: Where predictions are written, on a disk that all workers see.
+        part_folder: Where predictions are written, on a disk that all workers see.
         address: :data:`LOCAL`, or that of a scheduler.
 
     Yields:
@@ -95,7 +95,7 @@ def predict_on_cluster(
         def sent(most: int) -> list[Any]:
             futures = []
             for number, task in islice(numbered, most):
-                future = client.submit(_predict, task, checkpoints, pure=False)
+                future = client.submit(_predict, task, part_folder, pure=False)
                 numbers[future.key] = number, task
                 futures.append(future)
             return futures
@@ -115,14 +115,14 @@ def predict_on_cluster(
                 else:
                     done += 1
                     yield from [None] * (len(task.places) - 1)
-                    yield number, checkpoints.read(found, len(task.places))
+                    yield number, part_folder.read(found, len(task.places))
                 for following in sent(1):
                     running.add(following)
         except (CancelledError, CommClosedError) as error:
             lost = InputError(f"the scheduler {address}", "went away while it was used", "start it and its workers")
-            raise checkpoints.resumable(lost, done, parts) from error
+            raise part_folder.resumable(lost, done, parts) from error
     if failed:
-        raise checkpoints.resumable(failed[0], done, parts) from failed[0]
+        raise part_folder.resumable(failed[0], done, parts) from failed[0]
 
 
 def _outcome(future: Any, task: Task) -> Path | LittoralError:
@@ -153,32 +153,32 @@ def _outcome(future: Any, task: Task) -> Path | LittoralError:
     return Path(found)
 
 
-def _predict(task: Task, checkpoints: Checkpoints) -> str | _Refusal:
+def _predict(task: Task, part_folder: PartFolder) -> str | _Refusal:
     """Runs in a worker."""
     try:
-        checkpoints = _of_this_run(checkpoints)
-        path = checkpoints.path(task)
+        part_folder = _of_this_run(part_folder)
+        path = part_folder.path(task)
         if not path.exists():
-            *_, found = predict_parts([task], checkpoints.source.model, computing=1)
+            *_, found = predict_parts([task], part_folder.source.model, computing=1)
             assert found is not None
-            checkpoints.write(path, task, found)
+            part_folder.write(path, task, found)
         return str(path)
     except LittoralError as error:
         return _Refusal(error.subject, error.what, error.remedy, isinstance(error, WriteError))
 
 
-_RUNS: dict[str, Checkpoints] = {}
+_RUNS: dict[str, PartFolder] = {}
 _ONE = Lock()
 
 
-def _of_this_run(checkpoints: Checkpoints) -> Checkpoints:
+def _of_this_run(part_folder: PartFolder) -> PartFolder:
     """The value that this worker already has for the run, with hashed files and the model opened once."""
     with _ONE:
-        if checkpoints.run not in _RUNS:
+        if part_folder.run not in _RUNS:
             _RUNS.clear()
-            _ = checkpoints.source.model
-            _RUNS[checkpoints.run] = checkpoints
-        return _RUNS[checkpoints.run]
+            _ = part_folder.source.model
+            _RUNS[part_folder.run] = part_folder
+        return _RUNS[part_folder.run]
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import geopandas as gpd
 import numpy as np
 from numpy.typing import NDArray
 
-from littoral.classify.checkpoints import Checkpoints, ModelSource
+from littoral.classify.checkpoints import ModelSource, PartFolder
 from littoral.classify.partition import Part, Task, part_rectangles, tasks_of
 from littoral.classify.pipeline import predict_parts
 from littoral.engines import Classifier
@@ -85,13 +85,13 @@ def predict_rectangles(
     if source is None or folder is None:
         done = _numbered(predict_parts(tasks(parts), classifier, computing=processors()))
     else:
-        checkpoints = Checkpoints(_made(folder), source, spec, categories)
+        part_folder = PartFolder(_made(folder), source, spec, categories)
         if dask is None:
-            done = _resumed(parts, tasks, classifier, checkpoints)
+            done = _resumed(parts, tasks, classifier, part_folder)
         else:
             from littoral.classify.dask_backend import predict_on_cluster
 
-            done = predict_on_cluster(tasks(parts), len(parts), checkpoints, dask)
+            done = predict_on_cluster(tasks(parts), len(parts), part_folder, dask)
     novelty, finished = False, 0
     try:
         with closing(done):
@@ -129,15 +129,15 @@ def _resumed(
     parts: Sequence[Part],
     tasks: Callable[[Sequence[Part]], Iterator[Task]],
     model: Classifier,
-    checkpoints: Checkpoints,
+    part_folder: PartFolder,
 ) -> Done:
     """First the finished parts, then the rest."""
-    paths = [checkpoints.path(task) for task in tasks(parts)]
+    paths = [part_folder.path(task) for task in tasks(parts)]
     absent = []
     for number, path in enumerate(paths):
         if path.exists():
             yield from [None] * (len(parts[number].rows) - 1)
-            yield number, checkpoints.read(path, len(parts[number].rows))
+            yield number, part_folder.read(path, len(parts[number].rows))
         else:
             absent.append(number)
     left = [parts[number] for number in absent]
@@ -151,11 +151,11 @@ def _resumed(
                     yield None
                 else:
                     number, task = next(again)
-                    checkpoints.write(paths[number], task, each)
+                    part_folder.write(paths[number], task, each)
                     kept += 1
                     yield number, each
     except InputError as error:
-        raise checkpoints.resumable(error, kept, len(parts)) from error
+        raise part_folder.resumable(error, kept, len(parts)) from error
 
 
 def _once(rectangles: gpd.GeoDataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -15,19 +15,17 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
-from pyproj import Geod
 
 from littoral.errors import LittoralWarning
-from littoral.geodesy import DEGREES
+from littoral.geodesy import DEGREES, ELLIPSOID
 from littoral.predictions.columns import LINKS
-from littoral.shoreline.chains import follow
+from littoral.shoreline.chains import follow_successors
 from littoral.vectors import find_column, require_column, require_crs
 
 Integers = NDArray[np.int64]
 Numbers = NDArray[np.float64]
 
 _LEAST_STEP_M = 1.0
-_ELLIPSOID = Geod(ellps="WGS84")
 
 
 @dataclass(frozen=True)
@@ -79,19 +77,19 @@ def read_chains(rectangles: gpd.GeoDataFrame, source: object = "the table of rec
     ([0, 2, 1], [inf, 1000.0, 750.0])
     """
     onward = read_links(rectangles, source)
-    linked = np.flatnonzero(onward >= 0)
-    # Each rectangle is a line from its own end to the start of the next.
-    ends = np.full(2 * len(onward), -1)
-    ends[2 * linked + 1], ends[2 * onward[linked]] = 2 * onward[linked], 2 * linked + 1
-    found = follow(ends, np.zeros(len(onward), np.int64))
-    row, first = found.line, np.flatnonzero(np.diff(found.chain, prepend=-1))
+    back = np.full(len(onward), -1)
+    back[onward[onward >= 0]] = np.flatnonzero(onward >= 0)
+    order, lengths, rings = follow_successors(onward.tolist(), back.tolist())
+    row = np.array(order, np.int64)
+    chain = np.repeat(np.arange(len(lengths)), lengths)
+    first = np.append(0, np.cumsum(lengths, dtype=np.int64))[:-1]
     before = np.roll(row, 1)
     # The one before the first of a ring is its last.
-    before[first] = row[np.append(first, len(row))[1:] - 1]
+    before[first] = row[first + np.array(lengths, np.int64) - 1]
     step = np.maximum(_distances(rectangles, before, row), _LEAST_STEP_M)
-    closing = np.where(found.ring, step[first], np.inf)
+    closing = np.where(np.array(rings, bool), step[first], np.inf)
     step[first] = np.inf
-    return RectangleChains(row, found.chain, step, closing)
+    return RectangleChains(row, chain, step, closing)
 
 
 def read_chains_if_linked(rectangles: gpd.GeoDataFrame, source: object) -> RectangleChains | None:
@@ -139,4 +137,4 @@ def _distances(table: gpd.GeoDataFrame, one: Integers, other: Integers) -> Numbe
             return np.asarray((line_m[one] + line_m[other]) / 2)
     middles = gpd.GeoSeries(shapely.centroid(table.geometry.to_numpy()), crs=table.crs).to_crs(DEGREES)
     x, y = middles.x.to_numpy(), middles.y.to_numpy()
-    return np.nan_to_num(np.asarray(_ELLIPSOID.inv(x[one], y[one], x[other], y[other])[2], np.float64))
+    return np.nan_to_num(np.asarray(ELLIPSOID.inv(x[one], y[one], x[other], y[other])[2], np.float64))

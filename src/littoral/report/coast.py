@@ -44,7 +44,7 @@ class Group(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Coast:
+class CoastData:
     """A classified coast and what the page is made from; arrays have one entry for each rectangle."""
 
     table: gpd.GeoDataFrame
@@ -237,7 +237,7 @@ class Coast:
         """(rows, model classes), as the model gave them."""
         place = {code: at for at, code in enumerate(self.predictions.codes)}
         codes = [c.code for c in self.model_classes]
-        given = np.isfinite(self.predictions.probabilities).any(axis=0)
+        given = np.asarray(np.isfinite(self.predictions.probabilities).any(axis=0))
         absent = [f"P_{code}" for code in codes
                   if code not in place or code in self.predictions.added or not given[place[code]]]  # fmt: skip
         if absent:
@@ -268,7 +268,7 @@ def read_coast(
     truth: str | None = None,
     scene: Scene | str | Path | None = None,
     label: str = LABEL,
-) -> Coast:
+) -> CoastData:
     """Read all that a page is made from.
 
     Raises:
@@ -286,7 +286,7 @@ def read_coast(
     if not np.isfinite(shapely.bounds(table.geometry.to_numpy())).all(axis=1).any():
         raise InputError(source, "has no rectangle with an outline", "pass rectangles with an outline")
     label = require_column(table, label, source)
-    coast = Coast(
+    coast = CoastData(
         table,
         label,
         Predictions.from_table(table, class_label_field=label, source=source, need_probabilities=False),

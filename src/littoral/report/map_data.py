@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
-from pyproj import CRS, Geod, Transformer
+from pyproj import CRS, Transformer
 
+from littoral.geodesy import ELLIPSOID
 from littoral.predictions import UNCERTAIN, UNLIKE, columns
-from littoral.report.coast import Coast, Rows
+from littoral.report.coast import CoastData, Rows
 from littoral.report.elements import corners, jpeg
 from littoral.report.maps import Ground, colour_without_class, map_crs
 from littoral.tiles import CLASSIFIED
@@ -27,10 +28,9 @@ _HATCHED = {UNCERTAIN: 1, UNLIKE: 2}
 _LATTICE = 17
 """Points along each side of the map whose longitude and latitude are given to the script; between them it
 interpolates, on a map of 100 km to some metres."""
-_ELLIPSOID = Geod(ellps="WGS84")
 
 
-def map_data(coast: Coast, ground: Ground | None, first: Rows) -> dict[str, Any]:
+def map_data(coast: CoastData, ground: Ground | None, first: Rows) -> dict[str, Any]:
     """Data of the interactive map.
 
     Args:
@@ -90,7 +90,7 @@ def shown_rows(count: int, first: Rows) -> Rows:
     return np.union1d(np.arange(0, count, -(-count // MOST) or 1), first).astype(np.intp)
 
 
-def _coloured(coast: Coast, rows: Rows) -> tuple[list[list[Any]], list[list[Any]]]:
+def _coloured(coast: CoastData, rows: Rows) -> tuple[list[list[Any]], list[list[Any]]]:
     """The legend, and for each way to colour its name and every row's place in the legend."""
     status = coast.status[rows]
     without = np.where(status == CLASSIFIED, _NO_CLASS, status)
@@ -120,7 +120,7 @@ def _degrees(crs: Any, bounds: tuple[float, float, float, float]) -> tuple[list[
     unit = max(right - left, high - low, 1e-9) / 1000
     x, y = (left + right) / 2, (low + high) / 2
     east, north = to_degrees.transform([x - unit, x + unit], [y, y])
-    metres = _ELLIPSOID.inv(east[0], north[0], east[1], north[1])[2] / (2 * unit)
+    metres = ELLIPSOID.inv(east[0], north[0], east[1], north[1])[2] / (2 * unit)
     if not (np.isfinite(longitude).all() and np.isfinite(latitude).all() and np.isfinite(metres)):
         return [], 0.0
     # So that between 179 and -179 lies 180.
@@ -128,7 +128,7 @@ def _degrees(crs: Any, bounds: tuple[float, float, float, float]) -> tuple[list[
     return np.column_stack([whole.ravel(), latitude]).round(6).tolist(), float(metres)
 
 
-def _texts(coast: Coast, rows: Rows) -> list[list[str]]:
+def _texts(coast: CoastData, rows: Rows) -> list[list[str]]:
     """Lines that the pointer brings up for each row."""
     table = coast.table.iloc[rows]
     lines = [[coast.name_of(row), coast.description(row)] for row in rows.tolist()]

@@ -18,7 +18,7 @@ from littoral.errors import InputError
 from littoral.imagery import Scene, read_overview
 from littoral.package import Package
 from littoral.predictions import UNLIKE
-from littoral.report.coast import Coast, LeftOut, read_coast
+from littoral.report.coast import CoastData, LeftOut, read_coast
 from littoral.report.elements import as_svg, rgb_of
 
 _MAP_PX, _LONGEST_PX = 1000, 3000
@@ -59,7 +59,7 @@ def plot_classified(
     return _map(coast, coast.code, names_without_class(coast), ground, width_in)
 
 
-def names_without_class(coast: Coast) -> NDArray[np.str_]:
+def names_without_class(coast: CoastData) -> NDArray[np.str_]:
     """(rows,), name in the legend of a rectangle without a class: ``unlike training``, or ``not classified``."""
     unlike = (coast.table["status"].astype("string") == UNLIKE).fillna(False).to_numpy(bool)
     return np.where(unlike, UNLIKE, "not classified")
@@ -70,7 +70,7 @@ def colour_without_class(name: str) -> str:
     return UNLIKE_COLOUR if name == UNLIKE else UNKNOWN_COLOUR
 
 
-def ground_picture(coast: Coast) -> Ground:
+def ground_picture(coast: CoastData) -> Ground:
     """The scene around the rectangles as a picture, and its left, right, bottom, top."""
     coast.need(scene=True)
     scene = coast.scene
@@ -94,14 +94,22 @@ def ground_picture(coast: Coast) -> Ground:
 
 
 def draw_map(
-    coast: Coast, codes: NDArray[np.float64], caption: str, unknown: str | NDArray[np.str_], ground: Ground | None
+    coast: CoastData,
+    codes: NDArray[np.float64],
+    caption: str,
+    unknown: str | NDArray[np.str_],
+    ground: Ground | None,
 ) -> tuple[str, Markup]:
     """A map of class codes, NaN where there is none; ``unknown`` is the name of NaN, for all rows or for each."""
     return caption, as_svg(_map(coast, codes, unknown, ground, 5.2), f"Map: {caption}")
 
 
 def _map(
-    coast: Coast, codes: NDArray[np.float64], unknown: str | NDArray[np.str_], ground: Ground | None, width_in: float
+    coast: CoastData,
+    codes: NDArray[np.float64],
+    unknown: str | NDArray[np.str_],
+    ground: Ground | None,
+    width_in: float,
 ) -> Figure:
     shapes = coast.table.geometry
     outlines = gpd.GeoDataFrame(geometry=shapes.to_crs(map_crs(coast)))
@@ -115,7 +123,7 @@ def _map(
     return figures.plot_map(outlines, colours, legend=legend, background=ground, width_in=width_in)
 
 
-def map_crs(coast: Coast) -> Any:
+def map_crs(coast: CoastData) -> Any:
     """The scene's, or one that is true to scale around the rectangles."""
     return coast.scene.crs if coast.scene is not None else _local_crs(coast.table.geometry)
 

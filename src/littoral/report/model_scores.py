@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from littoral.errors import InputError
 from littoral.evaluation import Answers, Baselines, Blocks, Scores, judge, score, text
-from littoral.report.coast import Coast, LeftOut, Rows
+from littoral.report.coast import CoastData, LeftOut, Rows
 from littoral.tiles import CLASSIFIED
 from littoral.tiles.splits import square_blocks
 
 
-def scored_rectangles(coast: Coast) -> list[str]:
+def scored_rectangles(coast: CoastData) -> list[str]:
     """Sentences: which rectangles are scored, and how those on the training area would be."""
     known, predicted = np.isfinite(coast.truth), coast.status == CLASSIFIED
     foreign = predicted & known
@@ -41,7 +41,7 @@ def scored_rectangles(coast: Coast) -> list[str]:
     return sentences
 
 
-def compared_rows(coast: Coast) -> Rows:
+def compared_rows(coast: CoastData) -> Rows:
     """Rows on which the simple models are scored too."""
     coast.need(truth=True, model=True, scene=True)
     rows = coast.scored[coast.on_scene[coast.scored]]
@@ -52,7 +52,7 @@ def compared_rows(coast: Coast) -> Rows:
     return rows
 
 
-def comparison(coast: Coast, statistics: Mapping[int, NDArray[np.float64]]) -> dict[str, Any]:
+def comparison(coast: CoastData, statistics: Mapping[int, NDArray[np.float64]]) -> dict[str, Any]:
     """The network and the simple models on the very same rectangles: rows of a table, and sentences.
 
     Intervals are over squares of four rectangles a side.
@@ -70,7 +70,7 @@ def comparison(coast: Coast, statistics: Mapping[int, NDArray[np.float64]]) -> d
     return {"count": len(rows), **scores_of(record)}
 
 
-def validation(coast: Coast) -> dict[str, Any]:
+def validation(coast: CoastData) -> dict[str, Any]:
     """Scores of the model on its validation tiles."""
     coast.need(model=True)
     assert coast.package is not None

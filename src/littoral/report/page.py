@@ -14,7 +14,7 @@ from littoral import figures
 from littoral.imagery import Scene
 from littoral.package import Package
 from littoral.progress import Track, silent
-from littoral.report.coast import Coast, LeftOut, read_coast
+from littoral.report.coast import CoastData, LeftOut, read_coast
 from littoral.report.elements import as_svg
 from littoral.report.map_data import map_data
 from littoral.report.maps import draw_map, ground_picture, names_without_class
@@ -68,7 +68,7 @@ def write_report(
     coast = read_coast(classified, model, truth, scene, options.class_label_field)
     left_out: dict[str, str] = {}
 
-    def part(name: str, make: Callable[[Coast], Any]) -> Any:
+    def part(name: str, make: Callable[[CoastData], Any]) -> Any:
         try:
             return make(coast)
         except LeftOut as reason:

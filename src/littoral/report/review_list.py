@@ -9,13 +9,13 @@ import shapely
 from numpy.typing import NDArray
 
 from littoral.predictions import columns, novelty_places
-from littoral.report.coast import Coast, Rows, numbers
+from littoral.report.coast import CoastData, Rows, numbers
 
 PLACES = 6
 """Most of a kind."""
 
 
-class Place(NamedTuple):
+class ReviewPlace(NamedTuple):
     """A rectangle to review."""
 
     row: int
@@ -29,17 +29,17 @@ class Place(NamedTuple):
     why: str
 
 
-class Places(NamedTuple):
+class ReviewList(NamedTuple):
     """Those of one kind, the clearest first."""
 
     heading: str
     explained: str
-    places: tuple[Place, ...]
+    places: tuple[ReviewPlace, ...]
     found: int
     """How many there are of this kind."""
 
 
-def first_places(coast: Coast) -> list[Places]:
+def first_places(coast: CoastData) -> list[ReviewList]:
     """Kinds of places to review, without empty ones."""
     found = [_uncertain(coast), _odd(coast), _alone(coast)]
     if coast.truth_field is not None:
@@ -47,12 +47,12 @@ def first_places(coast: Coast) -> list[Places]:
     return [each for each in found if each.places]
 
 
-def rows_of(found: list[Places]) -> Rows:
+def rows_of(found: list[ReviewList]) -> Rows:
     """All rows that are named."""
     return np.array(sorted({place.row for each in found for place in each.places}), np.intp)
 
 
-def _uncertain(coast: Coast) -> Places:
+def _uncertain(coast: CoastData) -> ReviewList:
     known = np.where(coast.by_person, np.nan, coast.highest)
     rows = np.argsort(np.where(np.isfinite(known), known, np.inf), kind="stable")[:PLACES]
     rows = rows[np.isfinite(known[rows])]
@@ -67,10 +67,10 @@ def _uncertain(coast: Coast) -> Places:
     return _places(coast, "Least certain", explained, rows, why, int(np.isfinite(known).sum()))
 
 
-def _odd(coast: Coast) -> Places:
+def _odd(coast: CoastData) -> ReviewList:
     novelty = coast.predictions.novelty
     if novelty is None:
-        return Places("", "", (), 0)
+        return ReviewList("", "", (), 0)
     odd = np.flatnonzero(np.nan_to_num(novelty) > 1)
     rows = odd[np.argsort(-novelty[odd], kind="stable")][:PLACES]
     known = 0 if coast.package is None else novelty_places(coast.package.manifest.novelty)
@@ -81,7 +81,7 @@ def _odd(coast: Coast) -> Places:
     return _places(coast, "Unlike the training", explained, rows, why, len(odd))
 
 
-def _alone(coast: Coast) -> Places:
+def _alone(coast: CoastData) -> ReviewList:
     if (smoothed := coast.smoothed) is not None:
         differ = np.flatnonzero(np.isfinite(smoothed) & np.isfinite(coast.code) & (smoothed != coast.code))
         others, sure = smoothed, numbers(coast.table[columns.smoothed_columns(coast.label)[2]])
@@ -93,13 +93,13 @@ def _alone(coast: Coast) -> Places:
         explained = f"{len(differ)} rectangles between two of another class."
         where = "on either side"
     else:
-        return Places("", "", (), 0)
+        return ReviewList("", "", (), 0)
     rows = differ[np.argsort(-sure[differ], kind="stable")][:PLACES]
     why = [f"{where}: {coast.scheme.category(int(others[row])).name}, {sure[row]:.0%}" for row in rows.tolist()]
     return _places(coast, "At odds with their neighbours", explained, rows, why, len(differ))
 
 
-def _either_side(coast: Coast) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _either_side(coast: CoastData) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(rows,) each: the common class of the neighbours on both sides, else NaN, and the lower confidence of the two."""
     chains = coast.predictions.chains
     assert chains is not None
@@ -112,7 +112,7 @@ def _either_side(coast: Coast) -> tuple[NDArray[np.float64], NDArray[np.float64]
     return agreed, sure
 
 
-def _wrong(coast: Coast) -> Places:
+def _wrong(coast: CoastData) -> ReviewList:
     wrong = np.flatnonzero(coast.classified & ~coast.by_person & np.isfinite(coast.truth) & (coast.truth != coast.code))
     rows = wrong[np.argsort(-coast.confidence[wrong], kind="stable")][:PLACES]
     why = [f"true class: {coast.scheme.category(int(coast.truth[row])).name}" for row in rows.tolist()]
@@ -120,14 +120,16 @@ def _wrong(coast: Coast) -> Places:
     return _places(coast, "Wrong, and most confident", explained, rows, why, len(wrong))
 
 
-def _places(coast: Coast, heading: str, explained: str, rows: NDArray[Any], why: list[str], found: int) -> Places:
+def _places(
+    coast: CoastData, heading: str, explained: str, rows: NDArray[Any], why: list[str], found: int
+) -> ReviewList:
     middles = shapely.centroid(coast.table.geometry.iloc[rows].to_crs(4326).to_numpy())
     where = zip(shapely.get_y(middles).tolist(), shapely.get_x(middles).tolist(), strict=True)
     places = tuple(
-        Place(row, coast.name_of(row), _degrees(*at), _numbers(*at), coast.description(row), reason)
+        ReviewPlace(row, coast.name_of(row), _degrees(*at), _numbers(*at), coast.description(row), reason)
         for row, at, reason in zip(rows.tolist(), where, why, strict=True)
     )
-    return Places(heading, explained, places, found)
+    return ReviewList(heading, explained, places, found)
 
 
 def _degrees(latitude: float, longitude: float) -> str:

@@ -14,7 +14,7 @@ from littoral import figures
 from littoral.evaluation import band_statistics
 from littoral.imagery import select_bands
 from littoral.progress import Track
-from littoral.report.coast import Coast, LeftOut, Rows
+from littoral.report.coast import CoastData, LeftOut, Rows
 from littoral.report.elements import as_svg, corners, jpeg, rgb_of
 from littoral.tiles import CLASSIFIED, TileSpec, cut_tiles
 
@@ -37,7 +37,7 @@ class Cutout(NamedTuple):
     """(corners, 2), column and row of the rectangle's outline, pixels from the upper left corner."""
 
 
-def sample_picks(coast: Coast) -> list[Pick]:
+def sample_picks(coast: CoastData) -> list[Pick]:
     """Headings and rows of the sample tiles, the most telling first."""
     rows = np.flatnonzero(coast.on_scene & coast.classified & ~coast.by_person)
     rows = rows[np.argsort(-coast.confidence[rows], kind="stable")]
@@ -54,7 +54,7 @@ def sample_picks(coast: Coast) -> list[Pick]:
 
 
 def cut_samples(
-    coast: Coast, compared: Rows | None, picks: Iterable[Pick], track: Track
+    coast: CoastData, compared: Rows | None, picks: Iterable[Pick], track: Track
 ) -> tuple[dict[int, NDArray[np.float64]], dict[int, Cutout]]:
     """Band statistics of the compared rows, pictures of the picked ones; one tile is held at a time."""
     means: dict[int, NDArray[np.float64]] = {}
@@ -83,7 +83,7 @@ def cut_samples(
     return means, images
 
 
-def thumbnails(coast: Coast, rows: Iterable[int], images: Mapping[int, Cutout]) -> dict[int, Markup]:
+def thumbnails(coast: CoastData, rows: Iterable[int], images: Mapping[int, Cutout]) -> dict[int, Markup]:
     """Small pictures of places, each with the outline of its rectangle, as elements of the page."""
     found = {}
     for row in rows:
@@ -104,7 +104,7 @@ def thumbnails(coast: Coast, rows: Iterable[int], images: Mapping[int, Cutout]) 
     return found
 
 
-def sample_sheets(coast: Coast, picks: Iterable[Pick], images: Mapping[int, Cutout]) -> list[tuple[str, Markup]]:
+def sample_sheets(coast: CoastData, picks: Iterable[Pick], images: Mapping[int, Cutout]) -> list[tuple[str, Markup]]:
     truth = coast.truth if coast.truth_field else coast.code
 
     def title(row: int) -> str:
