@@ -158,7 +158,7 @@ def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert pd.read_csv(table)["km"].tolist() == pytest.approx([2, 3])
     app(["change", str(one), str(two), "-o", str(out), "--overwrite"], standalone_mode=False)
     # Two of five, and half a place of each kind.
-    assert "taken to have changed with probability 0.417" in capsys.readouterr().out
+    assert "estimated prior probability of change: 0.417" in capsys.readouterr().out
     record = read_provenance(out)
     assert record is not None
     assert record["parameters"]["rate"] is None

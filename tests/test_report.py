@@ -219,7 +219,7 @@ def test_training_ground_is_scored_apart(
     coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene
 ) -> None:
     """The first two rectangles are the model's training area: of the scored four the other two are left."""
-    area = shapely.union_all(coast.geometry.iloc[:2].buffer(-0.0008).to_numpy())
+    area = shapely.union_all(shapely.buffer(coast.geometry.iloc[:2].to_numpy(), -0.0008))
     seen = replace(package, manifest=replace(package.manifest, training_area=area.wkt))
     page = full(coast, tmp_path / "page.html", seen, scene)
     assert "1.000 accuracy on 2 rectangles outside the training area" in page.words()
