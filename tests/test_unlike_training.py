@@ -21,6 +21,8 @@ from littoral.predictions import UNLIKE, novelty_of, novelty_threshold, signed_s
 from littoral.tiles import cut_tiles
 from textured_coast import boxes, textured, textured_boxes
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def model(tiles_folder: Path) -> FeatureClassifier:
