@@ -37,14 +37,10 @@ def main() -> None:
     shutil.rmtree(OUT, ignore_errors=True)
     shutil.copytree(HERE, OUT, ignore=shutil.ignore_patterns("*.py", "*.ipynb", "__pycache__"))
     verbs = described()
-    tables = {
-        "categories": category_table(),
-        "compatibility": compatibility_table(verbs),
-        "export_options": options_table(parameter for parameter in verbs["tiles"]["parameters"]),
-    }
+    values = {"categories": category_table(), "compatibility": compatibility_table(verbs)} | option_names(verbs)
     for page in OUT.rglob("*.md"):
         text = page.read_text(encoding="utf-8")
-        page.write_text(re.sub(r"\{\{ (\w+) \}\}", lambda found: tables[found[1]], text), encoding="utf-8")
+        page.write_text(re.sub(r"\{\{ ([\w.]+) \}\}", lambda found: values[found[1]], text), encoding="utf-8")
     write("reference/verbs/index.md", verbs_page(verbs))
     for name, verb in verbs.items():
         write(f"reference/verbs/{slug(name)}.md", verb_page(verb))
@@ -128,6 +124,18 @@ def options_table(parameters: Any) -> str:
             f"| {', '.join(f'`{name}`' for name in names)} | {value_of(parameter)} | {default_of(parameter)} | {text} |"
         )
     return "\n".join(lines)
+
+
+def option_names(verbs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """``VERB.name`` of every option with a flag to the flag, with the default where there is one."""
+    names = {}
+    for verb in verbs.values():
+        for parameter in verb["parameters"]:
+            if parameter.get("flag"):
+                default = default_of(parameter)
+                text = f"`{parameter['flag']}`" + (f" (default {default})" if default and default != "required" else "")
+                names[f"{slug(verb['name'])}.{parameter['name'].split('.')[-1]}"] = text
+    return names
 
 
 def value_of(parameter: Mapping[str, Any]) -> str:

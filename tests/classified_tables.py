@@ -9,6 +9,7 @@ from shapely import LineString, box
 
 from littoral import rectangles_along_lines
 from littoral.predictions import Transitions
+from littoral.rectangles.options import RectangleOptions
 
 THREE = Transitions((2, 3, 7), (9000.0, 5000.0, 3000.0), ((0.0, 3.0, 1.0), (3.0, 0.0, 0.5), (1.0, 0.5, 0.0)))
 
@@ -59,4 +60,4 @@ def classified(rectangles: gpd.GeoDataFrame, seed: int = 0, codes: tuple[int, ..
 
 def straight(count: int = 4, x: float = 5e5) -> gpd.GeoDataFrame:
     line = LineString([(x, 5e6), (x + 1000 * count, 5e6)])
-    return rectangles_along_lines(gpd.GeoDataFrame(geometry=[line], crs=UTM), by=None)
+    return rectangles_along_lines(gpd.GeoDataFrame(geometry=[line], crs=UTM), RectangleOptions(class_field=""))

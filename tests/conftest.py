@@ -45,6 +45,15 @@ def data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def cases() -> Path:
+    """Folder of small inputs that went wrong once."""
+    folder = DATA.parent / "cases"
+    if not folder.is_dir():
+        pytest.skip("the small cases (../shared/cases) are not on this machine")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def write_scene() -> Callable[..., Path]:
     """Writes values (bands, height, width) as a GeoTIFF of 10 m pixels."""
 

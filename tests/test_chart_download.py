@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from file_server import CONTENT, QUICK, Office
 from littoral import fetch_charts, read_charts, read_vector
+from littoral.charts import FetchChartsOptions
 from littoral.charts.catalogue import CatalogueCell, in_bounds, read_catalogue
 from littoral.charts.download import choose_cells
 from littoral.cli import main
@@ -155,8 +156,10 @@ def fetch(office: Office, tmp_path: Path) -> Callable[..., tuple[str, str]]:
 
     def call(**options: object) -> tuple[str, str]:
         said: list[str] = []
-        options = {"base_url": f"{office.url}/ENCs", "patience": QUICK, "say": said.append, **options}
-        return str(fetch_charts(tmp_path / "enc", **options)), "\n".join(said)  # type: ignore[arg-type]
+        how = {name: options.pop(name) for name in ("track",) if name in options}
+        chosen = FetchChartsOptions(**{"base_url": f"{office.url}/ENCs", **options})  # type: ignore[arg-type]
+        summary = fetch_charts(tmp_path / "enc", chosen, patience=QUICK, say=said.append, **how)  # type: ignore[arg-type]
+        return str(summary), "\n".join(said)
 
     return call
 
@@ -235,7 +238,7 @@ CHOICES = {
     "no such state": ({"states": ["ZZ"]}, "State ZZ is not in src: choose from AK, FL"),
     "nowhere": ({"bbox": (0, 0, 1, 1)}, "has no cell that is all you asked for"),
     "upside down": ({"bbox": (0, 1, 1, 0)}, "bounding box 0 1 1 0 is none on the globe"),
-    "not finite": ({"bbox": (0, float("nan"), 1, 1)}, "is none on the globe"),
+    "not finite": ({"bbox": (0, float("nan"), 1, 1)}, "is not a finite number"),
 }
 
 
@@ -245,10 +248,10 @@ def test_choosing(kind: str, tmp_path: Path) -> None:
     published = read_catalogue(tmp_path / "c.xml")
     options, expected = CHOICES[kind]
     if expected.startswith("US") and "is" not in expected and "was" not in expected:
-        assert " ".join(cell.name for cell in choose_cells(published, "src", **options)) == expected  # type: ignore[arg-type]
+        assert " ".join(cell.name for cell in choose_cells(published, "src", FetchChartsOptions(**options))) == expected  # type: ignore[arg-type]
     else:
         with pytest.raises(InputError, match=expected):
-            choose_cells(published, "src", **options)  # type: ignore[arg-type]
+            choose_cells(published, "src", FetchChartsOptions(**options))  # type: ignore[arg-type]
 
 
 @given(st.floats(-180, 179), st.floats(-90, 89), st.floats(-180, 180), st.floats(0.1, 359))

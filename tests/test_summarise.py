@@ -23,6 +23,7 @@ from littoral.predictions.chains import Chains, read_chains
 from littoral.predictions.kilometres import beta_interval, expected_with_interval
 from littoral.predictions.stretches import chords_as_pieces, cut_shoreline
 from littoral.predictions.summary import summarise
+from littoral.rectangles.options import RectangleOptions
 from littoral.vectors import read_provenance, read_vector, write_vector
 
 
@@ -93,18 +94,18 @@ def test_of_two_shores_each_is_its_own() -> None:
         geometry=[LineString([(5e5, 5e6), (505_000, 5e6)]), LineString([(5e5 + 450, 5e6 + 200), (505_450, 5e6 + 200)])],
         crs=UTM,
     )
-    boxes = rectangles_along_lines(near, by=None)
+    boxes = rectangles_along_lines(near, RectangleOptions(class_field=""))
     found = cut_shoreline(near, boxes)
     ours = boxes["GroupId"].to_numpy()[found.row]
     assert ours.tolist() == [1] * 5 + [2] * 5
-    turned = rectangles_along_lines(near, 1000, 3000, by=None)
+    turned = rectangles_along_lines(near, RectangleOptions(length_m=1000, width_m=3000, class_field=""))
     again = cut_shoreline(near, turned.to_crs(4326))
     assert turned["GroupId"].to_numpy()[again.row].tolist() == [1] * 5 + [2] * 5
 
 
 def test_across_the_antimeridian() -> None:
     line = gpd.GeoDataFrame(geometry=[LineString([(179.95, -16.5), (180.05, -16.5)])], crs=4326)
-    boxes = classified(rectangles_along_lines(line, by=None))
+    boxes = classified(rectangles_along_lines(line, RectangleOptions(class_field="")))
     other_way = gpd.GeoDataFrame(
         geometry=[MultiLineString([[(179.95, -16.5), (180, -16.5)], [(-180, -16.5), (-179.95, -16.5)]])], crs=4326
     )
@@ -116,7 +117,7 @@ def test_across_the_antimeridian() -> None:
 
 def test_without_a_shoreline_chords_stand_for_it() -> None:
     line = gpd.GeoDataFrame(geometry=[wiggly(3)], crs=UTM)
-    boxes = classified(rectangles_along_lines(line, by=None))
+    boxes = classified(rectangles_along_lines(line, RectangleOptions(class_field="")))
     out = summarise(boxes)
     assert out.table["km"].sum() * 1000 == pytest.approx(boxes["line_m"].sum())
     assert out.pieces["ID"].tolist() == boxes["ID"].tolist()
@@ -251,7 +252,9 @@ def test_bad_input() -> None:
 def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = gpd.GeoDataFrame(geometry=[wiggly(7)], crs=UTM)
     boxes = write_vector(
-        classified(rectangles_along_lines(line, by=None)), tmp_path / "boxes.gpkg", provenance={"a": 1}
+        classified(rectangles_along_lines(line, RectangleOptions(class_field=""))),
+        tmp_path / "boxes.gpkg",
+        provenance={"a": 1},
     )
     shore = write_vector(line, tmp_path / "shore.gpkg")
     x = line.total_bounds
