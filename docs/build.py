@@ -14,7 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,13 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 OUT = ROOT / "build" / "docs"
 NOTEBOOK = "tutorials/coastline-classification"
+BOUNDS = {"minimum": "at least", "above": "above", "maximum": "at most", "below": "below"}
+FILE_KINDS = {
+    "vector": "vector file", "scene": "scene", "raster": "image", "chart": "S-57 cells", "tiles": "folder of tiles",
+    "model": "model file", "page": "HTML page", "table": "CSV table", "json": "JSON file", "folder": "folder",
+    "items": "STAC items",
+}  # fmt: skip
+"""What a path leads to, in words."""
 ROOT_PAGES = ("ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
 """Pages of the repository's root; on the site they are under ``developing/``, in small letters."""
 
@@ -89,41 +96,65 @@ def verbs_page(verbs: Mapping[str, Mapping[str, Any]]) -> str:
 
 def verb_page(verb: Mapping[str, Any]) -> str:
     """Usage, description and a table for each group of options."""
-    shown = [parameter for parameter in verb["parameters"] if not parameter.get("hidden")]
-    arguments = [parameter for parameter in shown if not parameter.get("flag")]
-    options = [parameter for parameter in shown if parameter.get("flag")]
-    required = [f"{p['flag']} {p['name'].upper()}" for p in options if p.get("required")]
+    arguments = [parameter for parameter in verb["parameters"] if parameter["positional"]]
+    options = [parameter for parameter in verb["parameters"] if not parameter["positional"]]
+    required = [f"{p['short'] or p['flag']} {p['name'].upper()}" for p in options if p["required"]]
     usage = ["littoral", verb["name"], *(usage_of(p) for p in arguments), *required, "[OPTIONS]"]
     lines = [f"# littoral {verb['name']}", "", verb["summary"], "", f"    {' '.join(usage)}", ""]
-    if verb.get("description"):
-        lines += [verb["description"], ""]
+    lines += [verb["description"], ""]
     if arguments:
         lines += ["## Arguments", "", options_table(arguments), ""]
-    for group in dict.fromkeys(parameter.get("group") or "Options" for parameter in options):
-        own = [parameter for parameter in options if (parameter.get("group") or "Options") == group]
+    for group in dict.fromkeys(parameter["group"] for parameter in options):
+        own = [parameter for parameter in options if parameter["group"] == group]
         lines += [f"## {group}", "", options_table(own), ""]
     return "\n".join(lines)
 
 
 def usage_of(parameter: Mapping[str, Any]) -> str:
     """A positional argument in a line of usage."""
-    name = parameter["name"].upper()
-    name += "…" if parameter.get("repeatable") else ""
-    return name if parameter.get("required") else f"[{name}]"
+    name = parameter["name"].upper() + ("…" if parameter["repeatable"] else "")
+    return name if parameter["required"] else f"[{name}]"
 
 
-def options_table(parameters: Any) -> str:
-    """Options with type, default and help."""
-    lines = ["| option | value | default | |", "|---|---|---|---|"]
+def options_table(parameters: Iterable[Mapping[str, Any]]) -> str:
+    """Options with their value, default and help."""
+    lines = ["| | value | default | |", "|---|---|---|---|"]
     for parameter in parameters:
-        if parameter.get("hidden"):
-            continue
-        names = [parameter.get("flag") or parameter["name"].upper(), *parameter.get("aliases", ())]
-        text = cell(parameter.get("help") or "") + (" May be given again." if parameter.get("repeatable") else "")
-        lines.append(
-            f"| {', '.join(f'`{name}`' for name in names)} | {value_of(parameter)} | {default_of(parameter)} | {text} |"
-        )
+        names = [parameter["name"].upper()] if parameter["positional"] else [parameter["flag"], parameter["short"]]
+        names += [parameter["negative"]] if parameter["negative"] else []
+        cells = [", ".join(f"`{name}`" for name in names if name), value_of(parameter), default_of(parameter)]
+        lines.append(f"| {' | '.join([*cells, cell(parameter['help'])])} |")
     return "\n".join(lines)
+
+
+def value_of(parameter: Mapping[str, Any]) -> str:
+    """Choices, kind of file, or type with bounds and unit; empty for a switch."""
+    if parameter["choices"]:
+        return ", ".join(f"`{choice}`" for choice in parameter["choices"])
+    if parameter["file"]:
+        return FILE_KINDS[parameter["file"]["kind"]] + (" to write" if parameter["file"]["direction"] == "out" else "")
+    if parameter["type"] == "boolean":
+        return ""
+    words = ["name of a field" if parameter["column_of"] else str(parameter["type"])]
+    if parameter["minimum"] is not None and parameter["maximum"] is not None:
+        words.append(f"{parameter['minimum']:g} to {parameter['maximum']:g}")
+    else:
+        words += [f"{word} {parameter[bound]:g}" for bound, word in BOUNDS.items() if parameter[bound] is not None]
+    return cell(", ".join(words) + (f" {parameter['unit']}" if parameter["unit"] else ""))
+
+
+def default_of(parameter: Mapping[str, Any]) -> str:
+    """The default, in words where it has no value."""
+    default = parameter["default"]
+    if parameter["required"]:
+        return "required"
+    if parameter["default_text"]:
+        return cell(parameter["default_text"])
+    if default in (None, "", []) or parameter["type"] == "boolean":
+        return ""
+    if isinstance(default, list):
+        default = (parameter["values"]["separator"] or " ").join(map(str, default))
+    return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
 
 
 def option_names(verbs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
@@ -131,36 +162,11 @@ def option_names(verbs: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     names = {}
     for verb in verbs.values():
         for parameter in verb["parameters"]:
-            if parameter.get("flag"):
+            if not parameter["positional"]:
                 default = default_of(parameter)
                 text = f"`{parameter['flag']}`" + (f" (default {default})" if default and default != "required" else "")
-                names[f"{slug(verb['name'])}.{parameter['name'].split('.')[-1]}"] = text
+                names[f"{slug(verb['name'])}.{parameter['name']}"] = text
     return names
-
-
-def value_of(parameter: Mapping[str, Any]) -> str:
-    """Type, choices, bounds and unit."""
-    if parameter.get("choices"):
-        return ", ".join(f"`{choice}`" for choice in parameter["choices"])
-    kind = str(parameter["type"])
-    if parameter.get("file"):
-        kind = f"{parameter['file']['kind']} ({'read' if parameter['file']['direction'] == 'in' else 'written'})"
-    low, high, unit = (parameter.get(name) for name in ("minimum", "maximum", "unit"))
-    if low is not None and high is not None:
-        kind += f", {low} to {high}"
-    elif low is not None or high is not None:
-        kind += f", from {low}" if low is not None else f", at most {high}"
-    return cell(kind + (f", {unit}" if unit else ""))
-
-
-def default_of(parameter: Mapping[str, Any]) -> str:
-    """The default, in words where it has no value."""
-    default = parameter.get("default")
-    if parameter.get("required"):
-        return "required"
-    if default is None or default in ("", [], False):
-        return ""
-    return cell("yes" if default is True else f"`{default}`" if not str(default).startswith("(") else str(default))
 
 
 def cell(text: str) -> str:
@@ -192,10 +198,8 @@ def compatibility_table(verbs: Mapping[str, Mapping[str, Any]]) -> str:
     }
     lines = ["| | `prepare_data`, `FeatureClassifier` | `littoral train`, `littoral.train` |", "|---|---|---|"]
     for their, our in pairs.items():
-        given = next((ours[name] for name in ours if name.split(".")[-1] == our), None)
-        if given is None:
-            raise SystemExit(f"littoral train has no option {our!r}: mend compatibility_table in docs/build.py")
-        lines.append(f"| `{their}` | `{theirs[their]}` | {default_of(given) or '`False`'} |")
+        default = default_of(ours[our]) or f"`{ours[our]['default']}`"
+        lines.append(f"| `{their}` | `{theirs[their]}` | {default} |")
     return "\n".join(lines)
 
 

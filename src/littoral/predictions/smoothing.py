@@ -10,7 +10,8 @@ chains are one sequence.
 Mistakes of neighbours are alike, so what they say of a rectangle is taken to a power below 1: a logarithmic pool
 (Genest and Zidek, 1986, Statistical Science 1) of what the rectangle shows, with weight 1, and of all that its
 neighbours make of it, with the weight ``trust``. To discount their likelihoods alone, and not how seldom the coast
-changes, would wipe out short stretches: the less is seen, the more the transitions decide (``docs/real-coasts.md``).
+changes, would wipe out short stretches: the less is seen, the more the transitions decide
+(``docs/figures/real-coasts.md``).
 """
 
 from __future__ import annotations
