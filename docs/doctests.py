@@ -18,13 +18,8 @@ class Doctests(Extension):
 
 def fenced(text: str) -> str:
     """
-    >>> print(fenced("A sum.\\n\\n>>> 1 + 1\\n2").replace("`", "'"))
-    A sum.
-    <BLANKLINE>
-    '''pycon
-    >>> 1 + 1
-    2
-    '''
+    >>> fenced("A sum.\\n\\n>>> 1 + 1\\n2").splitlines()
+    ['A sum.', '', '```pycon', '>>> 1 + 1', '2', '```']
     """
     lines: list[str] = []
     inside = False

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import littoral
-from littoral.predictions.change import STATUSES
+from littoral.predictions.changes import STATUSES
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
