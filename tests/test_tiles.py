@@ -172,7 +172,7 @@ def test_mixed_rectangles_can_be_left_out(scene_path: Path, tmp_path: Path) -> N
         scene_path, table, tmp_path / "t", CutOptions(tile_size=(32, 32)), ClassOptions(min_purity=0.9)
     )
     assert (summary.written, summary.skipped["of mixed classes"]) == (2, 1)
-    with pytest.raises(InputError, match="min_purity 2"):
+    with pytest.raises(InputError, match="min purity 2"):
         export_tiles(scene_path, table, tmp_path / "t", labels=ClassOptions(min_purity=2))
     with pytest.raises(InputError, match="purity"):
         export_tiles(

@@ -135,7 +135,7 @@ def test_wrong_options(run: Run, inputs: Path, tmp_path: Path, options: str, com
 
 
 def test_the_documents_table_names_every_parameter() -> None:
-    table = (Path(__file__).parents[1] / "docs" / "export-parameters.md").read_text(encoding="utf-8")
+    table = (Path(__file__).parents[1] / "docs" / "reference" / "export-parameters.md").read_text(encoding="utf-8")
     ours = {*OPTIONS, "scenes", "rectangles", "out", "categories"}
     assert [name for name in sorted(ours) if f"`{name}`" not in table] == []
     assert [

@@ -2,13 +2,14 @@ from . import verbs as verbs
 from .categories import CATCOA, Category, Scheme, read_categories
 from .charts import fetch_charts, read_charts
 from .charts.options import ChartOptions, FetchChartsOptions
-from .classify import Saying, classify_objects, write_classified
+from .classify import classify_objects, write_classified
 from .classify.options import ClassifyOptions, DecisionOptions
 from .errors import LittoralError
 from .imagery import fetch_scenes, open_scene, open_scenes, search_scenes
 from .imagery.options import CombineOptions, FetchScenesOptions, SceneOptions, SearchOptions
 from .learn import FeatureClassifier, prepare_data
 from .learn.options import BodyOptions, EvaluateOptions, HeadOptions, NetworkOptions, PackageOptions, SampleOptions
+from .predictions import change, summarise
 from .predictions.options import ChangeOptions, IntervalOptions, SummariseOptions
 from .rectangles import rectangles_along_lines
 from .rectangles.options import RectangleOptions
@@ -50,7 +51,6 @@ __all__ = [
     "RectangleOptions",
     "ReportOptions",
     "SampleOptions",
-    "Saying",
     "SceneOptions",
     "Scheme",
     "SearchOptions",
@@ -58,6 +58,7 @@ __all__ = [
     "SplitOptions",
     "SummariseOptions",
     "TableOptions",
+    "change",
     "classify_objects",
     "export_tiles",
     "extract_shoreline",
@@ -75,6 +76,7 @@ __all__ = [
     "read_vector",
     "rectangles_along_lines",
     "search_scenes",
+    "summarise",
     "transfer_labels",
     "verbs",
     "write_classified",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from littoral.options import File, Overwrite
 from littoral.predictions.options import ChangeOptions, IntervalOptions
@@ -13,10 +13,7 @@ from littoral.vectors.options import CategoryTable
 from littoral.verbs.parameters import KilometreTable, VectorOut
 
 if TYPE_CHECKING:
-    from littoral.predictions.change import Change
-
-_DECISIVE = ("tta", "combine", "cell_size", "engine")
-"""Parameters of classify that may change predictions."""
+    from littoral.predictions import Change
 
 
 @dataclass(frozen=True)
@@ -39,13 +36,14 @@ class ChangeSummary:
         text = [f"  {status:<22}{count:>8}" for status, count in found.rectangles["change"].value_counts().items()]
         moved = found.km[found.km["before"] != found.km["after"]].sort_values("km", ascending=False, kind="stable")
         text += [f"    {row.before} to {row.after}: {row.km:.1f} km" for row in moved.itertuples(index=False)]
-        low, high = found.interval_km
-        text.append(
-            f"  of {found.compared_km:.1f} km compared {found.changed_km:.1f} km are expected to have changed "
-            f"({low:.1f} to {high:.1f} at {self.level:g} %)"
-        )
-        if self.estimated:
-            text.append(f"  share of the shore that changed, estimated by maximum likelihood: {found.rate:.3f}")
+        if found.compared_km:
+            low, high = found.interval_km
+            text.append(
+                f"  of {found.compared_km:.1f} km compared {found.changed_km:.1f} km are expected to have changed "
+                f"({low:.1f} to {high:.1f} at {self.level:g} %)"
+            )
+            if self.estimated:
+                text.append(f"  estimated prior probability of change: {found.rate:.3f}")
         text += [f"  {note}" for note in self.notes]
         return "\n".join([*text, f"{self.output}: {len(found.rectangles)} rectangles"])
 
@@ -72,7 +70,8 @@ def change(
         options: How the coasts are compared.
         intervals: How intervals are computed.
     """
-    from littoral.predictions import STATUSES, find_changes
+    from littoral.predictions import STATUSES, notes_on_provenance
+    from littoral.predictions import change as compare
     from littoral.vectors import DRIVERS, check_output, qgis_style, read_provenance, read_vector, trace, write_vector
     from littoral.verbs.inputs import read_scheme
     from littoral.verbs.outputs import write_csv
@@ -81,9 +80,7 @@ def change(
     check_output(output, overwrite, DRIVERS, inputs=(before, after))
     if table is not None:
         check_output(Path(table), overwrite, (".csv",), inputs=(before, after, categories))
-    found = find_changes(
-        read_vector(before), read_vector(after), **vars(options), **vars(intervals), scheme=read_scheme(categories)
-    )
+    found = compare(read_vector(before), read_vector(after), options, intervals, scheme=read_scheme(categories))
     inputs = {"before": before, "after": after, "categories": categories}
     write_vector(
         found.rectangles,
@@ -94,24 +91,5 @@ def change(
     )
     if table is not None:
         write_csv(found.km, table)
-    notes = _differences(read_provenance(before), read_provenance(after))
+    notes = [*found.notes, *notes_on_provenance(read_provenance(before), read_provenance(after))]
     return ChangeSummary(output, found, intervals.level, options.rate is None, notes)
-
-
-def _differences(one: dict[str, Any] | None, other: dict[str, Any] | None) -> list[str]:
-    """How two classified coasts were made differently, by the provenance in their files."""
-    if one is None or other is None:
-        return []
-    models, parameters = [], []
-    for record in (one, other):
-        inputs, given = record.get("inputs", {}), record.get("parameters", {})
-        models.append({name: known.get("sha256") for name, known in inputs.items() if name.startswith("model")})
-        parameters.append({name: given.get(name) for name in _DECISIVE})
-    notes = []
-    if models[0] != models[1]:
-        notes.append("the two were classified by different models: differences may come from the models")
-    if differ := [name for name in _DECISIVE if parameters[0][name] != parameters[1][name]]:
-        notes.append(
-            f"the two were classified with different options ({', '.join(differ)}): differences may come of that"
-        )
-    return notes

@@ -59,5 +59,5 @@ def report(
     opened = None if scene is None else open_scene_of(scene, opening)
     # The page names the file, unless some of its rows are left out.
     rows = classified if table == TableOptions() else read_table(classified, table)
-    write_report(rows, output, model=model, scene=opened, **vars(options), overwrite=overwrite, track=track)
+    write_report(rows, output, options, model=model, scene=opened, overwrite=overwrite, track=track)
     return ReportSummary(output)

@@ -32,7 +32,7 @@ class SummariseSummary:
 
     def __str__(self) -> str:
         pieces, table = self.summary.pieces, self.summary.table
-        text = renamed_lines(pieces.attrs["renamed"])
+        text = [*(f"  {note}" for note in self.summary.notes), *renamed_lines(pieces.attrs["renamed"])]
         several = table["area"].nunique() > 1
         for area, rows in table.groupby("area", sort=False):
             if several:
@@ -86,8 +86,8 @@ def summarise(
         read_table(classified, rows),
         None if shoreline is None else read_vector(shoreline),
         None if areas is None else read_vector(areas),
-        **vars(options),
-        **vars(intervals),
+        options,
+        intervals,
         scheme=read_scheme(categories),
         track=track,
     )

@@ -41,7 +41,7 @@ def export_tiles(
 ) -> ExportSummary:
     """Cut tiles and write them with their classes; a folder that exists is appended to.
 
-    ``docs/export-parameters.md`` compares the options with those of the tool they come from. A tile that an earlier
+    ``docs/reference/export-parameters.md`` compares the options with those of the original. A tile that an earlier
     export left there (same scene, place and class) is not written again.
 
     Nothing appears in the folder before all tiles are cut. An interrupted export is resumed when the same export is run
