@@ -209,7 +209,7 @@ def test_scenes_that_do_not_go_together(scenes: Callable[..., list[Path]], tmp_p
         choose_scenes([first, undated], PLACES, SPEC, near="2024-02-01")
     with pytest.raises(InputError, match="a median of one scene, scene_0_20240101, is asked for"):
         list(cut_tiles([first], PLACES, SPEC, merging=Merging("median")))
-    with pytest.raises(InputError, match="the date 'May' is none"):
+    with pytest.raises(InputError, match="the date 'May' is not a date"):
         Merging(near="May")
 
 
