@@ -132,7 +132,7 @@ class Options:
         Raises:
             InputError: a value outside its bounds or choices.
         """
-        for name, kind, metadata in declared(cast("type[Any]", type(self))):  # type: ignore[arg-type]
+        for name, kind, metadata in declared(cast(Any, type(self))):  # type: ignore[arg-type]
             check_value(name, getattr(self, name), kind, metadata)
 
     def changed(self) -> list[str]:
@@ -140,7 +140,7 @@ class Options:
         usual = type(self)()
         return [
             flag_of(name, metadata)
-            for name, _, metadata in declared(cast("type[Any]", type(self)))
+            for name, _, metadata in declared(cast(Any, type(self)))
             if getattr(self, name) != getattr(usual, name)
         ]
 
