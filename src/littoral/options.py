@@ -132,7 +132,7 @@ class Options:
         Raises:
             InputError: a value outside its bounds or choices.
         """
-        for name, kind, metadata in declared(cast(Any, type(self))):  # type: ignore[arg-type]
+        for name, kind, metadata in declared(cast(Any, type(self))):
             check_value(name, getattr(self, name), kind, metadata)
 
     def changed(self) -> list[str]:
