@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from command_line import run_command
-from littoral.errors import InputError
 from littoral.learn.package_files import carried_by, unscripted
 from littoral.package import (
     MANIFEST,
@@ -156,7 +155,7 @@ def test_at_the_command_line(tmp_path: Path) -> None:
     record = json.loads(run_command(["inspect", str(FIXTURE), "--json"]).output)
     assert record["training"]["versions"] == "littoral 0.1.0, torch 2.14.1"
     result = run_command(["inspect", str(tmp_path / "none.dlpk")])
-    assert isinstance(result.output, InputError)
+    assert (result.exit_code, result.stderr.startswith("littoral: ")) == (2, True)
 
 
 def test_packages_of_this_version_name_licence_and_hashes(tmp_path: Path) -> None:

@@ -334,4 +334,4 @@ def test_train_goes_on_where_it_was_stopped(
         (["--class-weights", "3"], "3 is not a class"),
     ):
         result = run_command(["train", str(tiles_folder), "-o", str(tmp_path / "n.dlpk"), *wrong])
-        assert what in str(result.output)
+        assert what in result.output
