@@ -331,7 +331,7 @@ def test_train_goes_on_where_it_was_stopped(
     assert all(torch.equal(a, b) for a, b in zip(state(one).values(), state(other).values(), strict=True))
     for wrong, what in (
         (["--resume"], "--resume goes with --checkpoint"),
-        (["--class-weights", "3"], "3 is not a class"),
+        (["--class-weights", "3"], "--class-weights 3 cannot be read"),
     ):
         result = run_command(["train", str(tiles_folder), "-o", str(tmp_path / "n.dlpk"), *wrong])
         assert what in result.output

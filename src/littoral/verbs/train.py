@@ -105,7 +105,7 @@ def train(
     check_output(output, overwrite)
     for name, value in {"--resume": network.resume, "--checkpoint-every": network.checkpoint_every}.items():
         if value and network.checkpoint is None:
-            raise InputError(name, "needs --checkpoint", "add that, with a folder")
+            raise InputError(name, "goes with --checkpoint", "add that, with a folder")
     method = body.method or ("network" if body.weights == "none" else "head")
     backbone = body.backbone or BACKBONES[method]
     other: Options = head if method == "network" else network
