@@ -22,12 +22,11 @@ from littoral.classify.answers import Answers
 from littoral.classify.partition import Task
 from littoral.classify.pipeline import BATCH
 from littoral.engines import Classifier, open_classifier
-from littoral.errors import InputError, LittoralError
+from littoral.errors import InputError, LittoralError, first_line
 from littoral.imagery import Scene, select_bands
 from littoral.imagery.fingerprint import content_key, file_key, stamps
 from littoral.tiles import TileSpec
 from littoral.vectors import staged
-from littoral.vectors.outputs import first_line
 
 _COLUMNS = {
     "status": "status",

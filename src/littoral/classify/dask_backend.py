@@ -24,9 +24,8 @@ from littoral.classify.checkpoints import Keep, read_part
 from littoral.classify.partition import Task
 from littoral.classify.pipeline import answer_tasks
 from littoral.engines import Classifier
-from littoral.errors import InputError, LittoralError, MissingExtraError, WriteError
+from littoral.errors import InputError, LittoralError, MissingExtraError, WriteError, first_line
 from littoral.threads import processors
-from littoral.vectors.outputs import first_line
 
 try:
     from distributed import Client, LocalCluster, as_completed
