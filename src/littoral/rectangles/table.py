@@ -59,12 +59,12 @@ def rectangles_along_lines(
         One row per rectangle, in the CRS of ``lines`` (in EPSG:4326, with a :class:`LittoralWarning`, where that is a
         map of the world that cannot hold a rectangle across its edge): ``ID`` from 1; ``GroupId``, position of the
         first line of the connected set; ``SeqId`` from 1 in the group; ``Previous`` and ``Next``, SeqId of the
-        neighbours along the chain, across changes of class too (null at its ends, closed on rings); ``Angle``, azimuth
-        of the chord in degrees, -180 to 180, 0 north, 90 east; ``line_m``, metres of line from this rectangle's start
-        to the next one's; where a class field is used, ``purity``, the share of the rectangle's own class among all
-        line inside it, and ``share_<value>`` (``share_none`` for null), those of each; then the line's own columns (null
-        where the merged parts differ; renamed to ``<name>_in`` where they collide, as are ``from_m``, ``to_m`` and
-        ``length_m``, which measure the line; ``.attrs["renamed"]`` tells).
+        neighbours along the chain, across changes of class too (null at its ends, closed on rings); ``Angle``,
+        azimuth of the chord in degrees, -180 to 180, 0 north, 90 east; ``line_m``, metres of line from this
+        rectangle's start to the next one's; where a class field is used, ``purity``, the share of the rectangle's own
+        class among all line inside it, and ``share_<value>`` (``share_none`` for null), those of each; then the
+        line's own columns (null where the merged parts differ; renamed to ``<name>_in`` where they collide, as are
+        ``from_m``, ``to_m`` and ``length_m``, which measure the line; ``.attrs["renamed"]`` tells).
 
     Raises:
         InputError: no CRS, no lines, a size that is not positive, an unknown corner or tail, ``overlap`` together with
