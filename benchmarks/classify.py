@@ -16,7 +16,7 @@ they are drawn, which is the worst: classes are nearly even). ``--memory`` print
 rectangles take, with a model and tiles that are tiny: the peak beyond what was there when the table of rectangles was.
 
 Run: ``python benchmarks/classify.py``, or with ``--rectangles 64 --repeats 1`` for a look. After the JSON line comes
-what the world's coast costs by these figures (``docs/scale.md``).
+what the world's coast costs by these figures (``docs/how-to/scale.md``).
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def speed(given: argparse.Namespace) -> None:
 
 
 def world(figures: dict[str, Any]) -> None:
-    """What the world's coast costs by these figures: docs/scale.md says what is reckoned."""
+    """What the world's coast costs by these figures: docs/how-to/scale.md says what is reckoned."""
     shore, cores = figures["along the shore"], figures["processors"]
     filled = -(-PER_SCENE // BATCH) * BATCH
     forward_h = SCENES * filled * cores / figures["forward"]["per_s"] / 3600

@@ -16,7 +16,7 @@ nearer to the normal distribution that these distances take for granted (Tukey's
 What is usual, and the thresholds, are quantiles of tiles left out in turn: of tiles that were fitted, distances are too
 small. Whole places are left out, as the tiles of a place are near or far together. Of a new place that is like n of the
 training, the chance to hold the farthest tile of all is one in n + 1, however many tiles there are: no threshold of a
-few places keeps 1 %, and the record says how many there were. On real coasts (``docs/real-coasts.md``) thresholds of
+few places keeps 1 %, and the record says how many there were. On real coasts (``docs/figures/real-coasts.md``) those of
 ten places let pass 96 of 100 rectangles of unseen shore, and found 7 of 35 inland squares; no other score that was
 tried does better in all.
 """

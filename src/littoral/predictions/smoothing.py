@@ -10,7 +10,7 @@ distance, across which there is no dependence; so all chains are computed as one
 Mistakes of neighbours are alike, so their evidence is taken to a power below 1: a logarithmic pool (Genest and Zidek,
 1986, Statistical Science 1) of the rectangle's own evidence, with weight 1, and of all its neighbours' evidence, with
 the weight ``trust``. To discount their likelihoods alone, and not how seldom the coast changes, would remove short
-stretches: the less evidence there is, the more the transitions decide (``docs/real-coasts.md``).
+stretches: the less evidence there is, the more the transitions decide (``docs/figures/real-coasts.md``).
 """
 
 from __future__ import annotations
