@@ -108,7 +108,7 @@ def _rows(value: Any) -> Iterator[str]:
     columns = list(dict.fromkeys(column for row in flat.values() for column in row))
     heads = [column or "value" for column in columns]
     yield from _table(
-        ("", *heads), [(name, *(row.get(column, "") for column in columns)) for name, row in flat.items()]
+        ("", *heads), [(words(name), *(row.get(column, "") for column in columns)) for name, row in flat.items()]
     )
 
 
