@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from littoral import CATCOA
 from littoral.inference import OnnxClassifier
-from littoral.learn.batches import inputs
+from littoral.learn.training.batches import inputs
 from littoral.learn.network import build_network
 from littoral.learn.onnx.export import export_graph
 from littoral.package import Manifest, Preprocessing

@@ -25,7 +25,7 @@ import numpy as np
 from littoral import FeatureClassifier, prepare_data, read_charts, rectangles_along_lines
 from littoral.demo.world import make_world
 from littoral.learn.data import TileData
-from littoral.learn.head import extract, fit_features
+from littoral.learn.training.head import extract, fit_features
 from littoral.learn.network import build_network
 from littoral.progress import bar
 

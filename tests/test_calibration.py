@@ -16,22 +16,22 @@ from littoral import FeatureClassifier, prepare_data
 from littoral.categories import CATCOA
 from littoral.errors import InputError
 from littoral.evaluation import (
-    Answers,
+    ScoredPredictions,
     Blocks,
     Calibration,
     before_calibration,
     conformal_threshold,
     fit_calibration,
     fit_temperature,
-    judge,
+    evaluation_record,
     prediction_sets,
     score,
     tempered,
 )
 from littoral.evaluation.calibration import LEVELS, cross_fitted
-from littoral.learn.model_evaluation import answers
+from littoral.learn.model_evaluation import predict_tiles
 from littoral.learn.network import build_network
-from littoral.learn.network.temperature import as_trained, divide_logits
+from littoral.learn.network import divide_logits
 from littoral.package import read_package
 
 
@@ -189,22 +189,22 @@ def test_record_says_errors_before_and_after() -> None:
     raw = softmax(logits * 3, axis=1)
     calibration = fit_calibration(raw, truth)
     blocks = Blocks(np.repeat(np.arange(100), 20), "squares of 1.0 km")
-    given_ = Answers(
+    given_ = ScoredPredictions(
         truth, tempered(raw, calibration.temperature), raw, {"majority": softmax(logits * 0, axis=1)}, blocks
     )
-    record = judge(given_.calibrated_by_each_other(calibration, 0), classes, 0)["calibration"]
+    record = evaluation_record(given_.cross_calibrated(calibration, 0), classes, 0)["calibration"]
     assert "each of 5 folds" in record["fitted"]
     assert record["error_before"] == pytest.approx(by_hand(raw, truth))
     assert record["error_before"] > 0.1 > 0.04 > record["error_after"]
-    sets = judge(given_.calibrated_by_each_other(calibration, 0), classes, 0)["prediction_sets"]
+    sets = evaluation_record(given_.cross_calibrated(calibration, 0), classes, 0)["prediction_sets"]
     assert sets["coverage"] == pytest.approx(0.9, abs=0.03)
     assert 1 <= sets["mean_size"] < 4
     # One region held out: folds are made of squares in it.
-    alone = Answers(truth, given_.network, raw, given_.baselines, Blocks(truth * 0, "regions"))
-    assert "5 folds of squares of 1.0 km" in alone.calibrated_by_each_other(calibration, 0, blocks).fitted
+    alone = ScoredPredictions(truth, given_.network, raw, given_.baselines, Blocks(truth * 0, "regions"))
+    assert "5 folds of squares of 1.0 km" in alone.cross_calibrated(calibration, 0, blocks).fitted
     # In one block nothing can be parted, and that is said.
-    assert "which flatters" in alone.calibrated_by_each_other(calibration, 0).fitted
-    assert judge(given_.calibrated_by(Calibration()), classes, 0)["prediction_sets"] is None
+    assert "which flatters" in alone.cross_calibrated(calibration, 0).fitted
+    assert evaluation_record(given_.calibrated_by(Calibration()), classes, 0)["prediction_sets"] is None
 
 
 def by_hand(probabilities: np.ndarray, truth: np.ndarray) -> float:
@@ -259,7 +259,7 @@ def test_a_trained_model_is_calibrated_and_says_so(tiles_folder: Path, tmp_path:
     calibration = Calibration.from_json(model.manifest.calibration)
     assert calibration.tiles == len(part)
     assert calibration.temperature != 1
-    stored = answers(model, part)[0]
+    stored = predict_tiles(model.trained, part)[0]
     # Fitted again on what the stored weights say, nothing is left to do.
     assert fit_temperature(stored, part.targets)[0] == pytest.approx(1, abs=0.01)
     # A tile's probabilities are those of the stored weights.
@@ -278,7 +278,7 @@ def test_a_trained_model_is_calibrated_and_says_so(tiles_folder: Path, tmp_path:
 
     # Going on, the temperature is taken out first, and fitted anew after.
     model.fit(1, 1e-3)
-    assert fit_temperature(answers(model, part)[0], part.targets)[0] == pytest.approx(1, abs=0.01)
+    assert fit_temperature(predict_tiles(model.trained, part)[0], part.targets)[0] == pytest.approx(1, abs=0.01)
     table = model.per_class_metrics()
     assert list(table.columns) == ["class", "precision", "recall", "f1", "support"]
     assert table["class"].tolist() == data.classes

@@ -197,7 +197,7 @@ from pathlib import Path
 import geopandas as gpd
 from answering_model import opening
 from littoral import open_scene
-from littoral.classify import answer_rectangles, parting
+from littoral.classify import answer_rectangles, partition
 partition.PART = 20
 scenes = [open_scene(path) for path in {[scene.bands[0].href for scene in scenes]!r}]
 answer_rectangles(scenes, gpd.read_parquet({str(tmp_path / "places.parquet")!r}),

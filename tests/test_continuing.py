@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from littoral import FeatureClassifier, export_tiles, prepare_data
 from littoral.cli import app
 from littoral.errors import InputError, LittoralWarning
-from littoral.learn.batches import Batches
+from littoral.learn.training.batches import Batches
 from littoral.learn.data import TileData
 from littoral.learn.provenance import data_hash
 from littoral.package import read_package

@@ -240,7 +240,7 @@ from pathlib import Path
 import geopandas as gpd
 from answering_model import opening
 from littoral import open_scene
-from littoral.classify import answer_rectangles, parting
+from littoral.classify import answer_rectangles, partition
 if __name__ == "__main__":
     table, folder, weights, *scenes = sys.argv[1:]
     partition.PART = 5

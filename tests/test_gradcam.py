@@ -11,7 +11,7 @@ import torch
 
 from littoral import FeatureClassifier, prepare_data
 from littoral.errors import InputError, MissingExtraError
-from littoral.learn.gradcam import attribution
+from littoral.learn.network.gradcam import attribution
 from littoral.learn.network import build_network
 
 
@@ -85,7 +85,7 @@ def test_a_chip_of_one_place_is_refused() -> None:
 
 def test_explaining_needs_its_extra(tiles_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "captum.attr", None)
-    monkeypatch.delitem(sys.modules, "littoral.learn.gradcam")
+    monkeypatch.delitem(sys.modules, "littoral.learn.network.gradcam")
     data = prepare_data(tiles_folder, batch_size=8, val_split_pct=0.3, seed=1)
     with pytest.raises(MissingExtraError, match=r'pip install "littoral\[explain\]"'):
         FeatureClassifier(data, "resnet10t", pretrained=False).show_results(1, explain=True)

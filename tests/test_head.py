@@ -12,9 +12,9 @@ from sklearn.preprocessing import StandardScaler
 from littoral import FeatureClassifier, prepare_data
 from littoral.cli import main
 from littoral.errors import InputError
-from littoral.learn import head
+from littoral.learn.training import head
 from littoral.learn.data import TileData
-from littoral.learn.head import STRENGTHS, extract, fit_head, fit_linear, folds_of, write_head
+from littoral.learn.training.head import STRENGTHS, extract, fit_head, fit_linear, folds_of, write_head
 from littoral.learn.network import HIDDEN, build_network, state_bytes
 from littoral.tiles import TileSpec, ground_pairs, turned
 

@@ -19,7 +19,7 @@ from torch import nn
 from littoral import CATCOA, FeatureClassifier, prepare_data
 from littoral.errors import InputError
 from littoral.evaluation import Baselines, Calibration, before_calibration, fit_baselines, score
-from littoral.learn.batches import Order, TileDataset
+from littoral.learn.training.batches import Order, TileDataset
 from littoral.learn.data import TileData
 from littoral.learn.model_evaluation import answers
 from littoral.learn.network import HIDDEN, build_network, load_state_bytes, state_bytes

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from littoral import FeatureClassifier, prepare_data
 from littoral.cli import app
 from littoral.errors import InputError, LittoralWarning
-from littoral.learn.batches import Order, TileDataset
+from littoral.learn.training.batches import Order, TileDataset
 from littoral.learn.data import TileData
 from littoral.learn.training import HEADING, Epoch, Plan, rate_of
 from littoral.learn.training.losses import Objective

@@ -54,7 +54,7 @@ def lone_threads(count: int) -> Iterator[ThreadPoolExecutor]:
         alone = None
         stack.enter_context(threadpool_limits(1, user_api="blas"))
         if "torch" in sys.modules:
-            from littoral.learn.device import compute_alone, threads_kept
+            from littoral.learn.network.device import compute_alone, threads_kept
 
             stack.enter_context(threads_kept())
             alone = compute_alone

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from littoral.errors import InputError
-from littoral.evaluation import Answers, Baselines, Blocks, Scores, judge, text
+from littoral.evaluation import ScoredPredictions, Baselines, Blocks, Scores, evaluation_record, text
 from littoral.report.coast import Coast, LeftOut, Rows
 from littoral.tiles.splits import square_blocks
 
@@ -50,7 +50,7 @@ def comparison(coast: Coast, statistics: Mapping[int, NDArray[np.float64]]) -> d
     simple = Baselines.from_json(coast.package.manifest.baselines).predict(seen)
     block, side_km = square_blocks(coast.table.geometry.iloc[rows].to_crs(4326).to_numpy(), None)
     blocks = Blocks(block, f"squares of {side_km:.1f} km")
-    record = judge(Answers(coast.targets(rows), network, network, simple, blocks), coast.classes,
+    record = evaluation_record(ScoredPredictions(coast.targets(rows), network, network, simple, blocks), coast.classes,
                    coast.package.manifest.seed)  # fmt: skip
     return {"count": len(rows), **told_of(record)}
 

@@ -15,17 +15,14 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from littoral.errors import InputError, MissingExtraError, first_line
+import timm
+import torch
+from huggingface_hub import constants
+from huggingface_hub.errors import LocalEntryNotFoundError
+from timm.models import model_entrypoint
+from torch import Tensor, nn
 
-try:
-    import timm
-    import torch
-    from huggingface_hub import constants
-    from huggingface_hub.errors import LocalEntryNotFoundError
-    from timm.models import model_entrypoint
-    from torch import Tensor, nn
-except ImportError as error:
-    raise MissingExtraError("learning", "learn") from error
+from littoral.errors import InputError, first_line
 
 WITHOUT_MAP = frozenset({"coat", "crossvit", "efficientvim", "pit"})
 """Modules of timm whose networks end in no map: in several outputs at once, or in a token for the whole image only."""

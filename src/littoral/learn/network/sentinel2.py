@@ -14,16 +14,13 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
+import timm
+import torch
+from torch import nn
+
 from littoral.errors import InputError, MissingExtraError, first_line
 from littoral.imagery.scene import same_band
 from littoral.learn.network.weights import fill_body, first_kernel
-
-try:
-    import timm
-    import torch
-    from torch import nn
-except ImportError as error:
-    raise MissingExtraError("learning", "learn") from error
 
 PREFIX = "sentinel2:"
 

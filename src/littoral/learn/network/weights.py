@@ -9,18 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from littoral.errors import InputError, MissingExtraError
-from littoral.learn.torch_files import check_records
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from timm.layers.pos_embed import resample_abs_pos_embed
+from timm.models import adapt_input_conv
+from torch import Tensor, nn
 
-try:
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-    from timm.layers.pos_embed import resample_abs_pos_embed
-    from timm.models import adapt_input_conv
-    from torch import Tensor, nn
-except ImportError as error:
-    raise MissingExtraError("learning", "learn") from error
+from littoral.errors import InputError
+from littoral.learn.network.torch_files import check_records
 
 Weights = dict[str, Tensor]
 

@@ -16,17 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-from littoral.errors import InputError, MissingExtraError, WriteError
-from littoral.learn.batches import Batches
+from littoral.errors import InputError, WriteError
 from littoral.learn.network import Network
+from littoral.learn.training.batches import Batches
 from littoral.learn.training.losses import Objective
 from littoral.vectors import staged
-
-try:
-    import torch
-except ImportError as error:
-    raise MissingExtraError("learning", "learn") from error
 
 FORMAT = 1
 """Of the file; a reader refuses others."""

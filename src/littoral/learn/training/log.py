@@ -46,7 +46,7 @@ class Epoch:
         )
 
 
-class Table:
+class EpochTable:
     """Prints the rows of a training as they come, and logs them.
 
     Args:
@@ -74,7 +74,7 @@ class Table:
             self.writer = SummaryWriter
 
     @contextmanager
-    def shown(self, steps: int, done: int, epochs: Iterable[Epoch], *, quiet: bool = False) -> Iterator[Table]:
+    def shown(self, steps: int, done: int, epochs: Iterable[Epoch], *, quiet: bool = False) -> Iterator[EpochTable]:
         """Show the table while a training of so many steps runs.
 
         Args:

@@ -7,16 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from littoral.categories import Category
-from littoral.errors import InputError, MissingExtraError
-
-try:
-    import torch
-    from torch import Tensor, nn
-except ImportError as error:
-    raise MissingExtraError("learning", "learn") from error
+from littoral.errors import InputError
 
 ClassWeights = Literal["balanced"] | Mapping[int | str, float] | Sequence[float]
 """``balanced``, or a number for each class: by value or name, or in the classes' order."""

@@ -7,21 +7,17 @@ from itertools import chain, count
 from typing import Any
 
 import numpy as np
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor
 
-from littoral.errors import InputError, MissingExtraError
-from littoral.learn.batches import Batch, Batches
+from littoral.errors import InputError
 from littoral.learn.network import Network, weights_of
-from littoral.learn.training.devices import Machine, given_to, seeded, started
+from littoral.learn.training.batches import Batch, Batches
 from littoral.learn.training.log import bar
 from littoral.learn.training.losses import Objective
+from littoral.learn.training.machine import Machine, seeded, started, to_device
 from littoral.learn.training.rates import adam
-
-try:
-    import torch
-    from lightning.fabric import Fabric
-    from torch import Tensor
-except ImportError as error:
-    raise MissingExtraError("learning", "learn") from error
 
 LOWEST, HIGHEST = 1e-6, 1.0
 """Rates of the range test."""
@@ -66,7 +62,7 @@ def found_rate(
         def loss_of(step: int, batch: Batch) -> Tensor:
             rng = seeded(training.order.seed, 0, step, fabric.global_rank)
             with fabric.autocast():
-                loss = objective(network, *given_to(fabric.device, batch), rng)
+                loss = objective(network, *to_device(fabric.device, batch), rng)
             advance()
             return loss
 

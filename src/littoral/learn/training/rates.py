@@ -5,14 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 
-from littoral.errors import InputError, MissingExtraError
+from littoral.errors import InputError
 from littoral.learn.network import Network
-
-try:
-    import torch
-except ImportError as error:
-    raise MissingExtraError("learning", "learn") from error
 
 Rate = float | tuple[float, float]
 """One learning rate, or one for the body and one for the head."""

@@ -11,23 +11,19 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
 
-from littoral.errors import InputError, MissingExtraError
+from littoral.errors import InputError
 from littoral.imagery import Values
 from littoral.package import Preprocessing
 from littoral.threads import map_ahead
 from littoral.tiles import TileSet, turned
-
-try:
-    import torch
-    from torch import Tensor
-    from torch.utils.data import Dataset
-except ImportError as error:
-    raise MissingExtraError("learning", "learn") from error
 
 Batch = tuple[Tensor, Tensor]
 Transform = Callable[[Tensor], Tensor]
@@ -235,8 +231,3 @@ class Batches:
             return
         with ThreadPoolExecutor(threads, "batches") as pool:
             yield from map_ahead(pool, make, work, threads + 1)
-
-
-def inputs(batch: Any) -> Tensor:
-    """A tensor in the memory layout that convolutions like best."""
-    return torch.as_tensor(batch).contiguous(memory_format=torch.channels_last)
