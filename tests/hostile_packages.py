@@ -86,7 +86,7 @@ def entry_of_kind(kind: int) -> zipfile.ZipInfo:
 
 def names() -> Iterator[tuple[str, Writer]]:
     for name in (
-        "../evil", "../../evil", "a/../../evil", "/evil", "/tmp/evil", "//server/share/evil", "./evil", "a//evil",
+        "../evil", "../../evil", "a/../../evil", "/evil", "/tmp/evil", "//server/share/evil", "a//evil",
         "a/./evil", "..\\evil", "a\\..\\..\\evil", "C:\\evil", "C:evil", "c:/evil", "\\evil", "\\\\server\\share\\evil",
         "a:b", "evil\x1b[2J", "evil\n", "evil\r", "\x07", "e\u202evil", "..", "e\x7fvil",
     ):  # fmt: skip

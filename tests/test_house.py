@@ -13,8 +13,9 @@ import littoral
 
 HOUSE = Path(littoral.__file__).parent
 ROOMS = [
-    "errors", "progress", "threads", "categories", "vectors", "geodesy", "http", "figures", "charts", "imagery",
-    "shoreline", "rectangles", "tiles", "evaluation", "predictions", "raster_function", "package", "inference", "learn",
+    "errors", "options", "progress", "threads", "categories", "vectors", "geodesy", "http", "figures", "charts",
+    "imagery", "shoreline", "rectangles", "tiles", "evaluation", "predictions", "raster_function", "package",
+    "inference", "learn",
     "engines", "classify", "report", "demo", "cli", "__main__",
 ]  # fmt: skip
 OWNERS = {
@@ -113,3 +114,17 @@ def test_top_level_names_are_not_rooms() -> None:
         for name in getattr(sys.modules[package], "__all__", ()):
             assert f"{package}.{name}" not in sys.modules, f"{package}.{name} is a name and a module"
             assert getattr(sys.modules[package], name) is not None
+
+
+def test_options_load_the_standard_library_only() -> None:
+    """So that help is instant. cyclopts and lazy_loader may be there: they load options or rooms."""
+    modules = [f"littoral.{file.parent.name}.options" for file in HOUSE.glob("*/options.py")]
+    code = (
+        "import sys; before = set(sys.modules)\n"
+        f"import importlib; [importlib.import_module(name) for name in {modules!r}]\n"
+        "own = {'littoral', 'lazy_loader', *sys.stdlib_module_names}\n"
+        "print(sorted({name.split('.')[0] for name in set(sys.modules) - before} - own))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert len(modules) > 5
+    assert result.stdout.strip() == "[]"

@@ -7,19 +7,43 @@
 from __future__ import annotations
 
 import errno
+import unicodedata
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+
+_JOINERS = "\u200c\u200d"
+"""Format characters that words of some scripts need."""
+
+
+def is_printable(text: str) -> bool:
+    r"""Whether a text has no control or format characters, which a terminal would obey or which change what is read.
+
+    >>> is_printable("Côte d’Azur"), is_printable("a\x1b[2J"), is_printable("a\u202eb")
+    (True, False, False)
+    """
+    return (text.isascii() and text.isprintable()) or not any(map(_is_control, text))
+
+
+def printable(text: str) -> str:
+    r"""A text with its control and format characters escaped.
+
+    >>> printable("bay\x1b[2J.tif")
+    'bay\\x1b[2J.tif'
+    """
+    return text if is_printable(text) else "".join(ascii(c)[1:-1] if _is_control(c) else c for c in text)
+
+
+def _is_control(character: str) -> bool:
+    return unicodedata.category(character)[0] == "C" and character not in _JOINERS
 
 
 class LittoralError(Exception):
     """Base of all errors that littoral raises on purpose: one sentence, ``what`` is wrong and its ``remedy``."""
 
     def __init__(self, subject: object, what: str, remedy: str) -> None:
-        super().__init__(f"{subject} {what}: {remedy}.")
-        self.subject = str(subject)
-        self.what = what
-        self.remedy = remedy
+        self.subject, self.what, self.remedy = (printable(str(part)) for part in (subject, what, remedy))
+        super().__init__(f"{self.subject} {self.what}: {self.remedy}.")
 
 
 class InputError(LittoralError):

@@ -1,5 +1,6 @@
 from .session import (
     PATIENT,
+    BoundedAdapter,
     DownloadError,
     Look,
     Patience,
@@ -10,15 +11,17 @@ from .session import (
     shown_address,
 )
 from .transfers import download
-from .zips import unpack_zip
+from .zips import checked_entries, unpack_zip
 
 __all__ = [
     "PATIENT",
+    "BoundedAdapter",
     "DownloadError",
     "Look",
     "Patience",
     "Session",
     "UnreachableError",
+    "checked_entries",
     "download",
     "open_session",
     "read_json",

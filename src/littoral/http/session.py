@@ -1,6 +1,6 @@
-"""Questions over HTTP: sessions, patience with a server that fails, and what its answers mean.
+"""HTTP requests: sessions, retries, limits of time and size, and errors as sentences.
 
-What may be secret of an address, its query, is in no message and in no log.
+The query of an address may be a secret: it is in no message and in no log.
 """
 
 from __future__ import annotations
@@ -8,20 +8,24 @@ from __future__ import annotations
 import json
 import logging
 import re
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
-from urllib3.exceptions import InvalidHeader
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError, InvalidHeader
 from urllib3.util import Retry
 
 from littoral import __version__
 from littoral.errors import InputError
+
+T = TypeVar("T")
 
 Session = requests.Session
 """Keeps connections open; from :func:`open_session`."""
@@ -33,6 +37,8 @@ CHUNK = 2**16
 _PASSING = {408, 429, 500, 502, 503, 504}
 _LONGEST_WAIT_S = 120.0
 _LARGEST_ANSWER = 2**26
+_PROGRESS = 2**20
+"""Bytes after which a transfer that broke off is taken to be getting on."""
 
 
 class DownloadError(InputError):
@@ -61,7 +67,9 @@ class Patience:
     pause_s: float = 1.0
     """After the first; doubled after each. A server's own Retry-After is heeded up to two minutes."""
     timeout_s: float = 60.0
-    """Without a connection or a byte."""
+    """Without a connection or a byte; an answer's status and headers must be there after twice as long."""
+    slowest: float = 100.0
+    """Bytes per second: a body that brings fewer over ``timeout_s`` is given up."""
 
 
 PATIENT: Patience = Patience()
@@ -94,22 +102,135 @@ def read_json(session: requests.Session, url: str, *, look: Look | None = None, 
         InputError: not a web address.
     """
     shown = shown_address(url)
-    failures = 0
+
+    def attempt() -> Any:
+        with ask(session, url, {}, patience.timeout_s) as response:
+            chunks = body_of(response, patience)
+            if look is not None:
+                head = head_of(chunks, shown)
+                look(response.status_code, response.headers.get("Content-Type", ""), head)
+                chunks = chain([head], chunks)
+            refuse(response, shown)
+            return _parsed(chunks, shown)
+
+    return retried(attempt, patience)
+
+
+def retried(attempt: Callable[[], T], patience: Patience, reached: Callable[[], int] = lambda: 0) -> T:
+    """The result of the first attempt that does not raise :class:`BrokenError`; pauses grow between attempts.
+
+    Args:
+        attempt: Called again and again.
+        patience: How often, and with which pauses.
+        reached: Bytes that are there so far; another MiB makes the count of failures start anew.
+
+    Raises:
+        DownloadError: the error of the last attempt.
+    """
+    failures, furthest = 0, reached()
     while True:
         try:
-            with ask(session, url, {}, patience.timeout_s) as response:
-                chunks: Iterator[bytes] = response.iter_content(CHUNK)
-                if look is not None:
-                    head = head_of(chunks, shown)
-                    look(response.status_code, response.headers.get("Content-Type", ""), head)
-                    chunks = chain([head], chunks)
-                refuse(response, shown)
-                return _parsed(chunks, shown)
+            return attempt()
         except BrokenError as broken:
+            now = reached()
+            if now >= furthest + _PROGRESS:
+                failures, furthest = 0, now
             failures += 1
             if failures >= patience.attempts:
                 raise broken.error from broken
             time.sleep(max(broken.wait_s, patience.pause_s * 2 ** (failures - 1)))
+
+
+def body_of(response: requests.Response, patience: Patience) -> Iterator[bytes]:
+    """Chunks of a body, 64 KiB each but for the last one, also where bytes come one by one.
+
+    Raises:
+        requests.RequestException: it broke off, or comes too slowly; what had come is yielded first.
+    """
+    held, since, bytes_since = bytearray(), time.monotonic(), 0
+    while True:
+        try:
+            piece = response.raw.read1(CHUNK, decode_content=True)
+            bytes_since += len(piece or b"")
+            elapsed = time.monotonic() - since
+            if elapsed > patience.timeout_s:
+                if bytes_since < patience.slowest * elapsed:
+                    raise requests.Timeout(f"{bytes_since:,} bytes in {elapsed:.0f} seconds")
+                since, bytes_since = time.monotonic(), 0
+        except (HTTPError, requests.RequestException, OSError, ValueError) as error:
+            if held:
+                yield bytes(held)
+            raise error if isinstance(error, requests.RequestException) else requests.ConnectionError(error) from error
+        held += piece or b""
+        while len(held) >= CHUNK:
+            yield bytes(held[:CHUNK])
+            del held[:CHUNK]
+        if not piece:
+            if held:
+                yield bytes(held)
+            return
+
+
+class BoundedAdapter(HTTPAdapter):
+    """Transport for libraries that read bodies whole: the limits of :class:`Patience`, and 64 MiB for a body."""
+
+    def __init__(self, patience: Patience) -> None:
+        super().__init__(
+            max_retries=Retry(
+                connect=0,
+                read=0,
+                status=patience.attempts - 1,
+                backoff_factor=patience.pause_s,
+                status_forcelist=_PASSING,
+                allowed_methods=None,
+                raise_on_status=False,
+            )
+        )
+        self._patience = patience
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        """The answer, its body read.
+
+        Raises:
+            requests.RequestException: no answer in time, too slow, or too large.
+        """
+        limit_s = self._patience.timeout_s
+        options |= {"stream": True, "timeout": limit_s}
+        response: requests.Response = _within(limit_s, lambda: super(BoundedAdapter, self).send(request, **options))
+        body = bytearray()
+        with response:
+            for chunk in body_of(response, self._patience):
+                body += chunk
+                if len(body) > _LARGEST_ANSWER:
+                    raise requests.ConnectionError(f"its answer is larger than {_LARGEST_ANSWER:,} bytes")
+        response._content = bytes(body)
+        response._content_consumed = True  # type: ignore[attr-defined]
+        return response
+
+
+def _within(timeout_s: float, call: Callable[[], T]) -> T:
+    """A call's result; a server may send its headers byte by byte, which no timeout of a socket ends.
+
+    Raises:
+        requests.Timeout: it takes more than twice the time.
+    """
+    result: list[T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            result.append(call())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(2 * timeout_s)
+    if errors:
+        raise errors[0]
+    if not result:
+        raise requests.Timeout(f"no answer in {2 * timeout_s:g} seconds")
+    return result[0]
 
 
 def _parsed(chunks: Iterable[bytes], shown: str) -> Any:
@@ -131,7 +252,7 @@ def ask(session: requests.Session, url: str, headers: Mapping[str, str], timeout
     shown = shown_address(url)
     try:
         with _quiet():
-            return session.get(url, headers=headers, stream=True, timeout=timeout_s)
+            return _within(timeout_s, lambda: session.get(url, headers=headers, stream=True, timeout=timeout_s))
     except requests.exceptions.SSLError as error:
         raise UnreachableError(shown, f"has no certificate to trust ({_reason(error)})", "check the address") from error
     except (requests.ConnectionError, requests.Timeout) as error:

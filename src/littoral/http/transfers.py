@@ -1,4 +1,4 @@
-"""Files over HTTP: resumed where they broke off, fetched again only when they changed.
+"""Download files over HTTP: resumed where they broke off, fetched again only when they changed.
 
 A file is written to ``<name>.part`` beside its place, with the version that the server named (ETag, Last-Modified) in
 ``<name>.part.json``, and renamed when it is whole. A later call goes on where the part ends, as long as the server
@@ -10,15 +10,14 @@ from __future__ import annotations
 import json
 import os
 import re
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 
 import requests
 
-from littoral.errors import WriteError
+from littoral.errors import InputError, WriteError
 from littoral.http.session import (
     CHUNK,
     PATIENT,
@@ -27,13 +26,13 @@ from littoral.http.session import (
     Look,
     Patience,
     ask,
+    body_of,
     head_of,
     refuse,
+    retried,
     shown_address,
 )
 from littoral.progress import Track, silent
-
-_PROGRESS = 2**20  # bytes after which a broken download is taken to be getting on
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,7 @@ def download(
     if_changed: bool = False,
     size: int | None = None,
     look: Look | None = None,
+    accept: Callable[[Path], None] | None = None,
     patience: Patience = PATIENT,
     track: Track = silent,
 ) -> bool:
@@ -72,6 +72,8 @@ def download(
         size: Bytes that the file must have, where that is known from elsewhere.
         look: Called with every answer that is a whole file or none, before anything is written: for services that send
             something else in a file's place.
+        accept: Called with the whole file before it takes the place of ``path``; raises an InputError where it is not
+            what was wanted, and the file is then discarded.
         patience: With a server that fails.
         track: Shows progress, a step per 64 KiB.
 
@@ -80,25 +82,20 @@ def download(
 
     Raises:
         UnreachableError: no connection.
-        DownloadError: the server refuses, has no such file or one of another size, or broke off too often.
-        InputError: not a web address.
+        DownloadError: the server refuses, has no such file, an empty one or one of another size, or broke off too
+            often.
+        InputError: not a web address, or what ``accept`` raises.
         WriteError: the disk refused.
     """
     path = Path(path)
-    failures, furthest = 0, _size(_part(path))
-    while True:
-        try:
-            return _attempt(session, url, path, if_changed, size, look, patience.timeout_s, track)
-        except BrokenError as broken:
-            reached = _size(_part(path))
-            if reached >= furthest + _PROGRESS:
-                failures, furthest = 0, reached
-            failures += 1
-            if failures >= patience.attempts:
-                raise broken.error from broken
-            time.sleep(max(broken.wait_s, patience.pause_s * 2 ** (failures - 1)))
-        except OSError as error:
-            raise WriteError(path, error) from error
+    try:
+        return retried(
+            lambda: _attempt(session, url, path, if_changed, size, look, accept, patience, track),
+            patience,
+            lambda: _size(_part(path)),
+        )
+    except OSError as error:
+        raise WriteError(path, error) from error
 
 
 def _attempt(
@@ -108,7 +105,8 @@ def _attempt(
     if_changed: bool,
     size: int | None,
     look: Look | None,
-    timeout_s: float,
+    accept: Callable[[Path], None] | None,
+    patience: Patience,
     track: Track,
 ) -> bool:
     shown = shown_address(url)
@@ -122,20 +120,26 @@ def _attempt(
     elif if_changed and path.is_file() and (kept := _read_version(kept_note)) and kept.url == shown:
         conditions = {"If-None-Match": kept.etag, "If-Modified-Since": kept.modified}
         headers = {name: value for name, value in conditions.items() if value}
-    response = ask(session, url, headers, timeout_s)
+    response = ask(session, url, headers, patience.timeout_s)
     with response:
-        if response.status_code == 304 and if_changed:
+        if response.status_code == 304 and {"If-None-Match", "If-Modified-Since"} & headers.keys():
             return False
         if response.status_code == 416:
             _discard(path)
             raise BrokenError(DownloadError(shown, "is shorter than the part fetched earlier", "try again"))
-        chunks: Iterator[bytes] = response.iter_content(CHUNK)
+        chunks = body_of(response, patience)
         if look is not None and response.status_code != 206:
             head = head_of(chunks, shown)
             look(response.status_code, response.headers.get("Content-Type", ""), head)
             chunks = chain([head], chunks)
         refuse(response, shown)
         _receive(response, chunks, shown, path, known, have, size, track)
+    if accept is not None:
+        try:
+            accept(part)
+        except InputError:
+            _discard(path)
+            raise
     kept_note.unlink(missing_ok=True)
     os.replace(part, path)
     if if_changed:
@@ -184,6 +188,9 @@ def _receive(
         remedy = "run the same command again, it goes on where it stopped"
         raise BrokenError(DownloadError(shown, what, remedy)) from error
     wanted = total if size is None else size
+    if not _size(part) and not size:
+        _discard(path)
+        raise BrokenError(DownloadError(shown, "came empty", "try again later, or check the address"))
     if wanted is not None and _size(part) != wanted:
         what = f"came with {_size(part):,} instead of {wanted:,} bytes"
         _discard(path)

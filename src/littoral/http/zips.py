@@ -1,4 +1,4 @@
-"""Zips of strangers, unpacked whole or not at all."""
+"""Zips from untrusted sources: entries checked, unpacked whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ import shutil
 import stat
 import zipfile
 import zlib
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
-from littoral.errors import InputError, WriteError
+from littoral.errors import InputError, WriteError, is_printable
 
 _CHUNK = 2**16
+_SMALL = 2**20
+_REPARSE_POINT = 0x400
+_DISTRUST = "do not use this file"
 
 
 def unpack_zip(
@@ -26,7 +30,7 @@ def unpack_zip(
 ) -> Path:
     """Unpack a zip as a whole into ``folder``, in the place of what was there.
 
-    Every file's CRC-32 is checked. A stranger's zip is not trusted: names that lead out of the folder, links, files
+    Every file's CRC-32 is checked. Names that lead out of the folder, links, files
     under one name and more than ``most_files`` or ``most_bytes`` are refused before anything is written (no file
     unpacks to more than the zip's directory says). All is unpacked to ``.<folder>.new`` beside and then renamed.
 
@@ -52,7 +56,7 @@ def unpack_zip(
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
         raise InputError(path, f"is not a whole zip ({error})", "fetch it again") from error
     with archive:
-        entries = _checked_entries(path, archive, most_files, most_bytes)
+        entries = checked_entries(path, archive.infolist(), most_files, most_bytes)
         names = {entry.filename.rpartition("/")[2].casefold() for entry in entries}
         if must_hold is not None and must_hold.casefold() not in names:
             raise InputError(path, f"does not hold {must_hold}", "see what the zip is, or tell the office")
@@ -77,24 +81,63 @@ def unpack_zip(
     return folder
 
 
-def _checked_entries(path: Path, archive: zipfile.ZipFile, most_files: int, most_bytes: int) -> list[zipfile.ZipInfo]:
-    entries = [entry for entry in archive.infolist() if not entry.is_dir()]
-    size = sum(entry.file_size for entry in entries)
-    if len(entries) > most_files or size > most_bytes:
-        what = f"unpacks to {len(entries):,} files of {size:,} bytes, more than {most_files:,} files or {most_bytes:,}"
-        raise InputError(path, what, "do not unpack this file")
-    seen: set[str] = set()
+def checked_entries(
+    path: Path,
+    entries: Iterable[zipfile.ZipInfo],
+    most_files: int,
+    most_bytes: int,
+    *,
+    methods: Collection[int] | None = None,
+    most_ratio: int | None = None,
+) -> list[zipfile.ZipInfo]:
+    """The files among a zip's entries, none of which can do harm; nothing is unpacked.
+
+    Names with ``./`` in front or backslashes between folders, as some programs write them, are put right in
+    ``filename``; the entries still open.
+
+    Args:
+        path: The zip, for messages.
+        entries: Of its directory.
+        most_files: Allowed.
+        most_bytes: Allowed when unpacked.
+        methods: Of packing that are allowed; None: all.
+        most_ratio: Of unpacked to packed bytes, for files over 1 MiB; None: any.
+
+    Raises:
+        InputError: names that lead out of the folder or hold control characters, links, two files of one name,
+            encrypted files, other methods, or more than is allowed.
+    """
+    found, seen = [], set()
     for entry in entries:
-        parts = entry.filename.replace("\\", "/").split("/")
+        name = entry.filename.replace("\\", "/")
+        while name.startswith("./"):
+            name = name[2:]
+        parts = name.removesuffix("/").split("/")
+        if name and ({"", ".", ".."} & set(parts) or ":" in name or not is_printable(name)):
+            raise InputError(path, f"holds the unsafe name {entry.filename!r}", _DISTRUST)
         kind = stat.S_IFMT(entry.external_attr >> 16)
-        if {"", ".", ".."} & set(parts) or ":" in entry.filename or "\\" in entry.filename:
-            raise InputError(path, f"holds the unsafe name {entry.filename!r}", "do not unpack this file")
-        if kind not in (0, stat.S_IFREG):
-            raise InputError(path, f"holds {entry.filename!r}, which is a link", "do not unpack this file")
-        if entry.filename.casefold() in seen:
-            raise InputError(path, f"holds {entry.filename!r} twice", "do not unpack this file")
-        seen.add(entry.filename.casefold())
-    return entries
+        if kind not in (0, stat.S_IFREG, stat.S_IFDIR) or entry.external_attr & _REPARSE_POINT:
+            raise InputError(path, f"holds {name!r}, which is a link", _DISTRUST)
+        if not name or name.endswith("/"):
+            continue
+        if name.casefold() in seen:
+            raise InputError(path, f"holds {name!r} twice", _DISTRUST)
+        seen.add(name.casefold())
+        if entry.flag_bits & 0x1:
+            raise InputError(path, f"holds {name!r} encrypted", "unpack it with its password and pack it anew")
+        if methods is not None and entry.compress_type not in methods:
+            what = f"holds {name!r} packed by method {entry.compress_type}"
+            raise InputError(path, what, "pack it anew with deflate")
+        if most_ratio is not None and entry.file_size > max(_SMALL, most_ratio * entry.compress_size):
+            what = f"holds {name!r}, which unpacks to {entry.file_size:,} from {entry.compress_size:,} bytes"
+            raise InputError(path, what, _DISTRUST)
+        entry.filename = name
+        found.append(entry)
+    size = sum(entry.file_size for entry in found)
+    if len(found) > most_files or size > most_bytes:
+        what = f"unpacks to {len(found):,} files of {size:,} bytes, more than {most_files:,} files or {most_bytes:,}"
+        raise InputError(path, what, _DISTRUST)
+    return found
 
 
 def _put_in_place(new: Path, folder: Path) -> None:

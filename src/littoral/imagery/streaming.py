@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import heapq
 import threading
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +23,7 @@ from littoral.imagery.raster_files import open_file
 from littoral.imagery.resampling import Fit
 from littoral.imagery.scene import Band, Grid, Scene, Values, Window
 from littoral.imagery.windows import Canvas, Layout, read_part
+from littoral.threads import map_ahead
 
 Integers = NDArray[np.int64]
 
@@ -258,16 +258,4 @@ def _decoded(blocks: Iterator[_Block], layout: Layout, workers: int, most: int) 
                     opened.append(datasets[number])
                 return _Piece(block.source, block.part, *read_part(datasets[number], bands, block.part))
 
-        ahead: deque[tuple[_Block, Future[_Piece]]] = deque()
-        try:
-            for block in blocks:
-                ahead.append((block, pool.submit(decode, block)))
-                if len(ahead) > most:
-                    done, future = ahead.popleft()
-                    yield done, future.result()
-            while ahead:
-                done, future = ahead.popleft()
-                yield done, future.result()
-        finally:
-            for _, future in ahead:
-                future.cancel()
+        yield from map_ahead(pool, lambda block: (block, decode(block)), blocks, most)

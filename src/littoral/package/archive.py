@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 import struct
 import zipfile
 import zlib
@@ -12,14 +11,15 @@ from pathlib import Path
 from typing import Self
 
 from littoral.errors import InputError
-from littoral.package.json_checks import harmless, one_line, shown
+from littoral.http import checked_entries
+from littoral.package.json_checks import one_line, shown
 
 MOST_BYTES = 4 * 2**30
 """Of all files together, unpacked."""
 _MOST_FILES = 64
 _MOST_DIRECTORY = 2**20
-_MOST_RATIO, _SMALL = 200, 2**20
-_REPARSE_POINT = 0x400
+_MOST_RATIO = 200
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _END, _LOCATOR, _END64 = b"PK\x05\x06", b"PK\x06\x07", b"PK\x06\x06"
 _END_SIZE, _LOCATOR_SIZE, _END64_SIZE = 22, 20, 56
 _DAMAGE = (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError)
@@ -40,7 +40,10 @@ class Archive:
             _check_directory(path)
             self._zip = zipfile.ZipFile(path)
         try:
-            self._entries = {entry.filename: entry for entry in _checked(path, self._zip.infolist())}
+            entries = checked_entries(
+                path, self._zip.infolist(), _MOST_FILES, MOST_BYTES, methods=_METHODS, most_ratio=_MOST_RATIO
+            )
+            self._entries = {entry.filename: entry for entry in entries}
         except InputError:
             self._zip.close()
             raise
@@ -160,32 +163,3 @@ def _check_directory(path: Path) -> None:
         (size,) = struct.unpack_from("<Q", tail, at - _END64_SIZE + 40)
     if size > _MOST_DIRECTORY:
         raise zipfile.BadZipFile(f"its directory takes {size:,} bytes")
-
-
-def _checked(path: Path, entries: list[zipfile.ZipInfo]) -> list[zipfile.ZipInfo]:
-    """Files among the entries, refused where they could do harm."""
-    seen: set[str] = set()
-    for entry in entries:
-        name = entry.filename
-        parts = name.removesuffix("/").replace("\\", "/").split("/")
-        if {"", ".", ".."} & set(parts) or ":" in name or not harmless(name):
-            raise InputError(path, f"holds the unsafe name {shown(name)}", _DISTRUST)
-        kind = stat.S_IFMT(entry.external_attr >> 16)
-        if kind not in (0, stat.S_IFREG, stat.S_IFDIR) or entry.external_attr & _REPARSE_POINT:
-            raise InputError(path, f"holds {shown(name)}, which is a link", _DISTRUST)
-        if name.casefold() in seen:
-            raise InputError(path, f"holds {shown(name)} twice", _DISTRUST)
-        seen.add(name.casefold())
-        if entry.flag_bits & 0x1:
-            raise InputError(path, f"holds {shown(name)} encrypted", "unpack it with its password and pack it anew")
-        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            what = f"holds {shown(name)} packed by method {entry.compress_type}"
-            raise InputError(path, what, "pack it anew with deflate")
-        if entry.file_size > max(_SMALL, _MOST_RATIO * entry.compress_size):
-            what = f"holds {shown(name)}, which unpacks to {entry.file_size:,} from {entry.compress_size:,} bytes"
-            raise InputError(path, what, _DISTRUST)
-    files = [entry for entry in entries if not entry.is_dir()]
-    size = sum(entry.file_size for entry in files)
-    if len(files) > _MOST_FILES or size > MOST_BYTES:
-        raise InputError(path, f"unpacks to {len(files)} files of {size} bytes", "pass a .dlpk of one model")
-    return files

@@ -12,15 +12,15 @@ from __future__ import annotations
 import json
 import re
 import reprlib
-import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from littoral.errors import is_printable
 
 Form = Callable[[Any, str], None]
 """Raises ValueError, with the key and the value, for what has another form."""
 
 _LARGEST = 1e300
-_JOINERS = "\u200c\u200d"
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 60
 
@@ -61,7 +61,7 @@ def harmless(value: str) -> bool:
     >>> harmless("Côte d’Azur"), harmless("a\x1b[2J"), harmless("a\u202eb")
     (True, False, False)
     """
-    return not any(unicodedata.category(sign)[0] == "C" and sign not in _JOINERS for sign in value)
+    return is_printable(value)
 
 
 def _must(holds: bool, value: object, key: str, what: str) -> None:

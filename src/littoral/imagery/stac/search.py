@@ -17,7 +17,7 @@ import shapely
 from numpy.typing import NDArray
 
 from littoral.errors import InputError, LittoralWarning, MissingExtraError, first_line
-from littoral.http import PATIENT, Patience, shown_address
+from littoral.http import PATIENT, BoundedAdapter, Patience, shown_address
 from littoral.imagery.stac.bands import kind_of
 from littoral.imagery.stac.extent import Bounds, checked_box, enclosing_box, middles, split_box, time_range
 from littoral.imagery.stac.item_files import Item, cloud_cover, is_web, located, taken, tile_of
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 _PAGE = 100
 _SAME_S = 1.0
 """Images of one tile that begin so close to each other are one acquisition, processed more than once."""
-_PASSING = (408, 429, 500, 502, 503, 504)
 
 
 def search_scenes(
@@ -156,19 +155,13 @@ def _open(api: str, patience: Patience) -> Client:
     try:
         from pystac_client import Client
         from pystac_client.stac_api_io import StacApiIO
-        from urllib3.util import Retry
     except ImportError as error:
         raise MissingExtraError("Searching a catalogue", "stac") from error
-    retry = Retry(
-        connect=0,
-        read=0,
-        status=patience.attempts - 1,
-        backoff_factor=patience.pause_s,
-        status_forcelist=_PASSING,
-        allowed_methods=None,
-        raise_on_status=False,
-    )
-    return Client.open(api, stac_io=StacApiIO(max_retries=retry, timeout=patience.timeout_s))
+    transport = StacApiIO()
+    for scheme in ("http://", "https://"):
+        # Not by the client's own options: it clears its timeout, and reads answers of any size.
+        transport.session.mount(scheme, BoundedAdapter(patience))
+    return Client.open(api, stac_io=transport)
 
 
 @contextmanager

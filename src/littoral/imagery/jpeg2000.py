@@ -1,0 +1,155 @@
+"""Check that a JPEG 2000 file is whole, by its markers and without decoding it.
+
+Decoders read a code stream that breaks off, or in which stretches are zeros (space that a download reserved and never
+filled), as pixels of some value. Source: ISO/IEC 15444-1, annexes A (code stream syntax) and I (file format).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+Read = Callable[[int, int], bytes]
+"""Bytes of a file from an offset on: as many as asked for, fewer at the end of the file."""
+
+_SOC, _SIZ, _COD, _SOT, _SOD, _EOC = 0xFF4F, 0xFF51, 0xFF52, 0xFF90, 0xFF93, 0xFFD9
+_SIGNATURE = b"\0\0\0\x0cjP  \r\n\x87\n"
+_HOLE = 4096
+"""Zeros in a row that no arithmetic coder writes; more are allowed for packets that are empty, a byte each."""
+
+
+@dataclass(frozen=True)
+class Codestream:
+    """Where the tiles of a JPEG 2000 image lie in its file."""
+
+    width: int
+    """Of a tile, in pixels."""
+    height: int
+    """Of a tile, in pixels."""
+    left: int
+    """Pixels of the first column of tiles that lie left of the image."""
+    top: int
+    """Pixels of the first row of tiles that lie above the image."""
+    across: int
+    """Tiles in a row."""
+    parts: dict[int, list[tuple[int, int]]]
+    """Of each tile, by its number row by row: first byte of each of its parts, and the byte after the last."""
+    most_zeros: int
+    """Bytes of value 0 in a row that a tile may have."""
+
+    def tiles(self, row: int, column: int, height: int, width: int) -> Iterator[int]:
+        """Numbers of the tiles under a window of pixels."""
+        top, bottom = (row + self.top) // self.height, (row + self.top + height - 1) // self.height
+        left, right = (column + self.left) // self.width, (column + self.left + width - 1) // self.width
+        for down in range(top, bottom + 1):
+            yield from range(down * self.across + left, down * self.across + right + 1)
+
+    def check_tile(self, read: Read, tile: int) -> None:
+        """Look for stretches of zeros in the bytes of one tile.
+
+        Raises:
+            ValueError: there are some, or bytes are missing.
+        """
+        for start, stop in self.parts[tile]:
+            content = read(start, stop - start)
+            if len(content) < stop - start:
+                raise ValueError(f"tile {tile} is cut off")
+            if bytes(self.most_zeros + 1) in content:
+                raise ValueError(f"tile {tile} has a gap of zeros, as files have that were never fetched to their end")
+
+
+def read_codestream(read: Read) -> Codestream:
+    """The tiles of a file, by the markers between them; 12 bytes are read for each part of a tile.
+
+    Raises:
+        ValueError: the file is cut off, or has something else where a marker should be.
+    """
+    start, stop = _codestream_bytes(read)
+    at, siz, cod = start + 2, b"", b""
+    while (marker := _number(read, at, ">H")) != _SOT:
+        length = _number(read, at + 2, ">H")
+        if marker < 0xFF00 or length < 2:
+            raise ValueError("its header is damaged")
+        if marker in (_SIZ, _COD):
+            content = read(at + 4, length - 2)
+            siz, cod = (content, cod) if marker == _SIZ else (siz, content)
+        at += 2 + length
+    try:
+        _, right, bottom, x, y, width, height, tile_x, tile_y, components = struct.unpack_from(">H8LH", siz)
+        across, down = -(-(right - tile_x) // width), -(-(bottom - tile_y) // height)
+        packets = components * _packets(cod, width, height)
+    except (struct.error, IndexError, ZeroDivisionError) as error:
+        raise ValueError("its header is damaged") from error
+    parts = _parts(read, at, stop)
+    missing = across * down - len(parts)
+    if missing or max(parts) >= across * down:
+        raise ValueError(f"{abs(missing)} of {across * down} tiles are missing" if missing else "its tiles are damaged")
+    return Codestream(width, height, x - tile_x, y - tile_y, across, parts, _HOLE + packets)
+
+
+def _parts(read: Read, at: int, stop: int | None) -> dict[int, list[tuple[int, int]]]:
+    """First and last byte of the parts of each tile, from the first SOT marker to EOC."""
+    parts: dict[int, list[tuple[int, int]]] = {}
+    while True:
+        head = read(at, 12)
+        marker = int.from_bytes(head[:2], "big")
+        if marker == _EOC and len(head) >= 2:
+            return parts
+        if marker != _SOT or len(head) < 12:
+            what = "ends" if len(head) < 12 else "has no marker of a tile"
+            raise ValueError(f"it {what} at byte {at:,}, after {len(parts)} tiles")
+        _, length, tile, length_of_part = struct.unpack_from(">HHHL", head)
+        if length != 10 or (length_of_part and length_of_part < 14):
+            raise ValueError(f"the marker of a tile at byte {at:,} is damaged")
+        end = at + length_of_part
+        if not length_of_part:
+            # The last part may leave its length open: to the end of the code stream.
+            if stop is None:
+                raise ValueError("the end of its last tile is unknown")
+            end = stop - 2
+        parts.setdefault(tile, []).append((at, end))
+        at = end
+
+
+def _codestream_bytes(read: Read) -> tuple[int, int | None]:
+    """First byte of the code stream and the one after its last, None where only the end of the file says it."""
+    at, head = 0, read(0, 12)
+    if head[:2] == _SOC.to_bytes(2, "big"):
+        return 0, None
+    if head != _SIGNATURE:
+        raise ValueError("it is no JPEG 2000 file")
+    while True:
+        head = read(at, 16)
+        if len(head) < 8:
+            raise ValueError("it ends before its code stream")
+        length, kind = struct.unpack_from(">L4s", head)
+        size = 8
+        if length == 1 and len(head) == 16:
+            length, size = struct.unpack_from(">Q", head, 8)[0], 16
+        if kind == b"jp2c":
+            return at + size, at + length if length else None
+        if length < size:
+            raise ValueError("its boxes are damaged")
+        at += length
+
+
+def _packets(cod: bytes, width: int, height: int) -> int:
+    """Most packets that a component of a tile has: one for each layer and precinct (annex B.6)."""
+    style, layers, levels = cod[0], int.from_bytes(cod[2:4], "big"), cod[5]
+    count = 0
+    for level in range(levels + 1):
+        exponents = cod[10 + level] if style & 1 else 0xFF
+        shift = levels - level
+        across, down = (
+            (side >> shift >> exponent) + 2 for side, exponent in ((width, exponents & 15), (height, exponents >> 4))
+        )
+        count += across * down
+    return layers * count
+
+
+def _number(read: Read, at: int, form: str) -> int:
+    content = read(at, struct.calcsize(form))
+    if len(content) < struct.calcsize(form):
+        raise ValueError("it ends in its header")
+    return int(struct.unpack(form, content)[0])
