@@ -166,7 +166,7 @@ def test_another_training_is_not_gone_on_with(tiles_folder: Path, tmp_path: Path
 
 
 def _resumed(tiles: Path, folder: Path, how: dict[str, Any], options: dict[str, Any]) -> None:
-    from littoral.learn.training import precision
+    from littoral.learn.network import precision
 
     if options["mixed_precision"] and precision() != "32-true":
         options["mixed_precision"] = False

@@ -15,20 +15,20 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score, confusion_matrix,
 
 from littoral.categories import CATCOA
 from littoral.evaluation import (
-    ScoredPredictions,
     Baselines,
     Blocks,
     Record,
+    ScoredPredictions,
     Scores,
     band_statistics,
     bins_before,
     block_bootstrap,
-    fit_baselines,
     evaluation_record,
+    fit_baselines,
     pooled,
+    record_text,
     score,
     text,
-    record_text,
     verdict,
 )
 from littoral.evaluation.intervals import accuracies, interval, kappas, macro_f1s
@@ -239,7 +239,7 @@ def test_an_equal_network_is_not_shown_to_beat(truth: np.ndarray) -> None:
     assert record["comparison"]["verdict"] == NOT_SHOWN
 
 
-@pytest.mark.parametrize(("blocks", "words"), [(1, "nothing says how sure"), (4, "not to be believed"), (5, "")])
+@pytest.mark.parametrize(("blocks", "words"), [(1, "the scores have no intervals"), (4, "are not reliable"), (5, "")])
 def test_few_blocks_are_said(truth: np.ndarray, blocks: int, words: str) -> None:
     block = np.arange(300) % blocks
     record = evaluation_record(answers(truth, truth, (truth + 1) % 3, block), CLASSES, seed=0)
@@ -312,7 +312,7 @@ def test_records_of_older_packages_are_told() -> None:
     }
     text = record_text(old)
     assert "does NOT beat the better baseline" in text
-    assert "1 tiles are of classes the model does not know" in text
+    assert "1 tiles are of classes that the model does not have" in text
     assert bins_before(old) == ()
 
 
@@ -352,7 +352,7 @@ def test_metrics_page_has_the_numbers_and_escapes_names(truth: np.ndarray) -> No
     for expected in (
         evil,
         "The network beats simple in macro-F1",
-        "Prediction sets at 90%: 100.0% hold the truth, 1.00 classes on average",
+        "Prediction sets at 90%: 100.0% contain the true class, 1.00 classes on average",
         "1000 draws of 30 blocks",
         "Expected calibration error",
         "Each fold",

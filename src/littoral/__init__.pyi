@@ -3,7 +3,7 @@ from .charts import fetch_charts, read_charts
 from .classify import Saying, classify_objects, write_classified
 from .errors import LittoralError
 from .imagery import fetch_scenes, open_scene, open_scenes, search_scenes
-from .learn import FeatureClassifier, prepare_data
+from .learn import FeatureClassifier, TrainedModel, evaluate, load_model, prepare_data, save_model, train
 from .rectangles import rectangles_along_lines
 from .report import plot_classified, write_report
 from .shoreline import extract_shoreline, merge_lines, transfer_labels
@@ -20,12 +20,15 @@ __all__ = [
     "LittoralError",
     "Saying",
     "Scheme",
+    "TrainedModel",
     "classify_objects",
+    "evaluate",
     "export_tiles",
     "extract_shoreline",
     "fetch_charts",
     "fetch_item",
     "fetch_scenes",
+    "load_model",
     "merge_lines",
     "open_scene",
     "open_scenes",
@@ -36,7 +39,9 @@ __all__ = [
     "read_tiles",
     "read_vector",
     "rectangles_along_lines",
+    "save_model",
     "search_scenes",
+    "train",
     "transfer_labels",
     "write_classified",
     "write_report",

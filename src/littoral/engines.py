@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +29,9 @@ AnyEngine = Engine | Literal["fastest"]
 class Classifier(Protocol):
     """What classifying needs of a model."""
 
-    manifest: Manifest
-    """How tiles are cut, and the classes in the order of the answers."""
+    @property
+    def manifest(self) -> Manifest:
+        """How tiles are cut, and the classes in the order of the probabilities."""
 
     def prepare(self, values: Values, valid: NDArray[np.bool_]) -> NDArray[np.float32]:
         """One tile (bands, height, width) and its mask (height, width) to (bands, chip, chip), as the engine wants it:
@@ -41,6 +42,18 @@ class Classifier(Protocol):
 
     def answer_inputs(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float32] | None]:
         """The same, and the features (tiles, features) behind them; None where the engine does not have them."""
+
+
+@runtime_checkable
+class HoldsModel(Protocol):
+    """An object that holds a model, such as :class:`littoral.FeatureClassifier`."""
+
+    @property
+    def trained(self) -> Classifier:
+        """The model."""
+
+
+AnyModel: TypeAlias = Classifier | HoldsModel | Package | str | Path
 
 
 @contextmanager
@@ -62,7 +75,7 @@ def lone_threads(count: int) -> Iterator[ThreadPoolExecutor]:
 
 
 def open_classifier(
-    model: Classifier | Package | str | Path,
+    model: AnyModel,
     engine: Engine = "auto",
     threads: int | None = None,
     processor: str = "auto",
@@ -82,7 +95,7 @@ def open_classifier(
         MissingExtraError: the engine is not installed.
     """
     if not isinstance(model, Package | str | Path):
-        return model
+        return model.trained if isinstance(model, HoldsModel) else model
     by_torch, bf16 = engine in ("torch", "torch-bf16"), engine == "torch-bf16"
     graph_only = _is_graph(model)
     if graph_only and by_torch:
@@ -90,15 +103,15 @@ def open_classifier(
     missing: MissingExtraError | None = None
     if engine != "onnx" and not graph_only:
         try:
-            from littoral.learn import FeatureClassifier
+            from littoral.learn.model_files import load_model, model_of
         except MissingExtraError as error:
             if by_torch:
                 raise
             missing = error
         else:
             if isinstance(model, Package):
-                return FeatureClassifier.from_package(model, model.name).on(processor, bf16=bf16)
-            return FeatureClassifier.from_model(model).on(processor, bf16=bf16)
+                return model_of(model, model.name).on(processor, bf16=bf16)
+            return load_model(model).on(processor, bf16=bf16)
     if processor not in ("auto", "cpu"):
         raise InputError(
             f"processor {processor}", "is torch's, not ONNX Runtime's", "pass --engine torch, or leave it away"
@@ -120,7 +133,7 @@ def open_classifier(
 
 
 def fastest_engine(
-    models: Sequence[Classifier | Package | str | Path], size: int, processor: str = "auto"
+    models: Sequence[AnyModel], size: int, processor: str = "auto"
 ) -> tuple[Engine, dict[Engine, float]]:
     """The engine of the two that gives the most answers a second here; their labels are the same.
 
@@ -152,7 +165,7 @@ def fastest_engine(
     return max(paces, key=lambda engine: paces[engine], default="auto"), paces
 
 
-def installed_engine(models: Sequence[Classifier | Package | str | Path]) -> Engine:
+def installed_engine(models: Sequence[AnyModel]) -> Engine:
     """What ``auto`` stands for here, so that nobody else who opens these models takes another engine for it.
 
     It stays ``auto`` where no one engine can answer for all: some are open, or graphs among packages.
@@ -161,7 +174,7 @@ def installed_engine(models: Sequence[Classifier | Package | str | Path]) -> Eng
     able = _able(asked) if len(asked) == len(models) else []
     if "torch" in able:
         try:
-            from littoral.learn import FeatureClassifier  # noqa: F401
+            from littoral.learn import network  # noqa: F401
         except MissingExtraError:
             able.remove("torch")
     return able[0] if able else "auto"

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from littoral.classify.checkpoints import Opening
 from littoral.classify.pipeline import BATCH
-from littoral.engines import AnyEngine, Classifier, Engine, fastest_engine, installed_engine, open_classifier
+from littoral.engines import AnyEngine, AnyModel, Classifier, Engine, fastest_engine, installed_engine, open_classifier
 from littoral.errors import InputError
 from littoral.evaluation import Calibration
 from littoral.imagery import Values
-from littoral.package import Manifest, Package
+from littoral.package import Manifest
 from littoral.predictions import evened, novelty_of, novelty_threshold
 from littoral.tiles import turned
 
-Model = Classifier | Package | str | Path
+Model = AnyModel
 
 
 class Panel:

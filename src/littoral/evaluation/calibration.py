@@ -1,9 +1,9 @@
 """Calibration: temperature scaling, conformal thresholds, and the prediction sets they give.
 
-Temperature scaling divides all logits by one number, fitted by the likelihood of held-out tiles; the most probable class
-stays the same (Guo et al. 2017, arXiv:1706.04599). Prediction sets are split conformal with the score 1 - p(true class):
-a set has all classes whose 1 - p is at most a threshold, the quantile of that score among held-out tiles. For tiles like
-those, the sets contain the true class at least as often as their level says (Sadinle et al. 2019,
+Temperature scaling divides all logits by one number, fitted by the likelihood of held-out tiles; the most probable
+class stays the same (Guo et al. 2017, arXiv:1706.04599). Prediction sets are split conformal with the score 1 - p(true
+class): a set has all classes whose 1 - p is at most a threshold, the quantile of that score among held-out tiles. For
+tiles like those, the sets contain the true class at least as often as their level says (Sadinle et al. 2019,
 doi:10.1080/01621459.2017.1395341; Angelopoulos and Bates 2021, arXiv:2107.07511).
 """
 
@@ -122,8 +122,8 @@ def fit_temperature(probabilities: NDArray[np.floating[Any]], truth: NDArray[np.
 def conformal_threshold(probabilities: Floats, truth: NDArray[np.int64], percent: int) -> float:
     """Threshold with which prediction sets of tiles like these contain the true class in ``percent`` of cases.
 
-    It is the k-th smallest of the tiles' 1 - p(true class), k = ceil((n + 1) percent / 100); where there are fewer tiles
-    than k it is 1, and sets have all classes.
+    It is the k-th smallest of the tiles' 1 - p(true class), k = ceil((n + 1) percent / 100); where there are fewer
+    tiles than k it is 1, and sets have all classes.
 
     >>> conformal_threshold(np.array([[0.75, 0.25], [0.5, 0.5]]), np.array([0, 1]), 50), conformal_threshold(
     ...     np.array([[0.75, 0.25]]), np.array([0]), 60)

@@ -59,8 +59,8 @@ def squares(tiles: TileSet, block_km: float | None = None) -> Blocks:
 
 
 def fold_of(block: Whole, targets: Whole, folds: int, seed: int) -> Whole:
-    """Fold (tiles,) of each tile, from 0: whole blocks, classes as balanced as the blocks allow; fewer folds where there
-    are fewer blocks.
+    """Fold (tiles,) of each tile, from 0: whole blocks, classes as balanced as the blocks allow; fewer folds where
+    there are fewer blocks.
 
     Args:
         block: (tiles,).
@@ -98,7 +98,8 @@ class Fold:
 def fold_tiles(
     tiles: TileSet, folds: Folds, *, seed: int, block_km: float | None = None
 ) -> tuple[tuple[Fold, ...], Blocks]:
-    """Divide a set of tiles into folds, each with the tiles that share no ground with it; and the blocks they consist of.
+    """Divide a set of tiles into folds, each with the tiles that share no ground with it; and the blocks they consist
+    of.
 
     Args:
         tiles: The set.
@@ -108,8 +109,8 @@ def fold_tiles(
         block_km: Side of the squares; None: four tiles.
 
     Raises:
-        InputError: fewer than two folds, fewer blocks than folds, tiles without regions, or folds that leave too little to
-            train on.
+        InputError: fewer than two folds, fewer blocks than folds, tiles without regions, or folds that leave too little
+            to train on.
     """
     names: list[str]
     if folds == "region":

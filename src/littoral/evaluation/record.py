@@ -29,7 +29,8 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ScoredPredictions:
-    """Predictions of a network and its baselines for the same tiles, with the truth; arrays have a row for each tile."""
+    """Predictions of a network and its baselines for the same tiles, with the truth; arrays have a row for each
+    tile."""
 
     truth: NDArray[np.int64]
     """(tiles,), class index."""
@@ -42,7 +43,8 @@ class ScoredPredictions:
     blocks: Blocks
     """Blocks of ground of the tiles."""
     sets: NDArray[np.bool_] | None = None
-    """(tiles, classes), whether a class is in the prediction set of level :data:`SET_PERCENT`; None without calibration."""
+    """(tiles, classes), whether a class is in the prediction set of level :data:`SET_PERCENT`; None without
+    calibration."""
     fitted: str = "on validation tiles"
     """What temperature and thresholds were fitted on, in words."""
 

@@ -153,7 +153,8 @@ def _reliability(confidence: NDArray[np.floating[Any]], correct: NDArray[np.bool
 
 
 def bins_before(record: Mapping[str, Any]) -> tuple[Bin, ...]:
-    """Reliability before temperature scaling, in a record of ``evaluation_record``; empty in those of older packages."""
+    """Reliability before temperature scaling, in a record of ``evaluation_record``; empty in those of older
+    packages."""
     return tuple(Bin(**entry) for entry in record.get("calibration", {}).get("bins_before", ()))
 
 

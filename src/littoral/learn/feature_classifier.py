@@ -198,7 +198,7 @@ class FeatureClassifier(ModelFigures):
             if history is None:
                 raise InputError("the model", "was loaded, so how it was trained is not known", "train one first")
             found = cross_validate(partial(methods.trained_again, history), self._data(), folds, track=track)
-            self.trained = replace(self.trained, scores=Record({**self.record(), "folds": found}), page="")
+            self.trained = replace(self.trained, scores=Record({**self.record(), "folds": found}))
             return found
         if tiles is not None:
             return evaluate(self.trained, tiles, EvaluateOptions(allow_seen, tta), track=track)

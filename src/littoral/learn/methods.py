@@ -85,7 +85,7 @@ def train_head(model: TrainedModel, data: TileData, step: HeadTraining, track: T
     Raises:
         InputError: a regularisation that is not positive, or one place only to choose it in.
     """
-    start, c = model.before_calibration(), step.regularisation_c
+    start, c = model.without_calibration(), step.regularisation_c
     print(fit_head(start.network, data, oversample=step.oversample, flips=step.flips, c=c, track=track))
     return _after(start, step, [])
 
@@ -116,7 +116,7 @@ def train_epochs(
     Memory: the weights four times and those of the optimizer, the activations of a batch, three batches of tiles.
     """
     files = files or RunFiles()
-    start, rows = model.before_calibration(), list[Epoch]()
+    start, rows = model.without_calibration(), list[Epoch]()
     try:
         run_epochs(
             start.network,
@@ -157,7 +157,7 @@ def learning_rates(
     """
     training = data.loader(data.split.training, training=True, oversample=step.oversample)
     objective = step.objective(data.categories, data.tiles.targets[data.split.training])
-    network = model.before_calibration().network
+    network = model.without_calibration().network
     return find_rate(network, training, objective, steps=steps, machine=step.machine, progress=progress)
 
 
@@ -181,7 +181,7 @@ def calibrate(model: TrainedModel, data: TileData) -> TrainedModel:
         model: It stays as it is; an earlier calibration of it does not count.
         data: Tiles and their split.
     """
-    model = model.before_calibration()
+    model = model.without_calibration()
     tiles = data.tiles.subset(data.split.validation)
     probabilities = predict_tiles(model, tiles)[0]
     calibration = fit_calibration(probabilities, tiles.targets, data.classes)

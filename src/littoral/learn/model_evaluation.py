@@ -72,12 +72,12 @@ def evaluate(
 def evaluate_validation(model: TrainedModel, data: TileData, track: Track = silent) -> Record:
     """Score a model on its validation tiles.
 
-    Temperature and thresholds were fitted on these tiles. So that they are not scored with what was fitted on them, each
-    fold of their blocks is calibrated anew by the other folds
+    Temperature and thresholds were fitted on these tiles. So that they are not scored with what was fitted on them,
+    each fold of their blocks is calibrated anew by the other folds
     (:meth:`littoral.evaluation.ScoredPredictions.cross_calibrated`).
 
-    The weights kept are those of the best epoch by the validation tiles, so these scores are a little too high; those of
-    an unseen coast are not.
+    The weights kept are those of the best epoch by the validation tiles, so these scores are a little too high; those
+    of an unseen coast are not.
 
     Args:
         model: A model.

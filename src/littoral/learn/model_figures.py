@@ -57,9 +57,11 @@ class ModelFigures:
 
     def plot_losses(self) -> Figure:
         """Training and validation loss of each epoch."""
-        if not self.epochs:
+        if not self.trained.epochs:
             raise InputError("the model", "has not been trained in this session", "call fit first")
-        return figures.plot_losses([e.train_loss for e in self.epochs], [e.valid_loss for e in self.epochs])
+        return figures.plot_losses(
+            [e.train_loss for e in self.trained.epochs], [e.valid_loss for e in self.trained.epochs]
+        )
 
     def show_results(
         self, rows: int = 5, *, columns: int = 5, explain: bool = False, rgb_bands: Bands = None

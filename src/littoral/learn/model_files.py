@@ -58,7 +58,7 @@ def model_of(package: Package, source: object) -> TrainedModel:
     load_state_bytes(network, manifest.backbone, package.weights, source)
     network.eval()
     rest = replace(package, weights=b"")
-    return TrainedModel(network, manifest, Record(package.scores), page=package.page, source=rest)
+    return TrainedModel(network, manifest, Record(package.scores), source=rest)
 
 
 def save_model(
@@ -92,12 +92,14 @@ def save_model(
     print("Computing model metrics...", flush=True)
     scores = model.scores or Record()
     weights = state_bytes(model.network, model.manifest.backbone)
-    page = model.page or metrics_page(path.stem, model.manifest, scores, model.epochs)
-    before = unscripted(model.source.definition) if model.source else {}
-    definition, changes = renewed(before, path.stem, model.manifest, model.source.left_out if model.source else ())
+    source = model.source or Package(path.stem, model.manifest, b"", {})
+    # The page of a loaded package stays as long as its scores do.
+    page = source.page if source.scores == scores else ""
+    page = page or metrics_page(path.stem, model.manifest, scores, model.epochs)
+    kept, changes = renewed(unscripted(source.definition), path.stem, model.manifest, source.left_out)
     for change in changes:
         print(change)
-    definition, files = _graph_and_script(model, path.stem, weights, definition, options, data)
+    definition, files = _graph_and_script(model, path.stem, weights, kept, options, data)
     return write_package(
         path, Package(path.stem, model.manifest, weights, scores, definition, page, files), overwrite=overwrite
     )

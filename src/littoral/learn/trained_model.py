@@ -61,7 +61,7 @@ class TrainedModel:
         """Temperature and thresholds of prediction sets."""
         return Calibration.from_json(self.manifest.calibration)
 
-    def before_calibration(self) -> TrainedModel:
+    def without_calibration(self) -> TrainedModel:
         """A copy without calibration, to train further or to calibrate again."""
         network = deepcopy(self.network)
         divide_logits(network, 1 / self.calibration.temperature)

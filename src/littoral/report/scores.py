@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from littoral.errors import InputError
-from littoral.evaluation import ScoredPredictions, Baselines, Blocks, Scores, evaluation_record, text
+from littoral.evaluation import Baselines, Blocks, ScoredPredictions, Scores, evaluation_record, text
 from littoral.report.coast import Coast, LeftOut, Rows
 from littoral.tiles.splits import square_blocks
 

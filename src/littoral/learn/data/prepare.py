@@ -37,6 +37,7 @@ def prepare_data(
     bands: Iterable[str | int] | None = None,
     min_purity: float = 0.0,
     region_field: str | None = None,
+    classes: Iterable[int] | None = None,
     coast: gpd.GeoDataFrame | str | Path | None = None,
     merging: Merging | None = None,
     cache: str | Path | None = None,
@@ -78,6 +79,7 @@ def prepare_data(
         bands: Names or numbers from 1, in the order wanted; None for all.
         min_purity: With ``scene``: smallest ``purity`` of a rectangle.
         region_field: With ``scene``: field with the region of each rectangle.
+        classes: Use only tiles of these classes, by value; None: all.
         coast: A labelled coastline, or labelled rectangles that are linked to their neighbours. The transitions between
             classes along it go into the model, for smoothing. None: ``rectangles``, if they are linked.
         merging: How several scenes are combined; None: the best for each rectangle.
@@ -85,8 +87,8 @@ def prepare_data(
             only if one is named.
         batch_size: Tiles in a batch.
         val_split_pct: Share of the tiles to validate with, 0 to 1.
-        split: ``spatial`` (blocks of ground) and ``region`` (whole regions) leak nothing; ``random``, as in other tools,
-            leaks, and the description says so.
+        split: ``spatial`` (blocks of ground) and ``region`` (whole regions) leak nothing; ``random``, as in other
+            tools, leaks, and the description says so.
         block_km: Side of the squares of a spatial split; None: four tiles.
         val_regions: Regions to hold out, by name; None: some, by the seed.
         chip_size: Side of the network's input; None: the (resized) tile's own size. Smaller: random crops in training,
@@ -157,6 +159,8 @@ def prepare_data(
             folder = paths[0].absolute().parent
         if bands is not None:
             tiles = with_bands(tiles, bands)
+    if classes is not None:
+        tiles = tiles_of_classes(tiles, classes)
     if class_mapping:
         renamed = [replace(c, name=class_mapping.get(c.code, c.name)) for c in tiles.categories]
         tiles = replace(tiles, categories=tuple(sorted(renamed, key=lambda category: category.name)))
@@ -171,9 +175,7 @@ def prepare_data(
         raise InputError(f"batch_size {batch_size}", "is too small for batch normalisation", "pass 2 or more")
     parts = split_tiles(tiles, val_split_pct, kind=split, seed=seed, block_km=block_km, val_regions=val_regions)
     if len(set(tiles.targets[parts.training].tolist())) < 2:
-        raise InputError(
-            "the training part", f"of {len(parts.training)} tiles has fewer than two classes", "add tiles"
-        )
+        raise InputError("the training part", f"of {len(parts.training)} tiles has fewer than two classes", "add tiles")
     statistics, preprocessing = measured(tiles, parts.training, draft, track)
     changes = transitions(coast, rectangles, class_field, tiles.categories, categories)
     return TileData(
@@ -190,6 +192,20 @@ def _but_models(paths: list[Path]) -> list[Path]:
     saved = {path for path in paths if path.name == "models" and path.is_dir()}
     saved -= {path for path in saved if [*path.glob("map.txt"), *path.glob("*/map.txt")]}
     return [path for path in paths if path not in saved] or paths
+
+
+def tiles_of_classes(tiles: TileSet, classes: Iterable[int]) -> TileSet:
+    """The tiles of some classes, by value.
+
+    Raises:
+        InputError: a class without tiles.
+    """
+    wanted = set(classes)
+    present = set(tiles.codes.tolist())
+    if absent := sorted(wanted - present):
+        raise InputError(f"class {absent[0]}", "has no tile", f"choose among {', '.join(map(str, sorted(present)))}")
+    chosen = tiles.subset(np.isin(tiles.codes, sorted(wanted)))
+    return replace(chosen, categories=tuple(c for c in tiles.categories if c.code in wanted))
 
 
 def _draft(tiles: TileSet, chip_size: int | None, resize_to: int | None) -> Preprocessing:

@@ -45,7 +45,8 @@ class TileData:
     """Called in training with each chip, a tensor (bands, chip, chip) of standardised values; returns one of the same
     shape."""
     jitter: float = 0.0
-    """Size of random changes of brightness in training (:class:`littoral.learn.training.batches.TileDataset`), 0 to 1."""
+    """Size of random changes of brightness in training (:class:`littoral.learn.training.batches.TileDataset`), 0 to
+    1."""
     unreadable: Literal["fatal", "skip"] = "fatal"
     """What happens when a tile cannot be read during training: an error, or it is skipped."""
     transitions: Mapping[str, Any] = field(default_factory=dict)
@@ -157,8 +158,8 @@ class TileData:
         Args:
             part: Positions of the tiles.
             training: Shuffled, and randomly cropped, flipped and turned; else in order, the middle of each tile.
-            oversample: Draw every class equally often, with replacement; the number of draws is that of classes times the
-                tiles of the largest.
+            oversample: Draw every class equally often, with replacement; the number of draws is that of classes times
+                the tiles of the largest.
         """
         dataset = TileDataset(
             self.tiles,

@@ -3,8 +3,8 @@
 Grad-CAM weighs the channels of the body's last map by how much each raises the score of the class, and keeps positive
 values (Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391). Unlike several sharper methods, it depends on the
 network's weights: theirs change little when the weights are made random (Adebayo et al. 2018,
-https://arxiv.org/abs/1810.03292). It takes one pass forward and one back per tile, where integrated gradients take tens,
-and is deterministic. Its resolution is that of the last map: a 32nd of the chip in most
+https://arxiv.org/abs/1810.03292). It takes one pass forward and one back per tile, where integrated gradients take
+tens, and is deterministic. Its resolution is that of the last map: a 32nd of the chip in most
 backbones.
 """
 

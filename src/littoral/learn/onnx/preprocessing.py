@@ -41,7 +41,8 @@ def _own(name: str) -> str:
 
 
 def _missing(values: str, node: Any) -> list[NodeProto]:
-    """Nodes that mark a pixel as missing where any band is: to ``<values>_missing`` (batch, 1, height, width), 0 or 1."""
+    """Nodes that mark a pixel as missing where any band is: to ``<values>_missing`` (batch, 1, height, width), 0 or
+    1."""
     return [
         node("IsNaN", [values], [f"{values}_nan"]),
         node("Cast", [f"{values}_nan"], [f"{values}_numbers"], to=TensorProto.FLOAT),
@@ -50,7 +51,8 @@ def _missing(values: str, node: Any) -> list[NodeProto]:
 
 
 def _resized(given: Preprocessing) -> tuple[list[NodeProto], dict[str, NDArray[Any]]]:
-    """Nodes that compute the weighted mean of the valid pixels, as :func:`littoral.package.resizing.resize`: rows, then columns."""
+    """Nodes that compute the weighted mean of the valid pixels, as :func:`littoral.package.resizing.resize`: rows, then
+    columns."""
     assert given.resize_px is not None
     scale = given.resize_px / given.tile.size_px
     width, height = given.tile.size
@@ -84,7 +86,8 @@ def _resized(given: Preprocessing) -> tuple[list[NodeProto], dict[str, NDArray[A
 
 
 def _standardised(given: Preprocessing, tile: str) -> tuple[list[NodeProto], dict[str, NDArray[Any]]]:
-    """Nodes that cut out the middle and scale it; missing pixels become 0, the training mean, or the scaled ``fill``."""
+    """Nodes that cut out the middle and scale it; missing pixels become 0, the training mean, or the scaled
+    ``fill``."""
     bands, chip = len(given.mean), given.chip_px
     mean, std = (np.array(numbers, np.float32).reshape(1, bands, 1, 1) for numbers in (given.mean, given.std))
     constants = {
