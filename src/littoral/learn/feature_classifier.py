@@ -26,21 +26,13 @@ from littoral.learn.data import TileData
 from littoral.learn.model_evaluation import check_tiles, evaluate
 from littoral.learn.model_figures import ModelFigures
 from littoral.learn.model_files import export_onnx, load_model, save_model
-from littoral.learn.network import Network, backbones
+from littoral.learn.network import backbones
 from littoral.learn.options import EvaluateOptions, PackageOptions
 from littoral.learn.trained_model import TrainedModel
-from littoral.learn.training import (
-    Checkpoints,
-    ClassWeights,
-    Epoch,
-    EpochTraining,
-    HeadTraining,
-    Machine,
-    Schedule,
-    TrainingStep,
-    rate_of,
-)  # fmt: skip
-from littoral.package import Manifest
+from littoral.learn.training import ClassWeights, EpochTraining, HeadTraining, Machine, Schedule, TrainingStep
+from littoral.learn.training.checkpoints import Checkpoints
+from littoral.learn.training.rates import rate_of
+from littoral.package import credited
 from littoral.progress import Track, silent
 from littoral.tiles import TileSet
 from littoral.vectors import check_output
@@ -59,9 +51,6 @@ class FeatureClassifier(ModelFigures):
         focal_loss: Let tiles that are classified wrongly weigh more in training.
         class_weights: ``balanced``, or a number for each class: by value or name, or in the order of ``data.classes``.
         label_smoothing: Share of each label that is spread over all classes, e.g. 0.1.
-
-    Raises:
-        InputError: an unknown backbone, or weights or class weights that cannot be used.
     """
 
     lr_figure: Figure
@@ -80,11 +69,7 @@ class FeatureClassifier(ModelFigures):
 
     @classmethod
     def from_model(cls, path: str | Path, data: TileData | None = None) -> FeatureClassifier:
-        """Load a package (:func:`littoral.learn.load_model`); with ``data`` of its classes it can be trained further.
-
-        Raises:
-            InputError: not a package that can be used, or data of other classes, bands, values or tiles.
-        """
+        """Load a package (:func:`littoral.learn.load_model`); with ``data`` like its own it can be trained further."""
         model = cls.__new__(cls)
         model.trained, model._step = load_model(path), EpochTraining(Schedule(10, None))
         if data is not None:
@@ -98,21 +83,6 @@ class FeatureClassifier(ModelFigures):
         return model
 
     backbones = staticmethod(backbones)
-
-    @property
-    def network(self) -> Network:
-        """Body and head."""
-        return self.trained.network
-
-    @property
-    def manifest(self) -> Manifest:
-        """Backbone, preprocessing, classes, calibration and origin of the model."""
-        return self.trained.manifest
-
-    @property
-    def epochs(self) -> list[Epoch]:
-        """Epochs of the trainings in this session."""
-        return list(self.trained.epochs)
 
     def freeze(self) -> None:
         """Let training change only the head and the batch norms."""
@@ -209,10 +179,8 @@ class FeatureClassifier(ModelFigures):
     def save(self, name_or_path: str | Path, framework: str = "PyTorch", *, onnx: bool | None = None,
              raster_function: bool | None = None, overwrite: bool = True, licence: str | None = None,
              attribution: str | None = None) -> Path:  # fmt: skip
-        """Save as a ``.dlpk`` (:func:`littoral.learn.save_model`), or with ``framework="onnx"`` as an ``.onnx``.
-
-        A name without suffix stands for ``<data folder>/models/<name>/<name>.dlpk``.
-        """
+        """Save as ``.dlpk`` (:func:`littoral.learn.save_model`) or, with ``framework="onnx"``, as ``.onnx``; a name without
+        suffix stands for ``<data folder>/models/<name>/<name>.dlpk``."""
         suffixes = {"pytorch": ".dlpk", "onnx": ".onnx"}
         if framework.casefold() not in suffixes:
             raise InputError(f"framework {framework!r}", "is not known", "choose PyTorch or onnx")
@@ -223,6 +191,7 @@ class FeatureClassifier(ModelFigures):
         check_output(path, overwrite)
         if suffix == ".onnx":
             return export_onnx(self.trained, path, data=self.data)
-        self.record()
-        options = PackageOptions(licence, attribution, onnx, raster_function)
+        credits = credited(self.manifest, licence, attribution)
+        self.trained = replace(self.trained, manifest=credits, scores=self.record())
+        options = PackageOptions(onnx=onnx, raster_function=raster_function)
         return save_model(self.trained, path, options, data=self.data, overwrite=overwrite)

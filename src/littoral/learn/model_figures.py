@@ -15,7 +15,10 @@ from littoral.evaluation import Record, Scores, bins_before, class_table
 from littoral.learn import gallery
 from littoral.learn.data import TileData
 from littoral.learn.model_evaluation import evaluate_validation, predict_tiles
+from littoral.learn.network import Network
 from littoral.learn.trained_model import TrainedModel
+from littoral.learn.training import Epoch
+from littoral.package import Manifest
 from littoral.progress import Track, silent
 
 Bands = Sequence[str | int] | None
@@ -29,6 +32,21 @@ class ModelFigures:
     """The model."""
     data: TileData | None
     """The tiles it was trained on; None for a model that was loaded without."""
+
+    @property
+    def network(self) -> Network:
+        """Body and head."""
+        return self.trained.network
+
+    @property
+    def manifest(self) -> Manifest:
+        """Backbone, preprocessing, classes, calibration and origin of the model."""
+        return self.trained.manifest
+
+    @property
+    def epochs(self) -> list[Epoch]:
+        """Epochs of the trainings in this session."""
+        return list(self.trained.epochs)
 
     def evaluate_validation(self, track: Track = silent) -> Record:
         """Score the validation tiles (:func:`littoral.learn.model_evaluation.evaluate_validation`)."""
