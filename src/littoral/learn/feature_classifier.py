@@ -179,8 +179,8 @@ class FeatureClassifier(ModelFigures):
     def save(self, name_or_path: str | Path, framework: str = "PyTorch", *, onnx: bool | None = None,
              raster_function: bool | None = None, overwrite: bool = True, licence: str | None = None,
              attribution: str | None = None) -> Path:  # fmt: skip
-        """Save as ``.dlpk`` (:func:`littoral.learn.save_model`) or, with ``framework="onnx"``, as ``.onnx``; a name without
-        suffix stands for ``<data folder>/models/<name>/<name>.dlpk``."""
+        """Save as ``.dlpk`` (:func:`littoral.learn.save_model`) or, with ``framework="onnx"``, as ``.onnx``; a name
+        without suffix stands for ``<data folder>/models/<name>/<name>.dlpk``."""
         suffixes = {"pytorch": ".dlpk", "onnx": ".onnx"}
         if framework.casefold() not in suffixes:
             raise InputError(f"framework {framework!r}", "is not known", "choose PyTorch or onnx")
