@@ -28,7 +28,7 @@ from littoral.cli import main
 from littoral.engines import open_classifier
 from littoral.errors import InputError, LittoralWarning, MissingExtraError
 from littoral.inference import OnnxClassifier
-from littoral.learn import device as learn_processor
+from littoral.learn.network import device as learn_processor
 from littoral.learn import model_files
 from littoral.learn.network import Network
 from littoral.learn.onnx import export
