@@ -366,7 +366,7 @@ class Tiny:
         mean = batch.mean(axis=(1, 2, 3), dtype=np.float64) / 20_000
         return np.column_stack([mean, (1 - mean) / 2, (1 - mean) / 2])
 
-    def answer_inputs(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], None]:
+    def predict_with_features(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], None]:
         """Without features."""
         return self.predict_inputs(batch), None
 

@@ -145,7 +145,7 @@ def test_calibration_comes_back() -> None:
     with pytest.raises(InputError, match="level 49 has no threshold"):
         found.threshold(49)
     assert Calibration.from_json({}) == Calibration()
-    with pytest.raises(InputError, match="carries no thresholds"):
+    with pytest.raises(InputError, match="has no thresholds"):
         Calibration().threshold(90)
 
 

@@ -143,7 +143,7 @@ def test_another_training_is_not_gone_on_with(tiles_folder: Path, tmp_path: Path
     with pytest.raises(KeyboardInterrupt):
         small(tiles_folder).fit(2, 1e-2, checkpoint=tmp_path)
     content = (tmp_path / "training.ckpt").read_bytes()
-    with pytest.raises(InputError, match=r"is of a training that is not finished: go on with it with --resume"):
+    with pytest.raises(InputError, match=r"is of a training that is not finished: resume it with --resume"):
         small(tiles_folder).fit(2, 1e-2, checkpoint=tmp_path)
     for how, given, what in (
         ({}, {"epochs": 3}, "epochs"),

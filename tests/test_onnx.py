@@ -28,9 +28,9 @@ from littoral.cli import main
 from littoral.engines import open_classifier
 from littoral.errors import InputError, LittoralWarning, MissingExtraError
 from littoral.inference import OnnxClassifier
-from littoral.learn.network import device as learn_processor
 from littoral.learn import model_files
 from littoral.learn.network import Network
+from littoral.learn.network import device as learn_processor
 from littoral.learn.onnx import export
 from littoral.learn.options import PackageOptions
 from littoral.learn.trained_model import TrainedModel
@@ -390,7 +390,7 @@ def test_sixteen_bits_are_near_and_only_where_the_processor_has_them(
     assert 0 < apart < 0.05
     assert classify_objects(*coast, with_graph, engine="torch-bf16").equals(half)
     monkeypatch.setattr(learn_processor, "precision", lambda: "32-true")
-    with pytest.raises(InputError, match="is nothing this processor has"):
+    with pytest.raises(InputError, match="is not supported by this processor"):
         classify_objects(*coast, with_graph, engine="torch-bf16")
 
 

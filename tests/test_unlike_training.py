@@ -79,7 +79,7 @@ def test_novelty_is_the_distance_of_upright_features_over_the_threshold(
     found = classify_objects(coast[0], coast[1].iloc[:4], model)["Novelty"]
     spec, record = model.manifest.preprocessing.tile, model.manifest.novelty
     for tile in cut_tiles(open_scene(coast[0]), coast[1].iloc[:4], spec):
-        seen = model.trained.answer_inputs(model.trained.prepare(tile.values, tile.valid)[None])[1]
+        seen = model.trained.predict_with_features(model.trained.prepare(tile.values, tile.valid)[None])[1]
         expected = novelty_of(record, evened(seen))[0] / novelty_threshold(record)
         assert found.iloc[tile.position] == pytest.approx(expected, rel=1e-3)
 

@@ -1,4 +1,4 @@
-"""Which engine answers for a model: torch with its weights, or ONNX Runtime with its graph."""
+"""Engines that run a model: torch with its weights, or ONNX Runtime with its graph."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ class Classifier(Protocol):
     def predict_inputs(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
         """Prepared tiles (tiles, bands, chip, chip) to probabilities (tiles, classes)."""
 
-    def answer_inputs(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float32] | None]:
+    def predict_with_features(
+        self, batch: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32] | None]:
         """The same, and the features (tiles, features) behind them; None where the engine does not have them."""
 
 
@@ -80,12 +82,12 @@ def open_classifier(
     threads: int | None = None,
     processor: str = "auto",
 ) -> Classifier:
-    """A model that answers; one that is open already is returned as it is.
+    """Open a model with an engine; a model that is open already is returned.
 
     Args:
         model: A classifier, a package, or the path of a ``.dlpk`` or an ``.onnx``.
         engine: Of a package or a path; an ``.onnx`` has only its graph.
-        threads: Of a graph that is opened; None: one for each processor. Torch's are those of whoever calls
+        threads: Of a graph that is opened; None: one for each processor. With torch, the caller decides
             (:func:`lone_threads`).
         processor: Likewise, torch's name of what computes: ``cpu``, ``cuda``, ``cuda:1``, ``mps``; ``auto``: a GPU of
             NVIDIA's where there is one. ONNX Runtime computes on the CPU.
@@ -135,12 +137,12 @@ def open_classifier(
 def fastest_engine(
     models: Sequence[AnyModel], size: int, processor: str = "auto"
 ) -> tuple[Engine, dict[Engine, float]]:
-    """The engine of the two that gives the most answers a second here; their labels are the same.
+    """The engine that classifies the most tiles a second on this machine; labels do not depend on it.
 
     Which one it is may differ between two runs where both are nearly as fast, and with it the last digits.
 
     Args:
-        models: All that are to be asked; one that is open is left out.
+        models: Models to run; one that is open is left out.
         size: Tiles of a batch. Each processor computes one, as in classifying.
         processor: As of :func:`open_classifier`.
 
@@ -150,15 +152,15 @@ def fastest_engine(
     Raises:
         InputError: a model that cannot be used.
     """
-    asked = [model for model in models if isinstance(model, Package | str | Path)]
+    unopened = [model for model in models if isinstance(model, Package | str | Path)]
     paces: dict[Engine, float] = {}
-    able = _able(asked) if asked else []
+    able = _able(unopened) if unopened else []
     if processor not in ("auto", "cpu") and "torch" in able:
         # ONNX Runtime computes on the CPU.
         able = ["torch"]
     for engine in able:
         try:
-            opened = [open_classifier(each, engine, 1, processor) for each in asked]
+            opened = [open_classifier(each, engine, 1, processor) for each in unopened]
         except MissingExtraError:
             continue
         paces[engine] = 1 / sum(_seconds_of_a_tile(each, size) for each in opened)
@@ -166,12 +168,12 @@ def fastest_engine(
 
 
 def installed_engine(models: Sequence[AnyModel]) -> Engine:
-    """What ``auto`` stands for here, so that nobody else who opens these models takes another engine for it.
+    """The engine that ``auto`` stands for on this machine, so that other processes use the same one.
 
     It stays ``auto`` where no one engine can answer for all: some are open, or graphs among packages.
     """
-    asked = [model for model in models if isinstance(model, Package | str | Path)]
-    able = _able(asked) if len(asked) == len(models) else []
+    unopened = [model for model in models if isinstance(model, Package | str | Path)]
+    able = _able(unopened) if len(unopened) == len(models) else []
     if "torch" in able:
         try:
             from littoral.learn import network  # noqa: F401

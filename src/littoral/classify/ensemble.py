@@ -88,7 +88,7 @@ class Panel:
         """Probabilities (tiles, classes) of prepared tiles (tiles, numbers)."""
         return self.examine_inputs(batch)[0]
 
-    def answer_inputs(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], None]:
+    def predict_with_features(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], None]:
         """The same; features of several models are none."""
         return self.predict_inputs(batch), None
 
@@ -106,7 +106,7 @@ class Panel:
         ):
             tiles = part.reshape(len(batch), *shape)
             for turn in self._turns:
-                probabilities, features = member.answer_inputs(np.ascontiguousarray(turned(tiles, turn)))
+                probabilities, features = member.predict_with_features(np.ascontiguousarray(turned(tiles, turn)))
                 said.append(probabilities[:, columns])
                 record = member.manifest.novelty
                 if turn == 0 and record and features is not None:

@@ -116,8 +116,8 @@ class TrainedModel:
 
     def predict_inputs(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities (tiles, classes) of preprocessed tiles (tiles, bands, chip, chip)."""
-        return self.answer_inputs(batch)[0]
+        return self.predict_with_features(batch)[0]
 
-    def answer_inputs(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    def predict_with_features(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
         """Probabilities (tiles, classes), and the features (tiles, 2 x channels) they are computed from."""
         return self.network.predict(batch, bf16=self.bf16)

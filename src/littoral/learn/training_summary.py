@@ -53,7 +53,7 @@ def features(model: TrainedModel, data: TileData, part: NDArray[np.int64]) -> ND
     found = []
     for start in range(0, len(part), _BATCH):
         tiles = [model.prepare(*data.tiles.read(int(at))) for at in part[start : start + _BATCH]]
-        found.append(model.answer_inputs(np.stack(tiles))[1])
+        found.append(model.predict_with_features(np.stack(tiles))[1])
     return evened(np.concatenate(found))
 
 

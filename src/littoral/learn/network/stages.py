@@ -36,8 +36,8 @@ class FirstStages(nn.Module):
             raise InputError(f"backbone {backbone!r}", "cannot be cut", "leave out the stride")
         strides = [int(one["reduction"]) for one in info]
         if stride not in strides:
-            known = ", ".join(str(one) for one in sorted(set(strides)))
-            raise InputError(f"backbone {backbone!r}", f"has no map of stride {stride}", f"choose among {known}")
+            available = ", ".join(str(one) for one in sorted(set(strides)))
+            raise InputError(f"backbone {backbone!r}", f"has no map of stride {stride}", f"choose among {available}")
         place = len(strides) - 1 - strides[::-1].index(stride)
         cut([place], prune_norm=True)
         self.net = net

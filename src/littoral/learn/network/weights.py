@@ -30,7 +30,7 @@ _RESNET_CHILDREN = {"conv1": "0", "bn1": "1", "layer1": "4", "layer2": "5", "lay
 
 
 def weights_of(network: nn.Module) -> Weights:
-    """A copy, on the CPU, that training does not touch."""
+    """A copy on the CPU."""
     return {key: value.detach().cpu().clone() for key, value in network.state_dict().items()}
 
 
@@ -64,8 +64,8 @@ def load_state_bytes(network: nn.Module, backbone: str, content: bytes, source: 
         if shapes[key].layout != torch.strided or shapes[key].is_complex() or shapes[key].is_quantized:
             raise InputError(source, f"has weights that are no plain numbers ({key})", "train the model again")
         if shapes[key].shape != value.shape:
-            told = f"{key} is {tuple(shapes[key].shape)}, not {tuple(value.shape)}"
-            raise InputError(source, f"has weights of other shapes ({told})", "pass weights of the same network")
+            detail = f"{key} is {tuple(shapes[key].shape)}, not {tuple(value.shape)}"
+            raise InputError(source, f"has weights of other shapes ({detail})", "pass weights of the same network")
     storages = {storage._cdata: storage.nbytes() for storage in (one.untyped_storage() for one in shapes.values())}
     if sum(storages.values()) > len(content):
         raise InputError(source, "has weights that claim more than its bytes", "do not use this file")

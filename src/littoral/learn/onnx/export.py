@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxscript  # noqa: F401 - torch's exporter needs it, and says so late
+import onnxscript  # noqa: F401 - needed by torch's exporter
 import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
