@@ -211,7 +211,7 @@ def a_model(manifest: Manifest, carried: tuple[str, ...] = (), network: Any = No
 
 def beside(model: TrainedModel, definition: Any, onnx: bool | None, script: bool | None) -> tuple[Any, Any]:
     options = PackageOptions(onnx=onnx, raster_function=script)
-    return model_files._graph_and_script(model, "n", b"", definition, options, None)
+    return model_files._graph_and_script(model, "n", b"", definition, options)
 
 
 @pytest.mark.parametrize(

@@ -190,8 +190,8 @@ class FeatureClassifier(ModelFigures):
             path.parent.mkdir(parents=True, exist_ok=True)
         check_output(path, overwrite)
         if suffix == ".onnx":
-            return export_onnx(self.trained, path, data=self.data)
+            return export_onnx(self.trained, path)
         credits = credited(self.manifest, licence, attribution)
         self.trained = replace(self.trained, manifest=credits, scores=self.record())
         options = PackageOptions(onnx=onnx, raster_function=raster_function)
-        return save_model(self.trained, path, options, data=self.data, overwrite=overwrite)
+        return save_model(self.trained, path, options, overwrite=overwrite)

@@ -28,6 +28,7 @@ from littoral.learn.training import (
 from littoral.learn.training_summary import training_summary
 from littoral.package import Manifest
 from littoral.progress import Track, silent
+from littoral.tiles import TileSet
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def new_model(data: TileData, backbone: str, weights: str | Path) -> TrainedMode
         configuration_hash=configuration_hash(backbone, data, weights),
         **training_origin(data),
     )
-    return TrainedModel(network, manifest, history=TrainingHistory(backbone, weights))
+    return TrainedModel(network, manifest, history=TrainingHistory(backbone, weights), sample=_sample(data))
 
 
 def train_head(model: TrainedModel, data: TileData, step: HeadTraining, track: Track = silent) -> TrainedModel:
@@ -169,7 +170,7 @@ def finished(model: TrainedModel, data: TileData, step: TrainingStep) -> Trained
         data: That it was trained on, without tiles that cannot be read.
         step: How it was trained.
     """
-    model = calibrate(replace(model, manifest=trained_on(model.manifest, data)), data)
+    model = calibrate(replace(model, manifest=trained_on(model.manifest, data), sample=_sample(data)), data)
     model = replace(model, manifest=replace(model.manifest, **training_summary(model, data, step)))
     return replace(model, scores=evaluate_validation(model, data))
 
@@ -208,6 +209,10 @@ def trained_again(history: TrainingHistory, data: TileData) -> TrainedModel:
             data = data.without_damaged()
             model = finished(model, data, step)
     return model
+
+
+def _sample(data: TileData) -> TileSet:
+    return data.tiles.subset(data.split.validation[:8])
 
 
 def _after(model: TrainedModel, step: TrainingStep, epochs: Sequence[Epoch]) -> TrainedModel:

@@ -11,7 +11,6 @@ from typing import Any
 
 from littoral.errors import InputError, LittoralWarning, MissingExtraError
 from littoral.evaluation import Record
-from littoral.learn.data import TileData
 from littoral.learn.metrics_page import metrics_page
 from littoral.learn.network import build_network, load_state_bytes, state_bytes
 from littoral.learn.options import PackageOptions
@@ -19,9 +18,6 @@ from littoral.learn.trained_model import TrainedModel
 from littoral.package import Package, credited, read_package, renewed, write_package
 from littoral.raster_function import BUILT_IN, SCRIPT, script, scripted, unscripted
 from littoral.vectors import check_output, staged
-
-CHECKED = 8
-"""Validation tiles that a graph is checked with."""
 
 
 def load_model(path: str | Path) -> TrainedModel:
@@ -66,7 +62,6 @@ def save_model(
     path: str | Path,
     options: PackageOptions | None = None,
     *,
-    data: TileData | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write a model as a ``.dlpk``; prints what of a loaded package is not kept.
@@ -75,7 +70,6 @@ def save_model(
         model: A model.
         path: Ends in ``.dlpk``.
         options: What the package carries beside the weights.
-        data: The model's own tiles, some of which its graph is checked with.
         overwrite: Replace a file that is there.
 
     Raises:
@@ -99,26 +93,25 @@ def save_model(
     kept, changes = renewed(unscripted(source.definition), path.stem, model.manifest, source.left_out)
     for change in changes:
         print(change)
-    definition, files = _graph_and_script(model, path.stem, weights, kept, options, data)
+    definition, files = _graph_and_script(model, path.stem, weights, kept, options)
     return write_package(
         path, Package(path.stem, model.manifest, weights, scores, definition, page, files), overwrite=overwrite
     )
 
 
-def export_onnx(model: TrainedModel, path: str | Path, *, data: TileData | None = None) -> Path:
+def export_onnx(model: TrainedModel, path: str | Path) -> Path:
     """Write a model's ONNX graph alone.
 
     Args:
         model: A model.
         path: An ``.onnx``; a file that is there is replaced.
-        data: The model's own tiles, some of which the graph is checked with.
 
     Raises:
         WriteError: the disk refused.
         InputError: a model that cannot be exported.
         MissingExtraError: ONNX is not installed.
     """
-    graph = _graph(model, state_bytes(model.network, model.manifest.backbone), data)
+    graph = _graph(model, state_bytes(model.network, model.manifest.backbone))
     with staged(Path(path)) as stage:
         stage.write_bytes(graph)
     return Path(path)
@@ -146,7 +139,6 @@ def _graph_and_script(
     weights: bytes,
     definition: Mapping[str, Any],
     options: PackageOptions,
-    data: TileData | None,
 ) -> tuple[Mapping[str, Any], Mapping[str, bytes]]:
     """The definition of a package, with our script in it where ArcGIS is to run it, and the package's other files.
 
@@ -165,7 +157,7 @@ def _graph_and_script(
         return definition, {}
     graph = f"{name}.onnx"
     try:
-        files = {graph: _graph(model, weights, data)}
+        files = {graph: _graph(model, weights)}
     except (MissingExtraError, InputError) as error:
         if required:
             raise
@@ -179,10 +171,10 @@ def _graph_and_script(
     return scripted(definition, graph, size), {**files, SCRIPT: script()}
 
 
-def _graph(model: TrainedModel, weights: bytes, data: TileData | None) -> bytes:
-    """The graph, checked with tiles of the model's own data where there are some."""
+def _graph(model: TrainedModel, weights: bytes) -> bytes:
+    """The graph, compared with torch on the model's sample of tiles if it has one."""
     # Needs libraries that may not be installed.
     export = import_module("littoral.learn.onnx.export")
-    tiles = () if data is None else (data.tiles.read(int(at)) for at in data.split.validation[:CHECKED])
+    tiles = () if model.sample is None else map(model.sample.read, range(len(model.sample)))
     graph: bytes = export.export_graph(model.network, model.manifest, weights, tiles)
     return graph

@@ -16,7 +16,7 @@ from littoral.learn.network import Network, divide_logits, move
 from littoral.learn.network.device import check_bf16
 from littoral.learn.training import Epoch, TrainingStep
 from littoral.package import Manifest, Package
-from littoral.tiles import read_tile
+from littoral.tiles import TileSet, read_tile
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ class TrainedModel:
     """How it was made in this session; None for a model that was loaded."""
     uncalibrated: NDArray[np.float64] | None = None
     """(validation tiles, classes), probabilities before calibration, so that evaluation need not read the tiles."""
+    sample: TileSet | None = None
+    """Some validation tiles, with which an exported graph is compared with torch."""
     source: Package | None = None
     """The package it was loaded from, without weights."""
     bf16: bool = False
