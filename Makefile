@@ -5,7 +5,11 @@
 #     make demo    the whole line on a synthetic coast
 PYTHON ?= python3
 VENV := .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
 BIN := $(VENV)/bin
+endif
 # Tests run in as many processes; each takes about 1.5 GB.
 WORKERS ?= logical
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal
@@ -29,13 +33,13 @@ lint: $(VENV)/dev.stamp
 types: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
-# Built, installed alone in an environment of its own, and asked for its version.
+# Built, installed alone in an environment of its own, and tried on a synthetic chart.
 wheel: $(VENV)/dev.stamp
 	rm -rf dist build/wheel
 	$(BIN)/python -m build --wheel
 	$(PYTHON) -m venv build/wheel
 	build/wheel/bin/python -m pip install --quiet dist/*.whl
-	cd build && wheel/bin/littoral --version
+	cd build && wheel/bin/python -W error ../tests/smoke.py
 
 clean:
 	rm -rf $(VENV) littoral-demo dist build

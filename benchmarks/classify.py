@@ -393,7 +393,7 @@ def held(options: dict[str, Any]) -> dict[str, Any]:
         del x, y, outlines
         scene, model = open_scene(path), Tiny()
         answer_rectangles([scene], table.iloc[:64], model)
-        Path("/proc/self/clear_refs").write_text("5")
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
         before, begin = held_mb("VmRSS"), time.perf_counter()
         answers = answer_rectangles([scene], table, model)
         seconds = time.perf_counter() - begin
@@ -404,7 +404,7 @@ def held(options: dict[str, Any]) -> dict[str, Any]:
 
 def held_mb(what: str) -> float:
     """A line of this process's status, MB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(what))
 
 

@@ -66,6 +66,7 @@ def test_temperature_has_the_least_loss() -> None:
     assert loss(found) <= min(map(loss, grid)) + 1e-9
 
 
+@pytest.mark.slow
 @given(st.floats(0.1, 10), st.integers(0, 1000))
 def test_tempering_keeps_answers_and_can_be_undone(temperature: float, seed: int) -> None:
     probabilities = softmax(np.random.default_rng(seed).normal(0, 3, (20, 5)), axis=1)
@@ -221,6 +222,7 @@ def by_hand(probabilities: np.ndarray, truth: np.ndarray) -> float:
     return total / len(truth)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 500))
 def test_calibration_error_is_the_loop_written_out(seed: int) -> None:
     logits, truth = drawn(80, seed)
@@ -246,6 +248,7 @@ def test_last_layer_is_divided() -> None:
         assert torch.allclose(network(x), before, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_trained_model_is_calibrated_and_says_so(tiles_folder: Path, tmp_path: Path) -> None:
     data = prepare_data(tiles_folder, batch_size=8, val_split_pct=0.45, seed=1)
     assert len(data.split.validation) >= 20

@@ -46,6 +46,7 @@ def enumerated(weights: np.ndarray, steps: list[float], transitions: Transitions
     return out / out.sum(axis=1, keepdims=True)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10_000), st.integers(1, 6), st.booleans())
 def test_posterior_equals_enumeration(seed: int, count: int, ring: bool) -> None:
     rng = np.random.default_rng(seed)
@@ -72,6 +73,7 @@ def test_chains_do_not_touch_each_other() -> None:
         assert whole[begin:stop] == pytest.approx(alone, abs=1e-10)
 
 
+@pytest.mark.slow
 @settings(max_examples=12)
 @given(st.integers(0, 10_000), st.booleans())
 def test_a_reversed_chain_mirrors_the_answers(seed: int, ring: bool) -> None:

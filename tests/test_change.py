@@ -98,6 +98,7 @@ def test_probability_is_bayes_rule(seed: int, classes: int, rate: float) -> None
     assert change_probability(q[None], p[None], rate)[0] == pytest.approx(by_hand, abs=1e-12)
 
 
+@pytest.mark.slow
 @settings(max_examples=10)
 @given(st.permutations(range(12)), st.floats(-330, 330))
 def test_partners_are_the_same_places(order: list[int], shift: float) -> None:
@@ -112,6 +113,7 @@ def test_partners_are_the_same_places(order: list[int], shift: float) -> None:
     assert overlap == pytest.approx(1 if shift == 0 else (1000 - abs(shift)) / (1000 + abs(shift)), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_out_of_step_and_duplicates() -> None:
     boxes = classified(straight(10))
     half = classified(boxes.set_geometry(boxes.geometry.translate(500, 0)), 1)
@@ -157,6 +159,7 @@ def test_bad_input() -> None:
         find_changes(boxes, boxes, min_overlap=0)
 
 
+@pytest.mark.slow
 def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     boxes = straight(5)
     one = write_vector(told(boxes, [[1, 0]] * 5), tmp_path / "one.gpkg")
@@ -177,6 +180,7 @@ def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert record["parameters"]["rate"] is None
 
 
+@pytest.mark.slow
 def test_coasts_that_were_asked_otherwise_are_told_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = told(straight(3), [[1, 0]] * 3)
 

@@ -32,6 +32,8 @@ from littoral.tiles import TileSpec, cut_tiles, read_tile
 from littoral.vectors import read_provenance, trace
 from textured_coast import boxes, textured
 
+pytestmark = pytest.mark.slow
+
 Writer = Callable[..., Path]
 KEEP = Saying(keep_unlike=True)
 

@@ -22,6 +22,7 @@ from littoral.engines import lone_threads, open_classifier
 from littoral.errors import InputError, WriteError
 from littoral.imagery import Scene
 from littoral.tiles import Merging, TileSpec, cut_tiles
+from platforms import posix_only
 from textured_coast import boxes, textured
 
 Writer = Callable[..., Path]
@@ -50,6 +51,7 @@ def test_each_rectangle_gets_the_answer_of_its_own_tile(scenes: list[Scene], wei
     assert without.novelty is None
 
 
+@pytest.mark.slow
 def test_parts_hold_each_rectangle_on_a_scene_once(
     scenes: list[Scene], places: gpd.GeoDataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +124,7 @@ def test_outlines_that_are_there_often_are_asked_once(scenes: list[Scene], weigh
     assert (out.status == "classified").all()
 
 
+@pytest.mark.slow
 def test_the_same_bits_from_a_folder_and_without_one(
     scenes: list[Scene], places: gpd.GeoDataFrame, weights: Path, tmp_path: Path, small_parts: None
 ) -> None:
@@ -146,6 +149,7 @@ def test_the_same_bits_from_a_folder_and_without_one(
         assert not equal(one, plain)
 
 
+@pytest.mark.slow
 def test_only_what_changed_is_answered_again(
     scenes: list[Scene], places: gpd.GeoDataFrame, weights: Path, tmp_path: Path, small_parts: None
 ) -> None:
@@ -174,6 +178,8 @@ def test_only_what_changed_is_answered_again(
     assert len(run(other)) == PARTS
 
 
+@pytest.mark.slow
+@posix_only
 def test_a_run_that_is_killed_goes_on(
     scenes: list[Scene], places: gpd.GeoDataFrame, weights: Path, tmp_path: Path, small_parts: None
 ) -> None:
@@ -208,6 +214,7 @@ answer_rectangles(scenes, gpd.read_parquet({str(tmp_path / "places.parquet")!r})
     assert equal(resumed, answer_rectangles(scenes, places, Touchy(str(weights))))
 
 
+@pytest.mark.slow
 def test_a_scene_that_disappears_costs_its_part(
     scenes: list[Scene], places: gpd.GeoDataFrame, weights: Path, tmp_path: Path, small_parts: None
 ) -> None:
@@ -230,6 +237,7 @@ def test_a_scene_that_disappears_costs_its_part(
     assert equal(out, answer_rectangles(scenes, places, Touchy(str(weights))))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["replaced", "overwritten"])
 def test_a_scene_that_changes_meanwhile_leaves_no_part_by_the_old_ones_name(
     scenes: list[Scene], places: gpd.GeoDataFrame, weights: Path, tmp_path: Path, small_parts: None, how: str
@@ -270,6 +278,7 @@ def changed(file: str) -> Touchy:
     return model
 
 
+@pytest.mark.slow
 def test_a_part_that_is_damaged_is_named(
     scenes: list[Scene], places: gpd.GeoDataFrame, weights: Path, tmp_path: Path, small_parts: None
 ) -> None:
@@ -299,6 +308,7 @@ def test_a_part_that_is_damaged_is_named(
     assert other.exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_what_is_kept(
     scenes: list[Scene], places: gpd.GeoDataFrame, weights: Path, tmp_path: Path, small_parts: None
 ) -> None:

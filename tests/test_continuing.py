@@ -22,6 +22,8 @@ from littoral.learn.provenance import data_hash
 from littoral.learn.training.batches import Batches
 from littoral.package import read_package
 
+pytestmark = pytest.mark.slow
+
 BACKBONE = "test_resnet"
 
 

@@ -21,9 +21,10 @@ from littoral import open_scene
 from littoral.classify import Opening, answer_rectangles, partition
 from littoral.errors import InputError, MissingExtraError
 from littoral.imagery import Scene
+from platforms import posix_only
 
 pytest.importorskip("distributed")
-pytestmark = [pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.0.0.1"])]
+pytestmark = [posix_only, pytest.mark.slow, pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.0.0.1"])]
 
 HERE = Path(__file__).parent
 ON_ANY_PORT = "127.0.0.1:0"

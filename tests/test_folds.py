@@ -18,6 +18,8 @@ from littoral.learn.data import TileData
 from littoral.package import read_package
 from littoral.tiles import TileSet, ground_pairs, split_tiles
 
+pytestmark = pytest.mark.slow
+
 BACKBONE = "resnet10t"
 
 

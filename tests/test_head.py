@@ -18,6 +18,8 @@ from littoral.learn.training import head
 from littoral.learn.training.head import REGULARISATIONS, extract, fit_head, fit_linear, folds_of, write_head
 from littoral.tiles import TileSpec, ground_pairs, turned
 
+pytestmark = pytest.mark.slow
+
 BACKBONE = "test_resnet"
 
 

@@ -38,6 +38,8 @@ from littoral.package import Manifest, Package, read_package, write_package
 from littoral.raster_function import SCRIPT
 from littoral.tiles import TileSet, TileSpec
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def model(with_graph: Path) -> FeatureClassifier:

@@ -27,7 +27,10 @@ from littoral.tiles import TileSpec
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (it is in the extra dev)")
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no chromium, chromium-browser or google-chrome on PATH")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(BROWSER is None, reason="no chromium, chromium-browser or google-chrome on PATH"),
+]
 
 UTM = "EPSG:32633"
 LEFT, TOP = 500_000.0, 5_000_000.0

@@ -21,6 +21,8 @@ from littoral.classify import Saying
 from littoral.raster_function import SCRIPT, script
 from textured_coast import boxes, textured
 
+pytestmark = pytest.mark.slow
+
 Block = tuple[NDArray[Any], NDArray[np.uint8]]
 
 

@@ -171,6 +171,7 @@ def full(coast: gpd.GeoDataFrame, out: Path, package: Package, scene: Scene) -> 
 # The whole page
 
 
+@pytest.mark.slow
 def test_headline_says_how_much_and_how_good(
     coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene
 ) -> None:
@@ -186,6 +187,7 @@ def test_headline_says_how_much_and_how_good(
     assert "left-out" not in page.text
 
 
+@pytest.mark.slow
 def test_shares_in_kilometres(coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene) -> None:
     rows = full(coast, tmp_path / "page.html", package, scene).rows["shares"]
     assert rows[1] == ["sandy shore", "3", "8.0", "38%", "77%"]
@@ -197,6 +199,7 @@ def test_shares_in_kilometres(coast: gpd.GeoDataFrame, tmp_path: Path, package: 
     ]
 
 
+@pytest.mark.slow
 def test_scores_are_those_of_the_scored(
     coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene
 ) -> None:
@@ -215,6 +218,7 @@ def test_scores_are_those_of_the_scored(
     assert "Expected calibration error: 0.400 on 4 rectangles" in page.words("reliability")
 
 
+@pytest.mark.slow
 def test_page_says_when_the_network_is_beaten(
     coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene
 ) -> None:
@@ -236,6 +240,7 @@ def test_page_says_when_the_network_is_beaten(
     assert page.rows["comparison"][3][1:4:2] == ["0.000", "0.000"]
 
 
+@pytest.mark.slow
 def test_an_equal_network_is_not_shown_to_beat(
     coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene
 ) -> None:
@@ -245,6 +250,7 @@ def test_an_equal_network_is_not_shown_to_beat(
     assert "the network is NOT SHOWN to beat logistic regression on band means in macro-F1 (+0.000" in words
 
 
+@pytest.mark.slow
 def test_samples_are_right_and_wrong(coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene) -> None:
     page = full(coast, tmp_path / "page.html", package, scene)
     words = page.words("samples")
@@ -254,6 +260,7 @@ def test_samples_are_right_and_wrong(coast: gpd.GeoDataFrame, tmp_path: Path, pa
     assert page.tags["samples"].count("image") == 4
 
 
+@pytest.mark.slow
 def test_maps_of_answer_and_truth(coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene) -> None:
     page = full(coast, tmp_path / "page.html", package, scene)
     assert page.tags["map"].count("image") == 2
@@ -274,6 +281,7 @@ def test_the_map_alone(coast: gpd.GeoDataFrame, package: Package, scene: Scene) 
             assert to_hex(face) == (UNKNOWN_COLOUR if code is None else CATCOA[code].colour).lower()
 
 
+@pytest.mark.slow
 def test_the_map_tells_apart_what_is_unlike_the_training(
     coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene
 ) -> None:
@@ -291,6 +299,7 @@ def test_the_map_tells_apart_what_is_unlike_the_training(
     assert UNLIKE not in truth
 
 
+@pytest.mark.slow
 def test_model_says_where_it_comes_from(
     coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene
 ) -> None:
@@ -306,6 +315,7 @@ def test_model_says_where_it_comes_from(
     assert "3 validation tiles" in page.words("model")
 
 
+@pytest.mark.slow
 def test_page_needs_nothing_from_outside(
     coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene
 ) -> None:
@@ -318,6 +328,7 @@ def test_page_needs_nothing_from_outside(
     assert not re.search(r"fetch\(|XMLHttp|WebSocket|import\(|https?:", page.scripts[1])
 
 
+@pytest.mark.slow
 def test_files_and_objects_give_the_same_page(
     coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene, scene_path: Path
 ) -> None:
@@ -351,6 +362,7 @@ def test_bare_page_names_what_it_leaves_out(coast: gpd.GeoDataFrame, tmp_path: P
     assert page.rows["shares"][1] == ["sandy shore", "3", "8.0", "38%", "77%"]
 
 
+@pytest.mark.slow
 def test_scene_alone_gives_ground_and_samples(coast: gpd.GeoDataFrame, tmp_path: Path, scene: Scene) -> None:
     page = Page(write_report(coast, tmp_path / "page.html", scene=scene))
     assert page.tags["map"].count("image") == 1
@@ -372,11 +384,13 @@ def test_truth_that_knows_other_classes_only(coast: gpd.GeoDataFrame, tmp_path: 
     assert "marshy shore" in page.words("map")
 
 
+@pytest.mark.slow
 def test_table_without_probabilities_names_them(coast: gpd.GeoDataFrame, tmp_path: Path) -> None:
     page = Page(write_report(coast.drop(columns=["P_3", "P_7"]), tmp_path / "page.html", truth="CATCOA"))
     assert "the table lacks P_3, P_7" in page.words("left-out")
 
 
+@pytest.mark.slow
 def test_turned_scene_is_no_ground_but_gives_samples(coast: gpd.GeoDataFrame, tmp_path: Path) -> None:
     turned = Affine(10, 0, LEFT, 0, -10, TOP) @ Affine.rotation(5)
     page = Page(write_report(coast, tmp_path / "page.html", scene=write_scene(tmp_path / "turned.tif", turned)))
@@ -390,6 +404,7 @@ def test_turned_scene_is_no_ground_but_gives_samples(coast: gpd.GeoDataFrame, tm
 # Other inputs
 
 
+@pytest.mark.slow
 def test_truth_may_be_names(coast: gpd.GeoDataFrame, tmp_path: Path) -> None:
     coast["shore"] = [None if code is None else CATCOA[code].name.upper() for code in TRUTH]
     named, coded = (
@@ -426,6 +441,7 @@ def test_coast_across_the_antimeridian_is_one_small_map(coast: gpd.GeoDataFrame,
     assert "1 km" in page.words("map")
 
 
+@pytest.mark.slow
 def test_all_unclassified(coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene) -> None:
     coast["status"] = "nodata"
     for column in ("ClassValue", "ClassLabel", "Confidence", "P_3", "P_7"):

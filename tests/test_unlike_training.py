@@ -22,6 +22,8 @@ from littoral.predictions import evened, novelty_of, novelty_threshold
 from littoral.tiles import cut_tiles
 from textured_coast import boxes, textured, textured_boxes
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def model(tiles_folder: Path) -> FeatureClassifier:

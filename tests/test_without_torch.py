@@ -14,6 +14,8 @@ import pytest
 from littoral import classify_objects, read_vector
 from littoral.package import read_package, write_package
 
+pytestmark = pytest.mark.slow
+
 HIDDEN = ("torch", "torchvision", "timm", "lightning", "torchmetrics", "safetensors", "onnx", "onnxscript")
 RUN = f"""
 import sys

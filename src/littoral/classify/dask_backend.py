@@ -225,11 +225,12 @@ def _deaf_loop() -> Iterator[Any]:
 
     What a thread does not hear, processes do not hear either that it starts, or that are started by threads it starts.
     """
-    # When it starts with the first process, it lets Ctrl-C in again.
-    resource_tracker.ensure_running()
     runner = LoopRunner()
     heard = None
+    # Windows has no such masks; there the workers hear Ctrl-C too.
     if hasattr(signal, "pthread_sigmask"):
+        # When it starts with the first process, it lets Ctrl-C in again.
+        resource_tracker.ensure_running()
         heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         runner.start()

@@ -78,7 +78,7 @@ def run_demo(
             raise InputError(folder, "is not the folder of an earlier demo", "choose another with -o")
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
-    (folder / MARK).write_text("made by littoral demo, which may delete this folder\n", encoding="utf-8")
+    (folder / MARK).write_text("made by littoral demo, which may delete this folder\n", encoding="utf-8", newline="\n")
     started = time.perf_counter()
 
     def step(number: int, text: str) -> None:
@@ -117,7 +117,7 @@ def run_demo(
     record = model.evaluate(folder / "tiles-unseen", tta=True, track=track)
     metrics = folder / "metrics.json"
     with staged(metrics) as stage:
-        stage.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        stage.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8", newline="\n")
     for name, result in {"network": record["network"], **record["baselines"]}.items():
         say(f"      {name:<34} accuracy {result['accuracy']:.3f}  macro-F1 {result['macro_f1']:.3f}")
 

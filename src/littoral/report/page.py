@@ -111,5 +111,5 @@ def write_report(
     )  # fmt: skip
     text = environment.get_template("report.html.j2").render(page)
     with staged(out) as stage:
-        stage.write_text(text, encoding="utf-8")
+        stage.write_text(text, encoding="utf-8", newline="\n")
     return out
