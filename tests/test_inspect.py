@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from littoral.cli import app
 from littoral.errors import InputError
-from littoral.learn.package_files import carried_by, unscripted
+from littoral.learn.model_files import carried_files
 from littoral.package import (
     MANIFEST,
     METRICS,
@@ -24,7 +24,7 @@ from littoral.package import (
     read_package,
     write_package,
 )
-from littoral.raster_function import SCRIPT, script, scripted
+from littoral.raster_function import SCRIPT, script, scripted, unscripted
 from small_package import MODEL, PREPROCESSING, rewrite
 from their_packages import definition, write_theirs
 
@@ -189,7 +189,7 @@ def test_our_script_is_known_and_another_in_its_place_is_told(tmp_path: Path) ->
         back = read_package(path)
         assert (SCRIPT in back.files, back.left_out) == (ours, () if ours else (SCRIPT,))
         # Saved again it has our own script.
-        assert carried_by(back) == {"onnx", "script"}
+        assert carried_files(back) == {"onnx", "script"}
         assert unscripted(back.definition).get("InferenceFunction") is None
     assert not ran.exists()
 

@@ -3,7 +3,7 @@ from .charts import fetch_charts, read_charts
 from .classify import ClassifyOptions, DecisionOptions, classify_objects, write_classified
 from .errors import LittoralError
 from .imagery import fetch_scenes, open_scene, open_scenes, search_scenes
-from .learn import FeatureClassifier, prepare_data
+from .learn import FeatureClassifier, TrainedModel, evaluate, load_model, prepare_data, save_model, train
 from .predictions import ChangeOptions, IntervalOptions, SummariseOptions, change, summarise
 from .rectangles import rectangles_along_lines
 from .report import plot_classified, write_report
@@ -25,13 +25,16 @@ __all__ = [
     "LittoralError",
     "Scheme",
     "SummariseOptions",
+    "TrainedModel",
     "change",
     "classify_objects",
+    "evaluate",
     "export_tiles",
     "extract_shoreline",
     "fetch_charts",
     "fetch_item",
     "fetch_scenes",
+    "load_model",
     "merge_lines",
     "open_scene",
     "open_scenes",
@@ -42,8 +45,10 @@ __all__ = [
     "read_tiles",
     "read_vector",
     "rectangles_along_lines",
+    "save_model",
     "search_scenes",
     "summarise",
+    "train",
     "transfer_labels",
     "write_classified",
     "write_report",

@@ -26,10 +26,12 @@ def evaluate(
     overwrite: Overwrite = False,
 ) -> None:
     """The result of evaluate is a record of scores, on tiles that share no ground with the training tiles."""
-    from littoral.learn import FeatureClassifier
+    from littoral.learn import evaluate as evaluate_model
+    from littoral.learn import load_model
+    from littoral.learn.options import EvaluateOptions
 
     check_output(output, overwrite, inputs=(model,))
-    record = FeatureClassifier.from_model(model).evaluate(tiles, allow_seen=allow_seen, tta=tta, track=bar)
+    record = evaluate_model(load_model(model), tiles, EvaluateOptions(allow_seen, tta), track=bar)
     write_json(record, output)
     print(record)
     print(output)
@@ -39,28 +41,29 @@ def evaluate(
 def export(
     model: Annotated[Path, typer.Argument(help="A .dlpk.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Model to write (.onnx, or .dlpk with the graph).")],
-    deepness: Annotated[
-        bool, typer.Option("--deepness", help="As QGIS's plugin Deepness can load it (.onnx, models of 8-bit imagery).")
-    ] = False,
+    deepness: Annotated[bool, typer.Option("--deepness", hidden=True)] = False,
     raster_function: RasterFunction = None,
     overwrite: Overwrite = False,
 ) -> None:
     """The result of export is the same model as an ONNX graph, alone or in a package."""
-    from littoral.learn import FeatureClassifier
-    from littoral.learn.package_files import write_graph
+    from littoral.learn import export_onnx, load_model, save_model
+    from littoral.learn.options import PackageOptions
 
+    if deepness:
+        raise InputError(
+            "--deepness", "is no longer offered", "export the ONNX model without it, which any program runs"
+        )
     if output.suffix not in (".dlpk", ".onnx"):
         raise InputError(output, "does not end in .onnx or .dlpk", f"write e.g. -o {output.with_suffix('.onnx')}")
     check_output(output, overwrite, inputs=(model,))
     alone = output.suffix == ".onnx"
-    for name, useless in (("--deepness", deepness and not alone), ("--raster-function", raster_function and alone)):
-        if useless:
-            raise InputError(name, f"does not go with {output.suffix}", "leave it away, or choose the other suffix")
-    classifier = FeatureClassifier.from_model(model)
+    if raster_function and alone:
+        raise InputError("--raster-function", "does not go with .onnx", "leave it away, or write a .dlpk")
+    loaded = load_model(model)
     if alone:
-        write_graph(classifier, output, deepness=deepness)
+        export_onnx(loaded, output)
     else:
-        classifier.save(output, onnx=True, raster_function=raster_function, overwrite=overwrite)
+        save_model(loaded, output, PackageOptions(onnx=True, raster_function=raster_function), overwrite=overwrite)
     print(output)
 
 

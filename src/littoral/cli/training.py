@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -24,12 +24,9 @@ from littoral.cli.door import (
     opened_scenes,
     scheme,
 )
-from littoral.errors import InputError, MissingExtraError
-from littoral.progress import bar, silent
+from littoral.errors import InputError
+from littoral.progress import bar
 from littoral.vectors import check_output, read_vector
-
-BACKBONES = {"head": "mobilenetv2_100/8", "network": "resnet34"}
-"""That of a head is the one that did best on real coasts: docs/figures/trials.md."""
 
 
 @app.command()
@@ -193,56 +190,21 @@ def train(
     overwrite: Overwrite = False,
 ) -> None:
     """The result of train is a model: a .dlpk with weights, preprocessing, classes and scores of unseen ground."""
-    from littoral.learn import FeatureClassifier, prepare_data
-    from littoral.learn.training import Machine, is_first_process
+    from littoral.learn import train as train_model
+    from littoral.learn.model_files import check_package_name
+    from littoral.learn.options import BodyOptions, HeadOptions, NetworkOptions, PackageOptions, SampleOptions
+    from littoral.learn.training import is_first_process
+    from littoral.learn.training_run import save_trained
     from littoral.tiles import Merging
+    from littoral.tiles.options import ClassOptions, CutOptions, SplitOptions
 
-    must_be_package(output)
+    check_package_name(output)
     check_output(output, overwrite)
-    parts = None if folds is None else fold_count(folds)
-    for name, value in {"--resume": resume, "--checkpoint-every": checkpoint_every}.items():
-        if value and checkpoint is None:
-            raise InputError(name, "goes with --checkpoint", "say in which folder")
-    weights_of_classes = class_numbers(class_weights)
-    method = method or ("network" if weights == "none" else "head")
-    backbone = backbone or BACKBONES[method]
-    only: dict[str, dict[str, Any]] = {
-        "network": {
-            "--epochs": epochs,
-            "--lr": lr,
-            "--unfreeze": unfreeze,
-            "--mixup": mixup,
-            "--focal-loss": focal_loss,
-            "--class-weights": class_weights,
-            "--label-smoothing": label_smoothing or None,
-            "--early-stopping": early_stopping,
-            "--checkpoint": checkpoint,
-            "--log": log,
-            "--tensorboard": tensorboard,
-            "--devices": devices != 1,
-            "--num-nodes": num_nodes != 1,
-        },
-        "head": {"--turns": turns, "--strength": strength},
-    }
-    for needs, options in only.items():
-        useless = [name for name, value in options.items() if value is not None and value is not False]
-        if needs != method and useless:
-            raise InputError(useless[0], f"goes with --method {needs}", "add that, or leave it away")
-    epochs = 20 if epochs is None else epochs
-    cut: dict[str, Any] = {
-        "class_field": class_field,
-        "tile_size": tile_size,
-        "bands": listed(bands),
-        "min_valid": min_valid,
-        "max_cloud": max_cloud,
-        "min_purity": min_purity,
-        "raw": raw or None,
-        "region_field": region_field,
-    }
+    opened = merging = None
     if scene is not None:
         opened = opened_scenes([scene, *(also or ())], scene_crs, band_names)
         describe_scenes(opened)
-        cut |= {"scene": opened, "merging": Merging(combine, near)}
+        merging = Merging(combine, near)
     else:
         options = {
             "--also": also,
@@ -254,74 +216,56 @@ def train(
         }
         if useless := [name for name, value in options.items() if value]:
             raise InputError(useless[0], "goes with --scene", "leave it away")
-    data = prepare_data(
-        tiles or None,
-        rectangles=None if rectangles is None else read_vector(rectangles, layer),
-        cache=cache,
-        batch_size=batch_size,
-        val_split_pct=val_share,
-        split=split,
-        block_km=block_km,
-        val_regions=listed(val_regions),
-        chip_size=chip_size,
-        resize_to=resize_to,
-        unreadable=unreadable,
-        coast=coast,
-        drop_rare=drop_rare,
-        seed=seed,
-        categories=scheme(categories),
-        track=bar,
-        **{name: value for name, value in cut.items() if value is not None},
-    )
-    if is_first_process():
-        print(data.describe())
-    pretrained: bool | str = {"hub": True, "none": False}.get(weights, weights)
-    model = FeatureClassifier(
-        data,
-        backbone,
-        pretrained,
-        oversample=oversample,
-        mixup=mixup,
-        focal_loss=focal_loss,
-        class_weights=weights_of_classes,
-        label_smoothing=label_smoothing,
-    )
+    chosen, regions = listed(bands), listed(val_regions)
     try:
-        if method == "head":
-            model.fit_head(turns=turns, strength=strength, track=bar)
-        else:
-            if unfreeze:
-                model.unfreeze()
-            if lr is None and is_first_process():
-                print("finding a learning rate (--lr skips this)", flush=True)
-            model.fit(
-                epochs,
+        model = train_model(
+            tiles or None,
+            scene=opened,
+            rectangles=None if rectangles is None else read_vector(rectangles, layer),
+            merging=merging,
+            coast=coast,
+            classes=ClassOptions(class_field, None, min_purity or 0.0, region_field),
+            cut=CutOptions(
+                (tile_size or 256,) * 2,
+                None if chosen is None else tuple(chosen),
+                0.5 if min_valid is None else min_valid,
+                1.0 if max_cloud is None else max_cloud,
+                raw,
+            ),
+            split=SplitOptions(val_share, split, block_km, None if regions is None else tuple(regions)),
+            sample=SampleOptions(oversample, drop_rare, unreadable, batch_size, seed, cache),
+            body=BodyOptions(method, backbone, weights, chip_size, resize_to),
+            head=HeadOptions(turns, strength),
+            network=NetworkOptions(
+                20 if epochs is None else epochs,
                 lr,
-                early_stopping=early_stopping or False,
-                checkpoint=checkpoint or False,
-                checkpoint_every=checkpoint_every,
-                resume=resume,
-                log=log,
-                tensorboard=tensorboard,
-                machine=Machine(devices, num_nodes, accelerator),
-            )
+                unfreeze,
+                early_stopping,
+                mixup,
+                focal_loss,
+                class_numbers(class_weights),
+                label_smoothing,
+                checkpoint,
+                checkpoint_every,
+                resume,
+                log,
+                tensorboard,
+                devices,
+                num_nodes,
+                accelerator,
+            ),
+            folds=None if folds is None else fold_count(folds),
+            categories=scheme(categories),
+            track=bar,
+        )
     except KeyboardInterrupt as stop:
         print(f"littoral: {stop}" if str(stop) else "littoral: stopped before the first step", file=sys.stderr)
         raise
-    if parts is not None:
-        # All processes of a training train the folds.
-        model.evaluate(folds=parts, track=bar if is_first_process() else silent)
     if not is_first_process():
         return
-    told: dict[str, Any] = {"overwrite": overwrite, "licence": licence, "attribution": attribution}
-    try:
-        path = model.save(output, onnx=onnx, raster_function=raster_function, **told)
-    except (InputError, MissingExtraError):
-        # What was learnt is not to be lost for want of a graph.
-        print(f"{model.save(output, onnx=False, **told)}: saved without a graph")
-        raise
-    print(model.record())
-    print(f"{path}: {backbone}, {data.c} classes")
+    path = save_trained(model, output, PackageOptions(licence, attribution, onnx, raster_function), overwrite=overwrite)
+    print(model.scores)
+    print(f"{path}: {model.manifest.backbone}, {len(model.manifest.categories)} classes")
 
 
 def class_numbers(text: str | None) -> Literal["balanced"] | dict[int | str, float] | None:
@@ -341,11 +285,6 @@ def class_numbers(text: str | None) -> Literal["balanced"] | dict[int | str, flo
                 f"--class-weights {part}", "is not a class and a number", "write e.g. 3=1,7=2.5"
             ) from error
     return found
-
-
-def must_be_package(path: Path) -> None:
-    if path.suffix != ".dlpk":
-        raise InputError(path, "does not end in .dlpk", f"write e.g. -o {path.with_suffix('.dlpk')}")
 
 
 def fold_count(text: str) -> int | Literal["region"]:
