@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -11,14 +10,15 @@ from datetime import date
 from pathlib import Path, PurePath
 from typing import Any
 
-import rasterio
+import numpy as np
+from affine import Affine
 from pyproj import CRS
 from pyproj.exceptions import CRSError
-from rasterio.enums import ColorInterp
-from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+from rasterio.errors import RasterioError, RasterioIOError
 
 from littoral.errors import InputError, first_line
 from littoral.http import shown_address
+from littoral.imagery.decoding import check_file, measured_bands, open_raster
 from littoral.imagery.resampling import fit_grid
 from littoral.imagery.scene import SENTINEL_NAME, Band, Grid, Role, Scene, renamed
 from littoral.imagery.stac.redaction import path_of, without_secrets, without_signature
@@ -49,23 +49,15 @@ def open_files(
     files = [without_signature(file) for file in files]
     with ExitStack() as stack:
         datasets = [stack.enter_context(open_file(file)) for file in files]
-        for dataset in datasets:
-            if dataset.transform.is_identity:
-                raise InputError(
-                    without_secrets(dataset.name),
-                    "has no georeference (no transform)",
-                    "give it one, e.g. gdal_translate -a_ullr -a_srs, or add a world file",
-                )
-        finest = min(datasets, key=lambda dataset: abs(dataset.transform.determinant))
+        grids = [grid_of(dataset, without_secrets(dataset.name))[0] for dataset in datasets]
+        finest, own = min(zip(datasets, grids, strict=True), key=lambda pair: abs(pair[1].transform.determinant))
         found_crs = _crs(finest, crs)
-        own = Grid(finest.transform, finest.height, finest.width)
         bands = _distinct(
             replace(
                 _band(dataset, index, names[position] if names else None, len(files) > 1, own), href=files[position]
             )
             for position, dataset in enumerate(datasets)
-            for index in dataset.indexes
-            if dataset.colorinterp[index - 1] != ColorInterp.alpha
+            for index in measured_bands(dataset)[0]
         )
         stem = PurePath(path_of(files[0]))
         name = stem.stem if len(files) == 1 else stem.parent.name
@@ -84,14 +76,14 @@ def open_files(
             name, measured, found_crs, own.transform, own.height, own.width, dict(finest.tags()),
             masks=tuple(band for band in bands if band.role != "measured"),
         )  # fmt: skip
-        for dataset in datasets:
+        for dataset, grid in zip(datasets, grids, strict=True):
             if dataset.crs != finest.crs:
                 raise InputError(
                     without_secrets(dataset.name),
                     f"is in another CRS than {without_secrets(finest.name)}",
                     "these are separate scenes: pass one of them; or warp the bands to one CRS with gdalwarp",
                 )
-            fit_grid(scene, Grid(dataset.transform, dataset.height, dataset.width), without_secrets(dataset.name))
+            fit_grid(scene, grid, without_secrets(dataset.name))
         return replace(scene, acquired=date_of(scene) or "")
 
 
@@ -108,6 +100,9 @@ def _in_name(mask: str, name: str) -> bool:
     return re.search(rf"(^|_){mask}(_|$)", name, re.IGNORECASE) is not None
 
 
+_NUMBERS = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64")
+_PARALLEL = 1e-9
+"""Axes that are turned by less are parallel to those of the CRS."""
 _ROLES: dict[str, Role] = {"SCL": "scene classes", "CLDPRB": "cloud probability", "QA_PIXEL": "cloud bits"}
 
 
@@ -128,17 +123,25 @@ def date_of(scene: Scene) -> str | None:
     return None
 
 
-def open_file(href: str, access: str = "") -> Any:
+def open_file(href: str, access: str = "", *, whole: bool = False) -> Any:
     """A file by its path or address; ``access`` names the catalogue that signs it (:attr:`Band.access`).
 
+    Args:
+        href: Of the file.
+        access: Name of the catalogue that signs it.
+        whole: Check that it is whole, as far as that can be seen without decoding it: before pixels are read.
+
     Raises:
-        InputError: not a raster, nothing there, or keys that are not set.
+        InputError: not a raster, nothing there, damaged, or keys that are not set.
         DownloadError: no token is handed out for it.
     """
     try:
-        with warnings.catch_warnings(), gdal_environment(href, access):
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            return rasterio.open(gdal_name(href, access))
+        with gdal_environment(href, access), ExitStack() as stack:
+            dataset = stack.enter_context(open_raster(gdal_name(href, access)))
+            if whole:
+                check_file(dataset)
+            stack.pop_all()
+            return dataset
     except (RasterioIOError, RasterioError) as error:
         if "://" in href:
             named, what, remedy = shown_address(href), "cannot be read", "check the address and your rights there"
@@ -146,10 +149,69 @@ def open_file(href: str, access: str = "") -> Any:
             named, what, remedy = href, "is not a raster that can be read", "pass a GeoTIFF, COG, VRT or JPEG 2000"
         # Not from the error: its text may hold what was taken out here.
         raise InputError(named, f"{what} ({reason(error)})", remedy) from None
+    except ValueError as error:
+        named = shown_address(href) if "://" in href else href
+        raise InputError(named, f"is damaged ({reason(error)})", "fetch it again") from None
+
+
+def grid_of(dataset: Any, name: str) -> tuple[Grid, tuple[bool, bool]]:
+    """Pixels of a file, and whether its rows and its columns are to be reversed to lie so.
+
+    Rows run from north to south and columns from west to east; of images that are turned, only the mirrored ones are
+    changed. So whoever reads a scene need not ask on which side north is.
+
+    Raises:
+        InputError: no georeference, or one that is none.
+    """
+    own = dataset.transform
+    if own.is_identity:
+        raise InputError(
+            name,
+            "has no georeference (no transform)",
+            "give it one, e.g. gdal_translate -a_ullr -a_srs, or add a world file",
+        )
+    if not np.isfinite(own[:6]).all() or own.is_degenerate:
+        raise InputError(name, f"has a georeference that is none ({own[:6]})", "give it a right one with gdal_edit")
+    height, width = dataset.height, dataset.width
+    if max(abs(own.b), abs(own.d)) <= _PARALLEL * min(abs(own.a), abs(own.e)):
+        upwards, leftwards = own.e > 0, own.a < 0
+    else:
+        upwards, leftwards = own.determinant > 0, False
+    if upwards:
+        own = own @ Affine.translation(0, height) @ Affine.scale(1, -1)
+    if leftwards:
+        own = own @ Affine.translation(width, 0) @ Affine.scale(-1, 1)
+    return Grid(own, height, width), (upwards, leftwards)
+
+
+def usable_nodata(value: float | None, dtype: str) -> float | None:
+    """A declared nodata value, or None where values of the type are never equal to it.
+
+    >>> usable_nodata(-9999, "uint16"), usable_nodata(0, "uint16"), usable_nodata(0.5, "int16")
+    (None, 0.0, None)
+    """
+    if value is None:
+        return None
+    kind = np.dtype(dtype)
+    if kind.kind == "f":
+        return float(value) if not np.isfinite(value) or abs(value) <= np.finfo(kind).max else None
+    limits = np.iinfo(kind)
+    return float(value) if value == np.floor(value) and limits.min <= value <= limits.max else None
+
+
+def crs_of(dataset: Any) -> CRS | None:
+    """A file's coordinate reference system; None where it has none, or one of a plan that is no place on the earth."""
+    try:
+        own = None if dataset.crs is None else CRS.from_wkt(dataset.crs.to_wkt())
+    except (CRSError, RasterioError) as error:
+        raise InputError(
+            without_secrets(dataset.name), f"has a damaged CRS ({first_line(error)})", "mend it with gdal_edit -a_srs"
+        ) from error
+    return own if own is not None and (own.is_projected or own.is_geographic) else None
 
 
 def _crs(dataset: Any, given: str | None) -> CRS:
-    own = None if dataset.crs is None else CRS.from_wkt(dataset.crs.to_wkt())
+    own = crs_of(dataset)
     if given is None:
         if own is None:
             raise InputError(
@@ -162,6 +224,8 @@ def _crs(dataset: Any, given: str | None) -> CRS:
         told = CRS.from_user_input(given)
     except CRSError as error:
         raise InputError(f"the CRS {given!r}", "is not known", "write it like EPSG:32617") from error
+    if not (told.is_projected or told.is_geographic):
+        raise InputError(f"the CRS {given!r}", "is none of places on the ground", "write it like EPSG:32617")
     if own is not None and own != told:
         raise InputError(
             without_secrets(dataset.name),
@@ -191,19 +255,27 @@ def _band(dataset: Any, index: int, given: str | None, single: bool, finest: Gri
         name, described = stem, True
     else:
         name, described = f"B{index}", False
-    nodata = dataset.nodatavals[position]
-    grid = Grid(dataset.transform, dataset.height, dataset.width)
+    dtype = dataset.dtypes[position]
+    if dtype not in _NUMBERS:
+        raise InputError(
+            without_secrets(dataset.name),
+            f"has values of the type {dtype}",
+            "convert it, e.g. gdal_translate -ot Float32",
+        )
+    grid, flipped = grid_of(dataset, without_secrets(dataset.name))
     return Band(
         name,
         described,
         dataset.name,
         index,
-        dataset.dtypes[position],
-        None if nodata is None else float(nodata),
+        dtype,
+        usable_nodata(dataset.nodatavals[position], dtype),
         float(dataset.scales[position]),
         float(dataset.offsets[position]),
         None if grid == finest else grid,
         role_of(name),
+        alpha=measured_bands(dataset)[1],
+        flipped=flipped,
     )
 
 

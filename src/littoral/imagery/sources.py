@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import warnings
 from collections.abc import Mapping, Sequence
@@ -14,6 +16,7 @@ from littoral.imagery.landsat import is_landsat, open_landsat
 from littoral.imagery.raster_files import open_file, open_files
 from littoral.imagery.resampling import at_cell_size
 from littoral.imagery.safe import as_product_says, is_safe, open_safe
+from littoral.imagery.safe.files import is_remote
 from littoral.imagery.scene import Scene
 from littoral.imagery.stac.item_files import is_item
 from littoral.imagery.stac.items import open_items
@@ -106,6 +109,12 @@ def as_scenes(given: Scenes, *, cell_size: float | None = None) -> list[Scene]:
 
 def _open_path(source: str, crs: str | None, band_names: Sequence[str] | None, cell_size: float | None) -> list[Scene]:
     path = Path(source)
+    try:
+        os.stat(path)
+    except (OSError, ValueError) as error:
+        if getattr(error, "errno", None) not in (errno.ENOENT, errno.ENOTDIR) and not is_remote(source):
+            what = getattr(error, "strerror", None) or error
+            raise InputError(path, f"cannot be opened ({what})", "check the path to the scene") from error
     if is_item(source):
         return open_items(source, cell_size=cell_size)
     if "://" in source or source.startswith("/vsi"):

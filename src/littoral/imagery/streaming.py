@@ -254,7 +254,7 @@ def _decoded(blocks: Iterator[_Block], layout: Layout, workers: int, most: int) 
                 number = block.source.number
                 bands = layout.sources[number]
                 if number not in datasets:
-                    datasets[number] = open_file(bands[0].href, bands[0].access)
+                    datasets[number] = open_file(bands[0].href, bands[0].access, whole=True)
                     opened.append(datasets[number])
                 return _Piece(block.source, block.part, *read_part(datasets[number], bands, block.part))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
-from rasterio.enums import ColorInterp, MaskFlags
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from pyproj.exceptions import CRSError
+from rasterio.enums import MaskFlags
+from rasterio.errors import RasterioError
 
-from littoral.errors import InputError
+from littoral.errors import InputError, first_line
 from littoral.imagery import Values, valid_values
+from littoral.imagery.decoding import check_file, check_window, decoding, measured_bands, open_raster
+from littoral.imagery.raster_files import usable_nodata
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def read_head(path: Path) -> Head:
         InputError: not a raster that can be read.
     """
     with _open_image(path) as image:
-        bands = _measured(image)
+        bands, _ = measured_bands(image)
         names = tuple(image.descriptions[band - 1] or "" for band in bands)
         width, height = image.width, image.height
         # A file without a place has the identity for a transform.
@@ -85,7 +86,7 @@ def read_head(path: Path) -> Head:
             (width, height),
             names if all(names) else None,
             image.dtypes[0],
-            image.nodata,
+            usable_nodata(image.nodata, image.dtypes[0]),
             None if image.crs is None else _crs(image.crs.to_wkt()),
             corners if placed else None,
             cell_size_of(image.transform),
@@ -112,14 +113,19 @@ def read_tile(path: str | Path) -> tuple[Values, NDArray[np.bool_]]:
         InputError: not a raster that can be read to its end.
     """
     with _open_image(path) as image:
-        bands = _measured(image)
+        bands, alpha = measured_bands(image)
+        check_file(image)
+        check_window(image, bands, 0, 0, image.height, image.width)
         values = image.read(bands)
-        flags = image.mask_flag_enums[0]
-        has_mask = MaskFlags.per_dataset in flags and (MaskFlags.alpha not in flags or len(bands) < image.count)
-        valid = image.read_masks(1) > 0 if has_mask else np.ones(values.shape[1:], bool)
-        if not has_mask:
+        flags = image.mask_flag_enums[bands[0] - 1]
+        valid = np.ones(values.shape[1:], bool)
+        if alpha is not None:
+            valid &= image.read(alpha) > 0
+        if MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags:
+            valid &= image.read_masks(bands[0]) > 0
+        else:
             for plane, band in zip(values, bands, strict=True):
-                valid &= valid_values(plane, image.nodatavals[band - 1])
+                valid &= valid_values(plane, usable_nodata(image.nodatavals[band - 1], plane.dtype.name))
     return values, valid
 
 
@@ -134,16 +140,6 @@ def origin_of(path: Path) -> tuple[object, ...]:
         return tags.get("SOURCE"), tags.get("CLASS"), *image.transform[:6]
 
 
-def _measured(image: Any) -> list[int]:
-    """Bands from 1, without one that only masks the others. GDAL takes a fourth band of bytes for such a one, unless
-    it has a name."""
-    return [
-        band
-        for band in image.indexes
-        if image.colorinterp[band - 1] != ColorInterp.alpha or image.descriptions[band - 1]
-    ]
-
-
 @contextmanager
 def _open_image(path: str | Path) -> Iterator[Any]:
     """A tile's file.
@@ -152,18 +148,20 @@ def _open_image(path: str | Path) -> Iterator[Any]:
         InputError: not a raster that can be read.
     """
     try:
-        with warnings.catch_warnings():
-            # Tiles of other programs may have none; the split says so.
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path) as image:
-                yield image
-    except RasterioError as error:
-        raise InputError(path, f"could not be read ({error})", "export it again or take it out of map.txt") from error
+        with open_raster(str(path)) as image, decoding():
+            yield image
+    except (RasterioError, ValueError, OSError) as error:
+        raise InputError(
+            path, f"could not be read ({first_line(error)})", "export it again or take it out of map.txt"
+        ) from error
 
 
 @lru_cache(maxsize=256)
 def _crs(wkt: str) -> CRS | None:
     """One object per CRS: parsing the text for each of thousands of tiles would take most of the time. A plan's own
     grid is no place on the ground."""
-    crs = CRS.from_wkt(wkt)
-    return None if crs.is_engineering else crs
+    try:
+        crs = CRS.from_wkt(wkt)
+    except CRSError:
+        return None
+    return crs if crs.is_projected or crs.is_geographic else None
