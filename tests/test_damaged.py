@@ -231,7 +231,7 @@ def test_a_server_that_fails_for_one_stretch_of_a_file(whole: Path, name: str) -
             span = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
             first, last = (int(span[1]), int(span[2] or len(content))) if span else (0, len(content) - 1)
             last = min(last, len(content) - 1)
-            failed = broken.is_set() and first < refused.stop and last >= refused.start
+            failed = span and broken.is_set() and first < refused.stop and last >= refused.start
             body = b"" if failed else content[first : last + 1]
             self.send_response(403 if failed else 206 if span else 200)
             self.send_header("Content-Length", str(len(body)))

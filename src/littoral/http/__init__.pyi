@@ -11,7 +11,7 @@ from .session import (
     shown_address,
 )
 from .transfers import download
-from .zips import checked_entries, unpack_zip
+from .zips import checked_entries, entry_name, unpack_zip
 
 __all__ = [
     "PATIENT",
@@ -23,6 +23,7 @@ __all__ = [
     "UnreachableError",
     "checked_entries",
     "download",
+    "entry_name",
     "open_session",
     "read_json",
     "shown_address",

@@ -19,6 +19,7 @@ import rasterio
 from rasterio.enums import ColorInterp, Compression, Interleaving
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 
+from littoral.http import entry_name
 from littoral.imagery.jpeg2000 import HOLE, Codestream, Read, check_end, read_codestream
 
 _OPTIONS = {
@@ -164,21 +165,15 @@ def measured_bands(dataset: Any) -> tuple[list[int], int | None]:
 @contextmanager
 def _bytes_of(name: str) -> Iterator[tuple[Read | None, bool]]:
     """Reads bytes of a local file or of one in a zip, None where neither; and whether from anywhere at no cost."""
-    zipped = _ZIPPED.fullmatch(name)
-    start, deflated = 0, None
+    path, start, deflated = _place(name, *_version(name))
     with ExitStack() as stack:
-        if zipped is not None:
-            archive = stack.enter_context(zipfile.ZipFile(zipped["archive"]))
-            entry = archive.NameToInfo.get(zipped["inside"])
-            if entry is not None and entry.compress_type != zipfile.ZIP_STORED:
-                deflated = stack.enter_context(archive.open(entry))
-            elif entry is not None:
-                start = _first_byte(zipped["archive"], entry)
-            name = zipped["archive"] if entry is not None else ""
-        if deflated is None and not os.path.isfile(name):
+        if not os.path.isfile(path):
             yield None, False
             return
-        file: IO[bytes] = deflated or stack.enter_context(open(name, "rb"))
+        if deflated is None:
+            file: IO[bytes] = stack.enter_context(open(path, "rb"))
+        else:
+            file = stack.enter_context(stack.enter_context(zipfile.ZipFile(path)).open(deflated))
 
         def read(offset: int, count: int) -> bytes:
             file.seek(start + offset)
@@ -187,12 +182,24 @@ def _bytes_of(name: str) -> Iterator[tuple[Read | None, bool]]:
         yield read, deflated is None
 
 
-def _first_byte(archive: str, entry: zipfile.ZipInfo) -> int:
-    """Where the content of an entry begins in its zip: behind its own header (APPNOTE 4.3.7)."""
-    with open(archive, "rb") as file:
+@lru_cache(maxsize=256)
+def _place(name: str, size: int, modified_ns: int) -> tuple[str, int, str | None]:
+    """The local file that holds a raster, where it begins there, and its entry if that is a zip's and deflated."""
+    zipped = _ZIPPED.fullmatch(name)
+    if zipped is None:
+        return name, 0, None
+    path = zipped["archive"]
+    with zipfile.ZipFile(path) as archive, open(path, "rb") as file:
+        entries = {entry_name(entry.filename): entry for entry in archive.infolist()}
+        entry = entries.get(entry_name(zipped["inside"]))
+        if entry is None:
+            return "", 0, None
+        if entry.compress_type != zipfile.ZIP_STORED:
+            return path, 0, entry.orig_filename
+        # The content begins behind the entry's own header (APPNOTE 4.3.7).
         file.seek(entry.header_offset + 26)
-        name, extra = struct.unpack("<HH", file.read(4))
-    return entry.header_offset + 30 + int(name) + int(extra)
+        lengths = struct.unpack("<HH", file.read(4))
+    return path, entry.header_offset + 30 + sum(lengths), None
 
 
 @lru_cache(maxsize=256)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import date
+from datetime import datetime
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -18,6 +18,14 @@ from rasterio.errors import RasterioError, RasterioIOError
 
 from littoral.errors import InputError, first_line
 from littoral.http import shown_address
+from littoral.imagery.band_names import (
+    are_sentinel_2,
+    name_by_wavelength,
+    name_in,
+    sensor_in_tags,
+    sensor_of,
+    wavelength_in,
+)
 from littoral.imagery.decoding import check_file, measured_bands, open_raster
 from littoral.imagery.resampling import fit_grid
 from littoral.imagery.scene import SENTINEL_NAME, Band, Grid, Role, Scene, renamed
@@ -52,9 +60,12 @@ def open_files(
         grids = [grid_of(dataset, without_secrets(dataset.name))[0] for dataset in datasets]
         finest, own = min(zip(datasets, grids, strict=True), key=lambda pair: abs(pair[1].transform.determinant))
         found_crs = _crs(finest, crs)
+        metres = max(abs(step) for step in own.transform[:2] + own.transform[3:5]) * _metres_per_unit(found_crs)
+        sentinel_2 = are_sentinel_2([label for dataset in datasets for label in _labels(dataset)], metres)
         bands = _distinct(
             replace(
-                _band(dataset, index, names[position] if names else None, len(files) > 1, own), href=files[position]
+                _band(dataset, index, names[position] if names else None, len(files) > 1, own, sentinel_2),
+                href=files[position],
             )
             for position, dataset in enumerate(datasets)
             for index in measured_bands(dataset)[0]
@@ -96,11 +107,20 @@ def role_of(name: str) -> Role:
     return next((role for mask, role in _ROLES.items() if _in_name(mask, name)), "measured")
 
 
+def _metres_per_unit(crs: CRS) -> float:
+    unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
+    return _METRES_PER_DEGREE * np.degrees(unit) if crs.is_geographic else unit
+
+
 def _in_name(mask: str, name: str) -> bool:
     return re.search(rf"(^|_){mask}(_|$)", name, re.IGNORECASE) is not None
 
 
 _NUMBERS = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64")
+LANDSAT_SURFACE = 2.75e-5, -0.2
+"""Scale and offset of surface reflectance of Landsat's Collection 2, level 2 (LSDS-1619); its files lack them."""
+_LANDSAT_SURFACE = re.compile(r"L[CTE]0\d_L2S[PR]_\d{6}_\d{8}_\d{8}_02_T[12]_SR_B\d", re.IGNORECASE)
+_METRES_PER_DEGREE = 111_320.0
 _PARALLEL = 1e-9
 """Axes that are turned by less are parallel to those of the CRS."""
 _ROLES: dict[str, Role] = {"SCL": "scene classes", "CLDPRB": "cloud probability", "QA_PIXEL": "cloud bits"}
@@ -113,14 +133,35 @@ def date_of(scene: Scene) -> str | None:
     '2023-06-13'
     """
     tags = [scene.tags.get(tag, "") for tag in ("DATE", "ACQUISITIONDATETIME", "TIFFTAG_DATETIME")]
-    for text in (*tags, scene.name, *(band.stem for band in scene.bands)):
-        found = re.search(r"(?<!\d)((?:19|20)\d\d)[-:/]?([01]\d)[-:/]?([0-3]\d)(?!\d)", text)
-        if found:
+    return next(filter(None, map(date_in, (*tags, scene.name, *(band.stem for band in scene.bands)))), None)
+
+
+def date_in(text: str) -> str | None:
+    """The first date in a text, ``YYYY-MM-DD``: of year, month and day, or of year and day of the year.
+
+    >>> [date_in(text) for text in ("bay_2023_06_13_B03", "20230613T155819", "HLS.S30.T17RNJ.2023164T155819")]
+    ['2023-06-13', '2023-06-13', '2023-06-13']
+    >>> date_in("LC80150422023164LGN00_B3"), date_in("tile_1234567")
+    ('2023-06-13', None)
+    """
+    for pattern, form in _DATES:
+        for found in re.finditer(pattern, text):
             try:
-                return date(*map(int, found.groups())).isoformat()
+                day = datetime.strptime(" ".join(found.groups()), form).date()
             except ValueError:
                 continue
+            # The day 366 of other years would be one of the next.
+            if day.year == int(found[1]):
+                return day.isoformat()
     return None
+
+
+_DATES = (
+    (r"(?<!\d)((?:19|20)\d\d)[-_.:/]?([01]\d)[-_.:/]?([0-3]\d)(?!\d)", "%Y %m %d"),
+    (r"(?<!\d)((?:19|20)\d\d)[-_.]?([0-3]\d\d)(?!\d)", "%Y %j"),
+    # Of Landsat before its collections: satellite, path and row stand before it.
+    (r"(?<=^L[A-Z]\d\d{6})((?:19|20)\d\d)([0-3]\d\d)(?!\d)", "%Y %j"),
+)
 
 
 def open_file(href: str, access: str = "", *, whole: bool = False) -> Any:
@@ -235,26 +276,47 @@ def _crs(dataset: Any, given: str | None) -> CRS:
     return told
 
 
-def _band(dataset: Any, index: int, given: str | None, single: bool, finest: Grid) -> Band:
+def _labels(dataset: Any) -> list[str]:
+    """What a file calls its bands: first words of descriptions; else, where it has one band, words of its name."""
+    words = [description.split()[0] for description in dataset.descriptions if description and description.strip()]
+    stem = Path(path_of(dataset.name)).stem
+    return words or (re.split(r"[^A-Za-z0-9]+", stem) if dataset.count == 1 else [])
+
+
+def _name(dataset: Any, index: int, single: bool, sentinel_2: bool) -> tuple[str, bool]:
+    """Name of a band, and whether it is more than a count; ``sentinel_2``: names like B3 are Sentinel-2's."""
     position = index - 1
     description = (dataset.descriptions[position] or "").strip()
     stem = Path(path_of(dataset.name)).stem
-    in_file_name = SENTINEL_NAME.findall(stem)
+    sensor = sensor_of(stem) or sensor_in_tags(dataset.tags())
+    wavelength = wavelength_in({**dataset.tags(index), **dataset.tags(index, ns="IMAGERY")})
+    by_wavelength = None if wavelength is None else name_by_wavelength(wavelength)
+    first = description.split()[0] if description else ""
+    if SENTINEL_NAME.fullmatch(first) or re.fullmatch(r"SR_B\d", first, re.IGNORECASE):
+        if re.fullmatch(r"B(\d\d|8A)", first, re.IGNORECASE):
+            return first, True
+        if sensor in ("oli", "tm"):
+            return name_in(first, sensor) or first, True
+        if by_wavelength or sensor == "sentinel-2" or (sentinel_2 and not sensor):
+            return by_wavelength or name_in(first, "sentinel-2") or first, True
+        # Of Landsat's surface reflectance, only OLI has a sixth band.
+        oli = "SR_B6" in map(str.upper, _labels(dataset))
+        return (name_in(first, "oli") or first, True) if oli else (first, False)
+    if description:
+        return description, True
     mask = next((mask for mask in _ROLES if _in_name(mask, stem)), None)
-    if given is not None:
-        name, described = given, True
-    elif description:
-        first = description.split()[0]
-        name, described = (first if SENTINEL_NAME.fullmatch(first) else description), True
-    elif mask is not None and dataset.count == 1:
-        name, described = mask, True
-    elif dataset.count == 1 and in_file_name:
-        number, letter = in_file_name[-1]
-        name, described = (f"B{int(number)}A" if letter else f"B{int(number):02d}"), True
-    elif single:
-        name, described = stem, True
-    else:
-        name, described = f"B{index}", False
+    if dataset.count == 1 and mask is not None:
+        return mask, True
+    if dataset.count == 1 and by_wavelength is not None:
+        return by_wavelength, True
+    if dataset.count == 1 and (sensor or sentinel_2) and (name := name_in(stem, sensor)) is not None:
+        return name, True
+    return (stem, True) if single else (f"B{index}", False)
+
+
+def _band(dataset: Any, index: int, given: str | None, single: bool, finest: Grid, alike: bool) -> Band:
+    position = index - 1
+    name, described = (given, True) if given is not None else _name(dataset, index, single, alike)
     dtype = dataset.dtypes[position]
     if dtype not in _NUMBERS:
         raise InputError(
@@ -263,15 +325,19 @@ def _band(dataset: Any, index: int, given: str | None, single: bool, finest: Gri
             "convert it, e.g. gdal_translate -ot Float32",
         )
     grid, flipped = grid_of(dataset, without_secrets(dataset.name))
+    nodata = usable_nodata(dataset.nodatavals[position], dtype)
+    scale, offset = float(dataset.scales[position]), float(dataset.offsets[position])
+    if dtype == "uint16" and (scale, offset) == (1, 0) and _LANDSAT_SURFACE.match(Path(path_of(dataset.name)).name):
+        (scale, offset), nodata = LANDSAT_SURFACE, 0.0
     return Band(
         name,
         described,
         dataset.name,
         index,
         dtype,
-        usable_nodata(dataset.nodatavals[position], dtype),
-        float(dataset.scales[position]),
-        float(dataset.offsets[position]),
+        nodata,
+        scale,
+        offset,
         None if grid == finest else grid,
         role_of(name),
         alpha=measured_bands(dataset)[1],

@@ -7,13 +7,13 @@ import os
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 
 from littoral.errors import InputError, LittoralWarning
 from littoral.imagery.landsat import is_landsat, open_landsat
-from littoral.imagery.raster_files import open_file, open_files
+from littoral.imagery.raster_files import date_in, open_file, open_files
 from littoral.imagery.resampling import at_cell_size
 from littoral.imagery.safe import as_product_says, is_safe, open_safe
 from littoral.imagery.safe.files import is_remote
@@ -128,29 +128,99 @@ def _open_path(source: str, crs: str | None, band_names: Sequence[str] | None, c
         raise InputError(path, "does not exist", "check the path to the scene")
     if not path.is_dir():
         return [open_files([source], crs=crs, band_names=band_names)]
-    files = sorted(str(file) for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
+    inside = [child for child in sorted(path.iterdir()) if not child.name.startswith(".")]
+    products = [child for child in inside if is_landsat(child) or is_safe(child) or is_item(str(child))]
+    files = [str(file) for file in inside if file.suffix.lower() in SUFFIXES and file not in products]
+    if products:
+        if files:
+            warnings.warn(
+                f"{path} holds products, and beside them {len(files)} images that are left out ({Path(files[0]).name}"
+                f"{', …' if len(files) > 1 else ''}); pass those themselves if they are scenes",
+                LittoralWarning,
+                stacklevel=4,
+            )
+        return [scene for product in products for scene in _open_path(str(product), crs, band_names, cell_size)]
     if not files:
-        inside = [
-            folder for folder in sorted(path.iterdir()) if is_landsat(folder) or is_safe(folder) or is_item(str(folder))
-        ]
-        if inside:
-            return [scene for folder in inside for scene in _open_path(str(folder), crs, band_names, cell_size)]
         raise InputError(path, f"has no band files ({', '.join(SUFFIXES)}) in it", "pass the folder that holds them")
-    if _one_place(files):
-        return [open_files(files, crs=crs, band_names=band_names)]
-    return [open_files([file], crs=crs, band_names=band_names) for file in files]
+    groups = group_files(files)
+    scenes = [open_files(group, crs=crs, band_names=band_names) for group in groups.values()]
+    several = len(scenes) > 1
+    return [
+        replace(scene, name=name) if several and len(group) > 1 else scene
+        for scene, (name, group) in zip(scenes, groups.items(), strict=True)
+    ]
 
 
-def _one_place(files: list[str]) -> bool:
-    """Whether files cover the same ground, to a pixel of the coarsest."""
-    bounds, steps, systems = [], [], set()
+def group_files(files: Sequence[str]) -> dict[str, list[str]]:
+    """Images of a folder by the scene that they belong to, each under a name of its own.
+
+    Files are of one scene where they cover the same ground, to a pixel of the coarsest, on the same day; and where they
+    would be the same bands of it, in so far as their names without that of the band are the same.
+    """
+    facts = {file: _facts(file) for file in files}
+    by_place: list[list[str]] = []
     for file in files:
-        with open_file(file) as dataset:
-            bounds.append(dataset.bounds)
-            steps.append(max(dataset.res))
-            systems.add(dataset.crs)
-    apart = (max(abs(a - b) for a, b in zip(one, bounds[0], strict=True)) for one in bounds)
-    return len(systems) == 1 and all(distance <= 1.5 * max(steps) for distance in apart)
+        same = (group for group in by_place if facts[group[0]].same_place(facts[file]))
+        group = next(same, None)
+        group.append(file) if group is not None else by_place.append([file])
+    groups: dict[str, list[str]] = {}
+    for place in by_place:
+        days = {facts[file].day for file in place} - {None}
+        for day in sorted({facts[file].day for file in place}, key=str) if len(days) > 1 else [None]:
+            one_day = [file for file in place if len(days) < 2 or facts[file].day == day]
+            bands = [band for file in one_day for band in facts[file].bands]
+            rests = {facts[file].rest for file in one_day} if len(set(bands)) < len(bands) else {None}
+            for rest in sorted(rests, key=str):
+                chosen = [file for file in one_day if rest is None or facts[file].rest == rest]
+                name = facts[chosen[0]].rest or Path(chosen[0]).stem
+                groups[name if name not in groups else f"{name}:{len(groups) + 1}"] = chosen
+    return groups
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What tells images of a folder apart."""
+
+    crs: object
+    bounds: tuple[float, ...]
+    step: float
+    """The longer side of a pixel."""
+    day: str | None
+    bands: tuple[str, ...]
+    rest: str
+    """Name of the file without that of its band."""
+
+    def same_place(self, other: _Facts) -> bool:
+        apart = max(abs(a - b) for a, b in zip(self.bounds, other.bounds, strict=True))
+        return self.crs == other.crs and apart <= 1.5 * max(self.step, other.step)
+
+
+_BAND_IN_NAME = re.compile(
+    r"[-_. ]?(?<![A-Za-z0-9])((SR_)?B\d{1,2}A?|SCL|CLD|(MSK_)?CLDPRB|QA_PIXEL)(?![A-Za-z0-9])([-_]\d\dm)?",
+    re.IGNORECASE,
+)
+
+
+def _facts(file: str) -> _Facts:
+    with open_file(file) as dataset:
+        west, east = sorted((dataset.bounds.left, dataset.bounds.right))
+        south, north = sorted((dataset.bounds.bottom, dataset.bounds.top))
+        stem = Path(file).stem
+        if dataset.count > 1:
+            described = [text or f"B{index}" for index, text in enumerate(dataset.descriptions, 1)]
+            bands, rest = tuple(described), stem
+        else:
+            found = _BAND_IN_NAME.search(stem)
+            own = (dataset.descriptions[0] or "").strip()
+            bands, rest = (found[1] if found else own or stem,), _BAND_IN_NAME.sub("", stem)
+        return _Facts(
+            dataset.crs,
+            (west, south, east, north),
+            max(dataset.res),
+            date_in(stem),
+            tuple(band.split()[0].casefold() for band in bands if band.strip()),
+            rest.strip("-_. "),
+        )
 
 
 def _named(scene: Scene) -> Scene:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from littoral.errors import InputError
+from littoral.http import entry_name
 
 PRODUCT_XML = re.compile(r"MTD_MSIL\d\w\.xml|S2\w_\w{4}_MTD_SAFL\d\w(_.+)?\.xml", re.IGNORECASE)
 """Name of a product's metadata: since December 2016, and before."""
@@ -64,8 +65,10 @@ class Place:
                 with Path(self.root, name).open("rb") as file:
                     content = file.read(_MOST_XML_BYTES + 1)
             else:
-                with zipfile.ZipFile(self.archive) as archive, archive.open(self.inside + name) as entry:
-                    content = entry.read(_MOST_XML_BYTES + 1)
+                with zipfile.ZipFile(self.archive) as archive:
+                    raw = {entry_name(entry.filename): entry for entry in archive.infolist()}[self.inside + name]
+                    with archive.open(raw) as file:
+                        content = file.read(_MOST_XML_BYTES + 1)
         except (OSError, KeyError, *_DAMAGES) as error:
             raise InputError(self.says(name), f"could not be read ({error})", _AGAIN) from error
         if len(content) > _MOST_XML_BYTES:
@@ -158,7 +161,7 @@ def _files_below(folder: Path) -> Iterator[str]:
 def _find_in_zip(path: Path, archive: Path) -> tuple[Place, str]:
     try:
         with zipfile.ZipFile(archive) as opened:
-            names = [entry.filename for entry in opened.infolist() if not entry.is_dir()]
+            names = [entry_name(entry.filename) for entry in opened.infolist() if not entry.is_dir()]
     except (OSError, *_DAMAGES) as error:
         raise InputError(archive, f"is not a whole zip ({error})", _AGAIN) from error
     found = {}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from littoral.errors import InputError, LittoralWarning
 from littoral.http import PATIENT, Patience
+from littoral.imagery.raster_files import LANDSAT_SURFACE
 from littoral.imagery.resampling import at_cell_size, fit_grid
 from littoral.imagery.safe.metadata import take_resolution
 from littoral.imagery.scene import Band, Grid, Scene
@@ -25,8 +26,6 @@ from littoral.imagery.stac.scaling import (
 
 _CELL_M = 10.0
 """Of Sentinel-2's scenes, where no other size is asked for."""
-_LANDSAT_LEVEL_2 = 2.75e-5, -0.2
-"""Scale and offset of Landsat's Collection 2, level 2 (LSDS-1619), which not all catalogues tell."""
 _AT_ONCE = 8
 """Headers asked for at the same time."""
 
@@ -164,7 +163,7 @@ def _scaling(item: Item, asset: Asset, found: Pixels) -> tuple[float, float]:
         return scaling
     scale, offset = declared(content, asset.index)
     if kind == "landsat" and scale is None and _is_landsat_level_2(item):
-        return _LANDSAT_LEVEL_2
+        return LANDSAT_SURFACE
     return found.scale if scale is None else scale, found.offset if offset is None else offset
 
 
