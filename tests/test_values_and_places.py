@@ -177,7 +177,8 @@ def test_nodata_that_the_type_cannot_hold_is_none(tmp_path: Path, dtype: str, no
     path.write_text(
         f'<VRTDataset rasterXSize="{SIDE}" rasterYSize="{SIDE}"><SRS>EPSG:32617</SRS><GeoTransform>500000, 10, 0, '
         f'3000000, 0, -10</GeoTransform><VRTRasterBand dataType="{name}" band="1"><NoDataValue>{nodata}</NoDataValue>'
-        f'<SimpleSource><SourceFilename relativeToVRT="1">a.tif</SourceFilename></SimpleSource></VRTRasterBand></VRTDataset>'
+        '<SimpleSource><SourceFilename relativeToVRT="1">a.tif</SourceFilename></SimpleSource></VRTRasterBand>'
+        "</VRTDataset>"
     )
     values, valid = everything(path)
     assert valid.all()
@@ -416,20 +417,22 @@ def test_a_tar_of_landsat_is_read_without_unpacking(tmp_path: Path) -> None:
     listed = "\n".join(f'FILE_NAME_BAND_{n} = "{name}_SR_B{n}.TIF"' for n in (3, 5))
     factors = "\n".join(f"REFLECTANCE_MULT_BAND_{n} = 2.75e-05\nREFLECTANCE_ADD_BAND_{n} = -0.2" for n in (3, 5))
     (folder / f"{name}_MTL.txt").write_text(
-        f'SPACECRAFT_ID = "LANDSAT_9"\nDATE_ACQUIRED = 2024-05-06\nPROCESSING_LEVEL = "L2SP"\n{listed}\n{factors}\nEND\n'
+        'SPACECRAFT_ID = "LANDSAT_9"\nDATE_ACQUIRED = 2024-05-06\nPROCESSING_LEVEL = "L2SP"\n'
+        f"{listed}\n{factors}\nEND\n"
     )
     (folder / f"._{name}_MTL.txt").write_text("Mac OS X")
     plain = open_scene(folder)
-    for within in ("", f"{name}/", "./"):
-        with tarfile.open(tmp_path / "a.tar", "w") as archive:
+    for number, within in enumerate(("", f"{name}/", "./")):
+        path = tmp_path / f"{number}.tar"
+        with tarfile.open(path, "w") as archive:
             for file in folder.iterdir():
                 archive.add(file, f"{within}{file.name}")
-        scene = open_scene(tmp_path / "a.tar")
+        scene = open_scene(path)
         assert [band.name for band in scene.bands] == ["B03", "B8A"]
         for one, other in zip(read_windows(plain, plain.bands, [Window(0, 0, 50, 50)]),
                               read_windows(scene, scene.bands, [Window(0, 0, 50, 50)]), strict=True):  # fmt: skip
             assert (one[0] == other[0]).all()
-    content = (tmp_path / "a.tar").read_bytes()
+    content = path.read_bytes()
     (tmp_path / "cut.tar").write_bytes(content[: len(content) // 2])
     with pytest.raises(InputError, match=r"is not a whole .tar|is not there"):
         select_bands(open_scene(tmp_path / "cut.tar"), None)

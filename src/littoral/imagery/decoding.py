@@ -66,7 +66,8 @@ def open_raster(name: str) -> Any:
     failure: RasterioError | None = None
     for driver in dict.fromkeys((*first, *_FORMATS.values())):
         try:
-            with warnings.catch_warnings(), decoding():
+            # numpy would warn of a nodata value beyond the type.
+            with warnings.catch_warnings(), np.errstate(over="ignore"), decoding():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
                 return rasterio.open(name, driver=driver)
         except (RasterioIOError, RasterioError) as error:

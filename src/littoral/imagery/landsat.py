@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from littoral.errors import InputError, first_line
+from littoral.http import entry_name
 from littoral.imagery.band_names import OLI
 from littoral.imagery.raster_files import open_files
 from littoral.imagery.scene import Scene
@@ -98,7 +99,7 @@ class _Product:
         """GDAL's name of a file."""
         if self.archive is None:
             return str(self.metadata.parent / name)
-        return f"/vsitar/{{{self.archive}}}/{self.inside}{name}"
+        return f"/vsitar/{{{self.archive}}}/{entry_name(self.inside)}{name}"
 
     def read(self, name: str) -> bytes:
         """The first MiB of a file, and a byte more where there is more."""

@@ -225,17 +225,13 @@ def grid_of(dataset: Any, name: str) -> tuple[Grid, tuple[bool, bool]]:
     return Grid(own, height, width), (upwards, leftwards)
 
 
-def usable_nodata(value: float | None, dtype: str) -> float | None:
-    """A declared nodata value, or None where values of the type are never equal to it.
-
-    >>> usable_nodata(-9999, "uint16"), usable_nodata(0, "uint16"), usable_nodata(0.5, "int16")
-    (None, 0.0, None)
-    """
-    if value is None:
-        return None
-    kind = np.dtype(dtype)
-    if kind.kind == "f":
-        return float(value) if not np.isfinite(value) or abs(value) <= np.finfo(kind).max else None
+def nodata_of(dataset: Any, band: int) -> float | None:
+    """The nodata value that a file declares for a band, None where values of its type are never equal to it."""
+    with np.errstate(over="ignore"):
+        value = dataset.nodatavals[band - 1]
+    kind = np.dtype(dataset.dtypes[band - 1])
+    if value is None or kind.kind == "f":
+        return None if value is None else float(value)
     limits = np.iinfo(kind)
     return float(value) if value == np.floor(value) and limits.min <= value <= limits.max else None
 
@@ -325,7 +321,7 @@ def _band(dataset: Any, index: int, given: str | None, single: bool, finest: Gri
             "convert it, e.g. gdal_translate -ot Float32",
         )
     grid, flipped = grid_of(dataset, without_secrets(dataset.name))
-    nodata = usable_nodata(dataset.nodatavals[position], dtype)
+    nodata = nodata_of(dataset, index)
     scale, offset = float(dataset.scales[position]), float(dataset.offsets[position])
     if dtype == "uint16" and (scale, offset) == (1, 0) and _LANDSAT_SURFACE.match(Path(path_of(dataset.name)).name):
         (scale, offset), nodata = LANDSAT_SURFACE, 0.0

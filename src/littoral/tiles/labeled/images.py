@@ -20,7 +20,7 @@ from rasterio.errors import RasterioError
 from littoral.errors import InputError, first_line
 from littoral.imagery import Values, valid_values
 from littoral.imagery.decoding import check_file, check_window, decoding, measured_bands, open_raster
-from littoral.imagery.raster_files import usable_nodata
+from littoral.imagery.raster_files import nodata_of
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def read_head(path: Path) -> Head:
             (width, height),
             names if all(names) else None,
             image.dtypes[0],
-            usable_nodata(image.nodata, image.dtypes[0]),
+            nodata_of(image, 1),
             None if image.crs is None else _crs(image.crs.to_wkt()),
             corners if placed else None,
             cell_size_of(image.transform),
@@ -125,7 +125,7 @@ def read_tile(path: str | Path) -> tuple[Values, NDArray[np.bool_]]:
             valid &= image.read_masks(bands[0]) > 0
         else:
             for plane, band in zip(values, bands, strict=True):
-                valid &= valid_values(plane, usable_nodata(image.nodatavals[band - 1], plane.dtype.name))
+                valid &= valid_values(plane, nodata_of(image, band))
     return values, valid
 
 
