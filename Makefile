@@ -1,25 +1,44 @@
 # A fresh machine needs Python 3.11+ and make; everything else is set up here.
+#
+#     make check   lint, types and the fast tests: for daily work
+#     make test    every test, on all processors
+#     make demo    the whole line on a synthetic coast
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests run in as many processes; each takes about 1.5 GB.
+WORKERS ?= logical
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal
 
-.PHONY: demo test lint types clean
+.PHONY: demo check test lint types wheel clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/littoral demo -o littoral-demo --overwrite
 
+check: lint types
+	$(PYTEST) -q -m "not slow" tests
+
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/deptry src
 
 types: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
+# Built, installed alone in an environment of its own, and asked for its version.
+wheel: $(VENV)/dev.stamp
+	rm -rf dist build/wheel
+	$(BIN)/python -m build --wheel
+	$(PYTHON) -m venv build/wheel
+	build/wheel/bin/python -m pip install --quiet dist/*.whl
+	cd build && wheel/bin/littoral --version
+
 clean:
-	rm -rf $(VENV) littoral-demo
+	rm -rf $(VENV) littoral-demo dist build
 
 $(VENV)/demo.stamp: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -39,6 +39,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import shapely
+from figures import print_figures
 from numpy.typing import NDArray
 from product import NORTH, SIDE_M, WEST, real_sized_product
 from readers import Job, blocks
@@ -94,7 +95,7 @@ def speed(given: argparse.Namespace) -> None:
     files = {name: str(product.band(name)) for name in BANDS}
     for path in files.values():
         warm(path)
-    figures: dict[str, Any] = {"benchmark": "classify", "backbone": given.backbone, "processors": processors()}
+    figures: dict[str, Any] = {"backbone": given.backbone, "processors": processors()}
     with tempfile.TemporaryDirectory() as place:
         model = make_model(given.backbone, Path(place) / "m.dlpk")
         orders = rectangles_of(product.rectangles, given.rectangles)
@@ -123,8 +124,8 @@ def speed(given: argparse.Namespace) -> None:
     figures["blocks_of_a_scene"] = statistics.mean(len(blocks(job, some)) for some in few)
     figures["bytes_of_a_block"] = statistics.mean(Path(path).stat().st_size for path in files.values()) / BLOCKS
     figures["bytes_of_a_scene"] = sum(Path(path).stat().st_size for path in files.values())
-    print(json.dumps(figures))
     world(figures)
+    print_figures("classify", figures)
 
 
 def world(figures: dict[str, Any]) -> None:
@@ -281,7 +282,7 @@ def loop(options: dict[str, Any]) -> dict[str, Any]:
         column, row = ~opened[0].transform @ (shape.centroid.x, shape.centroid.y)
         window = Window(int(np.floor(column - SIZE / 2 + 0.5)), int(np.floor(row - SIZE / 2 + 0.5)), SIZE, SIZE)
         stored = np.stack([source.read(1, window=window) for source in opened])
-        tile = model.prepare(stored.astype(np.int16) - 1000, (stored > 0).all(axis=0))
+        tile = model.prepare(stored.astype(np.int16) - 1000, np.asarray((stored > 0).all(axis=0)))
         said[number] = model.predict_inputs(tile[None])[0]
         times.append(time.perf_counter() - begin)
         if times[-1] > options["limit"]:
@@ -330,7 +331,7 @@ def _median(
 
 def memory(counts: list[int]) -> None:
     """The curve."""
-    figures: dict[str, Any] = {"benchmark": "classify --memory"}
+    figures: dict[str, Any] = {}
     print(f"{'rectangles':>11}{'table MB':>10}{'beyond MB':>11}{'bytes each':>12}{'per s':>9}")
     for count in counts:
         found = figures[str(count)] = alone("held", {"count": count})
@@ -341,7 +342,7 @@ def memory(counts: list[int]) -> None:
         slope = (figures[str(most)]["beyond_mb"] - figures[str(least)]["beyond_mb"]) * 2**20 / (most - least)
         figures["bytes_per_rectangle"] = slope
         print(f"{slope:.0f} bytes for each rectangle more")
-    print(json.dumps(figures))
+    print_figures("classify --memory", figures)
 
 
 class Tiny:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ import matplotlib.image
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from figures import print_figures
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from sites import CLASSES, DATA, accuracy_and_f1, drawn_sites, open_tiles, read_sites, taught
@@ -75,12 +75,12 @@ def main() -> None:
         "unlike": unlike(table),
         "regions": regions(table),
     }
-    print(json.dumps({"benchmark": "coasts", "backbone": given.backbone, "split": given.split, **figures}))
+    print_figures("coasts", {"backbone": given.backbone, "split": given.split, **figures})
 
 
 def train(others: gpd.GeoDataFrame, site: str, given: argparse.Namespace) -> Path:
     """A model of all sites but one, saved; how the shore changes from class to class is in it."""
-    path = given.output / f"without-{site}-{given.split}.dlpk"
+    path = Path(given.output) / f"without-{site}-{given.split}.dlpk"
     if path.exists():
         return path
     with tempfile.TemporaryDirectory() as cache:
@@ -90,7 +90,8 @@ def train(others: gpd.GeoDataFrame, site: str, given: argparse.Namespace) -> Pat
         model = FeatureClassifier(data, given.backbone, weights, oversample=True)
         print(f"without {site}: {len(data.split.training)} tiles, {len(data.split.validation)} to validate; ", end="")
         model.fit_head()
-        return model.save(path)
+        model.save(path)
+    return path
 
 
 def classify(part: gpd.GeoDataFrame, model: Path, folder: Path, output: Path) -> gpd.GeoDataFrame:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import json
 import statistics
 import tempfile
 import time
@@ -23,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 import rasterio.shutil
+from figures import print_figures
 from numpy.typing import NDArray
 from product import real_sized_product
 from rasterio.windows import Window
@@ -69,9 +69,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         for order, fields in windows_of(real_sized_product(), Path(place)).items():
             shares[order] = wanted_shares(np.load(fields["windows"]))
-            pixels, bounds = shares[order].values()
-            print(f"{order}: of the blocks touched, {pixels:.0%} lies in a window, {bounds:.0%} in the bounds of those")
-    print(json.dumps({"benchmark": "decoding", "block_kb": size_kb, "ms": rows, "wanted": shares}))
+            inside, around = shares[order].values()
+            print(f"{order}: of the blocks touched, {inside:.0%} lies in a window, {around:.0%} in the bounds of those")
+    print_figures("decoding", {"block_kb": size_kb, "ms": rows, "wanted": shares})
 
 
 def wanted_shares(windows: NDArray[np.int64]) -> dict[str, float]:
@@ -108,7 +108,7 @@ def _readers(path: Path) -> dict[str, dict[str, Read]]:
     found: dict[str, dict[str, Read]] = {}
     data = path.read_bytes()
     product = real_sized_product().band("B02")
-    for package, readers in (
+    every: list[tuple[str, Callable[[], dict[str, Read]]]] = [
         ("rasterio", lambda: _rasterio(path, (0, 0))),
         ("Pillow", lambda: _pillow(data)),
         ("imagecodecs", lambda: _imagecodecs(data)),
@@ -117,7 +117,8 @@ def _readers(path: Path) -> dict[str, dict[str, Read]]:
         ("glymur", lambda: _glymur(path, (0, 0))),
         ("rasterio, in the product", lambda: _rasterio(product, AT)),
         ("glymur, in the product", lambda: _glymur(product, AT)),
-    ):
+    ]
+    for package, readers in every:
         try:
             name, _, where = package.partition(",")
             found[f"{name} {version(name)}{where}"] = readers()
@@ -145,8 +146,8 @@ def _pillow(data: bytes) -> dict[str, Read]:
     def read(reduce: int) -> NDArray[np.uint16]:
         with Image.open(io.BytesIO(data)) as image:
             # The plugin's own attribute: resolutions to leave out. It spreads 15 bits over 16.
-            image.reduce = reduce
-            return np.asarray(image) >> 1
+            image.reduce = reduce  # type: ignore[method-assign, assignment]
+            return np.asarray(np.asarray(image) >> 1, np.uint16)
 
     return {
         "whole": partial(read, 0),

@@ -9,7 +9,6 @@ Run: ``python benchmarks/engines.py --seconds 5``.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import time
@@ -19,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from figures import print_figures
 from numpy.typing import NDArray
 
 from littoral import CATCOA
@@ -64,7 +64,7 @@ def main() -> None:
     status = Path("/proc/self/status").read_text()
     found["peak_mb"] = next(int(line.split()[1]) // 1024 for line in status.splitlines() if line.startswith("VmHWM"))
     print(f"peak memory of both together: {found['peak_mb']} MB")
-    print(json.dumps(found))
+    print_figures("engines", found)
 
 
 Engine = Callable[[NDArray[np.float32]], NDArray[np.float64]]

@@ -12,7 +12,6 @@ Ends with one JSON line. Run: ``python benchmarks/features.py`` on a quiet machi
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from figures import print_figures
 
 from littoral import FeatureClassifier, prepare_data, read_charts, rectangles_along_lines
 from littoral.demo.world import make_world
@@ -69,7 +69,7 @@ def main() -> None:
     for name, value in figures.items():
         print(f"{name:<28}{value:>12.3f}")
     told = {name: round(value, 3) for name, value in figures.items()}
-    print(json.dumps({"benchmark": "features", "speed_of": given.backbone, "accuracy_of": "mobilenetv2_100", **told}))
+    print_figures("features", {"speed_of": given.backbone, "accuracy_of": "mobilenetv2_100", **told})
 
 
 def _data(folder: Path, tiles: int, size: int) -> TileData:
@@ -82,11 +82,12 @@ def _data(folder: Path, tiles: int, size: int) -> TileData:
 
 def _speed(data: TileData, backbone: str, measured: int, volume: int, figures: dict[str, float]) -> None:
     network = build_network(backbone, len(data.tiles.bands), data.c)
+    features_of_body = int(network.body.num_features)  # type: ignore[arg-type]
     part = np.arange(measured) % len(data.tiles)
     for name, turns in (("", (0,)), ("turned_", tuple(range(8)))):
         # The turns of an eighth of the tiles are as many passes.
         some = part[: max(len(part) // len(turns), 32)]
-        out = np.empty((len(some), len(turns), 2 * network.body.num_features), np.float32)
+        out = np.empty((len(some), len(turns), 2 * features_of_body), np.float32)
         extract(network, data, some[:32], turns, out[:32])
         start = time.perf_counter()
         extract(network, data, some, turns, out, bar)
@@ -97,7 +98,7 @@ def _speed(data: TileData, backbone: str, measured: int, volume: int, figures: d
     copies = -(-volume // len(data.split.training))
     part = np.tile(data.split.training, copies)[:volume]
     targets = data.tiles.targets[part]
-    clouds = rng.normal(size=(data.c, 2 * network.body.num_features)) * 0.15
+    clouds = rng.normal(size=(data.c, 2 * features_of_body)) * 0.15
 
     features = (clouds[targets] + rng.normal(size=(volume, clouds.shape[1]))).astype(np.float32)[:, None]
     with _timed(figures, "head_s"):

@@ -8,13 +8,13 @@ Run: ``python benchmarks/miami.py``.
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import shapely
+from figures import print_figures
 
 from littoral import export_tiles, open_scene, read_charts, read_tiles, rectangles_along_lines
 from littoral.geodesy import line_lengths
@@ -64,7 +64,7 @@ def main() -> None:
             summary = export_tiles(scene, boxes, Path(place) / "tiles", bands=["B02", "B03", "B04"])
             print(summary, "| read back:", len(read_tiles(Path(place) / "tiles")))
         figures[name] = {**rows, "tiles": summary.written}
-    print(json.dumps({"benchmark": "miami", **figures}))
+    print_figures("miami", figures)
 
 
 def _is(table: gpd.GeoDataFrame, code: int | None) -> object:

@@ -9,7 +9,6 @@ Run: ``python benchmarks/packs.py --tiles 1000``.
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ import geopandas as gpd
 import numpy as np
 import rasterio
 import shapely
+from figures import print_figures
 from rasterio.windows import Window
 
 from littoral import export_tiles, read_tiles
@@ -73,7 +73,7 @@ def main() -> None:
             print(split_tiles(files, 0.2).describe())
     for name, value in figures.items():
         print(f"{name:<24}{value:>12.2f}")
-    print(json.dumps({"benchmark": "packs", **{name: round(value, 2) for name, value in figures.items()}}))
+    print_figures("packs", {name: round(value, 2) for name, value in figures.items()})
 
 
 def _scene(path: Path) -> Path:

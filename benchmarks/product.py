@@ -31,6 +31,7 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 from affine import Affine
+from figures import print_figures
 from numpy.typing import NDArray
 from scipy import fft
 from shapely import LineString
@@ -101,10 +102,15 @@ def main() -> None:
     parser.parse_args()
     begin = time.perf_counter()
     product = real_sized_product()
-    print(f"{product.folder}: {time.perf_counter() - begin:.0f} s")
-    for path in (*sorted(product.safe.rglob("*.jp2")), *sorted(product.folder.glob("cog/*.tif"))):
+    seconds = time.perf_counter() - begin
+    print(f"{product.folder}: {seconds:.0f} s")
+    files = [*sorted(product.safe.rglob("*.jp2")), *sorted(product.folder.glob("cog/*.tif"))]
+    for path in files:
         print(f"  {path.name:<32}{path.stat().st_size / 1e6:>8.1f} MB{' (link)' if path.stat().st_nlink > 1 else ''}")
-    print(f"  {len(gpd.read_file(product.rectangles))} rectangles")
+    rectangles = len(gpd.read_file(product.rectangles))
+    print(f"  {rectangles} rectangles")
+    size_mb = sum(path.stat().st_size for path in files) / 1e6
+    print_figures("product", {"made_s": seconds, "files": len(files), "size_mb": size_mb, "rectangles": rectangles})
 
 
 def real_sized_product() -> Product:
@@ -159,7 +165,7 @@ def _shoreline() -> gpd.GeoDataFrame:
     """Lines where the surface is 0, in metres; specks of less than 2 km left out."""
     lines = [
         LineString(np.column_stack([WEST + (place[:, 1] + 0.5) * COARSE_M, NORTH - (place[:, 0] + 0.5) * COARSE_M]))
-        for place in find_contours(_surface(), 0.0)
+        for place in find_contours(_surface(), 0.0)  # type: ignore[no-untyped-call]
     ]
     return gpd.GeoDataFrame(geometry=[line for line in lines if line.length > 2000], crs=EPSG)
 

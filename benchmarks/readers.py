@@ -236,11 +236,8 @@ def _load(reader: str) -> None:
 
 
 def _cpu_seconds() -> float:
-    return sum(
-        getattr(resource.getrusage(who), kind)
-        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-        for kind in ("ru_utime", "ru_stime")
-    )
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 if __name__ == "__main__":

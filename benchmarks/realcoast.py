@@ -11,13 +11,13 @@ Run: ``python benchmarks/realcoast.py``.
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from figures import print_figures
 from numpy.typing import NDArray
 from sites import DATA, accuracy_and_f1, drawn_sites, open_tiles, read_sites
 from sklearn.linear_model import LogisticRegression
@@ -61,7 +61,7 @@ def main() -> None:
                 here = sites == site
                 right = ", ".join(f"{(said[here] == truth[here]).sum()} by {who}" for who, said in answers.items())
                 print(f"  {site:<30}{here.sum():>3} tiles, right: {right}")
-    print(json.dumps({"benchmark": "realcoast", "tiles": len(tiles), **figures}))
+    print_figures("realcoast", {"tiles": len(tiles), **figures})
 
 
 def _answers(tiles: TileSet, held: NDArray[np.bool_], split: str, given: argparse.Namespace) -> dict[str, Any]:
@@ -70,8 +70,8 @@ def _answers(tiles: TileSet, held: NDArray[np.bool_], split: str, given: argpars
         data = prepare_data(tiles, split="region", val_regions=[str(tiles.regions[held][0])])  # type: ignore[index]
     else:
         data = prepare_data(tiles, split="random")
-        parts = {"training": np.flatnonzero(~held), "validation": np.flatnonzero(held)}
-        data = replace(data, split=replace(data.split, **parts))
+        parts = replace(data.split, training=np.flatnonzero(~held), validation=np.flatnonzero(held))
+        data = replace(data, split=parts)
     weights = given.data / "weights" / "mobilenetv2_100_onnxzoo_in1k" / "model.safetensors"
     model = FeatureClassifier(data, given.backbone, weights, oversample=True)
     model.fit_head(turns=given.turns)

@@ -9,7 +9,6 @@ Run: ``python benchmarks/rectangles.py`` (``--rectangles 100000`` for a tenth of
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import resource
 import time
@@ -19,9 +18,11 @@ from contextlib import contextmanager
 import geopandas as gpd
 import numpy as np
 import shapely
+from figures import print_figures
 from shapely import LineString, Point, Polygon
 
 from littoral import rectangles_along_lines
+from littoral.rectangles.options import RectangleOptions
 
 LENGTH_M = WIDTH_M = 1000.0
 PIECE = 500
@@ -53,18 +54,22 @@ def main() -> None:
     for name, lines in (("same lines", pieces), ("rings", rings)):
         table = gpd.GeoDataFrame(geometry=lines, crs=CRS)
         with timed(name):
-            boxes = rectangles_along_lines(table, LENGTH_M, WIDTH_M)
+            boxes = rectangles_along_lines(table, RectangleOptions(length_m=LENGTH_M, width_m=WIDTH_M))
         counts[name] = len(boxes)
         if name == "same lines":
             ours = boxes.geometry.to_numpy()
     memory_kb = (peak_mb() - before_mb) * 1000 / counts["rings"]
     table = gpd.GeoDataFrame(geometry=rings, crs=CRS).to_crs("EPSG:4326")
     with timed("rings in degrees"):
-        counts["rings in degrees"] = len(rectangles_along_lines(table, LENGTH_M, WIDTH_M))
+        counts["rings in degrees"] = len(
+            rectangles_along_lines(table, RectangleOptions(length_m=LENGTH_M, width_m=WIDTH_M))
+        )
     del table
     classes = gpd.GeoDataFrame({"CATCOA": np.arange(len(pieces)) % 8}, geometry=pieces, crs=CRS)
     with timed("same lines, with shares of 8 classes"):
-        counts["same lines, with shares of 8 classes"] = len(rectangles_along_lines(classes, LENGTH_M, WIDTH_M))
+        counts["same lines, with shares of 8 classes"] = len(
+            rectangles_along_lines(classes, RectangleOptions(length_m=LENGTH_M, width_m=WIDTH_M))
+        )
 
     with timed("shapely loop"):
         loop = [box for line in pieces for box in walked(line)]
@@ -89,7 +94,7 @@ def main() -> None:
         "largest_difference_m": apart,
         "kb_per_rectangle": round(memory_kb, 2),
     }
-    print(json.dumps({"benchmark": "rectangles", **figures}))
+    print_figures("rectangles", figures)
 
 
 def fractal_rings(total_m: float, rng: np.random.Generator) -> np.ndarray:

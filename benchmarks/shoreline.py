@@ -14,7 +14,6 @@ Run: ``python benchmarks/shoreline.py``.
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import warnings
 from pathlib import Path
@@ -23,12 +22,13 @@ from unittest.mock import patch
 import geopandas as gpd
 import numpy as np
 import shapely
+from figures import print_figures
 from numpy.typing import NDArray
 
 from littoral import CATCOA, extract_shoreline, open_scene, read_charts
 from littoral.demo.world import make_world
 from littoral.errors import LittoralWarning
-from littoral.shoreline import Rules
+from littoral.shoreline import ShorelineOptions
 from littoral.shoreline.water_index import INDICES, WaterIndex
 
 STEP_M = 10.0
@@ -43,12 +43,12 @@ def main() -> None:
     given = parser.parse_args()
     folder = given.data / "realcoast"
     figures = {"synthetic": synthetic(), "realcoast": real(folder), "visible": visible(folder)}
-    print(json.dumps({"benchmark": "shoreline", **figures}))
+    print_figures("shoreline", figures)
 
 
 def synthetic() -> dict[str, dict[str, float]]:
     """Distances in pixels on the training coasts of three worlds of 1536 pixels, by category of the chart."""
-    least_m2 = Rules().min_area_m2
+    least_m2 = ShorelineOptions().min_area_m2
     away: dict[str, list[NDArray[np.float64]]] = {"to ours": [], "back": []}
     codes: dict[str, list[NDArray[np.float64]]] = {"to ours": [], "back": []}
     for seed in SEEDS:
@@ -102,7 +102,7 @@ def real(folder: Path) -> dict[str, object]:
         theirs = known[known["region"] == path.stem].to_crs(scene.crs)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LittoralWarning)
-            ours = extract_shoreline(scene, Rules(min_length_m=300))
+            ours = extract_shoreline(scene, ShorelineOptions(min_length_m=300))
         row: dict[str, object] = {"index": ours["index"].iloc[0]}
         told = f"{path.stem:<32}{row['index']:>7}"
         for way, lines, others in (("to_ours", theirs, ours), ("back", ours, theirs)):
@@ -139,7 +139,7 @@ def visible(folder: Path) -> dict[str, object]:
                 scene = open_scene(path)
                 if len(scene.bands) == 3:
                     theirs = known[known["region"] == path.stem].to_crs(scene.crs)
-                    ours = extract_shoreline(scene, Rules(index="RGB", min_length_m=300))
+                    ours = extract_shoreline(scene, ShorelineOptions(index="RGB", min_length_m=300))
                     to, back = (
                         float(np.mean(distances(along(one.geometry.to_numpy()), other) < 50))
                         for one, other in ((theirs, ours), (ours, theirs))
@@ -167,7 +167,7 @@ def distances(points: NDArray[np.object_], lines: gpd.GeoDataFrame) -> NDArray[n
     """Distance from each point to the nearest line, in units of the CRS."""
     place, line = shapely.get_coordinates(lines.geometry.to_numpy(), return_index=True)
     same = line[1:] == line[:-1]
-    segments = shapely.linestrings(np.stack([place[:-1][same], place[1:][same]], axis=1))
+    segments = np.asarray(shapely.linestrings(np.stack([place[:-1][same], place[1:][same]], axis=1)))
     return np.asarray(shapely.distance(points, segments[shapely.STRtree(segments).nearest(points)]))
 
 

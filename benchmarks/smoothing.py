@@ -15,12 +15,12 @@ Run: ``python benchmarks/smoothing.py --demo littoral-demo --coasts FOLDER``.
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+from figures import print_figures
 from sites import BANDS, DATA, read_sites
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -55,7 +55,7 @@ def main() -> None:
     for coast_name, ways in figures.items():
         for way, scores in ways.items():
             print(f"{coast_name:<10} {way:<34}", "  ".join(f"{name} {value:.3f}" for name, value in scores.items()))
-    print(json.dumps({"benchmark": "smoothing", **figures}))
+    print_figures("smoothing", figures)
 
 
 def compare(coasts: list[tuple[gpd.GeoDataFrame, Transitions]]) -> dict[str, dict[str, float]]:

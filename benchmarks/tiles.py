@@ -28,6 +28,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import shapely
+from figures import print_figures
 from numpy.typing import NDArray
 from product import BANDS, NORTH, SIDE_M, WEST, Product, real_sized_product
 from ranges import RangeServer, tile_bytes
@@ -83,7 +84,7 @@ def main() -> None:
                 figures[f"{name}, {order}"] = compare(f"{name}, {order}", Job(**files), given)
         if "HTTP" in given.only:
             figures["HTTP"] = over_http(product, orders)
-    print(json.dumps({"benchmark": "tiles", **figures}))
+    print_figures("tiles", figures)
 
 
 def windows_of(product: Product, place: Path) -> dict[str, dict[str, str]]:

@@ -10,7 +10,6 @@ JSON line. Needs the extra ``sentinel2-weights`` for TorchGeo. Run: ``python ben
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import tempfile
 import time
@@ -26,6 +25,7 @@ import rasterio
 import shapely
 import timm
 import torch
+from figures import print_figures
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -89,8 +89,8 @@ def main() -> None:
     for name, value in figures.items():
         print(f"{name:<24}{value:>10.3f}")
     threads = torch.get_num_threads()
-    told = {"benchmark": "train", "precision": precision(), "threads": threads, "gpu": torch.cuda.is_available()}
-    print(json.dumps({**told, **{name: round(value, 3) for name, value in figures.items()}}))
+    told = {"precision": precision(), "threads": threads, "gpu": torch.cuda.is_available()}
+    print_figures("train", {**told, **{name: round(value, 3) for name, value in figures.items()}})
 
 
 def ours(data: TileData) -> dict[str, float]:
@@ -110,7 +110,8 @@ def plain(loader: DataLoader[Any]) -> float:
     start, seen = 0.0, 0
     for x, y in loader:
         optimizer.zero_grad()
-        nn.functional.cross_entropy(network(x.to(device)), y.to(device)).backward()
+        loss = nn.functional.cross_entropy(network(x.to(device)), y.to(device))
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         if start:
             seen += len(y)

@@ -26,6 +26,7 @@ import pandas as pd
 import shapely
 import timm
 import torch
+from figures import print_figures
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 from scipy import ndimage
@@ -940,7 +941,7 @@ def main() -> None:
         }
         for name, one in told.items()
     }
-    print(json.dumps({"benchmark": "trials", "recipes": len(every), "tiles": len(judge.truth), **figures}))
+    print_figures("trials", {"recipes": len(every), "tiles": len(judge.truth), **figures})
 
 
 if __name__ == "__main__":

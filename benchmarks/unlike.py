@@ -18,7 +18,6 @@ Run: ``python benchmarks/unlike.py --cache FOLDER --coasts FOLDER``.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from figures import print_figures
 from numpy.typing import NDArray
 from sites import BANDS, CLASSES, DATA, open_tiles, read_sites
 from sklearn.covariance import ledoit_wolf
@@ -84,7 +84,7 @@ def main() -> None:
             if "Mahalanobis" in name and values.shape[1] > MOST_FEATURES:
                 continue
             figures[f"{kind}, {name}"] = judged(coast, values, score, right, name)
-    print(json.dumps({"benchmark": "unlike", **figures}))
+    print_figures("unlike", figures)
 
 
 def places(folder: Path) -> gpd.GeoDataFrame:
@@ -111,7 +111,7 @@ def answers(coast: gpd.GeoDataFrame, given: argparse.Namespace) -> pd.DataFrame:
         scene = given.data / "realcoast" / str(image)
         found = classify_objects(scene, part, model, saying=Saying(keep_unlike=True))
         parts.append(found[["Novelty", "Confidence", "ClassValue", "CATCOA"]].set_index(part.index))
-    said = pd.concat(parts).reindex(coast.index)
+    said: pd.DataFrame = pd.concat(parts).reindex(coast.index)
     said["right"] = (said["ClassValue"] == said["CATCOA"]).fillna(False)
     return said
 
@@ -160,6 +160,7 @@ def features(coast: gpd.GeoDataFrame, given: argparse.Namespace) -> dict[str, Nu
         size = {name: max(map(len, found)) for name, found in rows.items()}
         np.savez(
             path,
+            allow_pickle=False,
             **{
                 name: np.stack([f if len(f) else np.full(size[name], np.nan) for f in found])
                 for name, found in rows.items()
@@ -193,12 +194,12 @@ def mahalanobis(asked: Numbers, known: Numbers, kind: NDArray[np.int64], *, rela
     centres = np.stack([known[kind == each].mean(axis=0) for each in present])
     precision = np.linalg.inv(ledoit_wolf(known - centres[np.searchsorted(present, kind)], assume_centered=True)[0])
     gap = asked[:, None] - centres
-    near = np.einsum("nki,ij,nkj->nk", gap, precision, gap).min(axis=1)
+    near: Numbers = np.einsum("nki,ij,nkj->nk", gap, precision, gap).min(axis=1)
     if not relative:
         return near
     whole = np.linalg.inv(ledoit_wolf(known)[0])
     gap = asked - known.mean(axis=0)
-    return near - np.einsum("ni,ij,nj->n", gap, whole, gap)
+    return np.asarray(near - np.einsum("ni,ij,nj->n", gap, whole, gap))
 
 
 def components(some: int, part: str) -> Score:
@@ -209,8 +210,8 @@ def components(some: int, part: str) -> Score:
         _, spread, directions = np.linalg.svd(known - mean, full_matrices=False)
         inner = (asked - mean) @ directions[:some].T
         if part == "inside":
-            return np.square(inner / spread[:some]).sum(axis=1)
-        return np.square(asked - mean).sum(axis=1) - np.square(inner).sum(axis=1)
+            return np.asarray(np.square(inner / spread[:some]).sum(axis=1))
+        return np.asarray(np.square(asked - mean).sum(axis=1) - np.square(inner).sum(axis=1))
 
     return score
 

@@ -10,15 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from littoral import CATCOA
 from littoral.classify import Opening
+from littoral.classify.answers import Answers
 from littoral.package import Manifest, Preprocessing
 from littoral.tiles import TileSpec
 
 BANDS = ("B02", "B03", "B04")
 SIZE = 16
+PARTS = 6
+"""Parts of the places in conftest.py, 20 rectangles each."""
 
 
 class Touchy:
@@ -58,3 +62,11 @@ def touchy(**given: Any) -> Touchy:
 def opening(file: Path, **given: Any) -> Opening:
     """How to open it; the file holds a number."""
     return Opening((str(file),), touchy, {"file": str(file), **given})
+
+
+def equal(one: Answers, other: Answers) -> bool:
+    """To the bit, NaN equal to NaN."""
+    return all(
+        (a is None) == (b is None) and (a is None or bool(pd.DataFrame(a).equals(pd.DataFrame(b))))
+        for a, b in zip(vars(one).values(), vars(other).values(), strict=True)
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -22,8 +22,10 @@ from affine import Affine
 from hypothesis import settings
 from rasterio.errors import NotGeoreferencedWarning
 
+from file_server import Office, serving_files
 from littoral import open_scene
 from littoral.imagery import Scene
+from textured_coast import CRS, ORIGIN, boxes, textured, textured_boxes
 
 # A shell's background job starts with Ctrl-C ignored, and tests press it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -32,8 +34,6 @@ settings.register_profile("littoral", deadline=None, max_examples=40, derandomiz
 settings.load_profile("littoral")
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
-ORIGIN = 500_000.0, 3_000_000.0
-CRS = "EPSG:32617"
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +42,15 @@ def data() -> Path:
     if not DATA.is_dir():
         pytest.skip("the real data (../shared/data) is not on this machine")
     return DATA
+
+
+@pytest.fixture(scope="session")
+def cases() -> Path:
+    """Folder of small inputs that went wrong once."""
+    folder = DATA.parent / "cases"
+    if not folder.is_dir():
+        pytest.skip("the small cases (../shared/cases) are not on this machine")
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -82,38 +91,6 @@ def write_scene() -> Callable[..., Path]:
     return write
 
 
-def boxes(centres: list[tuple[float, float]], codes: list[int | None], side_m: float = 200.0) -> gpd.GeoDataFrame:
-    """Rectangles around pixels (column, row) of a scene at ORIGIN, with their category."""
-    x, y = np.array(centres, float).T * 10
-    outlines = shapely.box(
-        ORIGIN[0] + x - side_m / 2, ORIGIN[1] - y - side_m / 2, ORIGIN[0] + x + side_m / 2, ORIGIN[1] - y + side_m / 2
-    )
-    table = {"ID": range(1, len(codes) + 1), "CATCOA": pd.array(codes, dtype="Int64")}
-    return gpd.GeoDataFrame(table, geometry=outlines, crs=CRS)
-
-
-def textured(seed: int = 0, size: int = 640) -> np.ndarray:
-    """A scene (3, size, size) of four 160-pixel-high strips: fine noise and stripes, twice each, of equal mean."""
-    rng = np.random.default_rng(seed)
-    rows = np.arange(size)[:, None] // (size // 4) % 2
-    stripes = np.where(np.arange(size)[None, :] // 4 % 2, 700.0, -700.0)
-    noise = rng.normal(0, 700, (size, size))
-    plane = 2000 + np.where(rows == 0, noise, stripes)
-    return (np.stack([plane, plane * 1.1, plane * 0.9]) + rng.normal(0, 30, (3, size, size))).clip(1).astype("uint16")
-
-
-def textured_boxes(seed: int = 0, size: int = 640) -> gpd.GeoDataFrame:
-    """Rectangles in the strips of :func:`textured`: sandy shore on noise, mangrove on stripes; far enough apart that a
-    spatial split has places to choose from."""
-    centres, codes = [], []
-    strip = size // 4
-    for number in range(4):
-        for column in range(32, size - 31, 48):
-            centres.append((float(column), number * strip + strip / 2))
-            codes.append(3 if number % 2 == 0 else 7)
-    return boxes(centres, codes)
-
-
 @pytest.fixture(scope="session")
 def coast(tmp_path_factory: pytest.TempPathFactory, write_scene: Callable[..., Path]) -> tuple[Path, gpd.GeoDataFrame]:
     """A scene of two textures and its labelled rectangles."""
@@ -140,6 +117,13 @@ def with_graph(tmp_path_factory: pytest.TempPathFactory, tiles_folder: Path) -> 
     model = FeatureClassifier(data, "resnet10t", pretrained=False)
     model.fit(4, 3e-3)
     return model.save(tmp_path_factory.mktemp("graph") / "m.dlpk")
+
+
+@pytest.fixture
+def office() -> Iterator[Office]:
+    """A server of files on loopback that can misbehave; for test modules that allow that socket."""
+    with serving_files() as served:
+        yield served
 
 
 # Of test_classify_run and test_dask

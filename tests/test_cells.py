@@ -12,6 +12,7 @@ import pytest
 
 from littoral import read_charts
 from littoral.charts import find_cells
+from littoral.charts.options import ChartOptions
 from littoral.demo.s57 import CATSLC, SLCONS, WATLEV, ChartLine, write_cell, write_update
 from littoral.errors import InputError, LittoralWarning
 
@@ -43,13 +44,13 @@ def test_zip_with_updates_and_nested_zips(tmp_path: Path) -> None:
     base = cell_in(tmp_path / "a" / "US5TEST1")
     write_update(base.with_suffix(".001"), base, update=1, catcoa={1: 8})
     other = cell_in(tmp_path / "a" / "US5TEST2", "US5TEST2")
-    plain = read_charts([base, other], keep_all_scales=True)
+    plain = read_charts([base, other], ChartOptions(keep_all_scales=True))
     archive = zipped(tmp_path / "a", tmp_path / "published.zip")
-    assert read_charts(archive, keep_all_scales=True).equals(plain)
+    assert read_charts(archive, ChartOptions(keep_all_scales=True)).equals(plain)
     assert plain["updates"].tolist() == ["applied"] * 3 + ["none"] * 3
     (tmp_path / "b").mkdir()
     shutil.copy(archive, tmp_path / "b" / "US5TEST1.zip")
-    assert read_charts(tmp_path / "b", keep_all_scales=True).equals(plain)
+    assert read_charts(tmp_path / "b", ChartOptions(keep_all_scales=True)).equals(plain)
 
 
 def test_zip_without_a_cell_or_broken(tmp_path: Path) -> None:
@@ -154,7 +155,7 @@ def test_broken_cells_are_left_out_where_that_is_asked_for(tmp_path: Path) -> No
     with pytest.raises(InputError):
         read_charts(tmp_path)
     with pytest.warns(LittoralWarning) as said:
-        coast = read_charts(tmp_path, skip_broken=True)
+        coast = read_charts(tmp_path, ChartOptions(skip_broken=True))
     assert coast.equals(read_charts(good))
     told = " ".join(str(warning.message) for warning in said)
     assert [
@@ -163,7 +164,7 @@ def test_broken_cells_are_left_out_where_that_is_asked_for(tmp_path: Path) -> No
         if name not in told
     ] == []
     with pytest.raises(InputError, match="list of cells is empty"), pytest.warns(LittoralWarning, match="left out"):
-        read_charts(cut, skip_broken=True)
+        read_charts(cut, ChartOptions(skip_broken=True))
 
 
 def test_missing_update(tmp_path: Path) -> None:
@@ -200,11 +201,21 @@ def test_updates_that_do_not_fit_are_left_out_and_said(tmp_path: Path) -> None:
     write_update(base.with_suffix(".002"), base, update=2, catcoa={0: 9})
     # The second counts on a version of the feature that the first no longer makes.
     write_update(base.with_suffix(".001"), base, update=1, catcoa={1: 8})
-    with pytest.warns(LittoralWarning, match="US5TEST1 was read without its updates"):
+    with pytest.warns(LittoralWarning, match=r"US5TEST1\.002 does not fit .* was read as of its update 1"):
+        coast = read_charts(base)
+    assert coast["CATCOA"].tolist() == [7, 8, 3]
+    assert set(coast["updates"]) == {"partly"}
+    assert set(coast["update"]) == {"1"}
+    base.with_suffix(".002").unlink()
+    again = cell_in(tmp_path / "again")
+    write_update(again.with_suffix(".001"), again, update=1, catcoa={0: 8})
+    write_update(again.with_suffix(".002"), again, update=2, catcoa={0: 9})
+    again.with_suffix(".002").rename(base.with_suffix(".001"))
+    base.with_suffix(".001").write_bytes(base.with_suffix(".001").read_bytes().replace(b"\x1f2\x1f", b"\x1f1\x1f"))
+    with pytest.warns(LittoralWarning, match=r"US5TEST1\.001 does not fit .* was read as of the base cell"):
         coast = read_charts(base)
     assert coast["CATCOA"].astype(float).tolist()[0] == 7
-    assert set(coast["updates"]) == {"ignored"}
-    assert set(coast["update"]) == {"0"}
+    assert set(coast["updates"] + coast["update"]) == {"ignored0"}
 
 
 def test_other_editions_and_cancelled_cells(tmp_path: Path) -> None:
@@ -240,7 +251,7 @@ def test_constructed_shore(tmp_path: Path) -> None:
     assert len(read_charts(base)) == 3
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        coast = read_charts(base, constructed=True)
+        coast = read_charts(base, ChartOptions(constructed=True))
     assert coast["object"].tolist() == ["COALNE"] * 3 + ["SLCONS"]
     row = coast.iloc[3]
     assert (row["CATCOA"], row["category"], row["CATSLC"], row["WATLEV"]) == (100, "constructed shore", 10, 2)
@@ -248,7 +259,7 @@ def test_constructed_shore(tmp_path: Path) -> None:
 
 
 def test_every_real_cell_from_a_zip(data: Path, tmp_path: Path) -> None:
-    plain = read_charts(data / "enc", constructed=True)
+    plain = read_charts(data / "enc", ChartOptions(constructed=True))
     archive = zipped(data / "enc", tmp_path / "all.zip")
-    assert read_charts(archive, constructed=True).equals(plain)
+    assert read_charts(archive, ChartOptions(constructed=True)).equals(plain)
     assert (plain["object"] == "SLCONS").sum() > 3000

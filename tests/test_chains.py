@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.linalg import expm
-from shapely import LineString, box
+from shapely import LineString
 
+from classified_tables import THREE, sequence
 from littoral import rectangles_along_lines
 from littoral.errors import InputError, LittoralWarning
 from littoral.predictions import (
@@ -27,33 +28,6 @@ from littoral.predictions import (
     smooth,
 )
 from littoral.vectors import write_vector
-
-THREE = Transitions((2, 3, 7), (9000.0, 5000.0, 3000.0), ((0.0, 3.0, 1.0), (3.0, 0.0, 0.5), (1.0, 0.5, 0.0)))
-
-
-def sequence(
-    probabilities: np.ndarray, *, group: int = 1, ring: bool = False, codes: tuple[int, ...] = THREE.codes
-) -> gpd.GeoDataFrame:
-    """A classified chain of boxes of 1 km; NaN rows have no answer."""
-    count = len(probabilities)
-    known = np.isfinite(probabilities).all(axis=1)
-    table = gpd.GeoDataFrame(
-        {"GroupId": group, "SeqId": np.arange(1, count + 1)},
-        geometry=[box(1000 * i, 0, 1000 * i + 1000, 1000) for i in range(count)],
-        crs=32631,
-    )
-    table["Previous"] = pd.array([None, *range(1, count)], dtype="Int64")
-    table["Next"] = pd.array([*range(2, count + 1), None], dtype="Int64")
-    if ring:
-        table.loc[0, "Previous"], table.loc[count - 1, "Next"] = count, 1
-    table["line_m"] = 1000.0
-    best = np.nan_to_num(probabilities).argmax(axis=1)
-    table["ClassValue"] = pd.Series(np.take(codes, best), dtype="Int64").mask(~known)
-    table["ClassLabel"] = pd.Series([f"class {c}" for c in np.take(codes, best)], dtype="string").mask(~known)
-    for code, values in zip(codes, probabilities.T, strict=True):
-        table[f"P_{code}"] = values
-    table["status"] = np.where(known, "classified", "nodata")
-    return table
 
 
 def enumerated(weights: np.ndarray, steps: list[float], transitions: Transitions, closing: float | None) -> np.ndarray:

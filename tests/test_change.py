@@ -13,13 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import LineString
 
+from classified_tables import classified, straight
 from littoral import rectangles_along_lines
 from littoral.cli import app
 from littoral.errors import InputError
 from littoral.predictions import change_probability, find_changes
 from littoral.predictions.change import change_rate, partners
+from littoral.rectangles.options import RectangleOptions
 from littoral.vectors import read_provenance, read_vector, write_vector
-from test_summarise import classified, straight
 
 
 def told(boxes: gpd.GeoDataFrame, chances: list[list[float] | None]) -> gpd.GeoDataFrame:
@@ -129,7 +130,7 @@ def test_out_of_step_and_duplicates() -> None:
 
 def test_other_crs_and_the_antimeridian() -> None:
     line = gpd.GeoDataFrame(geometry=[LineString([(179.96, -16.5), (180.04, -16.5)])], crs=4326)
-    boxes = classified(rectangles_along_lines(line, by=None))
+    boxes = classified(rectangles_along_lines(line, RectangleOptions(class_field="")))
     turned = boxes.set_geometry(boxes.geometry.translate(-360, 0))
     assert set(find_changes(boxes, turned).rectangles["change"]) <= {"same", "perhaps changed", "not classified"}
     plain = classified(straight())

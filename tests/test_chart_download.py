@@ -17,17 +17,16 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-import test_http
+from file_server import CONTENT, QUICK, Office
 from littoral import fetch_charts, read_charts, read_vector
+from littoral.charts import FetchChartsOptions
 from littoral.charts.catalogue import CatalogueCell, in_bounds, read_catalogue
 from littoral.charts.download import choose_cells
 from littoral.cli import main
 from littoral.demo.s57 import ChartLine, write_cell, write_update
 from littoral.errors import InputError, LittoralWarning
-from test_http import QUICK, Office
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.0.0.1"])]
-office = test_http.office
 
 Ring = list[tuple[float, float]]
 
@@ -157,8 +156,10 @@ def fetch(office: Office, tmp_path: Path) -> Callable[..., tuple[str, str]]:
 
     def call(**options: object) -> tuple[str, str]:
         said: list[str] = []
-        options = {"base_url": f"{office.url}/ENCs", "patience": QUICK, "say": said.append, **options}
-        return str(fetch_charts(tmp_path / "enc", **options)), "\n".join(said)  # type: ignore[arg-type]
+        how = {name: options.pop(name) for name in ("track",) if name in options}
+        chosen = FetchChartsOptions(**{"base_url": f"{office.url}/ENCs", **options})  # type: ignore[arg-type]
+        summary = fetch_charts(tmp_path / "enc", chosen, patience=QUICK, say=said.append, **how)  # type: ignore[arg-type]
+        return str(summary), "\n".join(said)
 
     return call
 
@@ -237,7 +238,7 @@ CHOICES = {
     "no such state": ({"states": ["ZZ"]}, "State ZZ is not in src: choose from AK, FL"),
     "nowhere": ({"bbox": (0, 0, 1, 1)}, "has no cell that is all you asked for"),
     "upside down": ({"bbox": (0, 1, 1, 0)}, "bounding box 0 1 1 0 is none on the globe"),
-    "not finite": ({"bbox": (0, float("nan"), 1, 1)}, "is none on the globe"),
+    "not finite": ({"bbox": (0, float("nan"), 1, 1)}, "is not a finite number"),
 }
 
 
@@ -247,10 +248,10 @@ def test_choosing(kind: str, tmp_path: Path) -> None:
     published = read_catalogue(tmp_path / "c.xml")
     options, expected = CHOICES[kind]
     if expected.startswith("US") and "is" not in expected and "was" not in expected:
-        assert " ".join(cell.name for cell in choose_cells(published, "src", **options)) == expected  # type: ignore[arg-type]
+        assert " ".join(cell.name for cell in choose_cells(published, "src", FetchChartsOptions(**options))) == expected  # type: ignore[arg-type]
     else:
         with pytest.raises(InputError, match=expected):
-            choose_cells(published, "src", **options)  # type: ignore[arg-type]
+            choose_cells(published, "src", FetchChartsOptions(**options))  # type: ignore[arg-type]
 
 
 @given(st.floats(-180, 179), st.floats(-90, 89), st.floats(-180, 180), st.floats(0.1, 359))
@@ -341,7 +342,7 @@ def test_goes_on_with_a_zip_that_broke_off(office: Office, fetch: Fetch, tmp_pat
     content = office.files["/ENCs/US5MIA1A.zip"]
     padded = io.BytesIO(content)
     with zipfile.ZipFile(padded, "a", zipfile.ZIP_STORED) as archive:
-        archive.writestr("ENC_ROOT/picture.tif", test_http.CONTENT)
+        archive.writestr("ENC_ROOT/picture.tif", CONTENT)
     office.files["/ENCs/US5MIA1A.zip"] = padded.getvalue()
     office.breaks["/ENCs/US5MIA1A.zip"] = [500_000, 0, 0]
     with pytest.raises(InputError, match="broke off after"):

@@ -8,6 +8,7 @@ import pytest
 
 from littoral import read_charts
 from littoral.charts import COLUMNS
+from littoral.charts.options import ChartOptions
 from littoral.demo.s57 import ChartLine, write_cell, write_update
 from littoral.errors import InputError
 from littoral.geodesy import line_lengths
@@ -48,8 +49,11 @@ def test_folders_at_any_depth_and_each_cell_once(cell: Path) -> None:
     deep = cell.parent / "ENC_ROOT" / "X"
     deep.mkdir(parents=True)
     write_cell(deep / "US5TEST0.000", LINES[:1], coverage=COVERAGE)
-    assert read_charts(cell.parent, keep_all_scales=True)["cell"].tolist() == ["US5TEST0", *["US5TEST1"] * 3]
-    assert len(read_charts([cell, cell.parent], keep_all_scales=True)) == 4
+    assert read_charts(cell.parent, ChartOptions(keep_all_scales=True))["cell"].tolist() == [
+        "US5TEST0",
+        *["US5TEST1"] * 3,
+    ]
+    assert len(read_charts([cell, cell.parent], ChartOptions(keep_all_scales=True))) == 4
 
 
 def test_cell_without_coastline(tmp_path: Path) -> None:
@@ -74,7 +78,7 @@ def test_bad_input(tmp_path: Path, cell: Path) -> None:
 
 
 def test_all_real_cells_against_ogr(data: Path) -> None:
-    coast = read_charts(data / "enc", keep_all_scales=True)
+    coast = read_charts(data / "enc", ChartOptions(keep_all_scales=True))
     cells = sorted((data / "enc").rglob("*.000"))
     assert coast["cell"].nunique() == len(cells) == 13
     for path in cells:

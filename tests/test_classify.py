@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 import shapely
 
-from conftest import boxes, textured
 from littoral import (
     FeatureClassifier,
     classify_objects,
@@ -31,6 +30,7 @@ from littoral.package import read_package
 from littoral.predictions import Transitions
 from littoral.tiles import TileSpec, cut_tiles, read_tile
 from littoral.vectors import read_provenance, trace
+from textured_coast import boxes, textured
 
 Writer = Callable[..., Path]
 KEEP = Saying(keep_unlike=True)

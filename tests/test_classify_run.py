@@ -14,8 +14,7 @@ import pandas as pd
 import pytest
 import shapely
 
-from answering_model import Touchy, opening
-from conftest import boxes, textured
+from answering_model import PARTS, Touchy, equal, opening
 from littoral import open_scene
 from littoral.classify import Answers, Opening, answer_rectangles, partition
 from littoral.classify.partition import part_rectangles
@@ -23,18 +22,10 @@ from littoral.engines import lone_threads, open_classifier
 from littoral.errors import InputError, WriteError
 from littoral.imagery import Scene
 from littoral.tiles import Merging, TileSpec, cut_tiles
+from textured_coast import boxes, textured
 
 Writer = Callable[..., Path]
-PARTS = 6
 """Of ``places`` on ``scenes`` where parts are small; the last two on the third scene."""
-
-
-def equal(one: Answers, other: Answers) -> bool:
-    """To the bit, NaN equal to NaN."""
-    return all(
-        (a is None) == (b is None) and (a is None or bool(pd.DataFrame(a).equals(pd.DataFrame(b))))
-        for a, b in zip(vars(one).values(), vars(other).values(), strict=True)
-    )
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from rasterio.warp import Resampling, reproject
 from shapely import LineString
 
-from conftest import CRS, ORIGIN, boxes, textured
 from littoral import export_tiles, open_scene, read_tiles, rectangles_along_lines
 from littoral.errors import InputError
 from littoral.imagery import Scene
+from littoral.rectangles.options import RectangleOptions
 from littoral.tiles import (
     CLASSIFIED,
     CLOUD,
@@ -34,6 +34,7 @@ from littoral.tiles import (
     plan_tiles,
     read_tile,
 )
+from textured_coast import CRS, ORIGIN, boxes, textured
 
 Writer = Callable[..., Path]
 SPEC = TileSpec(32, ("B02", "B03", "B04"))
@@ -62,7 +63,10 @@ def along(azimuth: float, length_m: float = 200, width_m: float = 100) -> gpd.Ge
     x, y = ORIGIN[0] + SIZE * 5, ORIGIN[1] - SIZE * 5
     step = length_m / 2 * np.array([np.sin(np.radians(azimuth)), np.cos(np.radians(azimuth))])
     line = LineString([(x - step[0], y - step[1]), (x + step[0], y + step[1])])
-    return rectangles_along_lines(gpd.GeoDataFrame({"CATCOA": [3]}, geometry=[line], crs=CRS), length_m, width_m)
+    return rectangles_along_lines(
+        gpd.GeoDataFrame({"CATCOA": [3]}, geometry=[line], crs=CRS),
+        RectangleOptions(length_m=length_m, width_m=width_m),
+    )
 
 
 def warped(path: Path, tile: Tile) -> np.ndarray:

@@ -16,12 +16,11 @@ from typing import Any
 import geopandas as gpd
 import pytest
 
-from answering_model import Touchy, opening
+from answering_model import PARTS, Touchy, equal, opening
 from littoral import open_scene
 from littoral.classify import Opening, answer_rectangles, partition
 from littoral.errors import InputError, MissingExtraError
 from littoral.imagery import Scene
-from test_classify_run import PARTS, equal
 
 pytest.importorskip("distributed")
 pytestmark = [pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.0.0.1"])]

@@ -12,10 +12,10 @@ import pytest
 import rasterio
 from matplotlib.image import imread
 
-from conftest import boxes, textured
 from littoral import export_tiles, open_scene, read_categories, read_tiles
 from littoral.errors import InputError, WriteError
 from littoral.tiles import read_tile
+from textured_coast import boxes, textured
 
 Writer = Callable[..., Path]
 

@@ -13,15 +13,15 @@ from hypothesis.extra.numpy import arrays
 from pyproj import Geod, Transformer
 from scipy import ndimage
 
-from conftest import ORIGIN
 from littoral import extract_shoreline, open_scene
 from littoral.demo.world import make_world
 from littoral.errors import InputError, LittoralWarning
 from littoral.geodesy import line_lengths
 from littoral.imagery import Window, read_windows
-from littoral.shoreline import Rules, index_grid
+from littoral.shoreline import ShorelineOptions, index_grid
 from littoral.shoreline.water_bodies import find_bodies
 from littoral.shoreline.water_index import INDICES, choose_index
+from textured_coast import ORIGIN
 
 Writer = Callable[..., Path]
 WATER, LAND, CLOUD = (800, 300), (700, 3000), (5000, 5200)
@@ -71,7 +71,7 @@ def test_strips_make_no_difference(scene_of: Callable[..., Path], monkeypatch: p
     rng = np.random.default_rng(3)
     noise = ndimage.gaussian_filter(rng.standard_normal((300, 280)), 6)
     path = scene_of(painted(np.clip(noise * 60, 0, 1)))
-    rules = Rules(min_area_m2=5000)
+    rules = ShorelineOptions(min_area_m2=5000)
     whole = extract_shoreline(path, rules)
     assert len(whole) > 10
     assert whole.geometry.apply(lambda line: line.is_ring).any()
@@ -102,9 +102,9 @@ def test_islets_ponds_and_lakes(scene_of: Callable[..., Path]) -> None:
     lines = extract_shoreline(path)
     assert len(lines) == 2
     assert lines.geometry.apply(lambda line: line.is_ring).sum() == 1
-    assert len(extract_shoreline(path, Rules(min_area_m2=1000))) == 3
-    assert len(extract_shoreline(path, Rules(min_area_m2=200_000))) == 1
-    assert len(extract_shoreline(path, Rules(min_length_m=1500))) == 1
+    assert len(extract_shoreline(path, ShorelineOptions(min_area_m2=1000))) == 3
+    assert len(extract_shoreline(path, ShorelineOptions(min_area_m2=200_000))) == 1
+    assert len(extract_shoreline(path, ShorelineOptions(min_length_m=1500))) == 1
     lake = shapely.Point(ORIGIN[0] + 600, ORIGIN[1] - 1300).buffer(50)
     inland = extract_shoreline(path, sea=gpd.GeoDataFrame(geometry=[lake], crs=32617).to_crs(4326))
     assert len(inland) == 1
@@ -124,7 +124,7 @@ def test_missing_pixels_and_cloud_are_no_shore(scene_of: Callable[..., Path]) ->
     values[:2, 60:90, 90:150] = np.array(CLOUD)[:, None, None]
     values[:2, 150:, 120:] = 0  # missing
     path = scene_of(values, names=("B03", "B08", "SCL"), nodata=0)
-    lines = extract_shoreline(path, Rules(cloud_buffer_m=50))
+    lines = extract_shoreline(path, ShorelineOptions(cloud_buffer_m=50))
     points = np.concatenate([in_pixels(line) for line in lines.geometry])
     # Between the last pixel of land and the first of water.
     assert np.abs(points[:, 1] - 99.5).max() < 0.5
@@ -140,13 +140,15 @@ def test_cloud_mask(scene_of: Callable[..., Path]) -> None:
     path = scene_of(painted(land))
     cloud = np.zeros((1, 120, 120), "uint8")
     cloud[:, 40:60, 50:70] = 1
-    lines = extract_shoreline(path, Rules(cloud_buffer_m=30), cloud=scene_of(cloud, "cloud", names=("mask",)))
+    lines = extract_shoreline(
+        path, ShorelineOptions(cloud_buffer_m=30), cloud=scene_of(cloud, "cloud", names=("mask",))
+    )
     rows = np.concatenate([in_pixels(line)[:, 0] for line in lines.geometry])
     # The pixels from 37 to 62 are cloud or beside it.
     assert sorted(rows) == pytest.approx([*range(37), *range(63, 120)])
     scl = np.full((1, 120, 120), 6, "uint8")
     scl[cloud > 0] = 3
-    beside = extract_shoreline(path, Rules(cloud_buffer_m=30), cloud=scene_of(scl, "x_SCL_10m", names=None))
+    beside = extract_shoreline(path, ShorelineOptions(cloud_buffer_m=30), cloud=scene_of(scl, "x_SCL_10m", names=None))
     assert beside.geometry.equals(lines.geometry)
     with pytest.raises(InputError, match="lies on another grid than coast"):
         extract_shoreline(path, cloud=scene_of(cloud[:, 1:], "smaller", names=("mask",)))
@@ -158,7 +160,7 @@ def test_a_lake_beside_cloud_does_not_run_off_the_image(scene_of: Callable[..., 
     land[60:120, 30:90] = 0
     values = np.concatenate([painted(land), np.full((1, 200, 200), 6, "uint16")])
     values[2, 80:100, 10:40] = 9
-    lines = extract_shoreline(scene_of(values, names=("B03", "B08", "SCL")), Rules(cloud_buffer_m=0))
+    lines = extract_shoreline(scene_of(values, names=("B03", "B08", "SCL")), ShorelineOptions(cloud_buffer_m=0))
     assert len(lines) == 1
     values[:2, 80:100, 10:40] = 0
     lines = extract_shoreline(scene_of(values[:2], "missing", nodata=0))
@@ -187,8 +189,8 @@ def test_sizes_are_those_on_the_ground(
     assert lines["length_m"][0] == pytest.approx(around, rel=0.07)
     # The disc is as large as it is on the ground: 0.28 km2.
     with pytest.raises(InputError, match="shows no shore: 100% of it is sea"):
-        extract_shoreline(path, Rules(min_area_m2=400_000))
-    assert len(extract_shoreline(path, Rules(min_area_m2=200_000))) == 1
+        extract_shoreline(path, ShorelineOptions(min_area_m2=400_000))
+    assert len(extract_shoreline(path, ShorelineOptions(min_area_m2=200_000))) == 1
 
 
 @pytest.mark.parametrize(
@@ -216,7 +218,7 @@ def test_the_last_resort_is_said(scene_of: Callable[..., Path]) -> None:
     with pytest.warns(LittoralWarning, match="coast has no near infrared; .* look at the line"):
         lines = extract_shoreline(path)
     # Who asks for it knows.
-    assert extract_shoreline(path, Rules(index="RGB")).to_wkb().equals(lines.to_wkb())
+    assert extract_shoreline(path, ShorelineOptions(index="RGB")).to_wkb().equals(lines.to_wkb())
 
 
 def test_values_of_the_indices() -> None:
@@ -230,7 +232,7 @@ def test_values_of_the_indices() -> None:
 def test_given_threshold_is_the_same_everywhere(scene_of: Callable[..., Path]) -> None:
     land = disc(120, 60, 60, 30)
     path = scene_of(painted(land))
-    line = extract_shoreline(path, Rules(threshold=0.2)).geometry[0]
+    line = extract_shoreline(path, ShorelineOptions(threshold=0.2)).geometry[0]
     values, _ = next(read_windows(scene := open_scene(path), scene.bands, [Window(0, 0, 120, 120)]))
     index = INDICES["NDWI"].of(*values.astype(np.float32))
     at = in_pixels(line)
@@ -255,14 +257,14 @@ def test_bad_input(scene_of: Callable[..., Path]) -> None:
     with pytest.raises(InputError, match="no valid, cloudless pixel"):
         extract_shoreline(scene_of(np.zeros((2, 50, 50), "uint16"), "void", nodata=0))
     with pytest.raises(InputError, match="shows no shore"):
-        extract_shoreline(scene_of(painted(disc(50, 25, 25, 10)), "above"), Rules(threshold=0.9))
+        extract_shoreline(scene_of(painted(disc(50, 25, 25, 10)), "above"), ShorelineOptions(threshold=0.9))
     with pytest.raises(InputError, match=r"the date '2023-13-01' is none: write it like 2023-06-13"):
         extract_shoreline(scene_of(painted(disc(50, 25, 25, 10)), "day"), taken="2023-13-01")
     with pytest.raises(InputError, match="index 'NWI'"):
-        extract_shoreline(scene_of(painted(disc(50, 25, 25, 10)), "index"), Rules(index="NWI"))
+        extract_shoreline(scene_of(painted(disc(50, 25, 25, 10)), "index"), ShorelineOptions(index="NWI"))
     for wrong in ({"min_area_m2": -1.0}, {"threshold": 5.0}, {"cloud_buffer_m": float("nan")}):
         with pytest.raises(InputError):
-            Rules(**wrong)  # type: ignore[arg-type]
+            ShorelineOptions(**wrong)  # type: ignore[arg-type]
 
 
 def test_synthetic_world_within_half_a_pixel(tmp_path: Path) -> None:
@@ -271,14 +273,14 @@ def test_synthetic_world_within_half_a_pixel(tmp_path: Path) -> None:
     world = make_world(tmp_path, seed=3, size_px=1024, unseen_px=256)
     truth = gpd.read_file(world.training.waterline)
     large = truth[~(truth["area_m2"] < 22_000)].geometry.to_numpy()
-    every = extract_shoreline(world.training.scene, Rules(min_area_m2=0)).geometry.to_numpy()
+    every = extract_shoreline(world.training.scene, ShorelineOptions(min_area_m2=0)).geometry.to_numpy()
     points = shapely.points(shapely.get_coordinates(shapely.segmentize(large, 10)))
     away = shapely.distance(points, shapely.union_all(every)) / 10
     assert len(away) > 5000
     assert np.sqrt(np.mean(away**2)) < 0.5
     assert np.median(away) < 0.3
     assert (truth["area_m2"] < 1000).any()
-    truth = truth[~(truth["area_m2"] < Rules().min_area_m2)]
+    truth = truth[~(truth["area_m2"] < ShorelineOptions().min_area_m2)]
     lines = extract_shoreline(world.training.scene)
     for one, other in ((truth, lines), (lines, truth)):
         points = shapely.points(shapely.get_coordinates(shapely.segmentize(one.geometry.to_numpy(), 10)))

@@ -17,7 +17,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import boxes
 from littoral import CATCOA, FeatureClassifier, classify_objects
 from littoral.errors import InputError, LittoralWarning
 from littoral.learn.network import build_network, state_bytes
@@ -33,6 +32,7 @@ from littoral.package import (
 from littoral.package.foreign import manifest_from
 from littoral.raster_function import scripted, unscripted
 from littoral.tiles import TileSpec
+from textured_coast import boxes
 from their_packages import (
     BUILT_IN,
     definition,

@@ -25,7 +25,7 @@ from littoral.package import (
     write_package,
 )
 from littoral.raster_function import SCRIPT, script, scripted
-from test_package import MODEL, PREPROCESSING, rewrite
+from small_package import MODEL, PREPROCESSING, rewrite
 from their_packages import definition, write_theirs
 
 FIXTURE = Path(__file__).parent / "data" / "package_0.1.0.dlpk"

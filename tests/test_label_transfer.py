@@ -13,8 +13,10 @@ from pyproj import Geod
 from shapely import LineString, Point
 
 from littoral import merge_lines, transfer_labels
+from littoral.charts.options import ChartOptions
 from littoral.errors import InputError
 from littoral.geodesy import line_lengths
+from littoral.shoreline import LabelOptions
 
 EAST, NORTH = 500_000.0, 3_000_000.0
 
@@ -75,7 +77,7 @@ def test_columns_and_provenance() -> None:
     assert pieces["distance_m"].tolist() == pytest.approx([30], abs=0.2)
     assert pieces["cell"].iloc[0] in ("a", "b")
     assert set(pieces.attrs["renamed"]) == {"CATCOA"}
-    named = transfer_labels(STRAIGHT, coast.rename(columns={"category": "kind"}), class_field="kind")
+    named = transfer_labels(STRAIGHT, coast.rename(columns={"category": "kind"}), LabelOptions(class_field="kind"))
     assert named["kind"].tolist() == ["sandy shore"]
 
 
@@ -102,11 +104,11 @@ def test_antimeridian_and_high_latitude() -> None:
     for latitude in (10.0, 80.0):
         coast = lines([(179.9, latitude), (-179.9, latitude)], CATCOA=[7], crs=4326)
         line = lines([(179.95, latitude + 0.001), (180.05, latitude + 0.001)], crs=4326)
-        pieces = transfer_labels(line, coast, within_m=500)
+        pieces = transfer_labels(line, coast, LabelOptions(within_m=500))
         assert told(pieces) == [(7, "labelled")]
         away = Geod(ellps="WGS84").inv(180, latitude, 180, latitude + 0.001)[2]
         assert pieces["distance_m"].iloc[0] == pytest.approx(away, rel=0.01)
-        assert told(transfer_labels(line, coast, within_m=50)) == [(None, "too far")]
+        assert told(transfer_labels(line, coast, LabelOptions(within_m=50))) == [(None, "too far")]
 
 
 crooked = st.lists(st.tuples(st.integers(0, 1500), st.integers(0, 1500)), min_size=2, max_size=8, unique=True)
@@ -139,9 +141,9 @@ def test_bad_input() -> None:
     with pytest.raises(InputError, match="holds Point"):
         transfer_labels(STRAIGHT, gpd.GeoDataFrame({"CATCOA": [1]}, geometry=[Point(0, 0)], crs=4326))
     with pytest.raises(InputError, match="KIND"):
-        transfer_labels(STRAIGHT, coast, class_field="KIND")
-    with pytest.raises(InputError, match="within 0"):
-        transfer_labels(STRAIGHT, coast, within_m=0)
+        transfer_labels(STRAIGHT, coast, LabelOptions(class_field="KIND"))
+    with pytest.raises(InputError, match="within 0 is not above 0"):
+        transfer_labels(STRAIGHT, coast, LabelOptions(within_m=0))
     with pytest.raises(InputError, match="no coordinate reference system"):
         transfer_labels(lines([(0, 0), (1, 1)], crs=None), coast)
     with pytest.raises(InputError, match="the coast is empty"):
@@ -155,7 +157,7 @@ def test_bad_input() -> None:
 def test_a_coarser_chart_gets_the_labels_of_finer_ones(data: Path) -> None:
     from littoral import read_charts
 
-    coarse = read_charts(data / "enc" / "US4FL34M", keep_all_scales=True)
+    coarse = read_charts(data / "enc" / "US4FL34M", ChartOptions(keep_all_scales=True))
     fine = read_charts([data / "enc" / name for name in ("US5MIABB", "US5MIABC", "US5MIACB", "US5MIACC")])
     pieces = transfer_labels(coarse[["geometry"]], fine)
     km = line_lengths(pieces) / 1000

@@ -15,11 +15,11 @@ import rasterio
 import shapely
 from rasterio.errors import NotGeoreferencedWarning
 
-from conftest import boxes, textured
 from littoral import CATCOA, export_tiles, prepare_data, read_tiles
 from littoral.errors import InputError
 from littoral.tiles import read_tile
 from littoral.tiles.labeled.layout import read_map
+from textured_coast import boxes, textured
 
 Writer = Callable[..., Path]
 CELL_M, SIZE = 10.0, 16

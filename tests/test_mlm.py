@@ -23,7 +23,7 @@ from stac_model.schema import MLModelProperties
 from littoral.package import MLM_ITEM, Manifest, Package, stac_item, write_package
 from littoral.package.mlm import MLM, geographic
 from littoral.raster_function import SCRIPT
-from test_package import MODEL
+from small_package import MODEL
 
 AREA = "MULTIPOLYGON (((-80.2 25.6, -80.1 25.6, -80.1 25.7, -80.2 25.7, -80.2 25.6)))"
 KNOWN = replace(

@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import Transformer
 
-from conftest import boxes
 from littoral import export_tiles
 from littoral.errors import InputError
 from littoral.imagery import as_scenes, open_scene
@@ -33,6 +32,7 @@ from littoral.tiles import (
 )
 from littoral.tiles.median import median_of
 from littoral.tiles.multi_scene import choose_scenes
+from textured_coast import boxes
 
 Writer = Callable[..., Path]
 SPEC = TileSpec(32, ("B02", "B03"))

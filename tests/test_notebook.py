@@ -22,6 +22,7 @@ from safetensors.torch import save
 
 from hub_server import serving_weights
 from littoral.learn.data.prepare import _but_models as but_models
+from littoral.rectangles.options import RectangleOptions
 from portal_server import HostedItems, serving, zipped
 
 TUTORIALS = Path(__file__).parents[1] / "docs" / "tutorials"
@@ -160,7 +161,7 @@ def test_the_notebook_runs(tmp_path: Path) -> None:
         sources = [source.replace(usual, small) for source in sources]
     name = "coastline_classification_using_feature_classifier"
     coast = make_world(tmp_path / "hosted", size_px=768, unseen_px=64).training
-    rectangles = rectangles_along_lines(read_charts(coast.chart), 600, 600)
+    rectangles = rectangles_along_lines(read_charts(coast.chart), RectangleOptions(length_m=600, width_m=600))
     export_tiles(coast.scene, rectangles, tmp_path / "tiles", tile_size=32, cell_size=10, per_category=True)
     portal = HostedItems()
     portal.put(SOURCES["ITEM"], zipped(tmp_path / "tiles", f"{name}/"), f"{name}.zip")

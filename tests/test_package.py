@@ -6,38 +6,19 @@ import signal
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
 from dataclasses import MISSING, fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from littoral import CATCOA, FeatureClassifier
+from littoral import FeatureClassifier
 from littoral.errors import ExistsError, InputError, WriteError
-from littoral.package import MANIFEST, Manifest, Package, Preprocessing, credited, read_package, write_package
+from littoral.package import MANIFEST, Manifest, credited, read_package, write_package
 from littoral.tiles import TileSpec
+from small_package import MODEL, PREPROCESSING, rewrite
 
 DATA = Path(__file__).parent / "data"
-PREPROCESSING = Preprocessing(TileSpec(64, ("B02", "B03")), 48, (100.0, 200.0), (10.0, 20.0), "uint16", "as stored")
-MODEL = Package(
-    "m",
-    Manifest(
-        "resnet18",
-        PREPROCESSING,
-        (CATCOA[7], CATCOA[3]),
-        (10.0, 10.0),
-        32617,
-        "words",
-        (7,),
-        "",
-        {"shares": [1.0]},
-        {"torch": "2"},
-        3,
-    ),
-    b"weights",
-    {"network": {}},
-)
 
 
 @pytest.fixture
@@ -100,15 +81,6 @@ def test_preprocessing_crops_the_middle_and_fills_with_the_mean() -> None:
         PREPROCESSING.apply(values[:, :32], valid[:32])
     with pytest.raises(InputError, match="3 bands"):
         PREPROCESSING.apply(np.zeros((3, 64, 64)), valid)
-
-
-def rewrite(path: Path, change: Callable[[dict[str, bytes]], None]) -> None:
-    with zipfile.ZipFile(path) as archive:
-        files = {name: archive.read(name) for name in archive.namelist()}
-    change(files)
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
 
 
 @pytest.mark.parametrize("name", ["../evil.txt", "/evil.txt", "C:\\evil.txt", "a/../../evil.txt", "..\\evil.txt"])

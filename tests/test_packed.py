@@ -21,7 +21,6 @@ import pytest
 import rasterio
 import shapely
 
-from conftest import boxes, textured
 from littoral import export_tiles, open_scene, prepare_data, read_tiles, write_vector
 from littoral.cli import main
 from littoral.errors import InputError, LittoralWarning, WriteError
@@ -29,6 +28,7 @@ from littoral.imagery.fingerprint import content_key
 from littoral.tiles import Merging, TileSet, open_pack, pack_files
 from littoral.tiles.packed import build, cache_folder
 from safe_recipe import ORIGIN, write_safe, zip_safe
+from textured_coast import boxes, textured
 
 Writer = Callable[..., Path]
 Coast = tuple[Path, gpd.GeoDataFrame]
@@ -268,7 +268,7 @@ CUT_SLOWLY = """
 import sys, time, warnings
 from pathlib import Path
 import geopandas as gpd
-from littoral.tiles.packed import opening
+from littoral.tiles.packed import build
 warnings.simplefilter("always")
 real = build.cut_tiles
 def slow(*given, **how):
@@ -300,6 +300,7 @@ def test_two_processes_cut_once(tmp_path: Path, coast: Coast) -> None:
     assert sum("another process makes the same tiles" in err for _, err in outputs) == 1
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems keep caches elsewhere")
 def test_where_packs_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, coast: Coast) -> None:
     monkeypatch.delenv("LITTORAL_CACHE", raising=False)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)

@@ -16,13 +16,14 @@ from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import CRS, ORIGIN, boxes
 from littoral import rectangles_along_lines
 from littoral.errors import InputError
 from littoral.imagery import Scene, Window
+from littoral.rectangles.options import RectangleOptions
 from littoral.tiles import Layout, Placed, TileSpec, plan_tiles
 from littoral.tiles.export.inputs import extent_of, mask_of
 from littoral.tiles.overlaps import greatest_overlaps
+from textured_coast import CRS, ORIGIN, boxes
 
 Writer = Callable[..., Path]
 SIZE = 200
@@ -122,7 +123,7 @@ def test_centred_to_the_pixel(column: float, row: float, width: int, height: int
 @given(azimuth=st.floats(-180, 180), crs=st.sampled_from([CRS, "EPSG:4326", "EPSG:32616", "EPSG:3857"]))
 def test_oriented_tiles_have_the_shore_along_their_rows(azimuth: float, crs: str) -> None:
     """Whatever plane or ellipsoid the rectangles were made on; what lies left of the line as walked is above."""
-    table = rectangles_along_lines(line_at(azimuth, crs=crs), 400, 200)
+    table = rectangles_along_lines(line_at(azimuth, crs=crs), RectangleOptions(length_m=400, width_m=200))
     (tile,) = plan_tiles(SCENE, table, replace(SPEC, placement="oriented")).tiles
     back = ~tile.frame
     inside = shapely.transform(tile.outline, lambda xy: np.stack(back @ (xy[:, 0], xy[:, 1]), axis=-1))
@@ -206,7 +207,7 @@ def test_bounding_boxes_are_the_rectangles_where_they_fit() -> None:
 
 @given(azimuth=st.floats(-180, 180))
 def test_bounding_boxes_of_oriented_tiles_are_tight(azimuth: float) -> None:
-    table = rectangles_along_lines(line_at(azimuth), 200, 100)
+    table = rectangles_along_lines(line_at(azimuth), RectangleOptions(length_m=200, width_m=100))
     (tile,) = [one for one in plan_tiles(SCENE, table, replace(SPEC, placement="oriented", crop="bounding-box")).tiles
                if one.position == 0]  # fmt: skip
     assert tile.width in (20, 21)

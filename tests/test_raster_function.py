@@ -16,10 +16,10 @@ import pytest
 import rasterio
 from numpy.typing import NDArray
 
-from conftest import boxes, textured
 from littoral import classify_objects
 from littoral.classify import Saying
 from littoral.raster_function import SCRIPT, script
+from textured_coast import boxes, textured
 
 Block = tuple[NDArray[Any], NDArray[np.uint8]]
 

@@ -14,9 +14,11 @@ from shapely import LineString, MultiLineString
 from shapely.affinity import translate
 
 from littoral import merge_lines, rectangles_along_lines
+from littoral.charts.options import ChartOptions
 from littoral.errors import InputError
 from littoral.geodesy import line_lengths
 from littoral.rectangles import Lines, walk_lines
+from littoral.rectangles.options import RectangleOptions
 
 GEOD = Geod(ellps="WGS84")
 
@@ -37,7 +39,9 @@ def sides(polygon: shapely.Polygon) -> tuple[float, float]:
 
 
 def test_fields_of_a_straight_line() -> None:
-    boxes = rectangles_along_lines(coast([(0, 0), (0, 3000)], CATCOA=[7], name=["x"]), 1000, 500, sort="LL")
+    boxes = rectangles_along_lines(
+        coast([(0, 0), (0, 3000)], CATCOA=[7], name=["x"]), RectangleOptions(length_m=1000, width_m=500, sort="LL")
+    )
     assert list(boxes.columns) == [
         "ID",
         "GroupId",
@@ -63,7 +67,7 @@ def test_fields_of_a_straight_line() -> None:
 @pytest.mark.parametrize(("sort", "angle"), [("UL", 135), ("LR", -45), ("UR", -45), ("LL", 135)])
 def test_start_corner(sort: str, angle: float) -> None:
     """From upper left to lower right; seen from UR and LL both ends are equally far and the western one wins."""
-    boxes = rectangles_along_lines(coast([(0, 3000), (3000, 0)]), sort=sort)  # type: ignore[arg-type]
+    boxes = rectangles_along_lines(coast([(0, 3000), (3000, 0)]), RectangleOptions(sort=sort))  # type: ignore[arg-type]
     if sort in ("UL", "LR"):
         assert set(boxes["Angle"]) == {angle}
     else:
@@ -75,14 +79,14 @@ def test_tail_rules() -> None:
     boxes = rectangles_along_lines(coast([(0, 0), (2060, 0)]))
     assert boxes["line_m"].tolist() == pytest.approx([1000, 1000, 60])
     assert boxes.geometry[2].bounds == pytest.approx((2000, -500, 3000, 500))
-    assert len(rectangles_along_lines(coast([(0, 0), (2600, 0)]), min_tail=0.7)) == 2
-    back = rectangles_along_lines(coast([(0, 0), (2060, 0)]), tail="shift_back")
+    assert len(rectangles_along_lines(coast([(0, 0), (2600, 0)]), RectangleOptions(min_tail=0.7))) == 2
+    back = rectangles_along_lines(coast([(0, 0), (2060, 0)]), RectangleOptions(tail="shift_back"))
     assert back["line_m"].tolist() == pytest.approx([1000, 1000, 60])
     assert back.geometry[2].bounds == pytest.approx((1060, -500, 2060, 500))
-    dropped = rectangles_along_lines(coast([(0, 0), (2060, 0)]), tail="drop")
+    dropped = rectangles_along_lines(coast([(0, 0), (2060, 0)]), RectangleOptions(tail="drop"))
     assert dropped["line_m"].tolist() == pytest.approx([1000, 1000])
     with pytest.raises(InputError, match="no line as long as a rectangle"):
-        rectangles_along_lines(coast([(0, 0), (900, 0)]), tail="drop")
+        rectangles_along_lines(coast([(0, 0), (900, 0)]), RectangleOptions(tail="drop"))
 
 
 def test_short_line_is_centred() -> None:
@@ -96,13 +100,13 @@ def test_ring_closes_and_starts_at_the_corner() -> None:
     angle = np.linspace(0, 2 * np.pi, 721)
     ring = list(map(tuple, np.column_stack([np.cos(angle), np.sin(angle)]) * 3000))
     ring[-1] = ring[0]
-    boxes = rectangles_along_lines(coast(ring), sort="UR")
+    boxes = rectangles_along_lines(coast(ring), RectangleOptions(sort="UR"))
     assert boxes["Previous"].iloc[0] == len(boxes)
     assert boxes["Next"].iloc[-1] == 1
     start = boxes.geometry[0].centroid
     assert start.x > 0
     assert start.y > 0
-    backwards = rectangles_along_lines(coast(ring[::-1]), sort="UR")
+    backwards = rectangles_along_lines(coast(ring[::-1]), RectangleOptions(sort="UR"))
     assert backwards.geometry.geom_equals_exact(boxes.geometry, 1e-6).all()
 
 
@@ -127,18 +131,21 @@ def test_groups_and_sequence() -> None:
 
 def test_a_line_left_out_is_a_gap() -> None:
     table = coast([(0, 0), (2000, 0)], [(2000, 0), (2100, 0)], [(2100, 0), (4100, 0)], CATCOA=[3, 7, 3])
-    for boxes in (rectangles_along_lines(table, min_line_m=500), rectangles_along_lines(table, tail="drop")):
+    for boxes in (
+        rectangles_along_lines(table, RectangleOptions(min_line_m=500)),
+        rectangles_along_lines(table, RectangleOptions(tail="drop")),
+    ):
         assert boxes["GroupId"].tolist() == [1, 1, 1, 1]
         assert boxes["Next"].fillna(0).tolist() == [2, 0, 4, 0]
     with pytest.raises(InputError, match="no line of at least 9000 m"):
-        rectangles_along_lines(table, min_line_m=9000)
+        rectangles_along_lines(table, RectangleOptions(min_line_m=9000))
 
 
 def test_ring_of_two_categories() -> None:
     """It starts at the change of category nearest to the corner, counter-clockwise, and closes."""
     table = coast([(0, 0), (4000, 0), (4000, 4000)], [(0, 0), (0, 4000), (4000, 4000)], CATCOA=[3, 7])
     for rings in (table, table.set_geometry(table.geometry.reverse())):
-        boxes = rectangles_along_lines(rings, sort="UR")
+        boxes = rectangles_along_lines(rings, RectangleOptions(sort="UR"))
         assert boxes["CATCOA"].tolist() == [7] * 8 + [3] * 8
         assert boxes["Angle"].tolist() == [-90] * 4 + [180] * 4 + [90] * 4 + [0] * 4
         assert boxes["Previous"].tolist() == [16, *range(1, 16)]
@@ -147,26 +154,28 @@ def test_ring_of_two_categories() -> None:
 
 def test_overlap_and_spacing() -> None:
     line = coast([(0, 0), (0, 3250)])
-    half = rectangles_along_lines(line, sort="LL", overlap=0.5)
+    half = rectangles_along_lines(line, RectangleOptions(sort="LL", overlap=0.5))
     starts = half.geometry.bounds["miny"].tolist()
     assert starts == pytest.approx([0, 500, 1000, 1500, 2000, 2500])
     assert half["line_m"].tolist() == pytest.approx([500] * 5 + [750])
-    assert half.geometry.geom_equals_exact(rectangles_along_lines(line, sort="LL", spacing_m=500).geometry, 0).all()
-    apart = rectangles_along_lines(line, sort="LL", spacing_m=1500)
+    assert half.geometry.geom_equals_exact(
+        rectangles_along_lines(line, RectangleOptions(sort="LL", spacing_m=500)).geometry, 0
+    ).all()
+    apart = rectangles_along_lines(line, RectangleOptions(sort="LL", spacing_m=1500))
     assert apart.geometry.bounds["miny"].tolist() == pytest.approx([0, 1500, 3000])
     assert apart["line_m"].sum() == pytest.approx(3250)
     # The end of the line lies in a gap, or is covered already.
-    assert len(rectangles_along_lines(line, sort="LL", spacing_m=2000)) == 2
-    assert len(rectangles_along_lines(coast([(0, 0), (0, 3000)]), overlap=0.5)) == 5
+    assert len(rectangles_along_lines(line, RectangleOptions(sort="LL", spacing_m=2000))) == 2
+    assert len(rectangles_along_lines(coast([(0, 0), (0, 3000)]), RectangleOptions(overlap=0.5))) == 5
     for wrong, words in (
-        ({"overlap": 0.5, "spacing_m": 3.0}, "two words for one thing"),
-        ({"overlap": 1.0}, "overlap 1.0"),
-        ({"spacing_m": 0.0}, "spacing 0.0"),
+        ({"overlap": 0.5, "spacing_m": 3.0}, "cannot be given together"),
+        ({"overlap": 1.0}, "overlap 1 is not below 1"),
+        ({"spacing_m": 0.0}, "spacing 0 is not above 0"),
         ({"tail": "cut"}, "tail 'cut'"),
-        ({"min_tail": 2.0}, "shortest tail 2.0"),
+        ({"min_tail": 2.0}, "min tail 2 is more than 1"),
     ):
         with pytest.raises(InputError, match=words):
-            rectangles_along_lines(line, **wrong)  # type: ignore[arg-type]
+            RectangleOptions(**wrong)  # type: ignore[arg-type]
 
 
 def test_purity_and_shares_are_those_of_the_line_inside() -> None:
@@ -174,42 +183,50 @@ def test_purity_and_shares_are_those_of_the_line_inside() -> None:
     lines = [np.column_stack([np.arange(60) * 120.0, 40 * rng.normal(0, 9, 60).cumsum() + y]) for y in (0, 300, 900)]
     table = coast(*[list(map(tuple, line)) for line in lines], CATCOA=[3, 7, None])
     for lengths in ((1000, 1000), (700, 300)):
-        boxes = rectangles_along_lines(table, *lengths)
+        boxes = rectangles_along_lines(table, RectangleOptions(*lengths))
         inside = np.array([[box.intersection(line).length for line in table.geometry] for box in boxes.geometry])
         share = inside / inside.sum(axis=1, keepdims=True)
         assert boxes[["share_3", "share_7", "share_none"]].to_numpy() == pytest.approx(share, abs=1e-9)
         own = share[np.arange(len(boxes)), boxes["CATCOA"].map({3: 0, 7: 1}).fillna(2).astype(int)]
         assert boxes["purity"].to_numpy() == pytest.approx(own, abs=1e-9)
-        in_degrees = rectangles_along_lines(table.to_crs(4326), *lengths)
+        in_degrees = rectangles_along_lines(table.to_crs(4326), RectangleOptions(*lengths))
         assert in_degrees["purity"].mean() == pytest.approx(own.mean(), abs=0.01)
-    assert "purity" not in rectangles_along_lines(table, by=None)
+    assert "purity" not in rectangles_along_lines(table, RectangleOptions(class_field=""))
     with pytest.raises(InputError, match="has 51 values"):
-        rectangles_along_lines(coast(*[[(0, y), (9, y)] for y in range(51)], name=[*range(51)]), by="name")
+        rectangles_along_lines(
+            coast(*[[(0, y), (9, y)] for y in range(51)], name=[*range(51)]), RectangleOptions(class_field="name")
+        )
 
 
 def test_only_labelled_stretches_but_purity_by_all_line() -> None:
     table = coast([(0, 0), (2000, 0)], [(2000, 0), (2500, 0)], [(2500, 0), (4500, 0)], CATCOA=maybe(3, None, 7))
-    every, labelled = rectangles_along_lines(table), rectangles_along_lines(table, labelled_only=True)
+    every, labelled = rectangles_along_lines(table), rectangles_along_lines(table, RectangleOptions(labelled_only=True))
     assert labelled["CATCOA"].tolist() == [3, 3, 7, 7]
     kept = every[every["CATCOA"].notna()]
     assert labelled.geometry.geom_equals_exact(kept.geometry.reset_index(drop=True), 1e-9).all()
     assert labelled["purity"].tolist() == kept["purity"].tolist()
     assert labelled["Next"].fillna(0).tolist() == [2, 0, 4, 0]
-    beside = rectangles_along_lines(coast([(0, 0), (1000, 0)], [(0, 90), (1000, 90)], CATCOA=maybe(3, None)),
-                                    labelled_only=True)  # fmt: skip
+    beside = rectangles_along_lines(
+        coast([(0, 0), (1000, 0)], [(0, 90), (1000, 90)], CATCOA=maybe(3, None)), RectangleOptions(labelled_only=True)
+    )
     assert beside["purity"].tolist() == [0.5]
     with pytest.raises(InputError, match="no line longer than zero with CATCOA"):
-        rectangles_along_lines(table.assign(CATCOA=maybe(None, None, None)), labelled_only=True)
-    with pytest.raises(InputError, match="no class field"):
-        rectangles_along_lines(table.drop(columns="CATCOA"), labelled_only=True)
+        rectangles_along_lines(table.assign(CATCOA=maybe(None, None, None)), RectangleOptions(labelled_only=True))
+    with pytest.raises(InputError, match="no field 'CATCOA'"):
+        rectangles_along_lines(table.drop(columns="CATCOA"), RectangleOptions(labelled_only=True))
 
 
 def test_class_field_in_any_case_and_of_mixed_types() -> None:
     table = coast([(0, 0), (2000, 0)], [(2000, 0), (4000, 0)], catcoa=[3, 7])
     assert rectangles_along_lines(table)["purity"].tolist() == [1.0] * 4
-    assert rectangles_along_lines(table.rename(columns={"catcoa": "kind"}), by="KIND")["purity"].tolist() == [1.0] * 4
+    assert (
+        rectangles_along_lines(table.rename(columns={"catcoa": "kind"}), RectangleOptions(class_field="KIND"))[
+            "purity"
+        ].tolist()
+        == [1.0] * 4
+    )
     with pytest.raises(InputError, match="has no field 'nope'"):
-        rectangles_along_lines(table, by="nope")
+        rectangles_along_lines(table, RectangleOptions(class_field="nope"))
     mixed = rectangles_along_lines(table.assign(catcoa=["sand", 7]))
     assert [name for name in mixed if str(name).startswith("share")] == ["share_7", "share_sand"]
 
@@ -232,10 +249,10 @@ def test_across_the_antimeridian_and_round_a_pole() -> None:
         assert (boxes["purity"] == 1).all()
         assert boxes.geometry.bounds.eval("maxx - minx").max() < 0.02
     antarctica = coast([(x, -77.0 + 0.01 * (x % 3)) for x in range(-180, 180, 4)] + [(180, -77.0)], crs=4326)
-    shelf = rectangles_along_lines(antarctica, 10_000, 10_000)
+    shelf = rectangles_along_lines(antarctica, RectangleOptions(length_m=10_000, width_m=10_000))
     assert shelf["Previous"].iloc[0] == len(shelf)
     assert all(sides(box)[0] == pytest.approx(10_000, rel=0.005) for box in shelf.geometry)
-    polar = rectangles_along_lines(antarctica.to_crs(3031), 10_000, 10_000)
+    polar = rectangles_along_lines(antarctica.to_crs(3031), RectangleOptions(length_m=10_000, width_m=10_000))
     assert abs(len(polar) - len(shelf)) <= 2
 
 
@@ -252,7 +269,9 @@ def test_a_kilometre_is_a_kilometre_anywhere(lon: float, lat: float) -> None:
     rng = np.random.default_rng(1)
     steps = rng.normal(0, 300, (200, 2)).cumsum(axis=0)
     points = np.column_stack([lon + steps[:, 0] / 111_320 / np.cos(np.radians(lat)), lat + steps[:, 1] / 111_320])
-    boxes = rectangles_along_lines(coast(list(map(tuple, points)), crs=4326), 1000, 600)
+    boxes = rectangles_along_lines(
+        coast(list(map(tuple, points)), crs=4326), RectangleOptions(length_m=1000, width_m=600)
+    )
     for polygon in boxes.geometry:
         along, across = sides(polygon)
         assert along == pytest.approx(1000, rel=0.005)
@@ -261,7 +280,7 @@ def test_a_kilometre_is_a_kilometre_anywhere(lon: float, lat: float) -> None:
 
 def test_across_zones_and_in_web_mercator() -> None:
     long = coast([(0.0, 60.0), (20.0, 60.0)], crs=4326)
-    boxes = rectangles_along_lines(long, 10_000, 1000)
+    boxes = rectangles_along_lines(long, RectangleOptions(length_m=10_000, width_m=1000))
     assert all(sides(polygon)[0] == pytest.approx(10_000, rel=0.005) for polygon in boxes.geometry)
     stretched = rectangles_along_lines(coast([(2e6, 8e6), (2.02e6, 8e6)], crs=3857))
     assert stretched.crs.to_epsg() == 3857
@@ -320,7 +339,7 @@ def test_reversing_and_moving(points: list[tuple[int, int]], rule: dict[str, Any
 
     def boxes(geometry: LineString, moved: bool = False) -> gpd.GeoDataFrame:
         table = gpd.GeoDataFrame(geometry=[geometry], crs=32617)
-        return rectangles_along_lines(table.to_crs(4326) if degrees and not moved else table, **rule)
+        return rectangles_along_lines(table.to_crs(4326) if degrees and not moved else table, RectangleOptions(**rule))
 
     one = boxes(place)
     back = boxes(place.reverse())
@@ -333,9 +352,9 @@ def test_reversing_and_moving(points: list[tuple[int, int]], rule: dict[str, Any
 
 def test_bad_input() -> None:
     with pytest.raises(InputError, match="length -5"):
-        rectangles_along_lines(coast([(0, 0), (1, 0)]), -5)
-    with pytest.raises(InputError, match="no corner"):
-        rectangles_along_lines(coast([(0, 0), (1, 0)]), sort="XX")  # type: ignore[arg-type]
+        rectangles_along_lines(coast([(0, 0), (1, 0)]), RectangleOptions(length_m=-5))
+    with pytest.raises(InputError, match="sort 'XX' is not known"):
+        rectangles_along_lines(coast([(0, 0), (1, 0)]), RectangleOptions(sort="XX"))  # type: ignore[arg-type]
     with pytest.raises(InputError, match="longer than zero"):
         rectangles_along_lines(coast([(0, 0), (0, 0)]))
     with pytest.raises(InputError, match="no coordinate reference system"):
@@ -345,14 +364,14 @@ def test_bad_input() -> None:
     with pytest.raises(InputError, match="outside EPSG:4326"):
         rectangles_along_lines(coast([(700, 0), (701, 5)], crs=4326))
     for wrong in (-1.0, np.nan):
-        with pytest.raises(InputError, match="is no number of metres"):
-            rectangles_along_lines(coast([(0, 0), (9, 0)]), min_line_m=wrong)
+        with pytest.raises(InputError, match="min line"):
+            rectangles_along_lines(coast([(0, 0), (9, 0)]), RectangleOptions(min_line_m=wrong))
 
 
 def test_real_cells_lengths_add_up(data: object) -> None:
     from littoral import read_charts
 
-    coast_lines = read_charts(f"{data}/enc", keep_all_scales=True)
+    coast_lines = read_charts(f"{data}/enc", ChartOptions(keep_all_scales=True))
     boxes = rectangles_along_lines(coast_lines)
     by_cell = line_lengths(coast_lines)
     # The same line in two cells counts once: 0.5 km of the thirteen cells.

@@ -20,7 +20,6 @@ import shapely
 from affine import Affine
 from matplotlib.colors import to_hex
 
-from conftest import boxes
 from littoral.categories import CATCOA, UNKNOWN_COLOUR, user_scheme
 from littoral.classify import UNLIKE
 from littoral.errors import ExistsError, InputError
@@ -35,6 +34,7 @@ from littoral.report.review_list import first_places
 from littoral.report.samples import cut_samples
 from littoral.tiles import TileSpec
 from littoral.vectors import write_vector
+from textured_coast import boxes
 
 UTM = "EPSG:32617"
 LEFT, TOP = 580_000.0, 2_850_000.0

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 import rasterio.shutil
 
-from conftest import boxes, textured
 from littoral import export_tiles, read_tiles
 from littoral.errors import InputError, WriteError
 from littoral.tiles.export.staging import locked
+from textured_coast import boxes, textured
 
 Writer = Callable[..., Path]
 SHORE = boxes([(float(x), 60.0) for x in range(20, 140, 5)], [3, 7] * 12)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from littoral import merge_lines, read_charts
 from littoral.charts import cut_to_largest_scale, summarise_coast
+from littoral.charts.options import ChartOptions
 from littoral.demo.s57 import ChartLine, write_cell
 from littoral.geodesy import line_lengths
 
@@ -80,7 +81,7 @@ def test_lengths_add_up(rows: list[tuple[str, int | None, list[tuple[float, floa
 
 def test_real_cells(data: Path) -> None:
     """US4FL34M under US5MIA*, US3AK12M under US4AK4PH under US5AK5*, US4MD81M beside US5MD1MC."""
-    everything, coast = read_charts(data / "enc", keep_all_scales=True), read_charts(data / "enc")
+    everything, coast = read_charts(data / "enc", ChartOptions(keep_all_scales=True)), read_charts(data / "enc")
     replaced = coast.attrs["replaced_km"]
     assert set(replaced) == {"US3AK12M", "US4AK4PH", "US4FL34M", "US4MD81M"}
     before, after = summarise_coast(everything).loc["all"], summarise_coast(coast).loc["all"]
@@ -122,7 +123,7 @@ def test_summary(tmp_path: Path) -> None:
     ]
     for name in ("US5TEST1", "US5TEST2"):
         write_cell(tmp_path / f"{name}.000", table, coverage=(-81, 24, -79, 26))
-    km = summarise_coast(read_charts(tmp_path, keep_all_scales=True))
+    km = summarise_coast(read_charts(tmp_path, ChartOptions(keep_all_scales=True)))
     assert km.columns.tolist() == ["mangrove", "no category"]
     assert km.index.tolist() == ["US5TEST1", "US5TEST2", "all"]
     assert km.loc["all", "mangrove"] == pytest.approx(2 * 1.1077, rel=1e-3)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from classified_tables import sequence
 from littoral.errors import InputError
 from littoral.evaluation import prediction_sets
 from littoral.predictions import add_prediction_sets
-from test_chains import sequence
 
 
 @given(st.integers(0, 10_000), st.floats(0, 1))

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import LineString, MultiLineString, box
 
+from classified_tables import UTM, classified, straight
 from littoral import rectangles_along_lines
 from littoral.cli import app
 from littoral.errors import ExistsError, InputError, LittoralWarning
@@ -22,25 +23,8 @@ from littoral.predictions.chains import Chains, read_chains
 from littoral.predictions.kilometres import beta_interval, expected_with_interval
 from littoral.predictions.stretches import chords_as_pieces, cut_shoreline
 from littoral.predictions.summary import summarise
+from littoral.rectangles.options import RectangleOptions
 from littoral.vectors import read_provenance, read_vector, write_vector
-
-UTM = "EPSG:32631"
-
-
-def classified(rectangles: gpd.GeoDataFrame, seed: int = 0, codes: tuple[int, ...] = (3, 7)) -> gpd.GeoDataFrame:
-    """Rectangles with answers drawn by a seed; every seventh has none."""
-    rng = np.random.default_rng(seed)
-    chance = rng.dirichlet([0.5] * len(codes), len(rectangles))
-    none = np.arange(len(rectangles)) % 7 == 6
-    chance[none] = np.nan
-    out = rectangles.copy()
-    best = np.nan_to_num(chance).argmax(axis=1)
-    out["ClassLabel"] = pd.Series(np.take([f"class {c}" for c in codes], best), out.index, dtype="string").mask(none)
-    out["ClassValue"] = pd.Series(np.take(codes, best), out.index, dtype="Int64").mask(none)
-    for code, values in zip(codes, chance.T, strict=True):
-        out[f"P_{code}"] = values
-    out["status"] = np.where(none, "cloud", "classified")
-    return out
 
 
 def wiggly(seed: int, count: int = 60, step: float = 400.0) -> LineString:
@@ -69,11 +53,6 @@ def test_length_is_conserved(seed: int, crs: str) -> None:
     # The very line the rectangles were walked along lies in them, but where it crosses itself.
     lost = summary.pieces.loc[summary.pieces["status"] == "outside rectangles", "length_m"].sum()
     assert lost < 0.1 * whole
-
-
-def straight(count: int = 4, x: float = 5e5) -> gpd.GeoDataFrame:
-    line = LineString([(x, 5e6), (x + 1000 * count, 5e6)])
-    return rectangles_along_lines(gpd.GeoDataFrame(geometry=[line], crs=UTM), by=None)
 
 
 def test_pieces_are_cut_where_rectangles_meet() -> None:
@@ -115,18 +94,18 @@ def test_of_two_shores_each_is_its_own() -> None:
         geometry=[LineString([(5e5, 5e6), (505_000, 5e6)]), LineString([(5e5 + 450, 5e6 + 200), (505_450, 5e6 + 200)])],
         crs=UTM,
     )
-    boxes = rectangles_along_lines(near, by=None)
+    boxes = rectangles_along_lines(near, RectangleOptions(class_field=""))
     found = cut_shoreline(near, boxes)
     ours = boxes["GroupId"].to_numpy()[found.row]
     assert ours.tolist() == [1] * 5 + [2] * 5
-    turned = rectangles_along_lines(near, 1000, 3000, by=None)
+    turned = rectangles_along_lines(near, RectangleOptions(length_m=1000, width_m=3000, class_field=""))
     again = cut_shoreline(near, turned.to_crs(4326))
     assert turned["GroupId"].to_numpy()[again.row].tolist() == [1] * 5 + [2] * 5
 
 
 def test_across_the_antimeridian() -> None:
     line = gpd.GeoDataFrame(geometry=[LineString([(179.95, -16.5), (180.05, -16.5)])], crs=4326)
-    boxes = classified(rectangles_along_lines(line, by=None))
+    boxes = classified(rectangles_along_lines(line, RectangleOptions(class_field="")))
     other_way = gpd.GeoDataFrame(
         geometry=[MultiLineString([[(179.95, -16.5), (180, -16.5)], [(-180, -16.5), (-179.95, -16.5)]])], crs=4326
     )
@@ -138,7 +117,7 @@ def test_across_the_antimeridian() -> None:
 
 def test_without_a_shoreline_chords_stand_for_it() -> None:
     line = gpd.GeoDataFrame(geometry=[wiggly(3)], crs=UTM)
-    boxes = classified(rectangles_along_lines(line, by=None))
+    boxes = classified(rectangles_along_lines(line, RectangleOptions(class_field="")))
     out = summarise(boxes)
     assert out.table["km"].sum() * 1000 == pytest.approx(boxes["line_m"].sum())
     assert out.pieces["ID"].tolist() == boxes["ID"].tolist()
@@ -273,7 +252,9 @@ def test_bad_input() -> None:
 def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = gpd.GeoDataFrame(geometry=[wiggly(7)], crs=UTM)
     boxes = write_vector(
-        classified(rectangles_along_lines(line, by=None)), tmp_path / "boxes.gpkg", provenance={"a": 1}
+        classified(rectangles_along_lines(line, RectangleOptions(class_field=""))),
+        tmp_path / "boxes.gpkg",
+        provenance={"a": 1},
     )
     shore = write_vector(line, tmp_path / "shore.gpkg")
     x = line.total_bounds

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import rasterio
 
-from conftest import boxes, textured
 from littoral import export_tiles, open_scene, read_tiles
 from littoral.errors import InputError, WriteError
 from littoral.tiles import (
@@ -23,6 +22,7 @@ from littoral.tiles import (
     read_tile,
     split_tiles,
 )
+from textured_coast import boxes, textured
 
 Writer = Callable[..., Path]
 SPEC = TileSpec(32, ("B02", "B03", "B04"))

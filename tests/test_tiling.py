@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 import littoral.tiles
-from conftest import boxes, textured
 from littoral import export_tiles, read_tiles
 from littoral.cli import main
 from littoral.tiles import ExportSummary
 from littoral.vectors import write_vector
+from textured_coast import boxes, textured
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -11,7 +11,6 @@ import geopandas as gpd
 import numpy as np
 import pytest
 
-from conftest import boxes, textured, textured_boxes
 from littoral import FeatureClassifier, classify_objects, open_scene, prepare_data
 from littoral.classify import UNLIKE, Saying, open_panel
 from littoral.errors import InputError
@@ -20,6 +19,7 @@ from littoral.package import read_package, write_package
 from littoral.package.manifest import MOST_NOVELTY
 from littoral.predictions import evened, novelty_of, novelty_threshold
 from littoral.tiles import cut_tiles
+from textured_coast import boxes, textured, textured_boxes
 
 
 @pytest.fixture(scope="module")

@@ -88,7 +88,7 @@ squares are told apart by category right away; there need not be a run for each.
 """),
     added("""
 coast = littoral.read_charts(world.training.chart)
-rectangles = littoral.rectangles_along_lines(coast, 1000, 1000, sort="UL")
+rectangles = littoral.rectangles_along_lines(coast)
 rectangles[["ID", "GroupId", "SeqId", "CATCOA", "line_m", "purity"]].head()
 """),
     text("""
@@ -235,7 +235,7 @@ other coast, then an answer for each. The package is all that is needed: it know
 """),
     added("""
 package = Path(output_path[0]).parent / "models" / "model-20e_8classes" / "model-20e_8classes.dlpk"
-unseen = littoral.rectangles_along_lines(littoral.read_charts(world.unseen.chart), 1000, 1000, sort="UL")
+unseen = littoral.rectangles_along_lines(littoral.read_charts(world.unseen.chart))
 classified = littoral.classify_objects(world.unseen.scene, unseen, package)
 littoral.write_classified(classified, "classified.gpkg", model.manifest.categories, overwrite=True)
 """),

@@ -15,7 +15,7 @@ Points = NDArray[np.float64]
 
 DEGREES = "EPSG:4326"
 """Longitude, latitude of WGS 84, in this order."""
-_ELLIPSOID = Geod(ellps="WGS84")
+ELLIPSOID = Geod(ellps="WGS84")
 _TO_GEOCENTRIC = Transformer.from_crs("EPSG:4979", "EPSG:4978", always_xy=True)
 
 
@@ -57,7 +57,7 @@ def part_lengths(points: Points, line: NDArray[np.int64], count: int) -> NDArray
 def segment_lengths(points: Points) -> NDArray[np.float64]:
     """Geodesic length in metres from each of (points, 2) longitudes and latitudes to the next; (points - 1,)."""
     start, end = points[:-1], points[1:]
-    return np.asarray(_ELLIPSOID.inv(start[:, 0], start[:, 1], end[:, 0], end[:, 1])[2], np.float64)
+    return np.asarray(ELLIPSOID.inv(start[:, 0], start[:, 1], end[:, 0], end[:, 1])[2], np.float64)
 
 
 def to_geocentric(points: Points) -> Points:

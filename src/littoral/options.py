@@ -17,6 +17,7 @@ littoral.errors.InputError: length -5 is not above 0 m: pass a number above 0.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cache
@@ -53,12 +54,12 @@ class Number:
         if not math.isfinite(value):
             return "is not a finite number"
         for bound, holds, words in (
-            (self.minimum, lambda b: value >= b, "less than"),
-            (self.above, lambda b: value > b, "not above"),
-            (self.maximum, lambda b: value <= b, "more than"),
-            (self.below, lambda b: value < b, "not below"),
+            (self.minimum, operator.ge, "less than"),
+            (self.above, operator.gt, "not above"),
+            (self.maximum, operator.le, "more than"),
+            (self.below, operator.lt, "not below"),
         ):
-            if bound is not None and not holds(bound):
+            if bound is not None and not holds(value, bound):
                 return f"is {words} {bound:g}{unit}"
         return None
 
@@ -131,7 +132,7 @@ class Options:
         Raises:
             InputError: a value outside its bounds or choices.
         """
-        for name, kind, metadata in declared(type(self)):
+        for name, kind, metadata in declared(type(self)):  # type: ignore[arg-type]
             check_value(name, getattr(self, name), kind, metadata)
 
 

@@ -1,9 +1,7 @@
-"""Where cells are, which of their updates apply, and how they are laid out for GDAL.
+"""Find S-57 cells in files, folders and zips, and the updates that apply to each.
 
-GDAL's driver finds updates beside the base cell, starts at .001 whatever the base says, and stops at a gap without a
-word. So each cell is copied to a folder of its own with the updates that apply, numbered from .001 on.
 Source: ENC Product Specification 2.0, clauses 5.6.3 and 5.7: updates of an edition are numbered without a gap; a
-re-issued base cell already holds those up to its own update number.
+re-issued base cell already contains those up to its own update number.
 """
 
 from __future__ import annotations
@@ -17,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 
-from littoral.charts.iso8211 import HEAD, Identification, check_whole, identify
+from littoral.charts.iso8211 import HEAD, Identification, identify
 from littoral.errors import InputError, LittoralWarning
 
 _SUFFIX = re.compile(r"\.\d{3}")
@@ -75,18 +73,6 @@ class Cell:
     def last(self) -> tuple[int, int]:
         """Edition and last update: of two copies of a cell the one with more is the newer."""
         return self.header.edition, self.header.update + len(self.updates)
-
-    def lay_out(self, folder: Path) -> Path:
-        """Copy the cell and its updates into an empty folder as GDAL wants them; returns the base cell there.
-
-        Raises:
-            InputError: a file cannot be read or is cut off.
-        """
-        for number, file in enumerate((self.base, *self.updates)):
-            data = file.read()
-            check_whole(data, file)
-            (folder / f"{self.name}.{number:03d}").write_bytes(data)
-        return folder / f"{self.name}.000"
 
 
 def find_cells(paths: Iterable[str | Path], *, skip_broken: bool = False) -> list[Cell]:

@@ -1,94 +1,95 @@
-"""Cells to a table of lines.
+"""Read S-57 cells into a table of coastline features.
 
-What S-57 says is read through GDAL's S57 driver (in pyogrio's wheel). Sources: IHO S-57 Edition 3.1; ENC Product
+Sources: IHO S-57 Edition 3.1, Part 3 (structure) and Appendix A (object classes and attributes); ENC Product
 Specification 2.0.
 """
 
 from __future__ import annotations
 
-import tempfile
+import struct
 import warnings
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyogrio
 import shapely
-from pyogrio.errors import DataLayerError, DataSourceError
 
 from littoral.categories import CATCOA, CONSTRUCTED
 from littoral.charts.cells import Cell, find_cells, left_out_if_broken
+from littoral.charts.geometry import Topology, read_parameters
+from littoral.charts.iso8211 import Identification, Record, identify, read_records
+from littoral.charts.options import ChartOptions
 from littoral.charts.scales import cut_to_largest_scale, summarise_coast
-from littoral.errors import InputError, LittoralWarning, first_line
+from littoral.charts.updates import COALNE, M_COVR, SLCONS, CellRecords, UpdateError, attributes, object_class
+from littoral.errors import InputError, LittoralWarning
 from littoral.progress import Track, silent
 
 CRS = "EPSG:4326"
 """ENC cells are in WGS 84 degrees (ENC Product Specification, clause 4.1)."""
 
-# Attributes of COALNE and SLCONS that are kept, with the pandas type that holds their null.
-_ATTRIBUTES = {"SORDAT": "string", "LNAM": "string", "CONVIS": "Int64", "CONRAD": "Int64", "VERDAT": "Int64"}
-_OF_CONSTRUCTIONS = {"CATSLC": "Int64", "WATLEV": "Int64"}
-
-# Columns of the cell's DSID record and what they are called here.
-_PROVENANCE: dict[str, tuple[str, Any]] = {
-    "DSID_AGEN": ("producer", "Int64"),
-    "DSID_INTU": ("usage_band", "Int64"),
-    "DSPM_CSCL": ("scale", "Int64"),
-    "DSID_EDTN": ("edition", "string"),
-    "DSID_UPDN": ("update", "string"),
-    "DSID_ISDT": ("issue_date", "string"),
-}
+# Attributes that are kept: number (ATTL, S-57 Appendix A) and the pandas type of the column.
+_ATTRIBUTES = {"SORDAT": (147, "string"), "LNAM": (None, "string"), "CONVIS": (83, "Int64"), "CONRAD": (82, "Int64"),
+               "VERDAT": (185, "Int64")}  # fmt: skip
+_OF_CONSTRUCTIONS = {"CATSLC": (60, "Int64"), "WATLEV": (187, "Int64")}
+_CATCOA, _CATCOV, _COVERED = 15, 18, b"1"
+_LINE, _AREA = 2, 3
+_WGS84, _DEGREES = 2, 1
+_PROVENANCE = {"producer": "Int64", "usage_band": "Int64", "scale": "Int64", "edition": "string", "update": "string",
+               "issue_date": "string"}  # fmt: skip
+"""Columns from the headers of the cell and its updates (DSID, DSPM)."""
 
 COLUMNS = (
-    "CATCOA", "category", "cell", *(name for name, _ in _PROVENANCE.values()), "updates", *_ATTRIBUTES, "geometry"
+    "CATCOA", "category", "cell", *_PROVENANCE, "updates", *_ATTRIBUTES, "geometry"
 )  # fmt: skip
 """Columns of the coastline table, in order."""
 
 
 def read_charts(
     paths: str | Path | Iterable[str | Path],
+    options: ChartOptions | None = None,
     *,
-    keep_all_scales: bool = False,
-    constructed: bool = False,
-    skip_broken: bool = False,
     track: Track = silent,
 ) -> gpd.GeoDataFrame:
     """Read the coastlines (COALNE) of S-57 cells, updates applied; one place has one line.
 
-    A :class:`LittoralWarning` tells of a cell that is there twice, or was cancelled, or whose updates GDAL refuses, and
-    of categories that the table of categories does not know; these are kept, as ``category <code>``.
+    A :class:`LittoralWarning` names a cell that is there twice or was cancelled, an update that does not fit its cell
+    (it and those after it are left out), lines and areas whose geometry is incomplete, attributes that are no single
+    code (null then), a header that announces another number of records, and codes that the table of categories lacks
+    (kept as ``category <code>``).
 
     Args:
         paths: Base cells, zips, folders of either (an exchange set's ENC_ROOT is one), or one of them.
-        keep_all_scales: Keep what a cell of larger scale covers too, so that one place may have several lines.
-        constructed: Read shoreline constructions (SLCONS) that are lines as well, as category 100. Those charted as
-            areas are left out, whose outlines go round the structure and not along the shore, and those charted as
-            points, which have no length.
-        skip_broken: Leave out cells that cannot be read, each told by a :class:`LittoralWarning`, instead of stopping.
+        options: Which lines are read. Of shoreline constructions (SLCONS) only those charted as lines are read: the
+            outline of an area goes round the structure and not along the shore, and a point has no length.
         track: Shows progress, a step per cell.
 
     Returns:
         One row per line in EPSG:4326 (longitude, latitude), ordered by cell and record: ``CATCOA`` (integer, null
         where the chart does not say; 100 for a construction), ``category`` (its name), ``cell``, ``producer`` (agency
         number), ``usage_band`` (1 overview to 6 berthing), ``scale`` (denominator), ``edition``, ``update`` (last one
-        applied), ``issue_date``, ``updates`` (``applied``, ``none``, or ``ignored`` because GDAL refused them),
+        applied), ``issue_date``, ``updates`` (``applied``, ``none``, or, where one does not fit the cell, ``partly`` or
+        ``ignored``),
         ``SORDAT`` (date of the source survey), ``LNAM`` (object identifier; pieces of a line that was cut share it),
         ``CONVIS``, ``CONRAD``, ``VERDAT``; with ``constructed`` then ``object`` (COALNE or SLCONS), ``CATSLC``,
         ``WATLEV``. ``.attrs["replaced_km"]`` says how many km of each category (``no category`` for null) of each cell
         gave way to a larger scale: cell, category, km.
 
     Raises:
-        InputError: a path is not there; no cell can be read; and, unless skipped, a file is not S-57 or cut off, or an
-            update is missing.
+        InputError: a path is not there; no cell can be read; and, unless skipped, a file is not S-57 or truncated, is
+            not in degrees of WGS 84, or an update is missing.
+
+    Memory: the cell at work, about 20 times its size on the disk (100 MB for the largest), and 1 KB per line.
     """
-    cells = find_cells([paths] if isinstance(paths, str | Path) else paths, skip_broken=skip_broken)
+    options = options or ChartOptions()
+    cells = find_cells([paths] if isinstance(paths, str | Path) else paths, skip_broken=options.skip_broken)
     read = []
     for cell in track(cells, len(cells), "reading cells"):
-        with left_out_if_broken(skip_broken):
-            read.append(_read_cell(cell, constructed))
+        with left_out_if_broken(options.skip_broken):
+            read.append(_read_cell(cell, options.constructed))
     if not read:
         raise InputError("the list of cells", "is empty", "pass .000 files or folders that hold them")
     lines = gpd.GeoDataFrame(pd.concat([table for table, _ in read], ignore_index=True), geometry="geometry", crs=CRS)
@@ -98,7 +99,7 @@ def read_charts(
         named = f"named 'category {unknown[0]}' and so on"
         _warn(f"CATCOA {told} is not in the table of categories: such lines are kept, {named}.")
     lines.attrs["replaced_km"] = {}
-    if keep_all_scales:
+    if options.keep_all_scales:
         return lines
     coverage = gpd.GeoDataFrame(pd.concat([area for _, area in read], ignore_index=True), geometry="geometry", crs=CRS)
     kept, replaced = cut_to_largest_scale(lines, coverage)
@@ -111,83 +112,152 @@ def read_charts(
 
 
 def _read_cell(cell: Cell, constructed: bool) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
-    """The shore of one cell, and a row with the area where it has data."""
-    with tempfile.TemporaryDirectory() as place:
-        path = cell.lay_out(Path(place))
-        updates = "applied" if cell.updates else "none"
-        wanted = {"COALNE", "M_COVR", *(["SLCONS"] if constructed else [])}
-        try:
-            with warnings.catch_warnings(record=True) as said:
-                warnings.simplefilter("always")
-                layers = _layers(path, wanted)
-            # GDAL goes on where the update of a record fails: half an update is none.
-            failed = [str(warning.message) for warning in said if "An update to" in str(warning.message)]
-            if failed:
-                raise ValueError(failed[0].strip())
-        except (DataSourceError, DataLayerError, IndexError, ValueError) as refused:
-            for file in path.parent.iterdir():
-                if file != path:
-                    file.unlink()
-            try:
-                layers = _layers(path, wanted)
-            except (DataSourceError, DataLayerError, IndexError, ValueError) as error:
-                remedy = "pass the .000 file of an ENC as the office publishes it"
-                raise InputError(cell.base, "is not an S-57 cell that GDAL can read", remedy) from error
-            if not cell.updates:
-                raise InputError(cell.base, f"cannot be read ({refused})", "fetch it again") from refused
-            updates = "ignored"
-            _warn(f"{cell.name} was read without its updates, which do not fit it: {first_line(refused)}")
-    header = layers["DSID"].iloc[0]
-    # The driver says the last update by its number in the folder, and nothing of those a re-issue held already.
-    applied = cell.header.update + (len(cell.updates) if updates == "applied" else 0)
-    header = pd.concat([header.drop("DSID_UPDN"), pd.Series({"DSID_UPDN": str(applied)})])
-    about = {name: pd.array([header[source]], dtype=dtype) for source, (name, dtype) in _PROVENANCE.items()}
-    tables = [_table(layers.get("COALNE"), "COALNE")]
-    if constructed:
-        tables.append(_table(layers.get("SLCONS"), "SLCONS"))
+    """The coastline of one cell, and a row with the area where it has data."""
+    content = _read_content(cell)
+    kinds = (COALNE, SLCONS) if constructed else (COALNE,)
+    tables = [_table(content, kind) for kind in kinds]
     table = pd.concat(tables, ignore_index=True)
     table["cell"] = pd.Series(cell.name, index=table.index, dtype="string")
-    table["updates"] = pd.Series(updates, index=table.index, dtype="string")
+    table["updates"] = pd.Series(content.updates, index=table.index, dtype="string")
+    header = content.header
+    values = (header.producer, header.usage_band, content.scale or None, str(header.edition), str(header.update),
+              header.issued or None)  # fmt: skip
+    about = {
+        name: pd.Series([value], dtype=dtype).array
+        for (name, dtype), value in zip(_PROVENANCE.items(), values, strict=True)
+    }
     for name, value in about.items():
         table[name] = value.take(np.zeros(len(table), np.int64)) if len(table) else value[:0]
     columns = [*COLUMNS[:-1], *(["object", *_OF_CONSTRUCTIONS] if constructed else []), "geometry"]
-    areas = layers.get("M_COVR")
-    covered: shapely.Geometry = shapely.Polygon()
-    if areas is not None:
-        covered = shapely.union_all(shapely.make_valid(areas.geometry[areas["CATCOV"] == 1].to_numpy()))
-    coverage = gpd.GeoDataFrame({"cell": [cell.name], **about}, geometry=[covered], crs=CRS)
+    coverage = gpd.GeoDataFrame({"cell": [cell.name], **about}, geometry=[_coverage(content)], crs=CRS)
     return gpd.GeoDataFrame(table, geometry="geometry", crs=CRS)[columns], coverage
 
 
-def _layers(path: Path, wanted: set[str]) -> dict[str, gpd.GeoDataFrame]:
-    """The wanted layers that the cell has, and DSID."""
-    there = {str(name) for name, _ in pyogrio.list_layers(path)}
-    found = {"DSID": pyogrio.read_dataframe(path, layer="DSID", read_geometry=False)}
-    for name in there & wanted:
-        found[name] = pyogrio.read_dataframe(path, layer=name)
-    return found
+@dataclass(frozen=True)
+class _Content:
+    """A cell after its updates."""
+
+    name: str
+    header: Identification
+    """Of the base cell, with the update number and the issue date of the last update that was applied."""
+    scale: int
+    """Denominator; 0 where it is not given."""
+    updates: str
+    """``applied``, ``partly``, ``ignored`` or ``none``."""
+    topology: Topology
+    features: Sequence[Record]
+    """In the order of their numbers."""
+
+    def of_class(self, kind: int, primitive: int) -> list[Record]:
+        return [each for each in self.features if object_class(each) == kind and each["FRID"][5] == primitive]
 
 
-def _table(lines: gpd.GeoDataFrame | None, kind: str) -> gpd.GeoDataFrame:
+def _read_content(cell: Cell) -> _Content:
+    """
+    Raises:
+        InputError: a file cannot be read or is truncated, or the cell is not in degrees of WGS 84.
+    """
+    records = read_records(cell.base.read(), cell.base)
+    try:
+        datum, scale, kind, units = read_parameters(records)
+        content = CellRecords.of(records)
+        missing = list(content.missing())
+    except (ValueError, struct.error, IndexError) as error:
+        raise InputError(cell.base, f"is damaged ({error})", "fetch it again as the office publishes it") from error
+    if (datum, kind) != (_WGS84, _DEGREES) or units < 1:
+        what = f"has horizontal datum {datum} and coordinates of kind {kind}, not degrees of WGS 84 (2 and 1)"
+        raise InputError(cell.base, what, "ask the office for a cell in WGS 84")
+    found = _count(records)
+    if found < cell.header.records:
+        if not found or missing or content.unused():
+            what = f"is cut off: it holds {found} of the {cell.header.records} records it announces"
+            raise InputError(cell.base, what, "fetch it again as the office publishes it")
+        _warn(f"{cell.base} announces {cell.header.records} records and holds {found}; nothing refers to others.")
+    header, applied = cell.header, 0
+    for file in cell.updates:
+        data = file.read()
+        changes, update = read_records(data, file), identify(data, file)
+        try:
+            if _count(changes) < update.records:
+                raise UpdateError(f"it announces {update.records} records and holds {_count(changes)}")
+            content = content.updated(changes)
+        except (UpdateError, struct.error, IndexError) as error:
+            at = f"its update {header.update}" if applied or header.update else "the base cell"
+            _warn(f"{file} does not fit {cell.name} ({error}): {cell.name} was read as of {at}.")
+            break
+        header, applied = replace(header, update=update.update, issued=update.issued), applied + 1
+    words = {0: "ignored", len(cell.updates): "applied"} if cell.updates else {0: "none"}
+    features = [content.features[number] for number in sorted(content.features)]
+    topology = Topology(content.vectors, units)
+    return _Content(cell.name, header, scale, words.get(applied, "partly"), topology, features)
+
+
+def _count(records: Iterable[Record]) -> int:
+    return sum("FRID" in record or "VRID" in record for record in records)
+
+
+def _coverage(content: _Content) -> shapely.Geometry:
+    """Where the cell has data (M_COVR with CATCOV 1)."""
+    areas = []
+    for feature in content.of_class(M_COVR, _AREA):
+        if attributes(feature).get(_CATCOV, b"").strip() == _COVERED:
+            area, closed = content.topology.area(feature)
+            areas.append(area)
+            if not closed:
+                _warn(f"{content.name} has a coverage area (M_COVR) whose outline is not closed; what does not close "
+                      "replaces no lines of other cells.")  # fmt: skip
+    return shapely.union_all(shapely.make_valid(np.array(areas, object))) if areas else shapely.Polygon()
+
+
+def _table(content: _Content, kind: int) -> gpd.GeoDataFrame:
     """The lines of one object class with the columns that come from its attributes."""
-    if lines is not None:
-        lines = lines[lines.geom_type.isin(["LineString", "MultiLineString"])].reset_index(drop=True)
-    count = 0 if lines is None else len(lines)
-    table = pd.DataFrame(index=range(count))
+    name_of = "COALNE" if kind == COALNE else "SLCONS"
+    features = content.of_class(kind, _LINE)
+    shapes = [content.topology.line(feature) for feature in features]
+    broken = [feature for feature, (_, whole) in zip(features, shapes, strict=True) if not whole]
+    if broken:
+        gone = sum(bool(shapely.is_empty(shape)) for shape, _ in shapes)
+        names = ", ".join(_long_name(feature) for feature in broken[:3]) + (", …" if len(broken) > 3 else "")
+        _warn(f"{content.name} lacks edges or nodes of {len(broken)} {name_of} lines ({names}): what is there of them "
+              f"is read, of {gone} nothing.")  # fmt: skip
+    kept = [number for number, (shape, _) in enumerate(shapes) if not shapely.is_empty(shape)]
+    values = [attributes(features[number]) for number in kept]
+    table = pd.DataFrame(index=range(len(kept)))
 
-    def attribute(name: str, dtype: Any) -> pd.Series[Any]:
-        values: Any = pd.NA if lines is None or name not in lines else lines[name]
-        found: pd.Series[Any] = pd.Series(values, index=table.index, dtype=dtype)
-        return found
+    def column(name: str, number: int, dtype: str) -> pd.api.extensions.ExtensionArray:
+        found = [each.get(number, b"") for each in values]
+        if dtype == "string":
+            return pd.array([each.decode("latin-1") or None for each in found], dtype="string")
+        return _codes(found, f"{content.name}: {name}")
 
-    codes = attribute("CATCOA", "Int64") if kind == "COALNE" else pd.Series(CONSTRUCTED, table.index, dtype="Int64")
+    codes = column("CATCOA", _CATCOA, "Int64") if kind == COALNE else pd.array([CONSTRUCTED] * len(kept), dtype="Int64")
     table["CATCOA"] = codes
-    table["category"] = codes.map(lambda code: CATCOA.category(int(code)).name, na_action="ignore").astype("string")
-    for name, dtype in {**_ATTRIBUTES, **_OF_CONSTRUCTIONS}.items():
-        table[name] = attribute(name, dtype)
-    table["object"] = pd.Series(kind, index=table.index, dtype="string")
-    geometry = lines.geometry.to_numpy() if lines is not None else shapely.from_wkt([])
-    return gpd.GeoDataFrame(table, geometry=geometry, crs=CRS)
+    categories = table["CATCOA"].map(lambda code: CATCOA.category(int(code)).name, na_action="ignore")
+    table["category"] = categories.astype("string")
+    for name, (number, dtype) in {**_ATTRIBUTES, **_OF_CONSTRUCTIONS}.items():
+        if number is None:
+            table[name] = pd.array([_long_name(features[at]) for at in kept], dtype="string")
+        else:
+            table[name] = column(name, number, dtype)
+    table["object"] = pd.Series(name_of, index=table.index, dtype="string")
+    return gpd.GeoDataFrame(table, geometry=np.array([shapes[number][0] for number in kept], object), crs=CRS)
+
+
+def _codes(values: Sequence[bytes], subject: str) -> pd.api.extensions.ExtensionArray:
+    """Codes of an attribute; null where it is empty, or, with a warning, no single number."""
+    texts = [value.decode("latin-1").strip() for value in values]
+    known = [text if text.isascii() and text.isdecimal() and len(text) < 10 else None for text in texts]
+    strange = Counter(text for text, code in zip(texts, known, strict=True) if text and code is None)
+    if strange:
+        told = ", ".join(f"{text!r} ({count})" for text, count in list(strange.items())[:5])
+        _warn(f"{subject} has values that are no single code, and is null there: {told}.")
+    return pd.array([None if code is None else int(code) for code in known], dtype="Int64")
+
+
+def _long_name(feature: Record) -> str:
+    """LNAM: producer, number and subdivision of the feature object (FOID) in hexadecimal, as GDAL writes it."""
+    agency, number, part = struct.unpack_from("<HIH", feature.get("FOID", bytes(8)))
+    return f"{agency:04X}{number:08X}{part:04X}"
 
 
 def _warn(sentence: str) -> None:

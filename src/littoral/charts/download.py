@@ -9,19 +9,18 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urljoin
 
 from littoral.charts.catalogue import Bounds, CatalogueCell, in_bounds, read_catalogue
+from littoral.charts.options import FetchChartsOptions
 from littoral.errors import InputError, WriteError
 from littoral.http import PATIENT, Patience, Session, UnreachableError, download, open_session, unpack_zip
 from littoral.progress import Track, silent
 from littoral.vectors import staged
 
-BASE_URL = "https://charts.noaa.gov/ENCs/"
-CATALOGUE = "ENCProdCat.xml"
 STATE = "littoral-charts.json"
 """In the output folder: what was fetched, and whether the user agreement was shown."""
 
@@ -72,13 +71,8 @@ class _State:
 
 def fetch_charts(
     folder: str | Path,
+    options: FetchChartsOptions,
     *,
-    cells: Iterable[str] = (),
-    states: Iterable[str] = (),
-    bbox: Bounds | None = None,
-    bands: Iterable[int] = (),
-    base_url: str = BASE_URL,
-    catalogue: str = CATALOGUE,
     patience: Patience = PATIENT,
     track: Track = silent,
     say: Callable[[str], None] = print,
@@ -91,13 +85,7 @@ def fetch_charts(
 
     Args:
         folder: Made if it is not there; :func:`littoral.read_charts` reads it.
-        cells: Names; always taken.
-        states: Codes, e.g. FL; cells of any of them.
-        bbox: West, south, east, north in degrees; west is greater than east across the antimeridian. With ``states``,
-            only cells that are in both.
-        bands: Usage bands (1 overview to 6 berthing) to which ``states`` and ``bbox`` are held; none: all.
-        base_url: Where catalogue and zips are. A catalogue's addresses under NOAA's own are looked for here.
-        catalogue: Its file name there, or an address; see :mod:`littoral.charts.catalogue` for the forms.
+        options: Which cells. Forms of the catalogue: :mod:`littoral.charts.catalogue`.
         patience: With a server that fails.
         track: Shows progress: of the catalogue, and a step per cell.
         say: Called with the user agreement, once for a folder.
@@ -108,10 +96,9 @@ def fetch_charts(
         WriteError: the disk refused.
     """
     folder = Path(folder)
-    source = urljoin(_base(base_url), catalogue)
-    wanted = [name.strip().upper() for name in cells]
-    areas = [state.strip().upper() for state in states]
-    if not wanted and not areas and bbox is None:
+    base_url = options.base_url
+    source = urljoin(_base(base_url), options.catalogue)
+    if not options.cells and not options.states and options.bbox is None:
         raise InputError("fetch charts", "was not told what to fetch", "name cells, states or a bounding box")
     state = _read_state(folder / STATE)
     try:
@@ -120,7 +107,7 @@ def fetch_charts(
         raise WriteError(folder, error) from error
     with open_session() as session:
         published = _published(session, source, folder / _DOWNLOADS, patience, track)
-        chosen = choose_cells(published, source, cells=wanted, states=areas, bbox=bbox, bands=bands)
+        chosen = choose_cells(published, source, options)
         due = [cell for cell in chosen if not _is_current(folder, state.cells.get(cell.name), cell)]
         fetched: dict[str, int] = {}
         failed: dict[str, InputError] = {}
@@ -154,21 +141,17 @@ def fetch_charts(
 def choose_cells(
     published: Mapping[str, CatalogueCell],
     source: str,
-    *,
-    cells: Iterable[str] = (),
-    states: Iterable[str] = (),
-    bbox: Bounds | None = None,
-    bands: Iterable[int] = (),
+    options: FetchChartsOptions,
 ) -> list[CatalogueCell]:
-    """Cells of a catalogue that are named, and those in force that are in ``states`` and ``bbox`` and of ``bands``.
+    """Cells of a catalogue that are named, and those in force in the states and the box and of the usage bands.
 
-    Names and codes are in capitals; see :func:`fetch_charts`. Sorted by name.
+    Names and codes are compared without case. Sorted by name.
 
     Raises:
-        InputError: a cell is not there or cancelled, the catalogue does not know the state, or nothing is left.
+        InputError: a cell is not there or cancelled, the catalogue does not list the state, or nothing is left.
     """
     chosen: dict[str, CatalogueCell] = {}
-    for name in cells:
+    for name in (each.strip().upper() for each in options.cells):
         if name not in published:
             near = difflib.get_close_matches(name, published, 3)
             remedy = f"did you mean {' or '.join(near)}" if near else "look the name up in the office's catalogue"
@@ -178,19 +161,19 @@ def choose_cells(
                 f"Cell {name}", f"was cancelled by the office ({source})", "choose by --bbox what took its place"
             )
         chosen[name] = published[name]
-    areas, kinds = set(states), {str(band) for band in bands}
-    if areas or bbox is not None:
+    areas, kinds = {state.strip().upper() for state in options.states}, set(map(str, options.bands))
+    if areas or options.bbox is not None:
         found = [cell for cell in published.values() if cell.active]
         if areas:
             known = {state for cell in published.values() for state in cell.states}
             if not known:
-                raise InputError(source, "does not say in which state a cell is", f"use {CATALOGUE}, or --bbox")
+                raise InputError(source, "does not say in which state a cell is", "use ENCProdCat.xml, or --bbox")
             if areas - known:
                 missing = ", ".join(sorted(areas - known))
                 raise InputError(f"State {missing}", f"is not in {source}", f"choose from {', '.join(sorted(known))}")
             found = [cell for cell in found if areas & set(cell.states)]
-        if bbox is not None:
-            found = in_bounds(found, _checked_bounds(bbox))
+        if options.bbox is not None:
+            found = in_bounds(found, _checked_bounds(options.bbox))
         found = [cell for cell in found if not kinds or cell.usage_band in kinds]
         chosen.update({cell.name: cell for cell in found})
     if not chosen:

@@ -1,8 +1,8 @@
-"""The frame of an S-57 file: is it whole, and which edition and update is it?
+"""Read the records of an S-57 file, and tell a whole file from a truncated, encrypted or foreign one.
 
-GDAL reads the content. What it does not say is told from the frame: a file is a row of ISO/IEC 8211 records, each with
-a leader of 24 bytes that gives its length and a directory of its fields; the first data record identifies the data set
-(DSID). Sources: ISO/IEC 8211:1994; IHO S-57 Edition 3.1, Part 3, clauses 7.3.1.1 (DSID) and 7.3.1.2 (DSSI).
+A file is a sequence of ISO/IEC 8211 records: a leader of 24 bytes with the record's length, a directory of its fields,
+and the fields. The first record describes the fields, the second identifies the data set (DSID). Sources: ISO/IEC
+8211:1994; IHO S-57 Edition 3.1, Part 3, clauses 7.3.1.1 (DSID) and 7.3.1.2 (DSSI).
 """
 
 from __future__ import annotations
@@ -16,23 +16,36 @@ from littoral.errors import InputError
 
 HEAD = 1 << 16
 """Bytes that hold the first two records of any S-57 file."""
+Record = dict[str, bytes]
+"""Field bodies by tag, without the field terminator; the bodies of a field that is repeated are joined."""
+
 _LEADER = 24
 _UNIT = b"\x1f"
 _FILL = b"^\0 \r\n\x1a"
-"""What some producers put behind the last record."""
+"""Padding that some producers write after the last record."""
 _REMEDY = "fetch it again as the office publishes it"
+_S101_FIELDS = (b"ATCS", b"FTCS", b"IACS")
+"""Code tables of S-100 Part 10a, which S-57 does not have."""
+_RANDOM_BYTES = 180
+"""Distinct byte values in the first kilobyte of an encrypted file: random data has 251 on average, text under 100."""
 
 
 @dataclass(frozen=True)
 class Identification:
-    """What the header of a base cell or of an update says."""
+    """Header of a base cell or of an update (DSID and DSSI)."""
 
+    usage_band: int
+    """INTU: 1 overview to 6 berthing."""
     edition: int
     """EDTN; 0 in an update that cancels the cell."""
     update: int
-    """UPDN: the number of an update; of a base cell the last update it holds already, 0 unless it was re-issued."""
+    """UPDN: the number of an update; of a base cell the last update it contains, 0 unless it was re-issued."""
+    issued: str
+    """ISDT, YYYYMMDD; empty where it is not given."""
+    producer: int
+    """AGEN: number of the agency."""
     records: int
-    """Feature and spatial records that DSSI announces; 0 where there is no DSSI."""
+    """Number of feature and vector records according to DSSI; 0 where there is no DSSI."""
 
 
 def identify(data: bytes, subject: object) -> Identification:
@@ -40,40 +53,68 @@ def identify(data: bytes, subject: object) -> Identification:
 
     Args:
         data: The file, or its first :data:`HEAD` bytes.
-        subject: What to call it in an error.
+        subject: Name of the file in error messages.
 
     Raises:
-        InputError: not S-57, or cut off within its header.
+        InputError: not S-57 (S-101 and S-63 are named), or truncated within its header.
     """
     try:
-        *_, start = (at for at, _ in islice(_records(data, subject), 2))
-        fields = dict(_fields(data, start))
-        _, edition, update, *_ = fields["DSID"][7:].split(_UNIT)  # behind RCNM, RCID, EXPP, INTU; DSNM comes first
-        counts = struct.unpack_from("<8I", fields["DSSI"], 3) if "DSSI" in fields else ()
-        return Identification(int(edition or 0), int(update or 0), sum(counts))
-    except (ValueError, KeyError, struct.error) as error:
-        raise InputError(subject, "is not an S-57 cell or update", _REMEDY) from error
+        *_, start = islice(_starts(data, subject), 2)
+        return _identification(_fields(data, start))
+    except (ValueError, KeyError, IndexError, struct.error) as error:
+        raise InputError(subject, *_foreign(data)) from error
 
 
-def check_whole(data: bytes, subject: object) -> None:
-    """Follow the records to the end of the file.
+def read_records(data: bytes, subject: object) -> list[Record]:
+    """All records of a file after the one that describes the fields.
 
     Raises:
-        InputError: not S-57, or the file ends within a record, or before all records that its header announces.
+        InputError: not S-57, damaged, or the file ends within a record.
+
+    Memory: the file once more, and 1 KB per record.
     """
-    announced = identify(data, subject).records
+    identify(data, subject)
     try:
-        # Each record's first field is its number, the second says what it is.
-        seconds = (at + _LEADER + entry for at, entry in _records(data, subject))
-        found = sum(data[at : at + 4] in (b"FRID", b"VRID") for at in seconds)
-    except ValueError as error:
+        return [_fields(data, start) for start in islice(_starts(data, subject), 1, None)]
+    except (ValueError, IndexError) as error:
         raise InputError(subject, f"is damaged ({error})", _REMEDY) from error
-    if found < announced:
-        raise InputError(subject, f"is cut off: it holds {found} of the {announced} records it announces", _REMEDY)
 
 
-def _records(data: bytes, subject: object) -> Iterator[tuple[int, int]]:
-    """Of each record where it begins, and the size of an entry in its directory.
+def _identification(fields: Record) -> Identification:
+    """
+    Raises:
+        ValueError, KeyError, IndexError, struct.error: the fields are not those of S-57.
+    """
+    body = fields["DSID"]
+    # RCNM, RCID, EXPP, INTU; then DSNM, EDTN, UPDN of variable length, and UADT, ISDT, STED of 8, 8 and 4 bytes.
+    _, edition, update, rest = body[7:].split(_UNIT, 3)
+    # PRSP, then PSDN and PRED of variable length, PROF and AGEN.
+    *_, agency = rest[21:].split(_UNIT, 2)
+    counts = struct.unpack_from("<8I", fields["DSSI"], 3) if "DSSI" in fields else ()
+    return Identification(
+        usage_band=body[6],
+        edition=int(edition or 0),
+        update=int(update or 0),
+        issued=rest[8:16].decode("latin-1").strip(),
+        producer=struct.unpack_from("<H", agency, 1)[0],
+        records=sum(counts),
+    )
+
+
+def _foreign(data: bytes) -> tuple[str, str]:
+    """What a file that is not S-57 probably is, and the remedy."""
+    if any(tag in data[:HEAD] for tag in _S101_FIELDS):
+        return "is an S-101 cell, and only S-57 can be read", "ask the office for the S-57 edition of the cell"
+    if not data[:5].isdigit() and len(data) % 8 == 0 and len(set(data[:1024])) >= _RANDOM_BYTES:
+        return (
+            "is probably encrypted (S-63), and only plain S-57 can be read",
+            "decrypt it with your cell permit first, or ask the office for cells that are not encrypted",
+        )
+    return "is not an S-57 cell or update", _REMEDY
+
+
+def _starts(data: bytes, subject: object) -> Iterator[int]:
+    """Where each record begins.
 
     Raises:
         InputError: the file ends within a record.
@@ -87,30 +128,33 @@ def _records(data: bytes, subject: object) -> Iterator[tuple[int, int]]:
         if at + size > len(data):
             what = f"ends at byte {len(data)}, within the record that begins at byte {at}"
             raise InputError(subject, what, _REMEDY)
-        yield at, _entry(leader)
+        yield at
         at += size
 
 
 def _size(data: bytes, at: int) -> int:
-    """Length of the record at ``at``: the leader's, or, where five digits cannot say it, that of its fields."""
-    return int(data[at : at + 5]) or int(data[at + 12 : at + 17]) + sum(size for _, size in _directory(data, at))
+    """Length of the record at ``at``: the leader's, or, where five digits do not suffice, the sum of its fields."""
+    return int(data[at : at + 5]) or int(data[at + 12 : at + 17]) + sum(size for _, size, _ in _directory(data, at))
 
 
-def _directory(data: bytes, at: int) -> Iterator[tuple[str, int]]:
-    """Tag and length of the fields of the record at ``at``."""
-    wide, entry = int(data[at + 20 : at + 21]), _entry(data[at : at + _LEADER])
-    for place in range(at + _LEADER, at + int(data[at + 12 : at + 17]) - 1, entry):
-        yield data[place : place + 4].decode("ascii"), int(data[place + 4 : place + 4 + wide])
+def _directory(data: bytes, at: int) -> Iterator[tuple[str, int, int]]:
+    """Tag, length and position of the fields of the record at ``at``."""
+    wide, far = int(data[at + 20 : at + 21]), int(data[at + 21 : at + 22])
+    stop = at + int(data[at + 12 : at + 17]) - 1
+    for entry in range(at + _LEADER, stop, 4 + wide + far):
+        size, position = entry + 4, entry + 4 + wide
+        tag = data[entry:size].decode("ascii")
+        yield tag, int(data[size:position]), int(data[position : position + far])
 
 
-def _entry(leader: bytes) -> int:
-    """Bytes of a directory entry: a tag of four, a length and a position of as many digits as the leader says."""
-    return 4 + int(leader[20:21]) + int(leader[21:22])
-
-
-def _fields(data: bytes, at: int) -> Iterator[tuple[str, bytes]]:
-    """Tag and body, its terminator taken off, of the fields of the record at ``at``, which lie in order."""
-    place = at + int(data[at + 12 : at + 17])
-    for tag, size in _directory(data, at):
-        yield tag, data[place : place + size - 1]
-        place += size
+def _fields(data: bytes, at: int) -> Record:
+    """
+    Raises:
+        ValueError: the directory is damaged.
+    """
+    area = at + int(data[at + 12 : at + 17])
+    fields: Record = {}
+    for tag, size, position in _directory(data, at):
+        body = data[area + position : area + position + size - 1]
+        fields[tag] = fields[tag] + body if tag in fields else body
+    return fields

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import shapely
-from pyproj import CRS, Geod, Transformer
+from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
 from littoral.errors import InputError
+from littoral.geodesy import ELLIPSOID
 from littoral.imagery import Scene, kept_as, same_scaling, select_bands
 from littoral.package import Manifest, Preprocessing
 
@@ -15,7 +16,6 @@ ALIKE = 0.1
 """By how much of itself a cell's side may differ from that of the training."""
 _COARSE = 1.5
 """By how many times a pixel may be wider than a cell of the training before it is told."""
-_ELLIPSOID = Geod(ellps="WGS84")
 
 
 def check_scene(scene: Scene, preprocessing: Preprocessing) -> None:
@@ -131,5 +131,5 @@ def cell_m(crs: CRS, size: tuple[float, float], middle: tuple[float, float]) -> 
     (x, y), (width, height) = middle, size
     lonlat = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
     lon, lat = lonlat.transform([x, x + width, x], [y, y, y + height])
-    sides = [_ELLIPSOID.inv(lon[0], lat[0], lon[at], lat[at])[2] for at in (1, 2)]
+    sides = [ELLIPSOID.inv(lon[0], lat[0], lon[at], lat[at])[2] for at in (1, 2)]
     return float(np.sqrt(np.prod(sides)))

@@ -9,6 +9,7 @@ import pandas as pd
 import typer
 
 from littoral.categories import CATCOA
+from littoral.charts.options import ChartOptions
 from littoral.cli.door import Overwrite, app, counted, share_of, tell_kilometres
 from littoral.errors import InputError
 from littoral.progress import bar
@@ -44,7 +45,9 @@ def charts(
     if output is not None:
         check_output(output, overwrite, DRIVERS, inputs=cells)
     coast = read_charts(
-        cells, keep_all_scales=keep_all_scales, constructed=constructed, skip_broken=skip_broken, track=bar
+        cells,
+        ChartOptions(keep_all_scales=keep_all_scales, constructed=constructed, skip_broken=skip_broken),
+        track=bar,
     )
     if coast.empty:
         raise InputError(", ".join(map(str, cells)), "holds no coastline", "pass cells that show a coast")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from littoral.charts.options import FetchChartsOptions
 from littoral.cli.door import CategoryTable, Overwrite, app, listed, scheme
 from littoral.progress import bar
 
@@ -61,12 +62,14 @@ def fetch_charts_verb(
 
     summary = fetch_charts(
         output,
-        cells=cell or (),
-        states=state or (),
-        bbox=bbox,
-        bands=band or (),
-        base_url=base_url,
-        catalogue=catalogue,
+        FetchChartsOptions(
+            cells=tuple(cell or ()),
+            states=tuple(state or ()),
+            bbox=bbox,
+            bands=tuple(band or ()),
+            base_url=base_url,
+            catalogue=catalogue,
+        ),
         track=bar,
         say=print,
     )

@@ -24,6 +24,8 @@ from littoral.cli.door import (
 )
 from littoral.errors import InputError
 from littoral.progress import bar
+from littoral.rectangles.options import RectangleOptions
+from littoral.shoreline.options import LabelOptions, ShorelineOptions
 from littoral.vectors import (
     DRIVERS,
     check_output,
@@ -74,15 +76,15 @@ def shoreline(
 ) -> None:
     """The result of shoreline is where the sea met the land in an image: lines with the land on their left."""
     from littoral.imagery import open_scene
-    from littoral.shoreline import Rules, extract_shoreline
+    from littoral.shoreline import extract_shoreline
 
     check_output(output, overwrite, DRIVERS, inputs=(scene, cloud_mask, sea))
     opened = open_scene(scene, crs=scene_crs, band_names=listed(band_names), cell_size=cell_size)
     waters = None if sea is None else read_vector(sea, None)
     if waters is not None:
         require_crs(waters, sea)
-    rules = Rules(index, threshold, min_area, min_length, cloud_buffer)
-    lines = extract_shoreline(opened, rules, sea=waters, cloud=cloud_mask, taken=date, track=bar)
+    options = ShorelineOptions(index, threshold, min_area, min_length, cloud_buffer)
+    lines = extract_shoreline(opened, options, sea=waters, cloud=cloud_mask, taken=date, track=bar)
     write_vector(lines, output, overwrite=overwrite)
     name, level = lines["index"].iloc[0], lines["threshold"].iloc[0]
     taken = f" on {lines['date'].iloc[0]}" if lines["date"].notna().all() else ", date not known"
@@ -108,7 +110,7 @@ def label(
     check_output(output, overwrite, DRIVERS, inputs=(line, coast))
     bare, charted = _read_lines(line, layer), _read_lines(coast, coast_layer)
     field = require_column(charted, class_field, coast)
-    pieces = transfer_labels(bare, charted, within_m=within, class_field=field, ratio=ratio, track=bar)
+    pieces = transfer_labels(bare, charted, LabelOptions(within_m=within, class_field=field, ratio=ratio), track=bar)
     if (pieces["label_status"] == TOO_FAR).all():
         raise InputError(
             line,
@@ -198,21 +200,19 @@ def rectangles(
 
     check_output(output, overwrite, DRIVERS, inputs=(lines,))
     table = _read_lines(lines, layer)
-    # A name given by hand must be there; CATCOA is only expected.
-    by = "CATCOA" if merge_by is None else require_column(table, merge_by, lines) if merge_by else None
-    if labelled_only:
-        by = require_column(table, by or "CATCOA", lines)
     boxes = rectangles_along_lines(
         table,
-        length,
-        width,
-        sort=sort,
-        by=by,
-        overlap=overlap,
-        spacing_m=spacing,
-        tail=tail,
-        min_line_m=min_line,
-        labelled_only=labelled_only,
+        RectangleOptions(
+            length_m=length,
+            width_m=width,
+            sort=sort,
+            class_field=merge_by,
+            overlap=overlap,
+            spacing_m=spacing,
+            tail=tail,
+            min_line_m=min_line,
+            labelled_only=labelled_only,
+        ),
         track=bar,
     )
     write_vector(boxes, output, overwrite=overwrite, style=_style_of(boxes))

@@ -15,10 +15,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
-from pyproj import Geod, Transformer
+from pyproj import Transformer
 
 from littoral.figures.style import INK, QUIET, RULE, new_figure, wrapped
 from littoral.figures.tiles import Image
+from littoral.geodesy import ELLIPSOID
 from littoral.vectors import require_crs
 
 _HALO = withStroke(linewidth=3, foreground="white")
@@ -106,8 +107,7 @@ def _on_ground(table: gpd.GeoDataFrame, x: float, y: float, step: float) -> tupl
     """Metres on the ground per unit of the CRS along x, bearing of the y axis in degrees, longitude and latitude."""
     to_lonlat = Transformer.from_crs(table.crs, "EPSG:4326", always_xy=True)
     longitudes, latitudes = to_lonlat.transform([x, x + step, x], [y, y, y + step])
-    geod = Geod(ellps="WGS84")
-    bearings, _, lengths = geod.inv(longitudes[:1] * 2, latitudes[:1] * 2, longitudes[1:], latitudes[1:])
+    bearings, _, lengths = ELLIPSOID.inv(longitudes[:1] * 2, latitudes[:1] * 2, longitudes[1:], latitudes[1:])
     return lengths[0] / step, bearings[1], (longitudes[0], latitudes[0])
 
 

@@ -15,17 +15,16 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
-from pyproj import Geod
 
 from littoral.errors import LittoralWarning
-from littoral.geodesy import DEGREES
+from littoral.geodesy import DEGREES, ELLIPSOID
+from littoral.shoreline.chains import follow_successors
 from littoral.vectors import find_column, require_column, require_crs
 
 Integers = NDArray[np.int64]
 Numbers = NDArray[np.float64]
 
 _LEAST_STEP_M = 1.0
-_ELLIPSOID = Geod(ellps="WGS84")
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,9 @@ def read_chains(rectangles: gpd.GeoDataFrame, source: object = "the table of rec
     ([0, 2, 1], [inf, 1000.0, 750.0])
     """
     onward = read_links(rectangles, source)
-    order, lengths, rings = _followed(onward)
+    back = np.full(len(onward), -1)
+    back[onward[onward >= 0]] = np.flatnonzero(onward >= 0)
+    order, lengths, rings = follow_successors(onward.tolist(), back.tolist())
     row = np.array(order, np.int64)
     chain = np.repeat(np.arange(len(lengths)), lengths)
     first = np.append(0, np.cumsum(lengths, dtype=np.int64))[:-1]
@@ -123,34 +124,6 @@ def read_links(table: gpd.GeoDataFrame, source: object = "the table of rectangle
     return np.where(agree, onward, -1)
 
 
-def _followed(onward: Integers) -> tuple[list[int], list[int], list[bool]]:
-    """Rows in order, and of each chain the number of rows and whether it is a ring; by first row of the table."""
-    after = onward.tolist()
-    back = [-1] * len(after)
-    for row, to in enumerate(after):
-        if to >= 0:
-            back[to] = row
-    seen = bytearray(len(after))
-    order: list[int] = []
-    lengths: list[int] = []
-    rings: list[bool] = []
-    for row in range(len(after)):
-        if seen[row]:
-            continue
-        start = row
-        while back[start] >= 0 and back[start] != row:
-            start = back[start]
-        ring = back[start] == row
-        at, begin = row if ring else start, len(order)
-        while at >= 0 and not seen[at]:
-            seen[at] = True
-            order.append(at)
-            at = after[at]
-        lengths.append(len(order) - begin)
-        rings.append(ring)
-    return order, lengths, rings
-
-
 def _distances(table: gpd.GeoDataFrame, one: Integers, other: Integers) -> Numbers:
     """Metres between the middles of two rows, pair by pair."""
     name = find_column(table, "line_m")
@@ -160,4 +133,4 @@ def _distances(table: gpd.GeoDataFrame, one: Integers, other: Integers) -> Numbe
             return np.asarray((line_m[one] + line_m[other]) / 2)
     middles = gpd.GeoSeries(shapely.centroid(table.geometry.to_numpy()), crs=table.crs).to_crs(DEGREES)
     x, y = middles.x.to_numpy(), middles.y.to_numpy()
-    return np.nan_to_num(np.asarray(_ELLIPSOID.inv(x[one], y[one], x[other], y[other])[2], np.float64))
+    return np.nan_to_num(np.asarray(ELLIPSOID.inv(x[one], y[one], x[other], y[other])[2], np.float64))

@@ -9,15 +9,14 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
-from pyproj import CRS, Geod, Transformer
+from pyproj import CRS, Transformer
 
-from littoral.geodesy import DEGREES, Points, to_geocentric
+from littoral.geodesy import DEGREES, ELLIPSOID, Points, to_geocentric
 from littoral.shoreline.segments import to_segment
 from littoral.vectors import find_column
 
 Integers = NDArray[np.int64]
 
-_ELLIPSOID = Geod(ellps="WGS84")
 _CORNERS = 5
 
 
@@ -81,7 +80,7 @@ def chords(rectangles: gpd.GeoDataFrame) -> tuple[Points, Points]:
     sides = (corners + np.roll(corners, -1, axis=1)) / 2
     ends = np.stack([sides[:, [3, 1]], sides[:, [0, 2]]], axis=1)
     lon, lat = to_degrees.transform(ends[..., 0], ends[..., 1])
-    azimuth, _, metres = _ELLIPSOID.inv(lon[..., 0], lat[..., 0], lon[..., 1], lat[..., 1])
+    azimuth, _, metres = ELLIPSOID.inv(lon[..., 0], lat[..., 0], lon[..., 1], lat[..., 1])
     name = find_column(rectangles, "Angle")
     if name is None:
         fit = np.asarray(metres)

@@ -1,10 +1,11 @@
-from .chain_order import Sort
+from .options import RectangleOptions, Sort, Tail
 from .table import FIELDS, rectangles_along_lines
-from .walk import Lines, Tail, Walk, walk_lines
+from .walk import Lines, Walk, walk_lines
 
 __all__ = [
     "FIELDS",
     "Lines",
+    "RectangleOptions",
     "Sort",
     "Tail",
     "Walk",

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from littoral.rectangles.options import Sort
 from littoral.shoreline import Stretches
-
-Sort = Literal["UL", "UR", "LL", "LR"]
 
 
 def start_at_corner(stretches: Stretches, sort: Sort) -> tuple[NDArray[np.int64], NDArray[np.object_]]:

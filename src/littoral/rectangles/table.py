@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import geopandas as gpd
 import numpy as np
@@ -12,12 +11,13 @@ import shapely
 from numpy.typing import NDArray
 
 from littoral.errors import InputError
-from littoral.geodesy import DEGREES, line_lengths, require_metres
+from littoral.geodesy import DEGREES, line_lengths
 from littoral.progress import Track, silent
-from littoral.rectangles.chain_order import Sort, start_at_corner
+from littoral.rectangles.chain_order import start_at_corner
 from littoral.rectangles.frames import Ellipsoid, Frames, Space, space_of
+from littoral.rectangles.options import RectangleOptions
 from littoral.rectangles.purity import length_inside
-from littoral.rectangles.walk import Integers, Lines, Tail, Walk, walk_lines
+from littoral.rectangles.walk import Integers, Lines, Walk, walk_lines
 from littoral.shoreline import MEASURES, Stretches, merge_stretches, require_lines
 from littoral.vectors import find_column, free_names, require_column
 
@@ -31,35 +31,16 @@ _MOST_CLASSES = 50
 
 def rectangles_along_lines(
     lines: gpd.GeoDataFrame,
-    length_m: float = 1000.0,
-    width_m: float = 1000.0,
+    options: RectangleOptions | None = None,
     *,
-    sort: Sort = "UL",
-    by: str | None = "CATCOA",
-    overlap: float | None = None,
-    spacing_m: float | None = None,
-    tail: Tail = "full",
-    min_tail: float = 0.05,
-    min_line_m: float = 0.0,
-    labelled_only: bool = False,
     track: Track = silent,
 ) -> gpd.GeoDataFrame:
     """Rectangles of equal size that follow the lines, as drawn in :mod:`littoral.rectangles`.
 
     Args:
         lines: LineStrings or MultiLineStrings in any CRS.
-        length_m: Length along the line, metres.
-        width_m: Length perpendicular to the line, metres, half on each side.
-        sort: Corner at which each group starts: upper/lower left/right.
-        by: The class of a line: lines are walked as one while it stays the same. CATCOA is ignored where the table has
-            no such column; None walks across all changes. Names are compared without case.
-        overlap: Part of a rectangle that the next one covers again, 0 up to 1; ``spacing_m`` = length × (1 − overlap).
-        spacing_m: Straight distance from one start to the next, metres; with more than ``length_m`` there are gaps.
-        tail: The rest of a line that is shorter than a rectangle gets one of full size that begins where the walk ended
-            (``full``) or that ends with the line (``shift_back``), or none (``drop``).
-        min_tail: Shortest rest that gets a rectangle, as a fraction of ``length_m``.
-        min_line_m: Leave out merged lines that are shorter, metres.
-        labelled_only: Leave out stretches without class; ``purity`` still counts their line.
+        options: Size, step and order. ``class_field`` None stands for CATCOA where the table has it. Names are compared
+            without case.
         track: Shows progress, a step per million vertices.
 
     Returns:
@@ -84,13 +65,8 @@ def rectangles_along_lines(
     >>> boxes[["SeqId", "Previous", "Next", "Angle", "line_m", "purity", "CATCOA"]].values.tolist()
     [[1, <NA>, 2, 90.0, 1000.0, 1.0, 3], [2, 1, 3, 90.0, 1000.0, 1.0, 3], [3, 2, <NA>, 90.0, 500.0, 1.0, 3]]
     """
-    rule = Rule(length_m, width_m, _spacing_m(length_m, overlap, spacing_m), tail, min_tail)
-    if sort not in ("UL", "UR", "LL", "LR"):
-        raise InputError(f"sort {sort!r}", "is no corner", "choose UL, UR, LL or LR")
-    require_metres("shortest line", min_line_m)
-    by = None if by is None else _class_field(lines, by)
-    if labelled_only and by is None:
-        raise InputError("the table of lines", "has no class field", "name one to leave out what has no class")
+    options = options or RectangleOptions()
+    by = _class_field(lines, options)
     classes = pd.Index([None]) if by is None else pd.Index(lines[by].unique())
     if len(classes) > _MOST_CLASSES:
         raise InputError(
@@ -99,7 +75,7 @@ def rectangles_along_lines(
     require_lines(lines)
     space = space_of(lines)
     stretches = merge_stretches(lines.to_crs(DEGREES) if isinstance(space, Ellipsoid) else lines, by)
-    order, geometry = start_at_corner(stretches, sort)
+    order, geometry = start_at_corner(stretches, options.sort)
     own = stretches.table.drop(columns=stretches.table.geometry.name).iloc[order]
     stretches = Stretches(
         gpd.GeoDataFrame(own.reset_index(drop=True), geometry=geometry, crs=stretches.table.crs),
@@ -108,78 +84,53 @@ def rectangles_along_lines(
         stretches.ring[order],
     )
     wanted = np.ones(len(geometry), bool)
-    if min_line_m > 0:
-        wanted &= (line_lengths(stretches.table) >= min_line_m).to_numpy()
-    if labelled_only:
+    if options.min_line_m > 0:
+        wanted &= (line_lengths(stretches.table) >= options.min_line_m).to_numpy()
+    if options.labelled_only:
         wanted &= stretches.table[by].notna().to_numpy()
     kept = np.flatnonzero(wanted)
     if not len(kept):
-        least = f"of at least {min_line_m:g} m" if min_line_m else "longer than zero"
-        what = f"holds no line {least}" + (f" with {by}" if labelled_only else "")
+        least = f"of at least {options.min_line_m:g} m" if options.min_line_m else "longer than zero"
+        what = f"holds no line {least}" + (f" with {by}" if options.labelled_only else "")
         raise InputError("the table of lines", what, "pass lines along the coast")
 
-    row, walk = _walked(geometry, kept, space, rule, track)
+    row, walk = _walked(geometry, kept, space, options, track)
     if not len(row):
         raise InputError("the table of lines", "holds no line as long as a rectangle", "pass the tail rule full")
     frames = space.frames(walk.start, walk.end)
     table = _sequence(stretches, row)
     table["Angle"], table["line_m"] = frames.azimuth, walk.line_m
     if by is not None:
-        table = pd.concat([table, _shares(stretches, row, space, frames, rule, by, classes)], axis=1)
+        table = pd.concat([table, _shares(stretches, row, space, frames, options, by, classes)], axis=1)
     # Where and how long the line is, is not said of its rectangles.
     carried, renamed = free_names(own.iloc[row].reset_index(drop=True), [*table.columns, *MEASURES])
-    polygons = space.polygons(frames, length_m, width_m)
+    polygons = space.polygons(frames, options.length_m, options.width_m)
     out = gpd.GeoDataFrame(pd.concat([table, carried], axis=1), geometry=polygons, crs=stretches.table.crs)
     out = out.to_crs(lines.crs)
     out.attrs["renamed"] = renamed
     return out
 
 
-@dataclass(frozen=True)
-class Rule:
-    """How lines are walked, checked: sizes are positive, the tail is a rule."""
-
-    length_m: float
-    width_m: float
-    spacing_m: float
-    tail: Tail
-    min_tail: float
-
-    def __post_init__(self) -> None:
-        for name in ("length", "width", "spacing"):
-            size = getattr(self, f"{name}_m")
-            if not (np.isfinite(size) and size > 0):
-                raise InputError(f"the {name} {size}", "is not a positive number of metres", "pass e.g. 1000")
-        if self.tail not in ("full", "drop", "shift_back"):
-            raise InputError(f"tail {self.tail!r}", "is no rule", "choose full, drop or shift_back")
-        if not 0 <= self.min_tail <= 1:
-            raise InputError(f"the shortest tail {self.min_tail}", "is no fraction of a rectangle", "pass 0 to 1")
-
-
-def _class_field(lines: gpd.GeoDataFrame, by: str) -> str | None:
-    """The field's own spelling; charts have CATCOA, other lines need not."""
-    return find_column(lines, by) if by == "CATCOA" else require_column(lines, by, "the table of lines")
-
-
-def _spacing_m(length_m: float, overlap: float | None, spacing_m: float | None) -> float:
-    if overlap is None:
-        return length_m if spacing_m is None else spacing_m
-    if spacing_m is not None:
-        raise InputError("overlap and spacing", "are two words for one thing", "pass one of them")
-    if not 0 <= overlap < 1:
-        raise InputError(f"the overlap {overlap}", "is not from 0 up to, but not including, 1", "pass e.g. 0.5")
-    return length_m * (1 - overlap)
+def _class_field(lines: gpd.GeoDataFrame, options: RectangleOptions) -> str | None:
+    """The class field in the table's spelling; None to walk across all changes."""
+    name = options.class_field
+    if name or options.labelled_only:
+        return require_column(lines, name or "CATCOA", "the table of lines")
+    return find_column(lines, "CATCOA") if name is None else None
 
 
 def _walked(
-    geometry: NDArray[np.object_], kept: Integers, space: Space, rule: Rule, track: Track
+    geometry: NDArray[np.object_], kept: Integers, space: Space, options: RectangleOptions, track: Track
 ) -> tuple[Integers, Walk]:
     """The walk along the kept lines, in their order, and the position of the line of each rectangle."""
+    spacing_m = options.spacing_m
+    if options.overlap is not None:
+        spacing_m = options.length_m * (1 - options.overlap)
     batches = list(_batches(geometry, kept))
     walks, rows = [], []
     for batch in track(batches, len(batches), "walking lines"):
         lines = _lines(space, geometry[batch])
-        walk = walk_lines(lines, rule.length_m, rule.spacing_m, tail=rule.tail, min_tail=rule.min_tail)
+        walk = walk_lines(lines, options.length_m, spacing_m, tail=options.tail, min_tail=options.min_tail)
         walks.append(walk)
         rows.append(batch[walk.line])
     row = np.concatenate(rows)
@@ -230,12 +181,18 @@ def _ends_of_runs(value: Integers) -> tuple[Integers, Integers]:
 
 
 def _shares(
-    stretches: Stretches, row: Integers, space: Space, frames: Frames, rule: Rule, by: str, classes: pd.Index
+    stretches: Stretches,
+    row: Integers,
+    space: Space,
+    frames: Frames,
+    options: RectangleOptions,
+    by: str,
+    classes: pd.Index,
 ) -> pd.DataFrame:
     """Purity, and the share of each class among the line inside each rectangle."""
     own = classes.get_indexer_for(stretches.table[by])
     lines = _lines(space, stretches.table.geometry.to_numpy())
-    metres = length_inside(frames, rule.length_m, rule.width_m, lines, own, len(classes))
+    metres = length_inside(frames, options.length_m, options.width_m, lines, own, len(classes))
     with np.errstate(invalid="ignore"):
         share = metres / metres.sum(axis=1, keepdims=True)
     columns = {"purity": share[np.arange(len(row)), own[row]]}

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
-from pyproj import CRS, Geod, Transformer
+from pyproj import CRS, Transformer
 
 from littoral.classify import UNLIKE
+from littoral.geodesy import ELLIPSOID
 from littoral.predictions import UNCERTAIN
 from littoral.report.coast import Coast, Rows
 from littoral.report.elements import corners, jpeg
@@ -27,7 +28,6 @@ _HATCHED = {UNCERTAIN: 1, UNLIKE: 2}
 _LATTICE = 17
 """Points along each side of the map whose longitude and latitude the script knows; between them it interpolates, on a
 map of 100 km to some metres."""
-_ELLIPSOID = Geod(ellps="WGS84")
 
 
 def map_data(coast: Coast, ground: Ground | None, first: Rows) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def _degrees(crs: Any, bounds: tuple[float, float, float, float]) -> tuple[list[
     unit = max(right - left, high - low, 1e-9) / 1000
     x, y = (left + right) / 2, (low + high) / 2
     east, north = to_degrees.transform([x - unit, x + unit], [y, y])
-    metres = _ELLIPSOID.inv(east[0], north[0], east[1], north[1])[2] / (2 * unit)
+    metres = ELLIPSOID.inv(east[0], north[0], east[1], north[1])[2] / (2 * unit)
     if not (np.isfinite(longitude).all() and np.isfinite(latitude).all() and np.isfinite(metres)):
         return [], 0.0
     # So that between 179 and -179 lies 180.

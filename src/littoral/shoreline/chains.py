@@ -85,36 +85,61 @@ def follow(link: Integers, value: Integers) -> Chains:
     >>> chains.line.tolist(), chains.backward.tolist(), chains.ring.tolist()
     ([0, 1], [False, True], [False])
     """
-    onward, category = link.tolist(), value.tolist()
-    seen = bytearray(len(category))
+    category = value.tolist()
+    # A line is entered at one of its ends and left at the other, ``end ^ 1``.
+    ends = np.arange(len(link))
+    back = np.where(link >= 0, link ^ 1, -1)
+    entered, lengths, rings = follow_successors(link[ends ^ 1].tolist(), back.tolist(), ends_per_line=2)
     entries: list[int] = []
-    lengths: list[int] = []
-    rings: list[bool] = []
-    for line in range(len(category)):
-        if seen[line]:
-            continue
-        # Back to where the chain begins; a ring comes round to the line itself.
-        start = 2 * line
-        while onward[start] >= 0 and onward[start] >> 1 != line:
-            start = onward[start] ^ 1
-        ring = onward[start] >= 0
-        entry = 2 * line if ring else start
-        chain: list[int] = []
-        while entry >= 0 and not seen[entry >> 1]:
-            seen[entry >> 1] = True
-            chain.append(entry)
-            entry = onward[entry ^ 1]
-        if ring:
-            begins = [at for at in range(len(chain)) if category[chain[at] >> 1] != category[chain[at - 1] >> 1]]
-            first = begins[0] if begins else 0
-            chain = chain[first:] + chain[:first]
-        entries += chain
-        lengths.append(len(chain))
-        rings.append(ring)
+    for ring, stop, count in zip(rings, np.cumsum(lengths).tolist(), lengths, strict=True):
+        chain = entered[stop - count : stop]
+        begins = [at for at in range(count) if category[chain[at] >> 1] != category[chain[at - 1] >> 1]] if ring else []
+        first = begins[0] if begins else 0
+        entries += chain[first:] + chain[:first]
     entry_of = np.array(entries, np.int64)
     return Chains(
         entry_of >> 1, (entry_of & 1).astype(bool), np.repeat(np.arange(len(lengths)), lengths), np.array(rings, bool)
     )
+
+
+def follow_successors(
+    after: list[int], before: list[int], *, ends_per_line: int = 1
+) -> tuple[list[int], list[int], list[bool]]:
+    """Follow items from one to the next; each is in one chain, if need be alone.
+
+    Args:
+        after: Position of the item that follows each, or -1.
+        before: Position of the item that each follows, or -1.
+        ends_per_line: With 2, items ``2 * line`` and ``2 * line + 1`` are a line in its two directions, and it is
+            visited in one of them.
+
+    Returns:
+        Items chain after chain and along each; of each chain the number of items, and whether it is a ring. Chains come
+        in the order of their first item, and a ring starts with it.
+
+    >>> follow_successors([2, -1, 1, 3], [-1, 2, 0, 3])
+    ([0, 2, 1, 3], [3, 1], [False, True])
+    """
+    seen = bytearray(len(after) // ends_per_line)
+    order: list[int] = []
+    lengths: list[int] = []
+    rings: list[bool] = []
+    for line in range(len(seen)):
+        if seen[line]:
+            continue
+        # Back to where the chain begins; a ring comes round to the line itself.
+        item = start = line * ends_per_line
+        while before[start] >= 0 and before[start] // ends_per_line != line:
+            start = before[start]
+        ring = before[start] >= 0
+        at, begin = item if ring else start, len(order)
+        while at >= 0 and not seen[at // ends_per_line]:
+            seen[at // ends_per_line] = True
+            order.append(at)
+            at = after[at]
+        lengths.append(len(order) - begin)
+        rings.append(ring)
+    return order, lengths, rings
 
 
 def connected_sets(node: Integers, owner: Integers) -> Integers:

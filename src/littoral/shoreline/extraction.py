@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -22,11 +21,12 @@ from numpy.typing import NDArray
 from skimage.measure import find_contours
 
 from littoral.errors import InputError, LittoralWarning
-from littoral.geodesy import DEGREES, line_lengths, require_metres, segment_lengths
+from littoral.geodesy import DEGREES, line_lengths, segment_lengths
 from littoral.imagery import Band, Scene, Window, cloudy, open_scene, read_windows, select_bands
 from littoral.progress import Track, silent
 from littoral.shoreline.index_grid import BESIDE_CLOUD, CLEAR, CLOUDY, LEVELS, MISSING, SEA, Field, spread
 from littoral.shoreline.merge import merge_stretches
+from littoral.shoreline.options import ShorelineOptions
 from littoral.shoreline.threshold import find_threshold, refine, without_ice
 from littoral.shoreline.water_bodies import drown_islets, mark_sea, marks_of
 from littoral.shoreline.water_index import WaterIndex, choose_index
@@ -39,33 +39,9 @@ _FINEST = 2.0**24
 """Parts of a pixel to which a line's points are rounded: whichever strip of rows they are found in, they are equal."""
 
 
-@dataclass(frozen=True)
-class Rules:
-    """What is taken for shore."""
-
-    index: str = "auto"
-    """Of :data:`littoral.shoreline.water_index.INDICES`; ``auto``: the first whose bands the scene has."""
-    threshold: float | None = None
-    """Of the index; None: the index's own, or Otsu's."""
-    min_area_m2: float = 10_000.0
-    """Smaller islands are left out."""
-    min_length_m: float = 0.0
-    """Shorter lines are left out."""
-    cloud_buffer_m: float = 100.0
-    """No shore so near to cloud or its shadow."""
-
-    def __post_init__(self) -> None:
-        require_metres("shortest line", self.min_length_m)
-        require_metres("distance from cloud", self.cloud_buffer_m)
-        if not (np.isfinite(self.min_area_m2) and self.min_area_m2 >= 0):
-            raise InputError(f"the least area {self.min_area_m2:g}", "is no number of square metres", "pass 0 or more")
-        if self.threshold is not None and not -1 < self.threshold < 1:
-            raise InputError(f"the threshold {self.threshold}", "is out of reach of an index", "pass -1 to 1")
-
-
 def extract_shoreline(
     scene: Scene | str | Path,
-    rules: Rules | None = None,
+    options: ShorelineOptions | None = None,
     *,
     sea: gpd.GeoDataFrame | None = None,
     cloud: Scene | str | Path | None = None,
@@ -83,7 +59,7 @@ def extract_shoreline(
         scene: A scene, or the path to one. Its bands are named as Sentinel-2's. An index is a ratio: an offset that
             the file does not declare falsifies it. Its own masks (SCL, cloud probability, QA_PIXEL) say where cloud
             is.
-        rules: What is taken for shore.
+        options: How water is told from land, and which lines are kept.
         sea: Polygons or points that lie in the sea, in any CRS.
         cloud: An image on the scene's grid: Sentinel-2's SCL, or any band that is not 0 where cloud is.
         taken: Date of the image, ``YYYY-MM-DD``; from the file's tags or name where None.
@@ -103,17 +79,17 @@ def extract_shoreline(
     unless set).
     """
     scene = scene if isinstance(scene, Scene) else open_scene(scene)
-    rules = rules or Rules()
+    options = options or ShorelineOptions()
     day = (scene.acquired or None) if taken is None else _checked(taken)
     try:
-        index = choose_index(rules.index, [band.name for band in scene.bands])
+        index = choose_index(options.index, [band.name for band in scene.bands])
     except InputError as error:
         if not scene.absent:
             raise
         missing = f"{error.what}; the product lists {', '.join(scene.absent)}, and their files are not there"
         remedy = "complete the download, or open it at a cell size whose files are there (--cell-size 60)"
         raise InputError(f"the scene {scene.name}", missing, remedy) from error
-    if rules.index == "auto" and index.name == "RGB":
+    if options.index == "auto" and index.name == "RGB":
         sentence = (
             f"{scene.name} has no near infrared; by its visible bands alone turbid or shallow water passes for land "
             "and dark vegetation for water: look at the line before you use it."
@@ -129,10 +105,10 @@ def extract_shoreline(
     for source, band in hidden:
         _hide(field, source, band)
     if hidden:
-        _keep_away(field, round(rules.cloud_buffer_m / down_m), round(rules.cloud_buffer_m / across_m))
+        _keep_away(field, round(options.cloud_buffer_m / down_m), round(options.cloud_buffer_m / across_m))
     if not any(field.clear(rows).any() for rows in field.strips()):
         raise InputError(scene.name, "has no valid, cloudless pixel", "choose another scene")
-    given = index.threshold if rules.threshold is None else rules.threshold
+    given = index.threshold if options.threshold is None else options.threshold
     threshold = find_threshold(field, scene.name) if given is None else given
     _take_off(field, threshold)
     if given is None:
@@ -144,13 +120,13 @@ def extract_shoreline(
             _take_off(field, threshold)
         refine(scene, index, field, threshold, track)
     mark_sea(field, scene.transform, None if sea is None else marks_of(sea, scene.crs))
-    drown_islets(field, rules.min_area_m2 / (across_m * down_m))
+    drown_islets(field, options.min_area_m2 / (across_m * down_m))
 
     lines = _placed(_contours(field, track), scene.transform)
     table = merge_stretches(gpd.GeoDataFrame(geometry=lines, crs=scene.crs)).table
     table = gpd.GeoDataFrame(geometry=_in_order(table.geometry.to_numpy()), crs=scene.crs)
     table["length_m"] = line_lengths(table)
-    table = table[table["length_m"] >= rules.min_length_m].reset_index(drop=True)
+    table = table[table["length_m"] >= options.min_length_m].reset_index(drop=True)
     if table.empty:
         share = sum(int(np.count_nonzero(field.state[rows] == SEA)) for rows in field.strips()) / field.state.size
         raise InputError(

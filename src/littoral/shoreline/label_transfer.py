@@ -21,6 +21,7 @@ from littoral.errors import InputError
 from littoral.geodesy import Points, segment_lengths, to_geocentric
 from littoral.progress import Track, silent
 from littoral.shoreline.merge import MEASURES, require_lines
+from littoral.shoreline.options import LabelOptions
 from littoral.shoreline.segments import STEP_M, cut_bits, in_degrees, join_bits, middles, to_segment
 from littoral.vectors import free_names, require_column
 
@@ -38,10 +39,8 @@ _BATCH = 200_000
 def transfer_labels(
     line: gpd.GeoDataFrame,
     coast: gpd.GeoDataFrame,
+    options: LabelOptions | None = None,
     *,
-    within_m: float = 200.0,
-    class_field: str = "CATCOA",
-    ratio: float = 1.5,
     track: Track = silent,
 ) -> gpd.GeoDataFrame:
     """Label a line by the charted lines beside it, and cut it where the label changes.
@@ -53,10 +52,8 @@ def transfer_labels(
     Args:
         line: LineStrings in any CRS, e.g. what ``extract_shoreline`` gave.
         coast: Charted lines in any CRS, with the class field.
-        within_m: Farthest that a charted line may be, metres. 200 m is 1 mm on a chart of 1:200 000, and what a
-            shore moves in the decades since its survey.
-        class_field: Field of ``coast`` with the label, of any type.
-        ratio: How much farther a line of another label must be.
+        options: How near a charted line must be. The default of 200 m is 1 mm on a chart of 1:200 000, and the distance
+            that a shore moves in the decades since its survey.
         track: Shows progress, a step per 200,000 bits of line.
 
     Returns:
@@ -80,12 +77,11 @@ def transfer_labels(
     >>> transfer_labels(seen, chart)[["CATCOA", "label_status"]].values.tolist()
     [[3, 'labelled'], [7, 'labelled']]
     """
-    for name, size in (("within", within_m), ("ratio", ratio)):
-        if not (np.isfinite(size) and size >= (1 if name == "ratio" else 1e-3)):
-            raise InputError(f"the {name} {size}", "is too small", "pass e.g. 200 metres and a ratio of 1.5")
+    options = options or LabelOptions()
+    within_m, ratio = options.within_m, options.ratio
     require_lines(line)
     require_lines(coast, "the table of the coast")
-    field = require_column(coast, class_field, "the table of the coast")
+    field = require_column(coast, options.class_field, "the table of the coast")
     coast = coast[shapely.length(coast.geometry.to_numpy()) > 0]
     parts = line.explode(ignore_index=True)
     parts = parts[shapely.length(parts.geometry.to_numpy()) > 0].reset_index(drop=True)

@@ -10,11 +10,11 @@ import numpy as np
 import shapely
 from affine import Affine
 from numpy.typing import NDArray
-from pyproj import Geod, Transformer
+from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
 from littoral.errors import InputError
-from littoral.geodesy import DEGREES
+from littoral.geodesy import DEGREES, ELLIPSOID
 from littoral.imagery import Scene
 from littoral.rectangles.frames import Ellipsoid, space_of
 from littoral.tiles.spec import Space
@@ -106,7 +106,7 @@ class Lattice:
         space = space_of(rectangles)
         if isinstance(space, Ellipsoid):
             lon, lat = Transformer.from_crs(rectangles.crs, DEGREES, always_xy=True).transform(*here.T)
-            there = Geod(ellps="WGS84").fwd(lon, lat, azimuth, np.full(len(lon), _STEP_M))[:2]
+            there = ELLIPSOID.fwd(lon, lat, azimuth, np.full(len(lon), _STEP_M))[:2]
             one, other, crs = np.column_stack([lon, lat]), np.column_stack(there), DEGREES
         else:
             step = _STEP_M / space.unit_m * np.stack([np.sin(np.radians(azimuth)), np.cos(np.radians(azimuth))], 1)

@@ -1,8 +1,8 @@
 """Tiles kept together: one memory-mapped file of pixels instead of a file for each tile.
 
-A pack is a folder in the user's cache (``LITTORAL_CACHE``, else ``littoral`` in ``XDG_CACHE_HOME`` or ``~/.cache``),
-named after all that decides what is in it: bytes of the scene, outlines and labels of the rectangles, how tiles are
-cut::
+A pack is a folder in the user's cache (``LITTORAL_CACHE``, else where the system keeps caches: on Linux ``littoral`` in
+``XDG_CACHE_HOME`` or ``~/.cache``), named after all that decides what is in it: bytes of the scene, outlines and labels
+of the rectangles, how tiles are cut::
 
     tiles/<key>/values.npy     (tiles, bands, height, width)
     tiles/<key>/valid.npy      (tiles, bytes): the masks, eight pixels a byte

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from platformdirs import user_cache_path
 
 from littoral.errors import LittoralWarning, WriteError
 from littoral.tiles.packed.pack import Contents, read_pack
@@ -21,12 +22,11 @@ Make = Callable[[Path, str], Contents]
 
 
 def cache_folder(given: str | Path | None = None) -> Path:
-    """The given folder, else the user's."""
+    """The given folder, else that of ``LITTORAL_CACHE``, else the user's cache folder by the system's convention."""
     own = os.environ.get("LITTORAL_CACHE")
     if given is not None or own:
         return Path(given or own or "").expanduser()
-    shared = os.environ.get("XDG_CACHE_HOME")
-    return (Path(shared) if shared else Path.home() / ".cache") / "littoral"
+    return user_cache_path("littoral", appauthor=False)
 
 
 def keep(cache: str | Path | None, key: str | None, needed_bytes: int, make: Make) -> Contents:
