@@ -146,8 +146,8 @@ def test_one_file_per_band(tmp_path: Path, write_scene: Writer) -> None:
     write_scene(folder / "T17RNJ_20240101_B11.tif", RAMP[:1, :20, :25], names=None, pixel=20.0)
     assert [b.name for b in open_scene(folder).bands] == ["B02", "B03", "B11", "B8A"]
     write_scene(folder / "elsewhere.tif", RAMP, origin=(600_000, 3_000_000))
-    assert len(open_scenes(folder)) == 5
-    with pytest.raises(InputError, match=r"holds 5 scenes .*: pass one of them"):
+    assert [len(scene.bands) for scene in open_scenes(folder)] == [4, 3]
+    with pytest.raises(InputError, match=r"holds 2 scenes .*: pass one of them"):
         open_scene(folder)
 
 

@@ -90,7 +90,7 @@ def test_scale_and_offset(
         ("04.00", 10_000, None, "baseline 04.00 and no offset is listed for it"),
         ("05.09", 10_000, None, "baseline 05.09 and no offset is listed for it"),
         ("10.00", 10_000, None, "no offset is listed"),
-        ("99.99", 10_000, None, "no offset is listed"),  # Sen2Cor of one's own
+        ("98.99", 10_000, None, "no offset is listed"),
         ("N0400", 10_000, -1000, "processing baseline 'N0400', which is none"),
         ("02.04", 0, None, "quantification value 0"),
     ],

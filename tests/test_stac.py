@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import re
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +37,7 @@ from littoral.imagery import (
     open_items,
     open_scene,
     open_scenes,
+    read_overview,
     read_windows,
     search_scenes,
     select_bands,
@@ -838,6 +841,153 @@ def test_versions_of_one_acquisition() -> None:
     assert len(latest_versions([older, later_strip, other_tile, nameless, {**nameless, "id": "y"}])[0]) == 5
     made = [version(f"S2_{n}", **{"s2:generation_time": f"2023-07-0{n}"}) for n in (3, 1)]
     assert latest_versions(made)[0] == made[:1]
+
+
+def test_halves_of_a_tile_are_no_versions() -> None:
+    def half(name: str, west: float, east: float, baseline: str = "05.09") -> dict[str, Any]:
+        told = {"datetime": "2023-07-01T10:46:30Z", "grid:code": "MGRS-31UFU", "s2:processing_baseline": baseline}
+        ring = [[west, 50.0], [east, 50.0], [east, 51.0], [west, 51.0], [west, 50.0]]
+        geometry = {"type": "Polygon", "coordinates": [ring]}
+        return {"id": name, "collection": "sentinel-2-l2a", "properties": told, "geometry": geometry}
+
+    left, right, whole = half("left", 3.0, 3.6), half("right", 3.55, 4.0), half("whole", 3.0, 4.0, "05.10")
+    kept, dropped = latest_versions([left, right])
+    assert ([item["id"] for item in kept], dropped) == (["left", "right"], [])
+    kept, dropped = latest_versions([left, right, whole])
+    assert ([item["id"] for item in kept], dropped) == (["whole"], ["left", "right"])
+    # An older whole is not shown by one newer half, but by two.
+    older = half("older", 3.0, 4.0, "04.00")
+    assert len(latest_versions([left, older])[0]) == 2
+    assert [item["id"] for item in latest_versions([left, right, older])[0]] == ["left", "right"]
+    again = half("again", 3.0, 3.59, "05.10")
+    assert [item["id"] for item in latest_versions([left, again, right])[0]] == ["again", "right"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"proj:transform": [10, 0, ORIGIN[0] + 5, 0, -10, ORIGIN[1]]},
+        {"proj:transform": [20, 0, ORIGIN[0], 0, -20, ORIGIN[1]]},
+        {"proj:shape": [512, 1024]},
+        {"raster:bands": [{"data_type": "int16", "nodata": 0}]},
+        {"proj:epsg": 32618},
+    ],
+    ids=["half a pixel", "twice the ground", "half the rows", "another type", "another zone"],
+)
+def test_what_an_item_says_of_a_file_on_a_server_is_checked_when_it_is_read(
+    portal: Portal, images: dict[str, Path], change: dict[str, Any]
+) -> None:
+    item = earth_search(f"{portal.url}/open")
+    key = next(key for key, asset in item["assets"].items() if "B03" in asset["href"])
+    item["assets"] = {key: {**item["assets"][key], **change}}
+    scene = open_item(item)
+    for read in (
+        lambda: list(read_windows(scene, scene.bands, [Window(0, 0, 50, 50)])),
+        lambda: list(stream_windows(scene, scene.bands, [Window(0, 0, 50, 50)])),
+        lambda: read_overview(scene, scene.bands, 50),
+    ):
+        with pytest.raises(InputError, match=r"and its item says .* pass the address of the file itself"):
+            read()
+
+
+def test_the_six_numbers_in_gdals_order_are_left_to_the_file(portal: Portal, images: dict[str, Path]) -> None:
+    item = earth_search(f"{portal.url}/open")
+    whole = open_item(item)
+    for asset in (asset for asset in item["assets"].values() if "proj:transform" in asset):
+        a, b, c, d, e, f = asset["proj:transform"][:6]
+        asset["proj:transform"] = [c, a, b, f, d, e]
+    assert open_item(item) == whole
+
+
+@pytest.mark.parametrize(
+    ("item", "bands"),
+    [
+        ({"properties": {"platform": "landsat-8"}, "keys": ("B3", "B5")}, {"B3": "B03", "B5": "B8A"}),
+        ({"properties": {"platform": "landsat-5"}, "keys": ("SR_B2", "SR_B4")}, {"SR_B2": "B03", "SR_B4": "B8A"}),
+        ({"properties": {"instruments": ["msi"]}, "keys": ("B03", "B08")}, {"B03": "B03", "B08": "B08"}),
+        ({"properties": {}, "keys": ("B03", "B05")}, {}),
+    ],
+)
+def test_numbers_of_other_collections_are_those_of_their_sensor(item: dict[str, Any], bands: dict[str, str]) -> None:
+    content = {**item_at("https://example.org"), "id": "mosaic 7", "collection": "my-mosaics"}
+    kept = {key: value for key, value in content["properties"].items() if key.startswith(("proj:", "datetime"))}
+    content["properties"] = {**kept, **item["properties"]}
+    one = next(iter(content["assets"].values()))
+    place = {"type": "image/tiff", "proj:epsg": 32617, "proj:shape": [10, 10], "proj:transform": [30, 0, 0, 0, -30, 0]}
+    raster = [{"data_type": "uint16", "nodata": 0}]
+    content["assets"] = {
+        key: {**one, **place, "raster:bands": raster, "href": f"https://example.org/{key}.tif"} for key in item["keys"]
+    }
+    scene = open_item(content)
+    if bands:
+        assert [band.name for band in scene.bands] == list(bands.values())
+        assert select_bands(scene, list(bands.values()), exact=True)
+    else:
+        assert not any(band.described for band in scene.bands)
+
+
+def test_digital_earth_africa_and_aws_keep_no_offset() -> None:
+    africa = {**item_at("https://example.org"), "id": "c9c0ae5b-8a6b", "collection": "s2_l2a"}
+    for key in [key for key in africa["properties"] if key.startswith(("s2:", "earthsearch:"))]:
+        del africa["properties"][key]
+    africa["properties"] |= {"sentinel:boa_offset_applied": False, "sentinel:processing_baseline": "05.10"}
+    with pytest.warns(LittoralWarning, match="said to hold the offset"):
+        scene = open_item(africa)
+    assert {(band.scale, band.offset) for band in scene.bands} == {(1e-4, -0.1)}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<!DOCTYPE html><html>sign in</html>",
+        bytes(5000),
+        b'{"error": "expired"}',
+        b"",
+        "cut",
+        "VRT",
+    ],
+    ids=["page", "zeros", "json", "empty", "cut", "vrt"],
+)
+def test_what_is_fetched_is_a_raster(
+    portal: Portal, images: dict[str, Path], tmp_path: Path, body: bytes | str
+) -> None:
+    item = earth_search(f"{portal.url}/open")
+    key = next(key for key, asset in item["assets"].items() if "B03" in asset["href"])
+    path = item["assets"][key]["href"].removeprefix(portal.url)
+    whole = portal.files[path]
+    if body == "VRT":
+        body = b"<VRTDataset rasterXSize='1' rasterYSize='1'></VRTDataset>"
+    portal.files[path] = whole[: len(whole) // 2] if body == "cut" else bytes(body)
+    quick = Patience(attempts=1, pause_s=0)
+    with pytest.raises(InputError, match=r"did not come as a raster|came empty"):
+        fetch_scenes(item, tmp_path / "out", bands=["B03"], patience=quick)
+    assert not list((tmp_path / "out").rglob("*.tif"))
+    portal.files[path] = whole
+    digest = hashlib.sha256(whole).hexdigest()
+    item["assets"][key]["file:checksum"] = f"1220{digest[::-1]}"
+    with pytest.raises(InputError, match=r"came with another checksum .sha256. than its item says"):
+        fetch_scenes(item, tmp_path / "out", bands=["B03"], patience=quick)
+    item["assets"][key]["file:checksum"] = f"1220{digest}"
+    assert len(fetch_scenes(item, tmp_path / "out", bands=["B03"], patience=quick).items) == 1
+
+
+def test_two_processes_fetch_into_one_folder_one_after_the_other(portal: Portal, tmp_path: Path) -> None:
+    item = earth_search(f"{portal.url}/open")
+    errors: list[BaseException] = []
+
+    def fetch() -> None:
+        try:
+            fetch_scenes(item, tmp_path / "out", patience=Patience(attempts=1, pause_s=0))
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=fetch) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert open_scene(tmp_path / "out" / item["id"]).bands
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from .session import (
     read_json,
     shown_address,
 )
-from .transfers import download
+from .transfers import download, only_process
 from .zips import checked_entries, entry_name, unpack_zip
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "checked_entries",
     "download",
     "entry_name",
+    "only_process",
     "open_session",
     "read_json",
     "shown_address",

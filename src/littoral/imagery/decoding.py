@@ -49,8 +49,8 @@ _GAP = 512
 """Zeros in a row that a compressed WebP does not have."""
 
 
-def open_raster(name: str) -> Any:
-    """Open a raster by its path or GDAL's name of it.
+def open_raster(name: str, suffix: str | None = None) -> Any:
+    """Open a raster by its path or GDAL's name of it; ``suffix`` is what it will have where it has not got it yet.
 
     Formats that refer to other files or addresses (VRT, WMS) are not taken for what their suffix does not say: a
     stranger's ``.tif`` reads nothing but itself.
@@ -61,7 +61,8 @@ def open_raster(name: str) -> Any:
     if not name.startswith("/vsi") and os.path.exists(name) and not os.path.isfile(name):
         # A pipe would be waited for without end.
         raise RasterioIOError("it is not a regular file")
-    suffix = PurePosixPath(re.sub(r"[?#].*", "", name) if "://" in name else name).suffix.lower()
+    own = PurePosixPath(re.sub(r"[?#].*", "", name) if "://" in name else name).suffix
+    suffix = (suffix or own).lower()
     first = _BY_SUFFIX_ONLY.get(suffix) or (_FORMATS[suffix],) if suffix in {*_FORMATS, *_BY_SUFFIX_ONLY} else ()
     failure: RasterioError | None = None
     for driver in dict.fromkeys((*first, *_FORMATS.values())):
@@ -105,6 +106,24 @@ def check_file(dataset: Any) -> None:
                 raise ValueError("it has a gap of zeros, as files have that were never fetched to their end")
 
 
+def check_complete(dataset: Any) -> None:
+    """Hold a local file that was just fetched against what it says of its own parts; pictures are decoded.
+
+    Raises:
+        ValueError: it is cut off, or parts of it were never written.
+        RasterioError: it cannot be decoded.
+    """
+    check_file(dataset)
+    if dataset.driver == "GTiff":
+        size = os.path.getsize(dataset.name)
+        for _, (offset, count) in _blocks(dataset, dataset.indexes, 0, 0, dataset.height, dataset.width):
+            if offset + count > size:
+                raise ValueError(f"it is cut off at byte {size:,}")
+    elif dataset.driver in ("PNG", "JPEG", "GIF", "BMP", "WEBP"):
+        with decoding():
+            dataset.read()
+
+
 def check_window(dataset: Any, bands: Iterable[int], row: int, column: int, height: int, width: int) -> None:
     """Look for stretches that were never written among the compressed bytes of a local file's blocks under a window.
 
@@ -121,30 +140,32 @@ def check_window(dataset: Any, bands: Iterable[int], row: int, column: int, heig
         if read is None or not anywhere:
             return
         if not jpeg_2000:
-            _check_blocks(dataset, bands, read, row, column, height, width)
+            # GDAL does not compare the checksums of deflate.
+            for unpacked, (offset, size) in _blocks(dataset, bands, row, column, height, width):
+                # Of values that are all alike, deflate makes a byte, perhaps a zero, of 1032.
+                most_zeros = HOLE + unpacked // 1000
+                if size > most_zeros and bytes(most_zeros) in read(offset, size):
+                    raise ValueError("it has a gap of zeros, as files have that were never fetched to their end")
         elif (codestream := _codestream(dataset.name, *version)) is not None:
             for tile in codestream.tiles(row, column, height, width):
                 codestream.check_tile(read, tile)
 
 
-def _check_blocks(
-    dataset: Any, bands: Iterable[int], read: Read, row: int, column: int, height: int, width: int
-) -> None:
-    """Blocks of a GeoTIFF with deflate; its checksums are not compared by GDAL."""
+def _blocks(
+    dataset: Any, bands: Iterable[int], row: int, column: int, height: int, width: int
+) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Of the blocks of a GeoTIFF under a window: bytes unpacked, and first byte and bytes in the file."""
     by_pixel = dataset.interleaving == Interleaving.pixel
     for band in (1,) if by_pixel else bands:
         down, across = dataset.block_shapes[band - 1]
         unpacked = down * across * np.dtype(dataset.dtypes[band - 1]).itemsize * (dataset.count if by_pixel else 1)
-        # Of values that are all alike, deflate makes a byte, perhaps a zero, of 1032.
-        most_zeros = HOLE + unpacked // 1000
         for y in range(row // down, (row + height - 1) // down + 1):
             for x in range(column // across, (column + width - 1) // across + 1):
                 offset, size = (
                     int(dataset.get_tag_item(f"BLOCK_{what}_{x}_{y}", "TIFF", bidx=band) or 0)
                     for what in ("OFFSET", "SIZE")
                 )
-                if size > most_zeros and bytes(most_zeros) in read(offset, size):
-                    raise ValueError("it has a gap of zeros, as files have that were never fetched to their end")
+                yield unpacked, (offset, size)
 
 
 def measured_bands(dataset: Any) -> tuple[list[int], int | None]:
@@ -228,14 +249,13 @@ def _check_end(name: str) -> None:
 
     def read(offset: int, count: int) -> bytes:
         source = (
-            f'<VRTDataset rasterXSize="{count}" rasterYSize="1"><VRTRasterBand dataType="Byte" band="1" '
-            f'subClass="VRTRawRasterBand"><SourceFilename relativetoVRT="0">{escape(name)}</SourceFilename>'
+            f'<VRTDataset rasterXSize="{count}" rasterYSize="1"><GeoTransform>0, 1, 0, 0, 0, -1</GeoTransform>'
+            '<VRTRasterBand dataType="Byte" band="1" subClass="VRTRawRasterBand">'
+            f'<SourceFilename relativetoVRT="0">{escape(name)}</SourceFilename>'
             f"<ImageOffset>{offset}</ImageOffset><PixelOffset>1</PixelOffset><LineOffset>{count}</LineOffset>"
             "</VRTRasterBand></VRTDataset>"
         )
-        with warnings.catch_warnings(), rasterio.Env(GDAL_VRT_RAWRASTERBAND_ALLOWED_SOURCE="ALL"):
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(source, driver="VRT") as dataset:
-                return bytes(dataset.read(1).tobytes())
+        with rasterio.Env(GDAL_VRT_RAWRASTERBAND_ALLOWED_SOURCE="ALL"), rasterio.open(source, driver="VRT") as dataset:
+            return bytes(dataset.read(1).tobytes())
 
     check_end(read)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import warnings
@@ -17,10 +18,11 @@ from littoral.imagery.raster_files import date_in, open_file, open_files
 from littoral.imagery.resampling import at_cell_size
 from littoral.imagery.safe import as_product_says, is_safe, open_safe
 from littoral.imagery.safe.files import is_remote
-from littoral.imagery.scene import Scene
+from littoral.imagery.scene import SENTINEL_NAME, Band, Scene
 from littoral.imagery.stac.item_files import is_item
 from littoral.imagery.stac.items import open_items
 from littoral.imagery.stac.redaction import without_secrets
+from littoral.imagery.stac.scaling import Told, baseline_of, reflectance_scaling
 
 IMAGE_FOLDERS = ("IMG_DATA", "R10m", "R20m", "R60m")
 """Of Sentinel-2 products."""
@@ -81,7 +83,7 @@ def open_scenes(
         scenes = [open_files([str(path) for path in source], crs=crs, band_names=band_names)]
     else:
         scenes = _open_path(str(source), crs, band_names, cell_size)
-    scenes = [_named(replace(scene, bands=tuple(as_product_says(scene.bands)))) for scene in scenes]
+    scenes = [_named(replace(scene, bands=_by_baseline(as_product_says(scene.bands)))) for scene in scenes]
     for scene in scenes:
         _warn_of_offsets(scene)
     return scenes if cell_size is None else [at_cell_size(scene, cell_size) for scene in scenes]
@@ -232,11 +234,44 @@ def _named(scene: Scene) -> Scene:
     return replace(scene, name="_".join(word for word, *_ in common) or scene.name)
 
 
+def _by_baseline(bands: Sequence[Band]) -> tuple[Band, ...]:
+    """Bands of ESA's own JPEG 2000 files outside their product (AWS: ``R10m/B02.jp2``) with their offset.
+
+    The processing baseline tells it; it is in a folder's name or in the ``tileInfo.json`` beside them.
+    """
+    out = []
+    for band in bands:
+        if _is_bare(band) and band.href.lower().endswith(".jp2") and (baseline := _baseline_beside(Path(band.href))):
+            scaling = reflectance_scaling(Told(baseline=baseline))
+            if scaling is not None:
+                band = replace(band, scale=scaling[0], offset=scaling[1], nodata=0.0)
+        out.append(band)
+    return tuple(out)
+
+
+def _baseline_beside(file: Path) -> float | None:
+    names = [part for part in file.absolute().parts if "_MSIL" in part]
+    for folder in file.absolute().parents[:2]:
+        try:
+            if (folder / "tileInfo.json").is_file():
+                names.append(str(json.loads((folder / "tileInfo.json").read_bytes()).get("productName")))
+        except (OSError, ValueError, AttributeError, RecursionError):
+            continue
+    return next(filter(None, (baseline_of({"id": name, "properties": {}}) for name in names)), None)
+
+
+def _is_bare(band: Band) -> bool:
+    """Whether a band is an image of a Sentinel-2 product that came without what says its offset."""
+    unsaid = band.dtype == "uint16" and band.scale == 1 and band.role == "measured"
+    of_product = PRODUCT_IMAGE.match(band.stem) or (
+        band.href.lower().endswith(".jp2") or re.search(r"[/\\](R[126]0m|IMG_DATA)[/\\][^/\\]+$", band.href)
+    )
+    return bool(unsaid and of_product and SENTINEL_NAME.fullmatch(band.name))
+
+
 def _warn_of_offsets(scene: Scene) -> None:
     """Say so where a Sentinel-2 product's images came without what says their offset."""
-    bare = [
-        band for band in scene.bands if band.dtype == "uint16" and band.scale == 1 and PRODUCT_IMAGE.match(band.stem)
-    ]
+    bare = [band for band in scene.bands if _is_bare(band)]
     if bare:
         warnings.warn(
             f"{bare[0].href} is an image of a Sentinel-2 product without the product's metadata: nobody can tell "

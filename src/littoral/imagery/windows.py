@@ -14,7 +14,7 @@ from rasterio.windows import Window as RasterioWindow
 
 from littoral.errors import InputError
 from littoral.imagery.decoding import check_window, decoding
-from littoral.imagery.raster_files import open_file, reason
+from littoral.imagery.raster_files import crs_of, grid_of, open_file, reason
 from littoral.imagery.resampling import Fit, average, fit_grid
 from littoral.imagery.scene import Band, Grid, Scene, Stored, Values, Window, dtype_of, stored_as, valid_values
 
@@ -36,9 +36,7 @@ def read_windows(
     """
     layout = Layout(scene, bands, raw)
     with ExitStack() as stack:
-        datasets = [
-            stack.enter_context(open_file(source[0].href, source[0].access, whole=True)) for source in layout.sources
-        ]
+        datasets = [stack.enter_context(open_band(source[0], scene)) for source in layout.sources]
         for window in windows:
             canvas = Canvas(layout, window)
             for number, dataset in enumerate(datasets):
@@ -46,6 +44,40 @@ def read_windows(
                 if part is not None:
                     canvas.put(number, part, *read_part(dataset, layout.sources[number], part))
             yield canvas.finished()
+
+
+def open_band(band: Band, scene: Scene) -> Any:
+    """The file of a band, to read its pixels.
+
+    Raises:
+        InputError: it is damaged, or another than the item of a catalogue says: of other pixels, of another place.
+    """
+    dataset = open_file(band.href, band.access, whole=True)
+    if "://" not in band.href:
+        return dataset
+    try:
+        grid, flipped = grid_of(dataset, band.href)
+        crs, expected = crs_of(dataset), band.grid or scene.grid
+        near = 1e-3 * max(abs(step) for step in expected.transform[:6:4])
+        wrong = (
+            (grid.height, grid.width) != (expected.height, expected.width)
+            or not grid.transform.almost_equals(expected.transform, near)
+            or flipped != band.flipped
+            or (crs is not None and crs != scene.crs)
+        )
+        if wrong or dataset.dtypes[band.index - 1] != band.dtype:
+            raise InputError(
+                band.href,
+                f"has {grid.width} x {grid.height} pixels of {dataset.dtypes[band.index - 1]} from "
+                f"{grid.transform.c:.10g}, {grid.transform.f:.10g}, and its item says {expected.width} x "
+                f"{expected.height} of {band.dtype} from {expected.transform.c:.10g}, {expected.transform.f:.10g}, or "
+                "another pixel size or CRS",
+                "pass the address of the file itself, or tell its catalogue",
+            )
+    except InputError:
+        dataset.close()
+        raise
+    return dataset
 
 
 def clip_window(window: Window, grid: Grid) -> Window | None:
@@ -64,7 +96,7 @@ class Layout:
     """Bands of a scene by file: what is read together, and how each file's pixels lie under the scene's cells."""
 
     def __init__(self, scene: Scene, bands: Sequence[Band], raw: bool) -> None:
-        self.bands, self.raw = tuple(bands), raw
+        self.scene, self.bands, self.raw = scene, tuple(bands), raw
         self.rules = [stored_as(band, raw) for band in bands]
         self.dtype = dtype_of(bands, raw)
         hrefs = list(dict.fromkeys(band.href for band in bands))
@@ -196,7 +228,7 @@ def read_overview(scene: Scene, bands: Sequence[Band], longest_px: int) -> tuple
             rows = _thinned(part.row - area.row, part.height, height / area.height)
             columns = _thinned(part.column - area.column, part.width, width / area.width)
             shape = (rows.stop - rows.start, columns.stop - columns.start)
-            with open_file(band.href, band.access, whole=True) as dataset, _reading(band.href):
+            with open_band(band, scene) as dataset, _reading(band.href):
                 there = _in_file(dataset, band, part)
                 if dataset.driver == "JP2OpenJPEG" or not dataset.overviews(band.index):
                     check_window(dataset, [band.index], there.row, there.column, part.height, part.width)

@@ -145,7 +145,19 @@ def _band(item: Item, asset: Asset, found: Pixels, finest: Grid) -> Band:
         nodata = None
     grid = None if found.grid == finest else found.grid
     return Band(
-        asset.name, True, href, asset.index, found.dtype, nodata, scale, offset, grid, asset.role, access_of(href, item)
+        asset.name,
+        asset.described,
+        href,
+        asset.index,
+        found.dtype,
+        nodata,
+        scale,
+        offset,
+        grid,
+        asset.role,
+        access_of(href, item),
+        found.alpha,
+        found.flipped,
     )
 
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from pystac_client import Client
 
 _PAGE = 100
+_MISSED = 0.05
+"""Share of an item's ground that a version of it need not show."""
 _SAME_S = 1.0
 """Images of one tile that begin so close to each other are one acquisition, processed more than once."""
 
@@ -127,7 +129,8 @@ def write_items(items: Iterable[Item], path: str | Path, *, overwrite: bool = Fa
 
 
 def latest_versions(items: Sequence[Item]) -> tuple[list[Item], list[str]]:
-    """Of items that show one tile at one time, that of the highest baseline, then sequence, then processing time.
+    """Of items that show the same ground of one tile at one time, that of the highest baseline, then sequence, then
+    processing time. Halves of a tile, which come where an orbit is cut into two, are no versions of each other.
 
     Returns:
         The kept items, in the order of time, and the names of the others.
@@ -145,9 +148,14 @@ def latest_versions(items: Sequence[Item]) -> tuple[list[Item], list[str]]:
             else:
                 groups.append([item])
         for group in groups:
-            best = max(group, key=_version)
-            kept.append(best)
-            dropped += [str(item["id"]) for item in group if item is not best]
+            covered: list[shapely.Geometry] = []
+            for item in sorted(group, key=_version, reverse=True):
+                ground = _ground(item)
+                if covered and _lies_in(ground, covered):
+                    dropped.append(str(item["id"]))
+                else:
+                    kept.append(item)
+                    covered.append(ground)
     return sorted(kept, key=lambda item: (_seconds(item), tile_of(item), str(item["id"]))), sorted(dropped)
 
 
@@ -268,6 +276,21 @@ def _version(item: Item) -> tuple[float, float, str, str]:
     keys = ("s2:generation_time", "processing:datetime", "created", "updated")
     made = next((str(properties[key]) for key in keys if properties.get(key)), "")
     return baseline or 0.0, float(sequence), made, str(item["id"])
+
+
+def _ground(item: Item) -> shapely.Geometry:
+    """Footprint in degrees; empty where the item has none that can be used."""
+    try:
+        return shapely.make_valid(shapely.from_geojson(json.dumps(item.get("geometry"))))
+    except (shapely.errors.GEOSException, TypeError, ValueError):
+        return shapely.Point()
+
+
+def _lies_in(ground: shapely.Geometry, others: Sequence[shapely.Geometry]) -> bool:
+    """Whether other items show (nearly) all of it; where footprints are not told, any does."""
+    if ground.area == 0 or any(other.area == 0 for other in others):
+        return True
+    return bool(ground.difference(shapely.union_all(list(others))).area <= _MISSED * ground.area)
 
 
 def _seconds(item: Mapping[str, Any]) -> float:
