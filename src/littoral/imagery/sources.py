@@ -266,7 +266,7 @@ def _is_bare(band: Band) -> bool:
     of_product = PRODUCT_IMAGE.match(band.stem) or (
         band.href.lower().endswith(".jp2") or re.search(r"[/\\](R[126]0m|IMG_DATA)[/\\][^/\\]+$", band.href)
     )
-    return bool(unsaid and of_product and SENTINEL_NAME.fullmatch(band.name))
+    return bool(unsaid and of_product and band.described and SENTINEL_NAME.fullmatch(band.name))
 
 
 def _warn_of_offsets(scene: Scene) -> None:

@@ -288,9 +288,10 @@ def _ground(item: Item) -> shapely.Geometry:
 
 def _lies_in(ground: shapely.Geometry, others: Sequence[shapely.Geometry]) -> bool:
     """Whether other items show (nearly) all of it; where footprints are not told, any does."""
-    if ground.area == 0 or any(other.area == 0 for other in others):
+    if shapely.area([ground, *others]).min() == 0:
         return True
-    return bool(ground.difference(shapely.union_all(list(others))).area <= _MISSED * ground.area)
+    missed = shapely.difference(ground, shapely.union_all(list(others)))
+    return bool(shapely.area(missed) <= _MISSED * shapely.area(ground))
 
 
 def _seconds(item: Mapping[str, Any]) -> float:
