@@ -22,6 +22,7 @@ from littoral.imagery import (
     stored_as,
     valid_values,
 )
+from littoral.imagery.options import SceneOptions
 
 Writer = Callable[..., Path]
 RAMP = np.arange(3 * 40 * 50, dtype="uint16").reshape(3, 40, 50)
@@ -125,10 +126,10 @@ def test_counted_names_are_no_sentinel_bands(tmp_path: Path, write_scene: Writer
     assert [b.name for b in scene.bands] == ["B1", "B2", "B3"]
     with pytest.raises(InputError, match="--band-names"):
         select_bands(scene, ["B02"])
-    named = open_scene(path, band_names=["B02", "B03", "B04"])
+    named = open_scene(path, SceneOptions(band_names=["B02", "B03", "B04"]))
     assert select_bands(named, ["B2"])[0].index == 1
     with pytest.raises(InputError, match="has 3 bands and 2 different names"):
-        open_scene(path, band_names=["B02", "B03"])
+        open_scene(path, SceneOptions(band_names=["B02", "B03"]))
 
 
 def test_one_file_per_band(tmp_path: Path, write_scene: Writer) -> None:
@@ -161,9 +162,9 @@ def test_overview(tmp_path: Path, write_scene: Writer) -> None:
 def test_bad_input(tmp_path: Path, write_scene: Writer) -> None:
     with pytest.raises(InputError, match="--scene-crs"):
         open_scene(write_scene(tmp_path / "a.tif", RAMP, crs=None))
-    assert open_scene(tmp_path / "a.tif", crs="EPSG:32617").crs.to_epsg() == 32617
+    assert open_scene(tmp_path / "a.tif", SceneOptions(crs="EPSG:32617")).crs.to_epsg() == 32617
     with pytest.raises(InputError, match="is not known"):
-        open_scene(tmp_path / "a.tif", crs="EPSG:0")
+        open_scene(tmp_path / "a.tif", SceneOptions(crs="EPSG:0"))
     with pytest.raises(InputError, match="has no georeference"):
         open_scene(write_scene(tmp_path / "b.tif", RAMP, crs=None, origin=None))
     with pytest.raises(InputError, match="does not exist"):
@@ -222,9 +223,9 @@ def test_what_a_model_was_trained_on_is_met_by_whole_names_only(tmp_path: Path, 
 
 def test_a_stated_crs_is_not_overridden(tmp_path: Path, write_scene: Writer) -> None:
     path = write_scene(tmp_path / "s.tif", RAMP)
-    assert open_scene(path, crs="EPSG:32617").crs.to_epsg() == 32617
+    assert open_scene(path, SceneOptions(crs="EPSG:32617")).crs.to_epsg() == 32617
     with pytest.raises(InputError, match="says itself that it is in EPSG:32617"):
-        open_scene(path, crs="EPSG:32618")
+        open_scene(path, SceneOptions(crs="EPSG:32618"))
 
 
 def test_a_damaged_scene_has_no_overview(tmp_path: Path, write_scene: Writer) -> None:

@@ -34,6 +34,7 @@ from littoral.imagery import (
     stream_windows,
 )
 from littoral.imagery.band_names import name_in, sensor_of
+from littoral.imagery.options import SceneOptions
 from littoral.imagery.raster_files import date_in
 from littoral.tiles.labeled.images import read_tile
 from safe_recipe import write_safe
@@ -204,9 +205,9 @@ def test_the_crs_of_a_plan_is_none(tmp_path: Path, wkt: str) -> None:
     path = write(tmp_path / "a.tif", RAMP, crs=wkt)
     with pytest.raises(InputError, match="has no coordinate reference system"):
         open_scene(path)
-    assert open_scene(path, crs="EPSG:32617").crs.to_epsg() == 32617
+    assert open_scene(path, SceneOptions(crs="EPSG:32617")).crs.to_epsg() == 32617
     with pytest.raises(InputError, match=r"EPSG:5773.* is none of places on the ground"):
-        open_scene(path, crs="EPSG:5773")
+        open_scene(path, SceneOptions(crs="EPSG:5773"))
 
 
 @pytest.mark.parametrize("place", [Affine(0, 0, 5e5, 0, -10, 3e6), Affine(np.nan, 0, 5e5, 0, -10, 3e6)])
@@ -295,7 +296,7 @@ def test_numbers_of_no_known_sensor_are_no_names(tmp_path: Path, descriptions: t
     scene = open_scene(path)
     with pytest.raises(InputError, match="--band-names"):
         select_bands(scene, ["B03"])
-    assert select_bands(open_scene(path, band_names=["B02", "B03", "B04"]), ["B03"])[0].index == 2
+    assert select_bands(open_scene(path, SceneOptions(band_names=["B02", "B03", "B04"])), ["B03"])[0].index == 2
 
 
 def test_wavelengths_name_bands(tmp_path: Path) -> None:

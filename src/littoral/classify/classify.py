@@ -24,6 +24,7 @@ from littoral.classify.run import answer_rectangles
 from littoral.engines import AnyEngine
 from littoral.errors import InputError
 from littoral.imagery import Scene, Scenes, as_scenes
+from littoral.imagery.options import SceneOptions
 from littoral.predictions import UNCERTAIN, read_answers
 from littoral.progress import Track, silent
 from littoral.tiles import Merging
@@ -109,7 +110,7 @@ def classify_objects(
     how: dict[str, Any] = {"engine": settled, "processor": processor, "turns": tta, "cell_size": cell_size}
     opening = opening_of(models, **how) if folder is not None or dask is not None else None
     panel = open_panel(models, **how)
-    opened = as_scenes(scenes, cell_size=panel.manifest.preprocessing.tile.cell_size)
+    opened = as_scenes(scenes, SceneOptions(cell_size=panel.manifest.preprocessing.tile.cell_size))
     for scene in opened:
         check_scene(scene, panel.manifest.preprocessing)
         if not any_cell_size:

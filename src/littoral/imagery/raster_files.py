@@ -27,28 +27,24 @@ from littoral.imagery.band_names import (
     wavelength_in,
 )
 from littoral.imagery.decoding import check_file, measured_bands, open_raster
+from littoral.imagery.options import SceneOptions
 from littoral.imagery.resampling import fit_grid
 from littoral.imagery.scene import SENTINEL_NAME, Band, Grid, Role, Scene, renamed
 from littoral.imagery.stac.redaction import path_of, without_secrets, without_signature
 from littoral.imagery.stac.signing import gdal_environment, gdal_name
 
+_AS_IT_IS = SceneOptions()
 
-def open_files(
-    files: Sequence[str],
-    *,
-    names: Sequence[str] | None = None,
-    crs: str | None = None,
-    band_names: Sequence[str] | None = None,
-) -> Scene:
+
+def open_files(files: Sequence[str], options: SceneOptions = _AS_IT_IS, *, names: Sequence[str] | None = None) -> Scene:
     """One scene of one file or of several that show the same place; no pixels are read.
 
     The scene's cells are the pixels of the finest file.
 
     Args:
         files: Paths or addresses of rasters; one file has all the bands, or each has some.
+        options: CRS and names of bands where the files have none; the cell size is not looked at.
         names: Of each file, the name of its band.
-        crs: Coordinate reference system (``EPSG:32617``) of a scene that does not say it.
-        band_names: Names for the bands in order, where the files have none or other ones.
 
     Raises:
         InputError: not a raster, no georeference, bands in several CRS or turned against each other, names that do
@@ -59,7 +55,7 @@ def open_files(
         datasets = [stack.enter_context(open_file(file)) for file in files]
         grids = [grid_of(dataset, without_secrets(dataset.name))[0] for dataset in datasets]
         finest, own = min(zip(datasets, grids, strict=True), key=lambda pair: abs(pair[1].transform.determinant))
-        found_crs = _crs(finest, crs)
+        found_crs = _crs(finest, options.crs)
         metres = max(abs(step) for step in own.transform[:2] + own.transform[3:5]) * _metres_per_unit(found_crs)
         sentinel_2 = are_sentinel_2([label for dataset in datasets for label in _labels(dataset)], metres)
         bands = _distinct(
@@ -72,16 +68,8 @@ def open_files(
         )
         stem = PurePath(path_of(files[0]))
         name = stem.stem if len(files) == 1 else stem.parent.name
-        if band_names is not None:
-            if len(band_names) != len(bands) or len(set(band_names)) != len(bands):
-                raise InputError(
-                    name,
-                    f"has {len(bands)} bands and {len(set(band_names))} different names were given",
-                    "name each band once, in order",
-                )
-            bands = [
-                replace(renamed(band, new), role=role_of(new)) for band, new in zip(bands, band_names, strict=True)
-            ]
+        if options.band_names is not None:
+            bands = with_names(bands, options.band_names, name)
         measured = tuple(band for band in bands if band.role == "measured")
         scene = Scene(
             name, measured, found_crs, own.transform, own.height, own.width, dict(finest.tags()),
@@ -96,6 +84,21 @@ def open_files(
                 )
             fit_grid(scene, grid, without_secrets(dataset.name))
         return replace(scene, acquired=date_of(scene) or "")
+
+
+def with_names(bands: Sequence[Band], names: Sequence[str], scene: str) -> list[Band]:
+    """Bands under other names, in order.
+
+    Raises:
+        InputError: not as many names as bands, or one twice.
+    """
+    if len(names) != len(bands) or len(set(names)) != len(bands):
+        raise InputError(
+            scene,
+            f"has {len(bands)} bands and {len(set(names))} different names were given",
+            "name each band once, in order",
+        )
+    return [replace(renamed(band, new), role=role_of(new)) for band, new in zip(bands, names, strict=True)]
 
 
 def role_of(name: str) -> Role:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from littoral.errors import InputError, LittoralWarning
 from littoral.imagery.landsat import is_landsat, open_landsat
+from littoral.imagery.options import SceneOptions
 from littoral.imagery.raster_files import date_in, open_file, open_files
 from littoral.imagery.resampling import at_cell_size
 from littoral.imagery.safe import as_product_says, is_safe, open_safe
@@ -30,16 +31,14 @@ PRODUCT_IMAGE = re.compile(r"(L[12][AC]_)?T\d{2}[A-Z]{3}_\d{8}T\d{6}_B\d[\dA]")
 """Start of the names of their images."""
 Source = str | Path | Sequence[str | Path] | Mapping[str, str | Path]
 Scenes = Scene | str | Path | Sequence[Scene | str | Path]
+_AS_IT_IS = SceneOptions()
 SUFFIXES = (".tif", ".tiff", ".vrt", ".jp2", ".img")
 """Of the files taken for bands or scenes in a folder."""
 
 
 def open_scene(
     source: Source,
-    *,
-    crs: str | None = None,
-    band_names: Sequence[str] | None = None,
-    cell_size: float | None = None,
+    options: SceneOptions = _AS_IT_IS,
 ) -> Scene:
     """Open a scene: one file with all its bands, one file per band, or a product. No pixels are read.
 
@@ -48,16 +47,14 @@ def open_scene(
             product's folder; a Sentinel-2 product (:func:`littoral.imagery.safe.open_safe`); an item of a STAC
             catalogue or a file of several (:func:`open_item`); a list of files; or a mapping from band names to files.
             Bands may differ in pixel size.
-        crs: Coordinate reference system (``EPSG:32617``) of a scene that does not say it.
-        band_names: Names for the bands in order, where the file has none or other ones.
-        cell_size: Side of the scene's cells in units of its CRS; None: that of the finest band. A cell's value is the
-            mean of the pixels under it.
+        options: CRS and names of bands where the file has none; the cell size, a cell's value being the mean of the
+            pixels under it.
 
     Raises:
         InputError: nothing there, not a raster, no georeference, several scenes, bands that do not fit each other,
             names that do not fit.
     """
-    scenes = open_scenes(source, crs=crs, band_names=band_names, cell_size=cell_size)
+    scenes = open_scenes(source, options)
     if len(scenes) > 1:
         named = ", ".join(scene.name for scene in scenes[:3]) + (", …" if len(scenes) > 3 else "")
         raise InputError(without_secrets(str(source)), f"holds {len(scenes)} scenes ({named})", "pass one of them")
@@ -66,10 +63,7 @@ def open_scene(
 
 def open_scenes(
     source: Source,
-    *,
-    crs: str | None = None,
-    band_names: Sequence[str] | None = None,
-    cell_size: float | None = None,
+    options: SceneOptions = _AS_IT_IS,
 ) -> list[Scene]:
     """Open all the scenes that a source holds: one, or those of a folder of images or products.
 
@@ -78,23 +72,23 @@ def open_scenes(
     """
     if isinstance(source, Mapping):
         files = [str(path) for path in source.values()]
-        scenes = [open_files(files, names=[str(name) for name in source], crs=crs, band_names=band_names)]
+        scenes = [open_files(files, options, names=[str(name) for name in source])]
     elif not isinstance(source, str | Path):
-        scenes = [open_files([str(path) for path in source], crs=crs, band_names=band_names)]
+        scenes = [open_files([str(path) for path in source], options)]
     else:
-        scenes = _open_path(str(source), crs, band_names, cell_size)
+        scenes = _open_path(str(source), options)
     scenes = [_named(replace(scene, bands=_by_baseline(as_product_says(scene.bands)))) for scene in scenes]
     for scene in scenes:
         _warn_of_offsets(scene)
-    return scenes if cell_size is None else [at_cell_size(scene, cell_size) for scene in scenes]
+    return scenes if options.cell_size is None else [at_cell_size(scene, options.cell_size) for scene in scenes]
 
 
-def as_scenes(given: Scenes, *, cell_size: float | None = None) -> list[Scene]:
+def as_scenes(given: Scenes, options: SceneOptions = _AS_IT_IS) -> list[Scene]:
     """Scenes as they are, and all those that paths hold, in the order given.
 
     Args:
         given: A scene or what holds one or several (:func:`open_scenes`), or a list of such.
-        cell_size: Of scenes that are opened; those that are open stay as they are.
+        options: Of scenes that are opened; those that are open stay as they are.
 
     Raises:
         InputError: as :func:`open_scenes`; an empty list.
@@ -102,14 +96,10 @@ def as_scenes(given: Scenes, *, cell_size: float | None = None) -> list[Scene]:
     listed = [given] if isinstance(given, Scene | str | Path) else list(given)
     if not listed:
         raise InputError("the list of scenes", "is empty", "pass at least one")
-    return [
-        scene
-        for one in listed
-        for scene in ([one] if isinstance(one, Scene) else open_scenes(one, cell_size=cell_size))
-    ]
+    return [scene for one in listed for scene in ([one] if isinstance(one, Scene) else open_scenes(one, options))]
 
 
-def _open_path(source: str, crs: str | None, band_names: Sequence[str] | None, cell_size: float | None) -> list[Scene]:
+def _open_path(source: str, options: SceneOptions) -> list[Scene]:
     path = Path(source)
     try:
         os.stat(path)
@@ -118,18 +108,18 @@ def _open_path(source: str, crs: str | None, band_names: Sequence[str] | None, c
             what = getattr(error, "strerror", None) or error
             raise InputError(path, f"cannot be opened ({what})", "check the path to the scene") from error
     if is_item(source):
-        return open_items(source, cell_size=cell_size)
+        return open_items(source, options)
     if "://" in source or source.startswith("/vsi"):
-        return [open_files([source], crs=crs, band_names=band_names)]
+        return [open_files([source], options)]
     if is_safe(path) or is_landsat(path):
-        for option, given in (("--scene-crs", crs), ("--band-names", band_names)):
+        for option, given in (("--scene-crs", options.crs), ("--band-names", options.band_names)):
             if given is not None:
                 raise InputError(path, f"is a product, which says itself what {option} would", f"leave {option} away")
-        return [open_safe(path, cell_size=cell_size) if is_safe(path) else open_landsat(path)]
+        return [open_safe(path, options) if is_safe(path) else open_landsat(path)]
     if not path.exists():
         raise InputError(path, "does not exist", "check the path to the scene")
     if not path.is_dir():
-        return [open_files([source], crs=crs, band_names=band_names)]
+        return [open_files([source], options)]
     inside = [child for child in sorted(path.iterdir()) if not child.name.startswith(".")]
     products = [child for child in inside if is_landsat(child) or is_safe(child) or is_item(str(child))]
     files = [str(file) for file in inside if file.suffix.lower() in SUFFIXES and file not in products]
@@ -141,11 +131,11 @@ def _open_path(source: str, crs: str | None, band_names: Sequence[str] | None, c
                 LittoralWarning,
                 stacklevel=4,
             )
-        return [scene for product in products for scene in _open_path(str(product), crs, band_names, cell_size)]
+        return [scene for product in products for scene in _open_path(str(product), options)]
     if not files:
         raise InputError(path, f"has no band files ({', '.join(SUFFIXES)}) in it", "pass the folder that holds them")
     groups = group_files(files)
-    scenes = [open_files(group, crs=crs, band_names=band_names) for group in groups.values()]
+    scenes = [open_files(group, options) for group in groups.values()]
     several = len(scenes) > 1
     return [
         replace(scene, name=name) if several and len(group) > 1 else scene

@@ -15,6 +15,7 @@ from rasterio.errors import RasterioError
 from littoral.errors import InputError, WriteError, first_line
 from littoral.http import PATIENT, Patience, UnreachableError, download, only_process, open_session, shown_address
 from littoral.imagery.decoding import check_complete, open_raster
+from littoral.imagery.options import FetchScenesOptions
 from littoral.imagery.scene import same_band
 from littoral.imagery.stac.bands import Asset
 from littoral.imagery.stac.item_files import ITEM, Item, Items, read_items
@@ -25,6 +26,7 @@ from littoral.imagery.stac.signing import signed_address
 from littoral.progress import Track, silent
 from littoral.vectors import staged
 
+_ALL = FetchScenesOptions()
 _CHECKSUMS = {"1220": "sha256", "1114": "sha1", "1340": "sha512", "d50110": "md5", "1620": "sha3_256"}
 """Methods of STAC's ``file:checksum`` (multihash) by what it begins with."""
 _STORES = ("alternate", "storage:refs", "auth:refs", "alternate:name")
@@ -52,9 +54,8 @@ class FetchedScenes:
 def fetch_scenes(
     items: Items,
     folder: str | Path,
+    options: FetchScenesOptions = _ALL,
     *,
-    bands: Sequence[str] | None = None,
-    cell_size: float | None = None,
     patience: Patience = PATIENT,
     track: Track = silent,
 ) -> FetchedScenes:
@@ -66,8 +67,7 @@ def fetch_scenes(
     Args:
         items: What ``littoral search`` wrote or :func:`search_scenes` gave; or an item's file or address.
         folder: Made if it is not there.
-        bands: Names of bands (B02, or the asset's); None: all. Masks (SCL, probability of cloud) come always.
-        cell_size: Of the cells in which they will be read, which decides where a band is offered in several sizes.
+        options: Which bands (B02, or the asset's name); in which cell size they will be read.
         patience: With a server that fails.
         track: Shows progress, a step per file.
 
@@ -77,7 +77,7 @@ def fetch_scenes(
         WriteError: the disk refused.
     """
     folder = Path(folder)
-    chosen = [(item, _chosen(item, bands, cell_size)) for item in read_items(items, patience=patience)]
+    chosen = [(item, _chosen(item, options.bands, options.cell_size)) for item in read_items(items, patience=patience)]
     files = [(item, key, name) for item, assets in chosen for key, name in _file_names(item, assets).items()]
     with only_process(folder):
         return _fetch_all(chosen, files, folder, patience, track)
