@@ -61,7 +61,7 @@ def main() -> None:
                 f"{backbone:<18} batch {size:<3} torch {speeds[0]:8.1f}/s  onnx {speeds[1]:8.1f}/s  "
                 f"ratio {speeds[1] / speeds[0]:.2f}  difference {difference:.1e}"
             )
-    status = Path("/proc/self/status").read_text()
+    status = Path("/proc/self/status").read_text(encoding="ascii")
     found["peak_mb"] = next(int(line.split()[1]) // 1024 for line in status.splitlines() if line.startswith("VmHWM"))
     print(f"peak memory of both together: {found['peak_mb']} MB")
     print_figures("engines", found)

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -197,7 +198,7 @@ READERS = {reader.__name__: reader for reader in (ours, cut, loop, torchgeo, flo
 
 def main(path: str) -> None:
     """Do a job and say what it took."""
-    job = Job(**json.loads(Path(path).read_text()))
+    job = Job(**json.loads(Path(path).read_text(encoding="utf-8")))
     windows = np.load(job.windows)
     sums = np.full((len(windows), len(job.files)), np.nan)
     with rasterio.Env(**job.options):
@@ -223,16 +224,17 @@ def main(path: str) -> None:
     os._exit(0)
 
 
+_MODULES = {
+    "ours": ("littoral.imagery",),
+    "cut": ("littoral.imagery", "littoral.tiles"),
+    "torchgeo": ("torchgeo.datasets", "torchgeo.samplers"),
+}
+
+
 def _load(reader: str) -> None:
     """Import what the reader needs before the clock runs."""
-    if reader in ("ours", "cut"):
-        import littoral.imagery
-
-        if reader == "cut":
-            import littoral.tiles  # noqa: F401
-    elif reader == "torchgeo":
-        import torchgeo.datasets
-        import torchgeo.samplers  # noqa: F401
+    for name in _MODULES.get(reader, ()):
+        import_module(name)
 
 
 def _cpu_seconds() -> float:

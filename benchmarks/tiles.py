@@ -153,7 +153,7 @@ def execute(job: Job, python: Path) -> tuple[dict[str, float], NDArray[np.float6
     """Run one reader in a process of its own: what it took, and the sum of each window's values."""
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "job.json"
-        path.write_text(json.dumps(asdict(job)))
+        path.write_text(json.dumps(asdict(job)), encoding="utf-8")
         command = [str(python), str(Path(__file__).with_name("readers.py")), str(path)]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+from sample import make_sample
+
 # Before OpenMP starts: tests compare bits, and for networks as small as theirs a second thread only waits.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -33,6 +35,14 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("littoral", deadline=None, max_examples=40, derandomize=True)
 settings.load_profile("littoral")
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what uses a trained model of this file as slow."""
+    for item in items:
+        if "with_graph" in getattr(item, "fixturenames", ()):
+            item.add_marker("slow")
+
+
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
@@ -51,6 +61,20 @@ def cases() -> Path:
     if not folder.is_dir():
         pytest.skip("the small cases (../shared/cases) are not on this machine")
     return folder
+
+
+@pytest.fixture(scope="session", params=["sample", pytest.param("real", marks=pytest.mark.slow)])
+def sample_or_real(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Charts and clips in one layout: the small public sample, and the real data where it is on this machine."""
+    if request.param == "real":
+        return request.getfixturevalue("data")
+    return make_sample(tmp_path_factory.mktemp("sample"))
+
+
+@pytest.fixture(scope="session")
+def data_is_real(sample_or_real: Path) -> bool:
+    """Whether counts and lengths measured on the real data are to be found."""
+    return sample_or_real == DATA
 
 
 @pytest.fixture(scope="session")

@@ -67,6 +67,7 @@ def test_temperature_has_the_least_loss() -> None:
     assert loss(found) <= min(map(loss, grid)) + 1e-9
 
 
+@pytest.mark.slow
 @given(st.floats(0.1, 10), st.integers(0, 1000))
 def test_tempering_keeps_answers_and_can_be_undone(temperature: float, seed: int) -> None:
     probabilities = softmax(np.random.default_rng(seed).normal(0, 3, (20, 5)), axis=1)
@@ -222,6 +223,7 @@ def by_hand(probabilities: np.ndarray, truth: np.ndarray) -> float:
     return total / len(truth)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 500))
 def test_calibration_error_is_the_loop_written_out(seed: int) -> None:
     logits, truth = drawn(80, seed)
@@ -250,6 +252,7 @@ def test_last_layer_is_divided() -> None:
     assert all(torch.equal(state[name], value) for name, value in network.state_dict().items())
 
 
+@pytest.mark.slow
 def test_a_trained_model_is_calibrated_and_says_so(tiles_folder: Path, tmp_path: Path) -> None:
     data = prepare_data(tiles_folder, batch_size=8, val_split_pct=0.45, seed=1)
     assert len(data.split.validation) >= 20

@@ -267,6 +267,7 @@ def test_a_box_finds_a_cell_as_points_do(west: float, south: float, box_west: fl
         assert bool(in_bounds([cell], (box_west, -90, east, 90))) == inside
 
 
+@pytest.mark.slow
 def test_only_what_changed_since(office: Office, fetch: Fetch, tmp_path: Path) -> None:
     summary, said = fetch(states=["fl"])
     assert summary.startswith("2 cells fetched (0.0 MB), 0 unchanged")
@@ -394,6 +395,7 @@ def run(*arguments: object) -> int:
     return int(ended.value.code or 0)
 
 
+@pytest.mark.slow
 def test_real_cells_from_server_to_coastline(
     office: Office, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import resource
 import signal
 import subprocess
 import sys
@@ -19,7 +18,10 @@ from littoral import FeatureClassifier
 from littoral.errors import InputError, WriteError
 from littoral.learn.training import Checkpoints
 from littoral.learn.training.losses import Objective
+from platforms import posix_only
 from small_training import STEPS, small, state
+
+pytestmark = pytest.mark.slow
 
 Weights = dict[str, torch.Tensor]
 
@@ -60,6 +62,7 @@ def same_rows(one: FeatureClassifier, other: FeatureClassifier) -> bool:
     return rows[0] == rows[1]
 
 
+@posix_only
 def test_a_killed_training_goes_on_to_the_same_bits(
     tiles_folder: Path, tmp_path: Path, whole: FeatureClassifier
 ) -> None:
@@ -116,11 +119,12 @@ def test_an_impatient_ctrl_c_stops_at_once(tiles_folder: Path, at_step: Any) -> 
         small(tiles_folder).fit(1, 1e-2)
 
 
+@posix_only
 def test_a_full_disk_keeps_the_checkpoint_before(
     tiles_folder: Path, tmp_path: Path, whole: FeatureClassifier, at_step: Any
 ) -> None:
-    if not hasattr(signal, "SIGXFSZ"):
-        pytest.skip("needs a system that limits the size of files")
+    import resource
+
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     at_step(2 * STEPS + 1, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard)))
     model = small(tiles_folder)

@@ -77,6 +77,7 @@ def model(tmp_path_factory: pytest.TempPathFactory, tiles_folder: Path) -> Path:
     return FeatureClassifier(data, "resnet10t", pretrained=False).save(tmp_path_factory.mktemp("model") / "m.dlpk")
 
 
+@pytest.mark.slow
 def test_the_verbs_in_order(run: Run, inputs: Path, tiles_folder: Path, tmp_path: Path) -> None:
     code, out, _ = run("charts", inputs / "US5TEST1.000", "-o", tmp_path / "coast.gpkg")
     assert (code, "2 lines of 1 cell," in out, "mangrove" in out) == (0, True, True)
@@ -108,6 +109,7 @@ def test_the_verbs_in_order(run: Run, inputs: Path, tiles_folder: Path, tmp_path
     assert "</html>" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_help_of_every_verb(run: Run) -> None:
     verbs = ("charts", "rectangles", "tiles", "train", "evaluate", "classify", "report", "demo")
     code, out, _ = run("--help")

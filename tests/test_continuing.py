@@ -21,6 +21,8 @@ from littoral.learn.data import TileData
 from littoral.learn.provenance import data_hash
 from littoral.package import read_package
 
+pytestmark = pytest.mark.slow
+
 BACKBONE = "test_resnet"
 
 

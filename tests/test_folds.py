@@ -19,6 +19,8 @@ from littoral.learn.recipe import recorded, repeat
 from littoral.package import read_package
 from littoral.tiles import TileSet, ground_pairs, split_tiles
 
+pytestmark = pytest.mark.slow
+
 BACKBONE = "resnet10t"
 
 

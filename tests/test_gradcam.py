@@ -14,6 +14,8 @@ from littoral.errors import InputError, MissingExtraError
 from littoral.learn.gradcam import attribution
 from littoral.learn.network import build_network
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(("backbone", "side"), [("test_resnet", 96), ("test_vit", 64)])
 def test_attribution_is_grad_cams_formula(backbone: str, side: int) -> None:

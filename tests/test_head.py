@@ -18,6 +18,8 @@ from littoral.learn.head import STRENGTHS, extract, fit_head, fit_linear, folds_
 from littoral.learn.network import HIDDEN, build_network, state_bytes
 from littoral.tiles import TileSpec, ground_pairs, turned
 
+pytestmark = pytest.mark.slow
+
 BACKBONE = "test_resnet"
 
 

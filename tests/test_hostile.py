@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import resource
+import sys
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +44,15 @@ def sentence(read: Callable[[Path], object], path: Path) -> str:
     return ""
 
 
+def peak_kb() -> int:
+    """Most memory that this process has held; 0 where the system does not say it in these units."""
+    if sys.platform != "linux":
+        return 0
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
 @pytest.mark.filterwarnings("ignore::littoral.errors.LittoralWarning")
 @pytest.mark.parametrize("kind", CASES)
 def test_one_sentence_and_nothing_else(kind: str, folder: Path, tmp_path: Path) -> None:
@@ -51,7 +60,7 @@ def test_one_sentence_and_nothing_else(kind: str, folder: Path, tmp_path: Path) 
     for name, write in CASES[kind].items():
         write(path)
         before = {each: each.stat().st_mtime_ns for each in tmp_path.rglob("*")}
-        held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        held = peak_kb()
         said = [sentence(read, path) for read in (read_package, FeatureClassifier.from_model, inspect_package)]
         assert said[1], f"{name}: it was loaded"
         for text in filter(None, said):
@@ -63,7 +72,7 @@ def test_one_sentence_and_nothing_else(kind: str, folder: Path, tmp_path: Path) 
             assert all(harmless(line) for line in inspect_package(path).describe().split("\n")), name
         assert not (folder / MARK).exists(), name
         assert {each: each.stat().st_mtime_ns for each in tmp_path.rglob("*")} == before, name
-        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held < MOST_MB * 1024, name
+        assert peak_kb() - held < MOST_MB * 1024, name
 
 
 @pytest.mark.parametrize("name", [name for name in ZIPS if "bomb" in name or "entries" in name or "4 GB" in name])

@@ -27,6 +27,8 @@ from littoral.learn.training import HEADING, Plan, precision
 from littoral.package import read_package
 from littoral.tiles import ground_pairs, read_tile
 
+pytestmark = pytest.mark.slow
+
 BACKBONE = "test_resnet"
 
 

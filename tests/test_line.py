@@ -17,6 +17,8 @@ from littoral.geodesy import line_lengths
 from littoral.package import read_package
 from littoral.tiles import ground_pairs, split_tiles
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Demo, list[str]]:

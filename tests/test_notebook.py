@@ -25,6 +25,8 @@ from littoral.learn.data.prepare import _but_models as but_models
 from littoral.rectangles.options import RectangleOptions
 from portal_server import HostedItems, serving, zipped
 
+pytestmark = pytest.mark.slow
+
 TUTORIALS = Path(__file__).parents[1] / "docs" / "tutorials"
 COMMITTED = TUTORIALS / "coastline-classification.ipynb"
 SEED = Path(__file__).parents[2] / "shared" / "seed.txt"

@@ -24,7 +24,7 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from littoral import CATCOA, FeatureClassifier, classify_objects, engines, read_tiles, read_vector
-from littoral.classify import Saying, settle_engine
+from littoral.classify import ClassifyOptions, DecisionOptions, resolve_engine
 from littoral.cli import main
 from littoral.engines import open_classifier
 from littoral.errors import InputError, LittoralWarning, MissingExtraError
@@ -37,6 +37,10 @@ from littoral.learn.onnx.deepness import deepness_graph
 from littoral.package import Package, read_package, write_package
 from littoral.raster_function import SCRIPT
 from littoral.tiles import TileSet, TileSpec
+
+pytestmark = pytest.mark.slow
+
+TORCH, KEEP = ClassifyOptions("torch"), DecisionOptions(keep_unlike=True)
 
 
 @pytest.fixture(scope="module")
@@ -303,8 +307,8 @@ def test_both_engines_say_the_same(
 ) -> None:
     alone = tmp_path / "alone.onnx"
     alone.write_bytes(graph)
-    torch_says = classify_objects(*coast, with_graph, engine="torch")
-    onnx_says = classify_objects(*coast, with_graph, engine="onnx")
+    torch_says = classify_objects(*coast, with_graph, options=ClassifyOptions("torch"))
+    onnx_says = classify_objects(*coast, with_graph, options=ClassifyOptions("onnx"))
     assert list(torch_says) == list(onnx_says)
     for column in torch_says.columns.drop("geometry"):
         if torch_says[column].dtype == float:
@@ -313,7 +317,7 @@ def test_both_engines_say_the_same(
             assert torch_says[column].equals(onnx_says[column])
     # Each run the same bits, whichever way the graph came.
     for other in (with_graph, read_package(with_graph), alone, OnnxClassifier.from_model(with_graph)):
-        assert classify_objects(*coast, other, engine="onnx").equals(onnx_says)
+        assert classify_objects(*coast, other, options=ClassifyOptions("onnx")).equals(onnx_says)
     assert classify_objects(*coast, with_graph).equals(torch_says)
     assert classify_objects(*coast, alone).equals(onnx_says)
 
@@ -326,8 +330,8 @@ def test_the_fastest_engine_is_the_one_that_was_measured_so(
         return 0.01 if isinstance(model, OnnxClassifier) == (quicker == "onnx") else 0.02
 
     monkeypatch.setattr(engines, "_seconds_of_a_tile", seconds)
-    found = classify_objects(*coast, with_graph, engine="fastest")
-    assert found.equals(classify_objects(*coast, with_graph, engine=quicker))  # type: ignore[arg-type]
+    found = classify_objects(*coast, with_graph, options=ClassifyOptions("fastest"))
+    assert found.equals(classify_objects(*coast, with_graph, options=ClassifyOptions(quicker)))  # type: ignore[arg-type]
     slower = {"torch": "onnx", "onnx": "torch"}[quicker]
     (note,) = [note for note in found.attrs["notes"] if "measurement" in note]
     assert note.startswith(f"engine {quicker}, ")
@@ -354,13 +358,13 @@ def test_auto_is_one_engine_for_all_who_open_the_models(
 ) -> None:
     alone = tmp_path / "a.onnx"
     alone.write_bytes(graph)
-    assert settle_engine([with_graph], "auto") == ("torch", "")
-    assert settle_engine([alone], "auto") == ("onnx", "")
+    assert resolve_engine([with_graph], "auto") == ("torch", "")
+    assert resolve_engine([alone], "auto") == ("onnx", "")
     # Both have a graph, one only that.
-    assert settle_engine([with_graph, alone], "auto") == ("onnx", "")
+    assert resolve_engine([with_graph, alone], "auto") == ("onnx", "")
     bare = write_package(tmp_path / "bare.dlpk", replace(read_package(with_graph), files={}))
-    assert settle_engine([bare, alone], "auto") == ("auto", "")
-    assert settle_engine([OnnxClassifier(graph, "a")], "auto") == ("auto", "")
+    assert resolve_engine([bare, alone], "auto") == ("auto", "")
+    assert resolve_engine([OnnxClassifier(graph, "a")], "auto") == ("auto", "")
 
     def missing(name: str, *rest: Any, **more: Any) -> Any:
         if name == "littoral.learn":
@@ -369,21 +373,21 @@ def test_auto_is_one_engine_for_all_who_open_the_models(
 
     imported = builtins.__import__
     monkeypatch.setattr(builtins, "__import__", missing)
-    assert settle_engine([with_graph], "auto") == ("onnx", "")
+    assert resolve_engine([with_graph], "auto") == ("onnx", "")
 
 
 def test_sixteen_bits_are_near_and_only_where_the_processor_has_them(
     coast: tuple[Path, gpd.GeoDataFrame], with_graph: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = classify_objects(*coast, with_graph, engine="torch")
+    whole = classify_objects(*coast, with_graph, options=ClassifyOptions("torch"))
     monkeypatch.setattr(learn_processor, "precision", lambda: "bf16-mixed")
-    half = classify_objects(*coast, with_graph, engine="torch-bf16")
+    half = classify_objects(*coast, with_graph, options=ClassifyOptions("torch-bf16"))
     apart = np.abs(half["P_3"] - whole["P_3"]).max()
     assert 0 < apart < 0.05
-    assert classify_objects(*coast, with_graph, engine="torch-bf16").equals(half)
+    assert classify_objects(*coast, with_graph, options=ClassifyOptions("torch-bf16")).equals(half)
     monkeypatch.setattr(learn_processor, "precision", lambda: "32-true")
     with pytest.raises(InputError, match="is nothing this processor has"):
-        classify_objects(*coast, with_graph, engine="torch-bf16")
+        classify_objects(*coast, with_graph, options=ClassifyOptions("torch-bf16"))
 
 
 def test_an_engine_that_cannot_is_refused(with_graph: Path, graph: bytes, package: Package, tmp_path: Path) -> None:
@@ -603,7 +607,7 @@ def test_export_and_classify_by_verb(
             "--overwrite",
         )
         assert "52 rectangles" in out
-    expected = classify_objects(*coast, with_graph, engine="torch", saying=Saying(keep_unlike=True))
+    expected = classify_objects(*coast, with_graph, options=TORCH, decisions=KEEP)
     assert read_vector(tmp_path / "c.gpkg")["ClassLabel"].tolist() == expected["ClassLabel"].tolist()
     assert "does not end in .onnx or .dlpk" in verb("export", bare, "-o", tmp_path / "m.pt")
     assert "--deepness does not go with .dlpk" in verb("export", bare, "-o", tmp_path / "n.dlpk", "--deepness")

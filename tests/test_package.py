@@ -16,6 +16,7 @@ from littoral import FeatureClassifier
 from littoral.errors import ExistsError, InputError, WriteError
 from littoral.package import MANIFEST, Manifest, credited, read_package, write_package
 from littoral.tiles import TileSpec
+from platforms import posix_only
 from small_package import MODEL, PREPROCESSING, rewrite
 
 DATA = Path(__file__).parent / "data"
@@ -231,6 +232,8 @@ def test_an_earlier_release_is_read_and_answers_as_it_did(tmp_path: Path) -> Non
     assert first == second
 
 
+@pytest.mark.slow
+@posix_only
 def test_a_kill_in_the_middle_leaves_the_old_file(path: Path) -> None:
     before = path.read_bytes()
     code = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import shutil
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from littoral.imagery.fingerprint import content_key
 from littoral.imagery.options import SceneOptions
 from littoral.tiles import Merging, TileSet, open_pack, pack_files
 from littoral.tiles.packed import build, cache_folder
+from platforms import linux_only, posix_only
 from safe_recipe import ORIGIN, write_safe, zip_safe
 from textured_coast import boxes, textured
 
@@ -66,6 +66,7 @@ def assert_same(one: TileSet, other: TileSet) -> None:
             assert np.array_equal(a, b)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offset", [None, -0.1])
 def test_a_pack_is_what_an_export_would_be(tmp_path: Path, write_scene: Writer, offset: float | None) -> None:
     values = textured(size=200)
@@ -93,6 +94,7 @@ def test_a_pack_is_what_an_export_would_be(tmp_path: Path, write_scene: Writer, 
     assert part.name(1) == packed.name(0)
 
 
+@pytest.mark.slow
 def test_tiles_along_the_shore_and_of_several_scenes(tmp_path: Path, write_scene: Writer) -> None:
     """Whatever cutting can do, packing gets: turned tiles, blackened ones, scenes of two zones with dates."""
     values = textured(size=200)
@@ -121,6 +123,7 @@ def test_tiles_along_the_shore_and_of_several_scenes(tmp_path: Path, write_scene
     assert seen == {"S2B_20240101, S2A_20230613", "S2A_20230613"}
 
 
+@pytest.mark.slow
 def test_learning_from_a_scene_equals_learning_from_a_folder(tmp_path: Path, coast: Coast) -> None:
     export_tiles(*coast, tmp_path / "tiles", tile_size=32)
     folder = prepare_data(tmp_path / "tiles", val_split_pct=0.3)
@@ -150,6 +153,7 @@ def test_second_run_and_second_epoch_decode_nothing(tmp_path: Path, coast: Coast
         assert seen == len(again.tiles)
 
 
+@pytest.mark.slow
 def test_the_key_is_all_that_decides(tmp_path: Path, coast: Coast, cuts: list[int], write_scene: Writer) -> None:
     scene, table = coast
     open_pack(scene, table, tile_size=32, cache=tmp_path)
@@ -188,6 +192,7 @@ def test_a_deleted_pack_is_made_anew_and_its_reader_goes_on(tmp_path: Path, coas
     assert len(cuts) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "damage"),
     [
@@ -225,7 +230,10 @@ def test_what_a_killed_process_left_is_cleared(tmp_path: Path, coast: Coast) -> 
     assert sorted(place.name for place in (tmp_path / "tiles").iterdir() if place.is_dir()) == [".other-abc", key]
 
 
+@posix_only
 def test_a_full_disk_says_so_and_leaves_nothing(tmp_path: Path, coast: Coast, monkeypatch: pytest.MonkeyPatch) -> None:
+    import resource
+
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     # The operating system itself refuses to let a file grow.
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
@@ -284,6 +292,7 @@ print(len(tiles), int(tiles.read(51)[0].sum()), flush=True)
 """
 
 
+@pytest.mark.slow
 def test_two_processes_cut_once(tmp_path: Path, coast: Coast) -> None:
     coast[1].to_parquet(tmp_path / "boxes.parquet")
     command = [sys.executable, "-c", CUT_SLOWLY, coast[0], tmp_path / "boxes.parquet", tmp_path / "cache"]
@@ -301,7 +310,7 @@ def test_two_processes_cut_once(tmp_path: Path, coast: Coast) -> None:
     assert sum("another process makes the same tiles" in err for _, err in outputs) == 1
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems keep caches elsewhere")
+@linux_only
 def test_where_packs_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, coast: Coast) -> None:
     monkeypatch.delenv("LITTORAL_CACHE", raising=False)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
@@ -316,6 +325,7 @@ def test_where_packs_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
     assert entry(tmp_path / "own").is_dir()
 
 
+@pytest.mark.slow
 def test_packing_the_files_of_a_folder(tmp_path: Path, tiles_folder: Path) -> None:
     folder = tmp_path / "tiles"
     shutil.copytree(tiles_folder, folder)
@@ -393,6 +403,7 @@ def test_an_archive_counts_as_a_whole(tmp_path: Path, write_scene: Writer) -> No
     assert key(f"/vsizip/{tmp_path / 'none.zip'}/in/s.tif") is None
 
 
+@pytest.mark.slow
 def test_a_product_and_its_zip(tmp_path: Path, cuts: list[int]) -> None:
     product = write_safe(tmp_path)
     zipped = zip_safe(product, tmp_path / "product.zip")
@@ -481,6 +492,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     return call
 
 
+@pytest.mark.slow
 def test_train_without_an_export(run: Callable[..., tuple[int, str, str]], tmp_path: Path, coast: Coast) -> None:
     table = coast[1].assign(bay=["north"] * 26 + ["south"] * 26, CATCOA=[3, 7] * 26)
     write_vector(table, tmp_path / "boxes.gpkg")

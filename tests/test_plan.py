@@ -107,6 +107,7 @@ def test_a_spec_comes_back_from_its_record() -> None:
 # On rectangles
 
 
+@pytest.mark.slow
 @given(column=st.floats(20, 180), row=st.floats(20, 180), width=st.integers(8, 40), height=st.integers(8, 40))
 def test_centred_to_the_pixel(column: float, row: float, width: int, height: int) -> None:
     spec = TileSpec(width, ("B02",), height_px=height)
@@ -120,6 +121,7 @@ def test_centred_to_the_pixel(column: float, row: float, width: int, height: int
         assert (moved.frame.c - tile.frame.c, moved.frame.f - tile.frame.f) == (3, -2)
 
 
+@pytest.mark.slow
 @given(azimuth=st.floats(-180, 180), crs=st.sampled_from([CRS, "EPSG:4326", "EPSG:32616", "EPSG:3857"]))
 def test_oriented_tiles_have_the_shore_along_their_rows(azimuth: float, crs: str) -> None:
     """Whatever plane or ellipsoid the rectangles were made on; what lies left of the line as walked is above."""
@@ -205,6 +207,7 @@ def test_bounding_boxes_are_the_rectangles_where_they_fit() -> None:
     ]
 
 
+@pytest.mark.slow
 @given(azimuth=st.floats(-180, 180))
 def test_bounding_boxes_of_oriented_tiles_are_tight(azimuth: float) -> None:
     table = rectangles_along_lines(line_at(azimuth), RectangleOptions(length_m=200, width_m=100))
@@ -218,6 +221,7 @@ def test_bounding_boxes_of_oriented_tiles_are_tight(azimuth: float) -> None:
 # Grids
 
 
+@pytest.mark.slow
 @given(
     size=st.integers(8, 60),
     stride=st.tuples(st.integers(3, 90), st.integers(3, 90)),

@@ -717,6 +717,7 @@ def test_addresses_of_portals() -> None:
     assert "hidden" not in str(said.value)
 
 
+@pytest.mark.slow
 @given(st.text(max_size=40) | st.from_regex(r"[./\\a:]{1,8}", fullmatch=True))
 def test_names_that_pass_stay_in_their_folder(name: str) -> None:
     try:
@@ -737,6 +738,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(JSON, st.binary(max_size=60))
 def test_only_errors_are_taken_for_errors(content: object, noise: bytes) -> None:
     found = stated_error(json.dumps(content).encode())

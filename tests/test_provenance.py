@@ -26,6 +26,7 @@ def data(tiles_folder: Path) -> TileData:
     return prepare_data(tiles_folder, batch_size=8, val_split_pct=0.3, seed=1)
 
 
+@pytest.mark.slow
 def test_a_new_model_is_saved_with_licence_and_hashes(data: TileData, tmp_path: Path) -> None:
     model = FeatureClassifier(data, BACKBONE, pretrained=False)
     path = model.save(tmp_path / "m.dlpk", onnx=False, licence="CC-BY-4.0", attribution="Somebody")
@@ -43,6 +44,7 @@ def test_a_new_model_is_saved_with_licence_and_hashes(data: TileData, tmp_path: 
     assert np.array_equal(FeatureClassifier.from_model(path).predict_proba(tile), model.predict_proba(tile))
 
 
+@pytest.mark.slow
 def test_the_days_of_the_images_are_kept(
     coast: tuple[Path, gpd.GeoDataFrame], tiles_folder: Path, data: TileData, tmp_path: Path
 ) -> None:
@@ -76,6 +78,7 @@ def test_hashes_tell_trainings_apart(data: TileData, tiles_folder: Path, tmp_pat
     assert of(BACKBONE, same, "none", False) == found[0]
 
 
+@pytest.mark.slow
 def test_licence_and_attribution_at_the_command_line(tiles_folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "m.dlpk"
     given = ["--backbone", BACKBONE, "--weights", "none", "--epochs", "1", "--lr", "0.001", "--val-share", "0.3"]

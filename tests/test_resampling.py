@@ -91,6 +91,7 @@ windows_anywhere = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(windows=windows_anywhere, cell=st.sampled_from([10, 20, 30, 60]))
 def test_streamed_windows_are_those_read_one_by_one(folder: Path, windows: list[Window], cell: int) -> None:
     scene = open_scene(folder, SceneOptions(cell_size=cell))

@@ -18,7 +18,10 @@ import rasterio.shutil
 from littoral import export_tiles, read_tiles
 from littoral.errors import InputError, WriteError
 from littoral.tiles.export.staging import locked
+from platforms import posix_only
 from textured_coast import boxes, textured
+
+pytestmark = pytest.mark.slow
 
 Writer = Callable[..., Path]
 SHORE = boxes([(float(x), 60.0) for x in range(20, 140, 5)], [3, 7] * 12)
@@ -56,7 +59,7 @@ def interrupted(scene: Path, out: Path, after: int = 9, **options: Any) -> None:
         export_tiles(scene, SHORE, out, track=Track(after), **{"tile_size": 32, **options})
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system that forks")
+@posix_only
 def test_killed_exports_go_on(tmp_path: Path, scene_path: Path) -> None:
     tables = tmp_path / "tables"
     tables.write_bytes(pickle.dumps((boxes([(30, 120), (60, 120), (90, 120)], [3, 7, 3]), SHORE)))

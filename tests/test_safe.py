@@ -496,6 +496,7 @@ def test_folders_of_other_satellites(tmp_path: Path) -> None:
 BOMB = '<!DOCTYPE b [<!ENTITY a "aaaaaaaaaa"><!ENTITY c "&a;&a;&a;&a;">]>'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -585,6 +586,7 @@ def real(data: Path, name: str) -> Path:
     return product
 
 
+@pytest.mark.slow
 def test_real_level_2a(data: Path) -> None:
     product = real(data, "T29UNU")
     scene = open_safe(product)

@@ -59,6 +59,7 @@ coordinate = st.integers(0, 40).map(lambda value: value / 20)
 paths = st.lists(st.tuples(coordinate, coordinate), min_size=2, max_size=6, unique=True)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from([3, 7, None]), paths), min_size=1, max_size=8))
 def test_lengths_add_up(rows: list[tuple[str, int | None, list[tuple[float, float]]]]) -> None:
     given_lines = lines(*rows)
@@ -79,11 +80,12 @@ def test_lengths_add_up(rows: list[tuple[str, int | None, list[tuple[float, floa
         assert shapely.length(shapely.intersection(row.geometry, shapely.buffer(hidden[row.cell], -1e-6))) < 1e-9
 
 
-def test_real_cells(data: Path) -> None:
+def test_cells_of_several_scales(sample_or_real: Path, data_is_real: bool) -> None:
     """US4FL34M under US5MIA*, US3AK12M under US4AK4PH under US5AK5*, US4MD81M beside US5MD1MC."""
-    everything, coast = read_charts(data / "enc", ChartOptions(keep_all_scales=True)), read_charts(data / "enc")
+    folder = sample_or_real / "enc"
+    everything, coast = read_charts(folder, ChartOptions(keep_all_scales=True)), read_charts(folder)
     replaced = coast.attrs["replaced_km"]
-    assert set(replaced) == {"US3AK12M", "US4AK4PH", "US4FL34M", "US4MD81M"}
+    assert set(replaced) == ({"US3AK12M", "US4AK4PH", "US4FL34M", "US4MD81M"} if data_is_real else {"US4SAM1M"})
     before, after = summarise_coast(everything).loc["all"], summarise_coast(coast).loc["all"]
     for name, length in before.items():
         gone = sum(km.get(name, 0.0) for km in replaced.values())
@@ -99,9 +101,11 @@ def test_real_cells(data: Path) -> None:
         own = {tuple(p) for p in shapely.get_coordinates(everything[everything["cell"] == name].geometry.to_numpy())}
         points = [tuple(p) for p in shapely.get_coordinates(coast[coast["cell"] == name].geometry.to_numpy())]
         strange = [point for point in points if point not in own]
-        assert len(strange) < 0.01 * len(points)
+        # The sample is cut once, and has few vertices.
+        assert len(strange) < 0.01 * len(points) if data_is_real else len(strange) == 1
 
 
+@pytest.mark.slow
 def test_cells_of_one_scale_meet_without_gap_or_double(data: Path) -> None:
     names = ["US5MIABB", "US5MIABC", "US5MIACB", "US5MIACC"]
     coast = read_charts([data / "enc" / name for name in names])

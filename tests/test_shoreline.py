@@ -148,6 +148,7 @@ def test_length_is_the_geodesic_one(points: list[tuple[float, float]]) -> None:
     assert line_lengths(table).iloc[0] == pytest.approx(Geod(ellps="WGS84").geometry_length(table.geometry[0]))
 
 
+@pytest.mark.slow
 @given(st.integers(1, 30), st.integers(1, 5), st.randoms(use_true_random=False))
 def test_merging_keeps_the_length_of_each_category(count: int, kinds: int, random: object) -> None:
     rng = np.random.default_rng(random.randint(0, 2**32))  # type: ignore[attr-defined]

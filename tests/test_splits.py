@@ -59,6 +59,7 @@ def on_grid(places: Sequence[tuple[int, int]], size: int, epsg: int = 32631) -> 
 # No ground on both sides
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.integers(0, 90), st.integers(0, 90)), min_size=4, max_size=40),
     st.integers(4, 24),
@@ -83,6 +84,7 @@ def test_no_pixel_is_on_both_sides(places: list[tuple[int, int]], size: int, see
     assert set(tiles.codes[split.validation]) <= set(tiles.codes[split.training])
 
 
+@pytest.mark.slow
 @given(st.integers(0, 30), st.floats(-0.02, 0.02))
 def test_tiles_of_two_zones_are_compared(seed: int, shift: float) -> None:
     rng = np.random.default_rng(seed)

@@ -42,6 +42,7 @@ def test_gains_offsets_and_missing_pixels_change_nothing() -> None:
     assert not standardised(torch.zeros(1, 3, 4, 4)).any()
 
 
+@pytest.mark.slow
 def test_a_model_of_first_stages_comes_back_from_its_package(tiles_folder: Path, tmp_path: Path) -> None:
     data = prepare_data(tiles_folder, batch_size=8, val_split_pct=0.3, seed=1)
     model = FeatureClassifier(data, "resnet10t/8", pretrained=False)

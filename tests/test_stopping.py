@@ -13,10 +13,17 @@ import typer
 from littoral.cli import main
 from littoral.cli.door import app
 from littoral.cli.stopping import stoppable
+from platforms import posix_only
 
 
 @pytest.mark.parametrize(
-    ("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=lambda each: str(each)
+    ("sent", "code"),
+    [
+        (signal.SIGINT, 130),
+        (signal.SIGTERM, 143),
+        pytest.param(getattr(signal, "SIGHUP", None), 129, marks=posix_only),
+    ],
+    ids=lambda each: str(each),
 )
 def test_what_is_sent_ends_in_its_exit_code_and_a_sentence(
     sent: signal.Signals, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -52,6 +59,7 @@ def test_a_verb_that_has_said_how_to_go_on_is_not_talked_over(capsys: pytest.Cap
     assert (ended.value.code, capsys.readouterr().err) == (130, "")
 
 
+@posix_only
 def test_what_is_ignored_stays_ignored_and_other_exits_pass() -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
@@ -62,6 +70,7 @@ def test_what_is_ignored_stays_ignored_and_other_exits_pass() -> None:
     assert ended.value.code == 2
 
 
+@posix_only
 def test_a_fork_dies_as_it_would_have() -> None:
     with stoppable():
         child = os.fork()

@@ -22,6 +22,7 @@ from littoral.tiles import (
     read_tile,
     split_tiles,
 )
+from sample import CLIPS
 from textured_coast import boxes, textured
 
 Writer = Callable[..., Path]
@@ -273,12 +274,12 @@ def test_truncated_tile_is_named(tmp_path: Path, scene_path: Path) -> None:
         read_tile(path)
 
 
-def test_two_clips_of_one_place_in_two_zones(data: Path, tmp_path: Path) -> None:
-    table = gpd.read_file(data / "realcoast" / "realcoast.gpkg", layer="rectangles")
+def test_two_clips_of_one_place_in_two_zones(sample_or_real: Path, data_is_real: bool, tmp_path: Path) -> None:
+    table = gpd.read_file(sample_or_real / "realcoast" / "realcoast.gpkg", layer="rectangles")
     table["CATCOA"] = table["CATCOA"].astype("Int64")
-    for name in ("unalakleet_alaska", "unalakleet_alaska_l9"):
-        export_tiles(data / "realcoast" / f"{name}.tif", table[table["image"] == f"{name}.tif"], tmp_path / "t",
-                     tile_size=64, bands=["B02", "B03", "B04"])  # fmt: skip
+    for name in ("unalakleet_alaska", "unalakleet_alaska_l9") if data_is_real else CLIPS:
+        clip, own = sample_or_real / "realcoast" / f"{name}.tif", table[table["image"] == f"{name}.tif"]
+        export_tiles(clip, own, tmp_path / "t", tile_size=64, bands=["B02", "B03", "B04"])
     tiles = read_tiles(tmp_path / "t")
     zones = np.array([_zone(path) for path in tiles.paths])
     assert set(zones) == {32603, 32604}

@@ -27,6 +27,8 @@ from littoral.learn.training.losses import Objective
 from littoral.learn.training.rate_finder import _steepest
 from small_training import small, state
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def tile_data(tiles_folder: Path) -> TileData:

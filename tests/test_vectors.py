@@ -14,6 +14,7 @@ from shapely import Point, box
 from littoral.categories import CATCOA
 from littoral.errors import ExistsError, InputError, LittoralWarning, WriteError
 from littoral.vectors import check_output, free_names, qgis_style, read_vector, require_column, write_vector
+from platforms import posix_only
 
 
 @pytest.fixture
@@ -102,6 +103,7 @@ def test_failed_write_leaves_the_old_file(
     assert [p.name for p in tmp_path.iterdir()] == ["t.gpkg"]
 
 
+@posix_only
 def test_an_input_is_no_output(table: gpd.GeoDataFrame, tmp_path: Path) -> None:
     path = write_vector(table, tmp_path / "t.gpkg")
     (tmp_path / "other.gpkg").symlink_to(path)

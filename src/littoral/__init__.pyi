@@ -1,9 +1,10 @@
 from .categories import CATCOA, Category, Scheme, read_categories
 from .charts import fetch_charts, read_charts
-from .classify import Saying, classify_objects, write_classified
+from .classify import ClassifyOptions, DecisionOptions, classify_objects, write_classified
 from .errors import LittoralError
 from .imagery import fetch_scenes, open_scene, open_scenes, search_scenes
 from .learn import FeatureClassifier, prepare_data
+from .predictions import ChangeOptions, IntervalOptions, SummariseOptions, change, summarise
 from .rectangles import rectangles_along_lines
 from .report import plot_classified, write_report
 from .shoreline import extract_shoreline, merge_lines, transfer_labels
@@ -16,10 +17,15 @@ __all__ = [
     "CATCOA",
     "GIS",
     "Category",
+    "ChangeOptions",
+    "ClassifyOptions",
+    "DecisionOptions",
     "FeatureClassifier",
+    "IntervalOptions",
     "LittoralError",
-    "Saying",
     "Scheme",
+    "SummariseOptions",
+    "change",
     "classify_objects",
     "export_tiles",
     "extract_shoreline",
@@ -37,6 +43,7 @@ __all__ = [
     "read_vector",
     "rectangles_along_lines",
     "search_scenes",
+    "summarise",
     "transfer_labels",
     "write_classified",
     "write_report",

@@ -1,7 +1,7 @@
 """From a model's ONNX graph to probabilities: classifying without torch.
 
 The graph holds all that happens to a tile: crop, scaling, network and softmax (see ``learn.onnx_export``, which makes
-it, and ``docs/onnx.md``). Its metadata holds the model's manifest.
+it, and ``docs/how-to/onnx.md``). Its metadata holds the model's manifest.
 """
 
 from __future__ import annotations

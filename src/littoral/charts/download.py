@@ -267,4 +267,4 @@ def _read_state(path: Path) -> _State:
 
 def _write_state(path: Path, state: _State) -> None:
     with staged(path) as stage:
-        stage.write_text(json.dumps(asdict(state), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        stage.write_text(json.dumps(asdict(state), indent=1, sort_keys=True) + "\n", encoding="utf-8", newline="\n")

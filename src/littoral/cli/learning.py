@@ -66,4 +66,4 @@ def export(
 
 def write_json(record: dict[str, Any], path: Path) -> None:
     with staged(path) as stage:
-        stage.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        stage.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8", newline="\n")

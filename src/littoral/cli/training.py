@@ -29,7 +29,7 @@ from littoral.progress import bar, silent
 from littoral.vectors import check_output, read_vector
 
 BACKBONES = {"head": "mobilenetv2_100/8", "network": "resnet34"}
-"""That of a head is the one that did best on real coasts: docs/trials.md."""
+"""That of a head is the one that did best on real coasts: docs/figures/trials.md."""
 
 
 @app.command()

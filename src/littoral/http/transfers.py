@@ -201,7 +201,7 @@ def _receive(
     if not have:
         # In this order: an older part must never stand beside the new version's note.
         _discard(path)
-        _part_note(path).write_text(json.dumps(asdict(version)), encoding="utf-8")
+        _part_note(path).write_text(json.dumps(asdict(version)), encoding="utf-8", newline="\n")
     steps = -(-(total - have) // CHUNK) if total else 0
     try:
         with part.open("ab") as file:

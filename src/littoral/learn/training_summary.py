@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from littoral.evaluation import ground_blocks
 from littoral.learn.data import TileData
 from littoral.package import Manifest
-from littoral.predictions import evened, fit_novelty
+from littoral.predictions import fit_novelty, signed_sqrt
 
 if TYPE_CHECKING:
     from littoral.learn.feature_classifier import FeatureClassifier
@@ -48,12 +48,12 @@ def know(model: FeatureClassifier, data: TileData) -> Manifest:
 
 
 def features(model: FeatureClassifier, data: TileData, part: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Of some tiles, evened, (tiles, 2 x channels)."""
+    """Signed square roots of some tiles' features, (tiles, 2 x channels)."""
     found = []
     for start in range(0, len(part), _BATCH):
         tiles = [model.prepare(*data.tiles.read(int(at))) for at in part[start : start + _BATCH]]
         found.append(model.answer_inputs(np.stack(tiles))[1])
-    return evened(np.concatenate(found))
+    return signed_sqrt(np.concatenate(found))
 
 
 def _prior(model: FeatureClassifier, data: TileData) -> tuple[float, ...]:

@@ -88,7 +88,7 @@ def fitted(table: gpd.GeoDataFrame, path: Path) -> tuple[gpd.GeoDataFrame, dict[
 def write_beside(path: Path, place: Path, fields: Mapping[str, str], provenance: Mapping[str, Any] | None) -> None:
     """Write to the stage ``path`` what belongs beside the Shapefile ``place``."""
     said = {"about": place.name, "fields": dict(fields), "provenance": None if provenance is None else dict(provenance)}
-    beside(path).write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
+    beside(path).write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8", newline="\n")
 
 
 def read_beside(path: Path) -> dict[str, Any]:

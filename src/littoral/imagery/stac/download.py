@@ -222,7 +222,7 @@ def _write_item(item: Item, names: dict[str, str], path: Path) -> Path:
     ]
     with staged(path) as stage:
         content = {**item, "links": links, "assets": assets}
-        stage.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        stage.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
     return path
 
 

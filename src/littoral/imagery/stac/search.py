@@ -120,7 +120,7 @@ def write_items(items: Iterable[Item], path: str | Path, *, overwrite: bool = Fa
     check_output(path, overwrite, (".json", ".geojson"))
     document = {"type": "FeatureCollection", "features": without_signatures(list(items))}
     with staged(path) as stage:
-        stage.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        stage.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
 
 
 def latest_versions(items: Sequence[Item]) -> tuple[list[Item], list[str]]:

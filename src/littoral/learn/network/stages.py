@@ -1,7 +1,7 @@
 """The first stages of a backbone, on tiles that are standardised one by one.
 
 ``mobilenetv2_100/8`` is mobilenetv2_100 up to the last map at an eighth of the resolution. With few tiles, textures
-carry over to other coasts where objects and colours do not: ``docs/trials.md`` has the figures. What sky, sun and
+carry over to other coasts where objects and colours do not (figures: ``docs/figures/trials.md``). What sky, sun and
 sensor do to all pixels of a band cancels, and so does the brightness of a place.
 """
 

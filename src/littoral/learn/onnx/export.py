@@ -2,7 +2,7 @@
 
 torch turns the network into a graph; the rest is put around it here, node by node: the middle of the tile is cut out,
 scaled, missing pixels become the training mean, and logits become probabilities. Names, shapes and metadata are those
-that ``docs/onnx.md`` promises. The same model gives the same bytes.
+that ``docs/how-to/onnx.md`` promises. The same model gives the same bytes.
 """
 
 from __future__ import annotations

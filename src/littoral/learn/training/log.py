@@ -114,7 +114,7 @@ class Table:
             except OSError as error:
                 raise WriteError(self.log, error) from error
             with staged(self.log / "epochs.csv") as stage:
-                stage.write_text(text.getvalue(), encoding="utf-8")
+                stage.write_text(text.getvalue(), encoding="utf-8", newline="\n")
         if self.events is not None:
             for name in ("train_loss", "valid_loss", "accuracy"):
                 self.events.add_scalar(name, getattr(epochs[-1], name), epochs[-1].number)

@@ -64,16 +64,18 @@ def _kept(root: Path, key: str, needed_bytes: int, make: Make) -> Contents:
         _need_room(root, needed_bytes)
         stage = Path(tempfile.mkdtemp(prefix=f".{key}-", dir=root))
         try:
-            made = make(stage, key)
+            # The pack in the stage is let go: Windows does not rename a folder while a file in it is mapped.
+            make(stage, key)
             os.replace(stage, place)
         except OSError:
             # Where the cache was deleted meanwhile, lock and all, another process may have been quicker.
-            if (found := read_pack(place, key)) is not None:
-                return found
-            raise
+            if not place.exists():
+                raise
         finally:
             shutil.rmtree(stage, ignore_errors=True)
-        return made
+        if (found := read_pack(place, key)) is None:
+            raise OSError(errno.EIO, "what was written there does not read back")
+        return found
 
 
 @contextmanager

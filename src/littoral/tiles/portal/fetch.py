@@ -146,7 +146,7 @@ def _fetch(item: Item, waiting: Path, record: Path, place: Path, patience: Patie
 
 def _write_record(item: Item, record: Path) -> None:
     with staged(record) as stage:
-        stage.write_text(json.dumps(_stated(item), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        stage.write_text(json.dumps(_stated(item), indent=1, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
 
 
 def _stated(item: Item) -> dict[str, Any]:
