@@ -5,6 +5,7 @@ Oracles: one scene written in many ways must read the same; numbers worked out b
 
 from __future__ import annotations
 
+import hashlib
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -37,7 +38,7 @@ from littoral.imagery.band_names import name_in, sensor_of
 from littoral.imagery.options import SceneOptions
 from littoral.imagery.raster_files import date_in
 from littoral.tiles.labeled.images import read_tile
-from safe_recipe import write_safe
+from safe_recipe import write_safe, zip_safe
 
 Writer = Callable[..., Path]
 SIDE = 90
@@ -463,3 +464,27 @@ def test_zips_as_other_programs_write_them(tmp_path: Path, form: str, slash: str
 def test_a_product_of_ones_own_processing(tmp_path: Path, offsets: float | None, offset: float) -> None:
     scene = open_scene(write_safe(tmp_path, baseline="99.99", offsets=offsets))
     assert {round(band.offset, 6) for band in scene.bands} == {offset}
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+@pytest.mark.parametrize("method", ["MD5", "SHA3-256"])
+def test_checksums_of_a_product_on_demand(tmp_path: Path, zipped: bool, method: str) -> None:
+    product = write_safe(tmp_path)
+    image = next(product.rglob("*_B03_10m.jp2"))
+    objects = "".join(
+        f'<dataObject><byteStream><fileLocation href="./{file.relative_to(product).as_posix()}"/><checksum '
+        f'checksumName="{method}">{hashlib.new(method.lower().replace("-", "_"), file.read_bytes()).hexdigest()}'
+        "</checksum></byteStream></dataObject>"
+        for file in sorted(product.rglob("*"))
+        if file.is_file() and file.name != "manifest.safe"
+    )
+    (product / "manifest.safe").write_text(f"<xfdu:XFDU xmlns:xfdu='urn:x'>{objects}</xfdu:XFDU>")
+    options = SceneOptions(verify=True)
+    assert open_scene(zip_safe(product, tmp_path / "a.zip") if zipped else product, options).bands
+    content = bytearray(image.read_bytes())
+    content[len(content) // 2] ^= 1
+    image.write_bytes(content)
+    path = zip_safe(product, tmp_path / "b.zip") if zipped else product
+    assert open_scene(path).bands
+    with pytest.raises(InputError, match=rf"B03_10m.jp2 has another checksum .{method}. than manifest.safe lists"):
+        open_scene(path, options)

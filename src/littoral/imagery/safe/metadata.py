@@ -225,6 +225,25 @@ def read_tile(text: bytes, path: str) -> Tile:
     return Tile(crs, grids, tuple(masks))
 
 
+def read_checksums(text: bytes, path: str) -> dict[str, tuple[str, str]]:
+    """Of each file that a ``manifest.safe`` lists, by its path in the product: method and checksum.
+
+    Paths that lead out of the product are left out.
+
+    Raises:
+        InputError: cut off, or no XML.
+    """
+    listed = {}
+    for stream in _Found(text, path).all("byteStream"):
+        location, checksum = stream.find("fileLocation"), stream.find("checksum")
+        if location is None or checksum is None or not checksum.text:
+            continue
+        name = (location.get("href") or "").replace("\\", "/").removeprefix("./")
+        if name and not name.startswith("/") and ":" not in name and ".." not in name.split("/"):
+            listed[name] = checksum.get("checksumName") or "", checksum.text.strip()
+    return listed
+
+
 class _Found:
     """The elements of a stranger's XML, by their names without namespace."""
 

@@ -13,6 +13,7 @@ from littoral.errors import InputError
 from littoral.imagery.options import SceneOptions
 from littoral.imagery.raster_files import open_file
 from littoral.imagery.resampling import at_cell_size
+from littoral.imagery.safe.checksums import verify_product
 from littoral.imagery.safe.files import (
     IMAGES,
     TILE_XML,
@@ -67,7 +68,7 @@ def open_safe(path: str | Path, options: SceneOptions = _AS_IT_IS) -> Scene:
     Args:
         path: A ``.SAFE`` folder, the metadata in it, or a zip that holds one; of a product with several granules, the
             folder of one in GRANULE (also ``product.zip/….SAFE/GRANULE/…``).
-        options: The width and height of the scene's cells in metres, 10 where None; the product says all else.
+        options: The width and height of the scene's cells in metres, 10 where None; whether checksums are compared.
 
     Raises:
         InputError: no such product, several, metadata only, damaged, or files that are not what the metadata say.
@@ -76,6 +77,8 @@ def open_safe(path: str | Path, options: SceneOptions = _AS_IT_IS) -> Scene:
     """
     metres = _CELL_M if options.cell_size is None else float(options.cell_size)
     place, asked = find_product(Path(path))
+    if options.verify:
+        verify_product(place)
     product = _product(place)
     granule = _granule(place, product, asked)
     files = place.in_granule(granule.name)
