@@ -7,6 +7,7 @@ import zipfile
 import zlib
 from contextlib import ExitStack
 from pathlib import Path
+from typing import IO
 
 from littoral.errors import InputError
 from littoral.http import entry_name
@@ -49,7 +50,7 @@ def _digest(place: Place, name: str, algorithm: str) -> str:
                 path = Path(place.root, name)
                 if not path.is_file():
                     return ""
-                file = stack.enter_context(path.open("rb"))
+                file: IO[bytes] = stack.enter_context(path.open("rb"))
             else:
                 archive = stack.enter_context(zipfile.ZipFile(place.archive))
                 entries = {entry_name(entry.filename): entry for entry in archive.infolist()}
