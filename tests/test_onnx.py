@@ -443,7 +443,7 @@ def outside(proto: onnx.ModelProto) -> None:
         (says("littoral", "[]"), "metadata that are no JSON object"),
         (says("littoral", '{"format": 99}'), "is of format 99"),
         (says("littoral", '{"format": 1}'), "backbone is missing"),
-        (outside, "holds a graph that cannot be run"),
+        (outside, "holds a graph whose weights are in other files"),
         (lambda proto: proto.graph.output[0].CopyFrom(onnx.ValueInfoProto(name="x")), "cannot be run"),
         (lambda proto: setattr(proto.graph.node[0], "op_type", "Run"), "cannot be run"),
     ],

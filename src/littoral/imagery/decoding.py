@@ -20,6 +20,7 @@ from rasterio.enums import ColorInterp, Compression, Interleaving
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 
 from littoral.http import entry_name
+from littoral.imagery.drivers import driver_of
 from littoral.imagery.jpeg2000 import HOLE, Codestream, Read, check_end, read_codestream
 
 _OPTIONS = {
@@ -30,18 +31,8 @@ _OPTIONS = {
     # The way in which GDAL reads a PNG in one go loses the errors too.
     "GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO",
 }
-_FORMATS = {
-    ".tif": "GTiff",
-    ".tiff": "GTiff",
-    ".jp2": "JP2OpenJPEG",
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".webp": "WEBP",
-    ".gif": "GIF",
-    ".bmp": "BMP",
-}
-"""GDAL's drivers for formats that hold pixels and refer to no other file, by suffix."""
+_SELF_CONTAINED = ("GTiff", "JP2OpenJPEG", "PNG", "JPEG", "WEBP", "GIF", "BMP")
+"""GDAL's drivers for formats that hold pixels and refer to no other file."""
 _BY_SUFFIX_ONLY = {".vrt": ("VRT",), ".img": ("HFA", "ENVI"), ".bsq": ("ENVI",), ".dat": ("ENVI",), ".nc": ("netCDF",)}
 """Drivers of formats that may refer to other files: only where the suffix says so."""
 _ZIPPED = re.compile(r"/vsizip/\{(?P<archive>[^}]+)\}/(?P<inside>.*)")
@@ -63,9 +54,10 @@ def open_raster(name: str, suffix: str | None = None) -> Any:
         raise RasterioIOError("it is not a regular file")
     own = PurePosixPath(re.sub(r"[?#].*", "", name) if "://" in name else name).suffix
     suffix = (suffix or own).lower()
-    first = _BY_SUFFIX_ONLY.get(suffix) or (_FORMATS[suffix],) if suffix in {*_FORMATS, *_BY_SUFFIX_ONLY} else ()
+    own_driver = driver_of(f"a{suffix}")
+    first = _BY_SUFFIX_ONLY.get(suffix) or ((own_driver,) if own_driver else ())
     failure: RasterioError | None = None
-    for driver in dict.fromkeys((*first, *_FORMATS.values())):
+    for driver in dict.fromkeys((*first, *_SELF_CONTAINED)):
         try:
             # numpy would warn of a nodata value beyond the type.
             with warnings.catch_warnings(), np.errstate(over="ignore"), decoding():
