@@ -246,7 +246,7 @@ def make_model(backbone: str, path: Path) -> str:
 def fastest(options: dict[str, Any]) -> dict[str, Any]:
     """What ``--engine fastest`` finds, and whether there is 16-bit arithmetic."""
     from littoral.engines import fastest_engine
-    from littoral.learn.training import precision
+    from littoral.learn.network import precision
 
     best, paces = fastest_engine([options["model"]], BATCH, "cpu")
     return {"best": best, "paces": paces, "bf16": precision() == "bf16-mixed"}
@@ -295,10 +295,10 @@ def loop(options: dict[str, Any]) -> dict[str, Any]:
 
 def forward(options: dict[str, Any]) -> dict[str, Any]:
     """The network alone on noise, at each batch size: all processors on one batch, and one on each of several."""
-    from littoral import FeatureClassifier
+    from littoral import load_model
     from littoral.engines import lone_threads
 
-    model = FeatureClassifier.from_model(options["model"])
+    model = load_model(options["model"])
     noise = (
         np.random.default_rng(SEED)
         .standard_normal((max(options["batches"]), len(BANDS), SIZE, SIZE))
@@ -366,7 +366,7 @@ class Tiny:
         mean = batch.mean(axis=(1, 2, 3), dtype=np.float64) / 20_000
         return np.column_stack([mean, (1 - mean) / 2, (1 - mean) / 2])
 
-    def answer_inputs(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], None]:
+    def predict_with_features(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], None]:
         """Without features."""
         return self.predict_inputs(batch), None
 

@@ -74,13 +74,13 @@ def _answers(tiles: TileSet, held: NDArray[np.bool_], split: str, given: argpars
         data = replace(data, split=parts)
     weights = given.data / "weights" / "mobilenetv2_100_onnxzoo_in1k" / "model.safetensors"
     model = FeatureClassifier(data, given.backbone, weights, oversample=True)
-    model.fit_head(turns=given.turns)
+    model.fit_head(flips=given.turns)
     asked = [data.preprocessing.apply(*tiles.read(place)) for place in data.split.validation]
     known, targets = data.split.training, tiles.targets[data.split.training]
     simple = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=2000))
     simple.fit([_statistics(tiles, place) for place in known], targets)
     return {
-        NETWORK: model.predict_inputs(np.stack(asked)).argmax(1),
+        NETWORK: model.trained.predict_inputs(np.stack(asked)).argmax(1),
         MAJORITY: np.full(held.sum(), np.bincount(targets).argmax()),
         STATISTICS: simple.predict([_statistics(tiles, place) for place in data.split.validation]),
     }

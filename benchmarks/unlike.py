@@ -153,7 +153,8 @@ def features(coast: gpd.GeoDataFrame, given: argparse.Namespace) -> dict[str, Nu
                 if tile.status != "classified":
                     continue
                 for name, model in models.items():
-                    rows[name][row] = model.answer_inputs(model.prepare(tile.values, tile.valid)[None])[1][0]
+                    inputs = model.trained.prepare(tile.values, tile.valid)[None]
+                    rows[name][row] = model.trained.predict_with_features(inputs)[1][0]
                 middle = np.s_[78:178, 78:178]
                 seen = tile.values[:, *middle][:, tile.valid[middle]].astype(float)
                 rows["bands"][row] = np.array([*seen.mean(axis=1), *seen.std(axis=1)])

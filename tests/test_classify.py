@@ -146,7 +146,7 @@ def test_an_offset_is_not_lost_between_training_and_classifying(
     values, valid = read_tile(path)
     values[:, :9] = -32768
     valid[:9] = False
-    by_hand = model.predict_inputs(data.preprocessing.apply(values, valid)[None])[0]
+    by_hand = model.trained.predict_inputs(data.preprocessing.apply(values, valid)[None])[0]
     assert (model.predict_proba(values) == by_hand).all()
     assert (model.predict_proba(np.ma.masked_array(values, values == -32768)) == by_hand).all()
 
@@ -259,7 +259,7 @@ def test_a_model_learns_how_its_coast_changes(coast: tuple[Path, gpd.GeoDataFram
     # Nowhere along a strip does it change: only the prior's changes, a half both ways.
     assert np.array(found.changes).sum() == pytest.approx(2.0)
     model = FeatureClassifier(data, "test_resnet", pretrained=False, oversample=True)
-    model.fit_head(strength=0.1)
+    model.fit_head(regularisation_c=0.1)
     assert model.manifest.transitions == data.transitions
     assert model.manifest.prior == (0.5, 0.5)
     again = read_package(model.save(tmp_path / "m.dlpk"))

@@ -16,7 +16,6 @@ from littoral.declarations import read_verb
 from littoral.errors import InputError
 from littoral.evaluation import Calibration, fold_of, fold_tiles, ground_blocks
 from littoral.learn.data import TileData
-from littoral.learn.recipe import recorded, repeat
 from littoral.package import read_package
 from littoral.tiles import TileSet, ground_pairs, split_tiles
 from littoral.verbs import train
@@ -114,43 +113,7 @@ def test_folds_that_cannot_be(tiles: TileSet) -> None:
         fold_tiles(apart, "region", seed=0)
 
 
-# The recipe
-
-
-class Dish:
-    """Something that is made in steps."""
-
-    @recorded
-    def __init__(self, data: str, spice: int = 1, *, salt: bool = False) -> None:
-        self.said = [f"{data} {spice} {salt}"]
-        self.stir()
-
-    @recorded
-    def stir(self) -> None:
-        self.said.append("stir")
-
-    @recorded
-    def cook(self, minutes: int, *, progress: bool = False) -> None:
-        if minutes < 0:
-            raise ValueError("negative")
-        self.said.append(f"cook {minutes} {progress}")
-        self.stir()
-
-
-def test_a_recipe_is_repeated_on_other_data() -> None:
-    dish = Dish("beans", 3, salt=True)
-    dish.cook(5, progress=True)
-    with pytest.raises(ValueError, match="negative"):
-        dish.cook(-1)
-    again = repeat(Dish, dish._recipe, "peas")  # type: ignore[attr-defined]
-    # What a step calls itself is not repeated twice; how a run shows itself is no part of the recipe.
-    assert again.said == ["peas 3 True", "stir", "cook 5 False", "stir"]
-    assert [step.name for step in again._recipe] == ["__init__", "cook"]  # type: ignore[attr-defined]
-    with pytest.raises(InputError, match="was loaded"):
-        repeat(Dish, [], "peas")
-
-
-# A model judged by folds
+# A model scored by folds
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +134,7 @@ def test_folds_are_reported_and_pooled(judged: tuple[FeatureClassifier, TileData
     assert sum(fold["tiles"] for fold in each) == len(data.tiles)  # type: ignore[attr-defined,index]
     assert set(record["baselines"]) == set(each[0]["baselines"])  # type: ignore[index,call-overload]
     assert "fold 2:" in str(record)
-    assert "a network that has not seen its ground" in str(record)
+    assert "a network trained without its ground" in str(record)
 
 
 def test_a_fold_is_what_training_without_it_gives(

@@ -351,7 +351,7 @@ def test_a_script_that_came_and_went_leaves_the_definition_as_it_was() -> None:
 def test_a_model_that_has_changed_says_so_in_its_definition(tmp_path: Path, weights: bytes) -> None:
     model = loaded(write_theirs(tmp_path / "t.dlpk", RGB | {"Description": "kept"}, weights))
     preprocessing = replace(model.manifest.preprocessing, mean=(1.0, 2.0, 3.0))
-    model.manifest = replace(model.manifest, preprocessing=preprocessing)
+    model.trained = replace(model.trained, manifest=replace(model.manifest, preprocessing=preprocessing))
     content = read_package(model.save(tmp_path / "n.dlpk")).definition
     assert content["Description"] == "kept"
     assert content["NormalizationStats"]["scaled_mean_values"] == [1.0, 2.0, 3.0]

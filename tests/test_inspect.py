@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from command_line import run_command
-from littoral.learn.package_files import carried_by, unscripted
+from littoral.learn.model_files import carried_files
 from littoral.package import (
     MANIFEST,
     METRICS,
@@ -22,7 +22,7 @@ from littoral.package import (
     read_package,
     write_package,
 )
-from littoral.raster_function import SCRIPT, script, scripted
+from littoral.raster_function import SCRIPT, script, scripted, unscripted
 from small_package import MODEL, PREPROCESSING, rewrite
 from their_packages import definition, write_theirs
 
@@ -187,7 +187,7 @@ def test_our_script_is_known_and_another_in_its_place_is_told(tmp_path: Path) ->
         back = read_package(path)
         assert (SCRIPT in back.files, back.left_out) == (ours, () if ours else (SCRIPT,))
         # Saved again it has our own script.
-        assert carried_by(back) == {"onnx", "script"}
+        assert carried_files(back) == {"onnx", "script"}
         assert unscripted(back.definition).get("InferenceFunction") is None
     assert not ran.exists()
 

@@ -24,7 +24,8 @@ from littoral import export_tiles, open_scene, prepare_data, read_tiles, write_v
 from littoral.cli import main
 from littoral.errors import InputError, LittoralWarning, WriteError
 from littoral.imagery.fingerprint import content_key
-from littoral.tiles import Merging, TileSet, open_pack, pack_files
+from littoral.imagery.options import CombineOptions, SceneOptions
+from littoral.tiles import TileSet, open_pack, pack_files
 from littoral.tiles.options import ClassOptions, CutOptions
 from littoral.tiles.packed import build, cache_folder
 from option_values import export_values
@@ -120,7 +121,7 @@ def test_tiles_along_the_shore_and_of_several_scenes(tmp_path: Path, write_scene
     west = write_scene(tmp_path / "S2B_20240101.tif", clouded, nodata=0)
     for combine in ("best", "median"):
         export_tiles([west, one], table, tmp_path / combine, **export_values(combine=combine, **given))
-        tiles = open_pack([west, one], table, merging=Merging(combine), cache=tmp_path / "c", **given)
+        tiles = open_pack([west, one], table, merging=CombineOptions(combine), cache=tmp_path / "c", **given)
         assert_same(tiles, read_tiles(tmp_path / combine))
     seen = {tiles.name(position).rpartition(" in ")[2] for position in range(len(tiles))}
     assert seen == {"S2B_20240101, S2A_20230613", "S2A_20230613"}
@@ -162,7 +163,7 @@ def test_the_key_is_all_that_decides(tmp_path: Path, coast: Coast, cuts: list[in
     open_pack(scene, table, tile_size=32, cache=tmp_path)
     other_values = textured()
     other_values[0, 0, 0] += 1
-    renamed = open_scene(scene, band_names=["B02", "B03", "B08"])
+    renamed = open_scene(scene, SceneOptions(band_names=["B02", "B03", "B08"]))
     relabelled = table.assign(CATCOA=[7] + table["CATCOA"].tolist()[1:])
     moved = table.set_geometry(table.translate(10, 0))
     others = [
@@ -172,7 +173,7 @@ def test_the_key_is_all_that_decides(tmp_path: Path, coast: Coast, cuts: list[in
         lambda: open_pack(scene, relabelled, tile_size=32, cache=tmp_path),
         lambda: open_pack(scene, moved, tile_size=32, cache=tmp_path),
         lambda: open_pack(renamed, table, tile_size=32, cache=tmp_path),
-        lambda: open_pack(scene, table, tile_size=32, merging=Merging(near="2024-05-06"), cache=tmp_path),
+        lambda: open_pack(scene, table, tile_size=32, merging=CombineOptions(near="2024-05-06"), cache=tmp_path),
         lambda: open_pack(scene, table.assign(Angle=0.0), tile_size=32, cache=tmp_path),
         lambda: open_pack(scene, table.assign(bay="x"), tile_size=32, region_field="bay", cache=tmp_path),
         lambda: open_pack(write_scene(tmp_path / "o.tif", other_values, nodata=0), table, tile_size=32, cache=tmp_path),

@@ -69,13 +69,12 @@ def test_hashes_tell_trainings_apart(data: TileData, tiles_folder: Path, tmp_pat
     weights = tmp_path / "w.pth"
     weights.write_bytes(b"one")
     of: Callable[..., str] = configuration_hash
-    found = [of(BACKBONE, data, "none", False), of("resnet18", data, "none", False), of(BACKBONE, data, "hub", False),
-             of(BACKBONE, data, "none", True), of(BACKBONE, replace(data, seed=2), "none", False),
-             of(BACKBONE, data, weights, False)]  # fmt: skip
+    found = [of(BACKBONE, data, "none"), of("resnet18", data, "none"), of(BACKBONE, data, "hub"),
+             of(BACKBONE, replace(data, seed=2), "none"), of(BACKBONE, data, weights)]  # fmt: skip
     weights.write_bytes(b"two")
-    found.append(of(BACKBONE, data, weights, False))
+    found.append(of(BACKBONE, data, weights))
     assert len(set(found)) == len(found)
-    assert of(BACKBONE, same, "none", False) == found[0]
+    assert of(BACKBONE, same, "none") == found[0]
 
 
 @pytest.mark.slow

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from command_line import run_command
 from littoral import FeatureClassifier, prepare_data
 from littoral.errors import InputError, LittoralWarning
-from littoral.learn.batches import Order, TileDataset
 from littoral.learn.data import TileData
-from littoral.learn.training import HEADING, Epoch, Plan, rate_of
+from littoral.learn.training import HEADING, Epoch, Schedule, rate_of
+from littoral.learn.training.batches import Order, TileDataset
 from littoral.learn.training.losses import Objective
 from littoral.learn.training.rate_finder import _steepest
 from small_training import small, state
@@ -199,7 +199,7 @@ def test_a_rate_that_is_too_high_leaves_no_trace(tiles_folder: Path, mixed: bool
     before = state(model)
     with pytest.raises(
         InputError,
-        match=r"diverged \(the loss is no longer finite, or beyond all measure\): pass a lower learning rate",
+        match=r"diverged \(the loss is not finite, or far above .* predictions\): pass a lower learning rate",
     ):
         model.fit(5, 1e20, one_cycle=False, mixed_precision=mixed)
     if not model.epochs:
@@ -230,7 +230,7 @@ def test_a_loss_that_is_none_stops_in_the_middle_of_an_epoch(
 
 
 def test_stopping_early(tiles_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Plan, "best", lambda self, epochs: 1 if len(epochs) > 1 else 0)
+    monkeypatch.setattr(Schedule, "best", lambda self, epochs: 1 if len(epochs) > 1 else 0)
     model = small(tiles_folder)
     model.fit(20, 1e-3, early_stopping=2)
     assert len(model.epochs) == 4
@@ -238,11 +238,11 @@ def test_stopping_early(tiles_folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_best_of_some_epochs() -> None:
     rows = [Epoch(n, 1.0, loss, right, 1.0) for n, (loss, right) in enumerate([(3, 0.2), (1, 0.5), (1, 0.9), (2, 0.9)])]
-    assert Plan(1, None).best(rows) == 1
-    assert Plan(1, None, monitor="accuracy").best(rows) == 2
+    assert Schedule(1, None).best(rows) == 1
+    assert Schedule(1, None, monitor="accuracy").best(rows) == 2
     for wrong in ({"monitor": "f1"}, {"patience": -1}, {"epochs": 0}):
         with pytest.raises(InputError):
-            Plan(**{"epochs": 1, "rate": None, **wrong})
+            Schedule(**{"epochs": 1, "rate": None, **wrong})
 
 
 def test_a_second_fit_goes_on_from_the_first(tiles_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from .classify.options import ClassifyOptions, DecisionOptions
 from .errors import LittoralError
 from .imagery import fetch_scenes, open_scene, open_scenes, search_scenes
 from .imagery.options import CombineOptions, FetchScenesOptions, SceneOptions, SearchOptions
-from .learn import FeatureClassifier, prepare_data
+from .learn import FeatureClassifier, TrainedModel, evaluate, load_model, prepare_data, save_model, train
 from .learn.options import BodyOptions, EvaluateOptions, HeadOptions, NetworkOptions, PackageOptions, SampleOptions
 from .predictions import change, summarise
 from .predictions.options import ChangeOptions, IntervalOptions, SummariseOptions
@@ -58,13 +58,16 @@ __all__ = [
     "SplitOptions",
     "SummariseOptions",
     "TableOptions",
+    "TrainedModel",
     "change",
     "classify_objects",
+    "evaluate",
     "export_tiles",
     "extract_shoreline",
     "fetch_charts",
     "fetch_item",
     "fetch_scenes",
+    "load_model",
     "merge_lines",
     "open_scene",
     "open_scenes",
@@ -75,8 +78,10 @@ __all__ = [
     "read_tiles",
     "read_vector",
     "rectangles_along_lines",
+    "save_model",
     "search_scenes",
     "summarise",
+    "train",
     "transfer_labels",
     "verbs",
     "write_classified",

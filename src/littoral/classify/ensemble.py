@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from littoral.classify.pipeline import BATCH
-from littoral.engines import AnyEngine, Classifier, Engine, fastest_engine, installed_engine, open_classifier
+from littoral.engines import AnyEngine, AnyModel, Classifier, Engine, fastest_engine, installed_engine, open_classifier
 from littoral.errors import InputError
 from littoral.evaluation import Calibration
 from littoral.imagery import Values
-from littoral.package import Manifest, Package
+from littoral.package import Manifest
 from littoral.predictions import novelty_of, novelty_threshold, signed_sqrt
 from littoral.tiles import turned
 
-Model = Classifier | Package | str | Path
+Model = AnyModel
 
 
 class Ensemble:
@@ -86,7 +86,7 @@ class Ensemble:
         """Probabilities (tiles, classes) of prepared tiles (tiles, numbers)."""
         return self.predict_with_novelty(batch)[0]
 
-    def answer_inputs(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], None]:
+    def predict_with_features(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], None]:
         """The same; there are no features of several models together."""
         return self.predict_inputs(batch), None
 
@@ -106,7 +106,7 @@ class Ensemble:
         ):
             tiles = part.reshape(len(batch), *shape)
             for turn in self._turns:
-                probabilities, features = member.answer_inputs(np.ascontiguousarray(turned(tiles, turn)))
+                probabilities, features = member.predict_with_features(np.ascontiguousarray(turned(tiles, turn)))
                 predicted.append(probabilities[:, columns])
                 record = member.manifest.novelty
                 if turn == 0 and record and features is not None:

@@ -107,7 +107,7 @@ class SampleOptions(Options):
     """Leave out classes that have one tile, instead of refusing them."""
     unreadable: Annotated[Literal["fatal", "skip"], Cli(advanced=True)] = "fatal"
     """Tiles that cannot be read or have no valid pixel: fatal, or skip (left out and named)."""
-    batch_size: Annotated[int, Number(1), Cli(advanced=True)] = 32
+    batch_size: Annotated[int, Number(2), Cli(advanced=True)] = 32
     """Tiles in a batch."""
     seed: Annotated[int, Number(0)] = 42
     """Seed of the split, the augmentation and the training."""

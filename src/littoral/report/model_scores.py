@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from littoral.errors import InputError
-from littoral.evaluation import Answers, Baselines, Blocks, Scores, judge, score, text
+from littoral.evaluation import Baselines, Blocks, ScoredPredictions, Scores, evaluation_record, score, text
 from littoral.report.coast import CoastData, LeftOut, Rows
 from littoral.tiles import CLASSIFIED
 from littoral.tiles.splits import square_blocks
@@ -65,8 +65,8 @@ def comparison(coast: CoastData, statistics: Mapping[int, NDArray[np.float64]]) 
     simple = Baselines.from_json(coast.package.manifest.baselines).predict(inputs)
     block, side_km = square_blocks(coast.table.geometry.iloc[rows].to_crs(4326).to_numpy(), None)
     blocks = Blocks(block, f"squares of {side_km:.1f} km")
-    record = judge(Answers(coast.targets(rows), network, network, simple, blocks), coast.model_classes,
-                   coast.package.manifest.seed)  # fmt: skip
+    predictions = ScoredPredictions(coast.targets(rows), network, network, simple, blocks)
+    record = evaluation_record(predictions, coast.model_classes, coast.package.manifest.seed)
     return {"count": len(rows), **scores_of(record)}
 
 

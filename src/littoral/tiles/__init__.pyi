@@ -1,7 +1,7 @@
 from .cut import CLASSIFIED, CLOUD, NODATA, OUTSIDE, Tile
 from .export import ExportSummary, export_tiles
 from .labeled import read_tile, read_tiles
-from .multi_scene import Merging, cut_planned, cut_tiles, plan_scenes
+from .multi_scene import cut_planned, cut_tiles, plan_scenes
 from .packed import open_pack, pack_files
 from .plan import Placed, Plan, plan_tiles
 from .portal import GIS, FetchedItem, fetch_item
@@ -20,7 +20,6 @@ __all__ = [
     "ExportSummary",
     "FetchedItem",
     "Layout",
-    "Merging",
     "Placed",
     "Plan",
     "Split",

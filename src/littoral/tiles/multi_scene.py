@@ -21,8 +21,6 @@ from littoral.tiles.median import carried, cut_median
 from littoral.tiles.plan import Placed, Plan, on_cells, plan_tiles
 from littoral.tiles.spec import Layout, TileSpec
 
-Merging = CombineOptions
-
 
 def cut_tiles(
     scenes: Scene | Sequence[Scene],

@@ -52,14 +52,15 @@ def evaluate(
         where: Only tiles for which a condition on class, category, region and file holds, e.g. "region <> 'north'".
         track: Shows progress, a step per batch.
     """
-    from littoral.learn import FeatureClassifier
+    from littoral.learn import evaluate as evaluate_model
+    from littoral.learn import load_model
     from littoral.tiles import read_tiles, select_tiles
     from littoral.vectors import check_output, staged
 
     output = Path(output)
     check_output(output, overwrite, inputs=(model,))
     chosen = select_tiles(read_tiles(tiles, track=track), classes, where)
-    record = FeatureClassifier.from_model(model).evaluate(chosen, **vars(options), track=track)
+    record = evaluate_model(load_model(model), chosen, options, track=track)
     with staged(output) as stage:
         stage.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8", newline="\n")
     return EvaluateSummary(output, record)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 from littoral.errors import InputError
-from littoral.learn.options import RasterFunction
+from littoral.learn.options import PackageOptions, RasterFunction
 from littoral.options import Cli, File, Overwrite
 from littoral.verbs.parameters import ModelIn
 
@@ -35,8 +35,7 @@ def export(
     Args:
         output: Model to write: .onnx, or .dlpk with the graph inside.
     """
-    from littoral.learn import FeatureClassifier
-    from littoral.learn.package_files import write_graph
+    from littoral.learn import export_onnx, load_model, save_model
     from littoral.vectors import check_output
     from littoral.verbs.inputs import require_suffix
 
@@ -45,9 +44,9 @@ def export(
     check_output(output, overwrite, inputs=(model,))
     if output.suffix == ".onnx" and raster_function:
         raise InputError("--raster-function", "does not go with .onnx", "leave it out, or write a .dlpk")
-    classifier = FeatureClassifier.from_model(model)
+    loaded = load_model(model)
     if output.suffix == ".onnx":
-        write_graph(classifier, output)
+        export_onnx(loaded, output)
     else:
-        classifier.save(output, onnx=True, raster_function=raster_function, overwrite=overwrite)
+        save_model(loaded, output, PackageOptions(onnx=True, raster_function=raster_function), overwrite=overwrite)
     return GraphSummary(output)

@@ -48,4 +48,4 @@ def fetch_scenes(
     """
     from littoral.imagery import fetch_scenes as fetch
 
-    return FetchScenesSummary(Path(output), fetch(items, output, **vars(options), track=track))
+    return FetchScenesSummary(Path(output), fetch(items, output, options, track=track))

@@ -49,25 +49,17 @@ def read_scheme(categories: Path | None) -> Scheme:
     return CATCOA if categories is None else read_categories(categories)
 
 
-def open_all_scenes(
-    sources: Sequence[str | Path], options: SceneOptions, say: Say | None = None, cell_size: float | None = None
-) -> list[Scene]:
+def open_all_scenes(sources: Sequence[str | Path], options: SceneOptions, say: Say | None = None) -> list[Scene]:
     """All scenes of several sources, in their order.
 
     Args:
         sources: Scenes, or what holds several.
         options: How they are opened.
         say: Called with a description of each, of many only with its first line.
-        cell_size: Cell size where the options have none.
     """
     from littoral.imagery import open_scenes
 
-    wanted = cell_size if options.cell_size is None else options.cell_size
-    scenes = [
-        scene
-        for source in sources
-        for scene in open_scenes(source, crs=options.crs, band_names=options.band_names, cell_size=wanted)
-    ]
+    scenes = [scene for source in sources for scene in open_scenes(source, options)]
     if say is not None:
         for scene in scenes:
             say(scene.describe() if len(scenes) <= 2 else scene.describe().splitlines()[0])
@@ -92,17 +84,6 @@ def coast_style(table: gpd.GeoDataFrame, geometry: str = "fill") -> str | None:
 
     field = find_column(table, "CATCOA")
     return None if field is None else qgis_style(field, list(CATCOA.values()), text_values=False, geometry=geometry)
-
-
-def open_scene_of(source: str | Path, options: SceneOptions) -> Scene:
-    """The one scene of a source.
-
-    Raises:
-        InputError: it cannot be opened, or holds several.
-    """
-    from littoral.imagery import open_scene
-
-    return open_scene(source, crs=options.crs, band_names=options.band_names, cell_size=options.cell_size)
 
 
 def keep_classes(

@@ -50,13 +50,14 @@ def report(
         scene: The scene, for the background of the map and sample tiles.
         track: Shows progress, a step per sample.
     """
+    from littoral.imagery import open_scene
     from littoral.report import write_report
     from littoral.vectors import check_output
-    from littoral.verbs.inputs import open_scene_of, read_table
+    from littoral.verbs.inputs import read_table
 
     output = Path(output)
     check_output(output, overwrite, inputs=(classified, model))
-    opened = None if scene is None else open_scene_of(scene, opening)
+    opened = None if scene is None else open_scene(scene, opening)
     # The page names the file, unless some of its rows are left out.
     rows = classified if table == TableOptions() else read_table(classified, table)
     write_report(rows, output, options, model=model, scene=opened, overwrite=overwrite, track=track)

@@ -69,6 +69,6 @@ def search(
     output = Path(output)
     check_output(output, overwrite, (".json", ".geojson"), inputs=(around,))
     places = None if around is None else read_table(around, table)
-    items = search_scenes(bbox, around=places, **vars(options), say=say)
+    items = search_scenes(bbox, around=places, options=options, say=say)
     write_items(items, output, overwrite=overwrite)
     return SearchSummary(output, items)

@@ -62,13 +62,13 @@ def shoreline(
         date: Date of the image, YYYY-MM-DD.
         track: Shows progress, a step per block of the scene.
     """
+    from littoral.imagery import open_scene
     from littoral.shoreline import extract_shoreline
     from littoral.vectors import DRIVERS, check_output, read_vector, require_crs, write_vector
-    from littoral.verbs.inputs import open_scene_of
 
     output = Path(output)
     check_output(output, overwrite, DRIVERS, inputs=(scene, cloud_mask, sea))
-    opened = open_scene_of(scene, opening)
+    opened = open_scene(scene, opening)
     waters = None if sea is None else read_vector(sea, None)
     if waters is not None:
         require_crs(waters, sea)

@@ -9,18 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from littoral.errors import InputError, MissingExtraError
-from littoral.learn.torch_files import check_records
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from timm.layers.pos_embed import resample_abs_pos_embed
+from timm.models import adapt_input_conv
+from torch import Tensor, nn
 
-try:
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-    from timm.layers.pos_embed import resample_abs_pos_embed
-    from timm.models import adapt_input_conv
-    from torch import Tensor, nn
-except ImportError as error:
-    raise MissingExtraError("learning", "learn") from error
+from littoral.errors import InputError
+from littoral.learn.network.torch_files import check_records
 
 Weights = dict[str, Tensor]
 
@@ -33,7 +30,7 @@ _RESNET_CHILDREN = {"conv1": "0", "bn1": "1", "layer1": "4", "layer2": "5", "lay
 
 
 def weights_of(network: nn.Module) -> Weights:
-    """A copy, on the CPU, that training does not touch."""
+    """A copy on the CPU."""
     return {key: value.detach().cpu().clone() for key, value in network.state_dict().items()}
 
 
@@ -74,8 +71,8 @@ def load_state_bytes(network: nn.Module, backbone: str, content: bytes, source: 
         if shapes[key].layout != torch.strided or shapes[key].is_complex() or shapes[key].is_quantized:
             raise InputError(source, f"has weights that are no plain numbers ({key})", "train the model again")
         if shapes[key].shape != value.shape:
-            told = f"{key} is {tuple(shapes[key].shape)}, not {tuple(value.shape)}"
-            raise InputError(source, f"has weights of other shapes ({told})", "pass weights of the same network")
+            detail = f"{key} is {tuple(shapes[key].shape)}, not {tuple(value.shape)}"
+            raise InputError(source, f"has weights of other shapes ({detail})", "pass weights of the same network")
     state = {**own, **_tensors(io.BytesIO(content), source)}
     _load(network, {key: state[_package_key(key, backbone)] for key in network.state_dict()}, source)
 

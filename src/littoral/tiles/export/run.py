@@ -10,7 +10,7 @@ import geopandas as gpd
 from littoral.categories import CATCOA, Scheme
 from littoral.errors import InputError, WriteError
 from littoral.imagery import Scenes, as_scenes, kept_as, select_bands
-from littoral.imagery.options import CombineOptions
+from littoral.imagery.options import CombineOptions, SceneOptions
 from littoral.progress import Track, silent
 from littoral.tiles.export.folder_files import Kind
 from littoral.tiles.export.inputs import buffered, extent_of, mask_of
@@ -72,7 +72,7 @@ def export_tiles(
     cut, labels, export = cut or CutOptions(), labels or ClassOptions(), export or ExportOptions()
     out = Path(out)
     _must_be_folder(out, export.per_category)
-    opened = as_scenes(scenes, cell_size=cell_size)
+    opened = as_scenes(scenes, SceneOptions(cell_size=cell_size))
     (width, height), placement = cut.tile_size, export.placement
     chosen = select_bands(opened[0], None if cut.bands is None else list(cut.bands))
     spec = TileSpec(

@@ -1,7 +1,7 @@
-"""The fast path: what a frozen body sees in each tile, computed once, and a head fitted on it.
+"""Fitting a head on features that a frozen body computes once for each tile.
 
 The head is a logistic regression on standardised features. It is written into the layers of the network's own head, so
-that what is saved, published and asked is the same network as one trained by epochs.
+that a model trained this way is the same network as one trained in epochs.
 """
 
 from __future__ import annotations
@@ -15,38 +15,33 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
+from torch import nn
 
-from littoral.errors import InputError, MissingExtraError
+from littoral.errors import InputError
 from littoral.evaluation import fold_of, rows_of_classes, squares
-from littoral.learn.batches import inputs
 from littoral.learn.data import TileData
-from littoral.learn.network import HIDDEN, Network
-from littoral.learn.training import precision
+from littoral.learn.network import HIDDEN, Network, precision
+from littoral.learn.network.building import channels_last
 from littoral.progress import Track, silent
 from littoral.tiles import TileSet, turned
 from littoral.tiles.splits import Ground, region_blocks, touching
 
-try:
-    import torch
-    from torch import nn
-except ImportError as error:
-    raise MissingExtraError("learning", "learn") from error
-
 Floats = NDArray[np.float32]
 Whole = NDArray[np.int64]
 
-STRENGTHS = tuple(10.0**power for power in range(-5, 2))
-"""Of the head, from stiff to loose: scikit-learn's ``C``, the inverse of the penalty on its weights."""
+REGULARISATIONS = tuple(10.0**power for power in range(-5, 2))
+"""Inverse regularisation strengths (scikit-learn's ``C``) to choose from, from the strongest regularisation on."""
 FOLDS = 5
-"""Parts of the training tiles that a strength is tried on; whole blocks of ground, or each a region."""
+"""Folds of the training tiles by which C is chosen: whole blocks of ground, or regions."""
 CHOOSING = 8192
-"""Most views that strengths are tried with."""
+"""Most views of tiles that C is chosen on."""
 IN_MEMORY = 2**29
-"""Bytes of features beyond which they lie in a temporary file."""
+"""Bytes of features above which they are held in a temporary file."""
 _BATCH = 32
 
 
@@ -55,23 +50,23 @@ class HeadFit:
     """How a head was fitted."""
 
     tiles: int
-    """Learnt from."""
+    """Training tiles."""
     turns: int
-    """Views of each."""
-    strength: float
-    """Scikit-learn's ``C``."""
+    """Views (flips and quarter turns) of each tile."""
+    c: float
+    """Inverse regularisation strength, scikit-learn's ``C``."""
     tried: tuple[tuple[float, float], ...]
-    """Each strength and its macro-F1 on training tiles that were left out; empty if the strength was given."""
+    """Each C and its macro-F1 on training tiles that were left out; empty if C was given."""
     folds: int
-    """In which they were left out."""
+    """Folds in which they were left out."""
 
     def __str__(self) -> str:
         text = f"head fitted on {self.tiles} tiles"
         if self.turns > 1:
             text += f", each in {self.turns} turns"
-        text += f"; strength {self.strength:g}"
+        text += f"; C {self.c:g}"
         if self.tried:
-            best = dict(self.tried)[self.strength]
+            best = dict(self.tried)[self.c]
             text += f", chosen by macro-F1 {best:.3f} in {self.folds} folds of the training tiles"
         return text
 
@@ -81,37 +76,38 @@ def fit_head(
     data: TileData,
     *,
     oversample: bool = False,
-    turns: bool = False,
-    strength: float | None = None,
+    flips: bool = False,
+    c: float | None = None,
     track: Track = silent,
 ) -> HeadFit:
-    """Fit the head on the training tiles; the body stays as it is, batch norms too.
+    """Fit the head on the training tiles, in place; the body stays as it is, batch norms too.
 
     Args:
-        network: Its head is replaced, in place.
-        data: Tiles and their split; the validation part is not looked at.
-        oversample: Classes count alike.
-        turns: Learn from the flips and quarter turns of each tile too, as far as its kind allows.
-        strength: Scikit-learn's ``C``; None: that of :data:`STRENGTHS` with the best macro-F1 on training tiles that
-            are left out, whole regions or blocks of ground at a time. Of equals the stiffest.
+        network: Its head is replaced.
+        data: Tiles and their split; the validation tiles are not used.
+        oversample: Let all classes weigh the same.
+        flips: Train on the flips and quarter turns of each tile too, those that its kind allows.
+        c: Inverse regularisation strength, scikit-learn's ``C``; None: that of :data:`REGULARISATIONS` with the best
+            macro-F1 on training tiles that are left out, whole regions or blocks of ground at a time. Of equals the
+            smallest.
         track: Shows progress, a step per tile.
 
     Raises:
-        InputError: a strength that is not positive, more than 256 classes, or one place only to choose a strength in.
+        InputError: a C that is not positive, more than 256 classes, or tiles of one place only to choose C on.
 
-    Memory: 8 x channels bytes for each view (100,000 tiles of resnet34: 410 MB); beyond 512 MB in a temporary file,
-    of which the system holds what it has room for. Choosing a strength takes twice that of 8,192 views.
+    Memory: 8 x channels bytes for each view (100,000 tiles of resnet34: 410 MB); above 512 MB in a temporary file,
+    of which the system caches what it has room for. Choosing C takes twice that of 8,192 views.
     """
-    if strength is not None and not (np.isfinite(strength) and strength > 0):
-        raise InputError(f"strength {strength}", "is not positive", "pass e.g. 0.01, or none to have it chosen")
+    if c is not None and not (np.isfinite(c) and c > 0):
+        raise InputError(f"regularisation C {c}", "is not positive", "pass e.g. 0.01, or none to have it chosen")
     if 2 * data.c > HIDDEN:
-        raise InputError(f"{data.c} classes", f"are more than the {HIDDEN // 2} a head has room for", "train by epochs")
-    views = data.preprocessing.tile.turns if turns else (0,)
+        raise InputError(f"{data.c} classes", f"are more than the {HIDDEN // 2} a head has room for", "train in epochs")
+    views = data.preprocessing.tile.turns if flips else (0,)
     part = data.split.training
     norm: Any = cast(nn.Sequential, network.head)[2]
     with _array((len(part), len(views), norm.num_features)) as features:
         extract(network, data, part, views, features, track)
-        return fit_features(network, data, features, oversample=oversample, strength=strength, track=track)
+        return fit_features(network, data, features, oversample=oversample, c=c, track=track)
 
 
 def fit_features(
@@ -120,7 +116,7 @@ def fit_features(
     features: Floats,
     *,
     oversample: bool = False,
-    strength: float | None = None,
+    c: float | None = None,
     track: Track = silent,
 ) -> HeadFit:
     """The second half of :func:`fit_head`.
@@ -130,17 +126,19 @@ def fit_features(
         data: As there.
         features: (training tiles, turns, 2 x channels), as :func:`extract` made them; standardised in place.
         oversample: As there.
-        strength: As there.
-        track: Shows progress, a step per fold and strength.
+        c: As there.
+        track: Shows progress, a step per fold and C.
 
     Raises:
-        InputError: one place only to choose a strength in.
+        InputError: tiles of one place only to choose C on.
     """
     part = data.split.training
     targets = data.tiles.targets[part]
-    fold = None if strength is not None else folds_of(data.tiles.subset(part), data.split.kind, data.seed)
+    fold = None if c is not None else folds_of(data.tiles.subset(part), data.split.kind, data.seed)
     if fold is not None and fold.max() < 1:
-        raise InputError("the training tiles", "are all of one place, so no strength can be chosen", "pass a strength")
+        raise InputError(
+            "the training tiles", "are all of one place, so C cannot be chosen on them", "pass C (--regularisation-c)"
+        )
     norm: Any = cast(nn.Sequential, network.head)[2]
     rows = features.reshape(-1, features.shape[2])
     mean, variance = _moments(rows)
@@ -150,12 +148,12 @@ def fit_features(
     tried: tuple[tuple[float, float], ...] = ()
     if fold is not None:
         tried = _try(features, targets, fold, data.tiles.footprints[part], oversample, data, track)
-        strength = max(tried, key=lambda one: (round(one[1], 4), -one[0]))[0]
-    assert strength is not None
+        c = max(tried, key=lambda one: (round(one[1], 4), -one[0]))[0]
+    assert c is not None
     turns = features.shape[1]
-    linear = fit_linear(rows, *_views_of(targets, turns, oversample), strength, data.c)
+    linear = fit_linear(rows, *_views_of(targets, turns, oversample), c, data.c)
     write_head(network, mean, variance, *linear)
-    return HeadFit(len(part), turns, strength, tried, 0 if fold is None else int(fold.max()) + 1)
+    return HeadFit(len(part), turns, c, tried, 0 if fold is None else int(fold.max()) + 1)
 
 
 def extract(
@@ -188,7 +186,7 @@ def extract(
                 batch = np.stack(tiles)
                 for place, turn in enumerate(turns):
                     with torch.autocast(device, kind, enabled=kind is not None):
-                        maps = network.body(inputs(np.ascontiguousarray(turned(batch, turn))).to(device))
+                        maps = network.body(channels_last(np.ascontiguousarray(turned(batch, turn))).to(device))
                     out[first : number + 1, place] = pool(maps.float()).cpu().numpy()
                 tiles, first = [], number + 1
     finally:
@@ -204,23 +202,23 @@ def folds_of(tiles: TileSet, kind: str, seed: int) -> Whole:
 
 
 def fit_linear(
-    x: Floats, targets: Whole, weights: Floats, strength: float, classes: int
+    x: Floats, targets: Whole, weights: Floats, c: float, classes: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Logistic regression on standardised features: coefficients (classes, features) and intercepts (classes,).
 
-    A class that does not occur gets an intercept that is never the answer. Deterministic.
+    A class that does not occur gets an intercept with which it is never predicted. Deterministic.
 
     Args:
         x: (rows, features).
         targets: (rows,), class index.
         weights: (rows,).
-        strength: Scikit-learn's ``C``.
-        classes: How many.
+        c: Scikit-learn's ``C``.
+        classes: Number of classes.
     """
     with warnings.catch_warnings():
-        # To stop early is to penalise a little more.
+        # Stopping early is like a little more regularisation.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model = LogisticRegression(C=strength, max_iter=500).fit(x, targets, weights)
+        model = LogisticRegression(C=c, max_iter=500).fit(x, targets, weights)
     return rows_of_classes(model, classes, -1e4)
 
 
@@ -234,7 +232,7 @@ def write_head(
     """Make the head compute ``coefficients @ (x - mean) / sqrt(variance + eps) + intercepts``, to rounding.
 
     Its first batch norm standardises. Of the 512 hidden units two are a class's, ``relu(w x)`` and ``relu(-w x)``,
-    whose difference is ``w x``; what the others say is multiplied by 0 until a later training finds a use for them.
+    whose difference is ``w x``; the other units are multiplied by 0, and later training may use them.
 
     Args:
         network: Of at most 256 classes.
@@ -270,33 +268,33 @@ def _try(
     data: TileData,
     track: Track,
 ) -> tuple[tuple[float, float], ...]:
-    """Macro-F1 of each strength on tiles (upright) of folds that were left out with all that share ground with them."""
+    """Macro-F1 of each C on upright tiles of folds, each left out with all tiles that share ground with it."""
     count, turns, _ = features.shape
     some = np.arange(count)
     if count * turns > CHOOSING:
         some = np.sort(np.random.default_rng(data.seed).permutation(count)[: max(CHOOSING // turns, 1)])
     ground = Ground(fold[some], touching(footprints[some]))
-    answers = np.full((len(STRENGTHS), len(some)), -1)
-    steps = [(held, place) for held in np.unique(fold[some]) for place in range(len(STRENGTHS))]
+    answers = np.full((len(REGULARISATIONS), len(some)), -1)
+    steps = [(held, place) for held in np.unique(fold[some]) for place in range(len(REGULARISATIONS))]
     held_before = -1
-    for held, place in track(steps, len(steps), "choosing the strength"):
+    for held, place in track(steps, len(steps), "choosing the regularisation"):
         if held != held_before:
             sides = ground.sides(np.arange(int(fold[some].max()) + 1) == held)
             learnt, held_before = some[sides.training], held
-            known = features[learnt].reshape(-1, features.shape[2])
-            asked = features[some[sides.validation], 0]
+            seen = features[learnt].reshape(-1, features.shape[2])
+            held_out = features[some[sides.validation], 0]
             given = _views_of(targets[learnt], turns, oversample)
         if len(np.unique(targets[learnt])) < 2:
             continue
-        coefficients, intercepts = fit_linear(known, *given, STRENGTHS[place], data.c)
-        answers[place, sides.validation] = (asked @ coefficients.T + intercepts).argmax(axis=1)
+        coefficients, intercepts = fit_linear(seen, *given, REGULARISATIONS[place], data.c)
+        answers[place, sides.validation] = (held_out @ coefficients.T + intercepts).argmax(axis=1)
     labels = np.unique(targets[some])
     found = [f1_score(targets[some], one, labels=labels, average="macro", zero_division=0) for one in answers]
-    return tuple(zip(STRENGTHS, map(float, found), strict=True))
+    return tuple(zip(REGULARISATIONS, map(float, found), strict=True))
 
 
 def _views_of(targets: Whole, turns: int, balance: bool) -> tuple[Whole, Floats]:
-    """Targets and weights (tiles x turns,): a tile weighs 1 whatever its turns, or all classes alike."""
+    """Targets and weights (tiles x turns,): each tile weighs the same, or each class."""
     weights = np.ones(len(targets))
     if balance:
         weights = 1 / np.bincount(targets)[targets]
@@ -305,7 +303,7 @@ def _views_of(targets: Whole, turns: int, balance: bool) -> tuple[Whole, Floats]
 
 
 def _moments(rows: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and variance (features,) of rows that may lie in a file."""
+    """Mean and variance (features,) of rows that may be in a file."""
     parts = range(0, len(rows), CHOOSING)
     mean = sum(rows[start : start + CHOOSING].sum(axis=0, dtype=np.float64) for start in parts) / len(rows)
     squares = sum(((rows[start : start + CHOOSING] - mean) ** 2).sum(axis=0) for start in parts)

@@ -1,6 +1,6 @@
-"""A stranger's ``torch.save``, looked at before torch reads it: its records and the operations of its pickle.
+"""Checks of an untrusted ``torch.save`` file before torch reads it: its records, and the operations of its pickle.
 
-torch's own reading with ``weights_only`` runs no code, but it unpacks what is packed and hashes what is a key.
+torch.load with ``weights_only`` runs no code, but it decompresses records and hashes keys of dictionaries.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import BinaryIO
 from littoral.errors import InputError
 
 _PICKLES_OF_OLD = 5
-"""A file of before torch 1.6 is so many pickles, then numbers."""
+"""Number of pickles in a file of torch before 1.6."""
 
 
 def check_records(content: bytes, source: object) -> None:
-    """Refuse packed records, which torch never writes, and tuples that are used again and again: of those made of
-    themselves forty deep, one hash takes hours.
+    """Refuse compressed records, which torch never writes, and tuples that are reused: the hash of tuples nested forty
+    deep in themselves takes hours.
 
     Raises:
         InputError: a file that torch has not written.
@@ -31,10 +31,10 @@ def check_records(content: bytes, source: object) -> None:
                 _repeats_tuples(io.BytesIO(archive.read(entry))) for entry in entries if entry.filename.endswith(".pkl")
             )
     except (zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError, OSError, EOFError):
-        # What is no zip may be of before torch 1.6; what is neither, torch itself refuses.
+        # No zip: a file of torch before 1.6, or one that torch itself refuses.
         packed, repeats = False, _repeats_tuples(io.BytesIO(content))
     if packed or repeats:
-        what = "holds weights in packed records" if packed else "holds weights in a pickle made to take for ever"
+        what = "holds weights in compressed records" if packed else "holds weights in a pickle that reuses tuples"
         raise InputError(source, what, "use what torch.save has written")
 
 

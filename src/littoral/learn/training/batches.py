@@ -1,7 +1,7 @@
-"""Tiles to batches: in which order, cropped and turned how, made ahead of their use.
+"""Batches of tiles: order, crops, flips and turns, prepared in background threads.
 
-Order and augmentation are pure functions of seed, epoch and draw (the place in the epoch's order), so nothing of a
-loader has to be stored to go on from any batch of any epoch, and threads cannot change what comes out.
+Order and augmentation are pure functions of seed, epoch and draw (the position in the epoch's order), so a training can
+resume at any batch of any epoch without stored state, and threads do not change the result.
 """
 
 from __future__ import annotations
@@ -11,42 +11,38 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
 
-from littoral.errors import InputError, MissingExtraError
+from littoral.errors import InputError
 from littoral.imagery import Values
 from littoral.package import Preprocessing
 from littoral.threads import map_ahead
 from littoral.tiles import TileSet, turned
 
-try:
-    import torch
-    from torch import Tensor
-    from torch.utils.data import Dataset
-except ImportError as error:
-    raise MissingExtraError("learning", "learn") from error
-
 Batch = tuple[Tensor, Tensor]
 Transform = Callable[[Tensor], Tensor]
-"""From a standardised tile (bands, height, width) to another of the same shape."""
+"""Maps a standardised tile (bands, height, width) to one of the same shape."""
 
 
 class TileDataset(Dataset[Batch]):
-    """Tiles read from disk as they are asked for: memory does not grow with their number.
+    """Tiles that are read from disk when they are used; memory does not grow with their number.
 
     Args:
         tiles: All tiles.
         preprocessing: From a tile to a network's input.
         part: Positions of the tiles that belong to this set.
-        augment: Randomly cropped, flipped and turned, jittered and transformed; else the middle of each tile.
+        augment: Crop, flip, turn, jitter and transform at random; else take the middle of each tile.
         seed: Of the augmentation.
-        jitter: Strength s of a change of light, as sun, haze and sensor make: the standardised values of band b
+        jitter: Size s of a change of brightness, as by sun, haze and sensor: the standardised values of band b
             become g·h_b·z + o_b with ln g ~ N(0, s), ln h_b ~ N(0, s/2) and o_b ~ N(0, s), drawn for each tile. So the
             contrast about the band's training mean changes, and its level by some share of the training deviation.
-        transforms: Applied after that to each tile; what it draws from torch's generator is the same each time.
+        transforms: Applied to each tile after that; torch's generator is seeded for each call.
         unreadable: ``fatal`` stops at a tile that cannot be read; ``skip`` leaves it out of its batch and notes its
             name in :attr:`skipped`.
     """
@@ -77,10 +73,10 @@ class TileDataset(Dataset[Batch]):
         return x[0].contiguous(), y[0]
 
     def batch(self, draws: Iterable[tuple[int, int]], epoch: int = 0) -> Batch:
-        """Inputs (batch, bands, chip, chip) in the memory layout convolutions like best, and class indices (batch,).
+        """Inputs (batch, bands, chip, chip) in channels-last layout, and class indices (batch,).
 
         Args:
-            draws: Place in the epoch's order, and index in this set, of each tile.
+            draws: Position in the epoch's order, and index in this set, of each tile.
             epoch: From 0.
 
         Raises:
@@ -95,7 +91,7 @@ class TileDataset(Dataset[Batch]):
             read *= 2
         given = self.preprocessing
         mean, std = (np.array(numbers, np.float32) for numbers in (given.mean, given.std))
-        # Turning happens as the few bytes of the file's own type are put in their place; then three passes in floats.
+        # Tiles are turned in the file's own type, which has fewer bytes; then three passes over floats.
         stored = np.empty((len(read), given.chip_px, given.chip_px, len(mean)), read[0].values.dtype)
         for place, tile in zip(stored, read, strict=True):
             place[:] = tile.values.transpose(1, 2, 0)
@@ -104,7 +100,7 @@ class TileDataset(Dataset[Batch]):
         x /= std
         for values, tile in zip(x, read, strict=True):
             if self.augment and self.jitter:
-                gain, offset = _light(tile.rng, self.jitter, len(mean))
+                gain, offset = _brightness(tile.rng, self.jitter, len(mean))
                 values *= gain
                 values += offset
             if not tile.valid.all():
@@ -144,12 +140,12 @@ class _Tile:
     valid: NDArray[np.bool_]
     """(chip, chip), likewise."""
     rng: np.random.Generator
-    """For what else is random about it."""
+    """Random numbers for jitter and transforms."""
 
 
-def _light(rng: np.random.Generator, strength: float, bands: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    gain = np.exp(rng.normal(0, strength) + rng.normal(0, strength / 2, bands))
-    return gain.astype(np.float32), rng.normal(0, strength, bands).astype(np.float32)
+def _brightness(rng: np.random.Generator, size: float, bands: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    gain = np.exp(rng.normal(0, size) + rng.normal(0, size / 2, bands))
+    return gain.astype(np.float32), rng.normal(0, size, bands).astype(np.float32)
 
 
 def _transformed(transform: Transform, tile: Tensor, rng: np.random.Generator) -> Tensor:
@@ -167,27 +163,27 @@ def _transformed(transform: Transform, tile: Tensor, rng: np.random.Generator) -
 
 @dataclass(frozen=True)
 class Order:
-    """Which tiles an epoch shows, and in which batches."""
+    """Order and batches of the tiles of an epoch."""
 
     targets: NDArray[np.int64]
     """Class index of each tile."""
     size: int
-    """Tiles in a batch of one process."""
+    """Number of tiles in a batch of one process."""
     shuffle: bool
-    """In an order of the seed and the epoch; else as they are."""
+    """Shuffle by seed and epoch."""
     oversample: bool = False
-    """Draw every class equally often, with replacement; as many draws as classes times the largest."""
+    """Draw every class equally often, with replacement; the number of draws is that of classes times the largest."""
     seed: int = 0
-    """Of the order."""
+    """Seed of the order."""
 
     @property
     def draws(self) -> int:
-        """Tiles shown in an epoch."""
+        """Number of tiles drawn in an epoch."""
         counts = np.bincount(self.targets)
         return int((counts > 0).sum() * counts.max()) if self.oversample else len(self.targets)
 
     def steps(self, world: int = 1) -> int:
-        """Batches of each of ``world`` processes in an epoch."""
+        """Number of batches of each of ``world`` processes in an epoch."""
         full, rest = divmod(self.draws, self.size * world)
         return full + (rest >= 2 * world or full == 0)
 
@@ -227,7 +223,7 @@ class Batches:
     def epoch(self, number: int, *, start: int = 0, rank: int = 0, world: int = 1) -> Iterator[Batch]:
         """The batches of an epoch, or those from ``start`` on, of one of ``world`` processes."""
         work = [draws for draws in self.order.batches(number, rank, world)[start:] if draws]
-        # A user's transform draws from torch's one generator, so it has to run in turn with the training step.
+        # A transform draws from torch's generator, which the training step uses too, so it runs in the same thread.
         threads = 0 if self.dataset.transforms else min(4, max(1, (os.cpu_count() or 1) // 4))
         make = partial(self.dataset.batch, epoch=number)
         if not threads:
@@ -235,8 +231,3 @@ class Batches:
             return
         with ThreadPoolExecutor(threads, "batches") as pool:
             yield from map_ahead(pool, make, work, threads + 1)
-
-
-def inputs(batch: Any) -> Tensor:
-    """A tensor in the memory layout that convolutions like best."""
-    return torch.as_tensor(batch).contiguous(memory_format=torch.channels_last)
