@@ -31,7 +31,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from littoral import FeatureClassifier, export_tiles, prepare_data, read_tiles
 from littoral.learn.data import TileData
-from littoral.learn.training import precision
+from littoral.learn.network import precision
 from littoral.tiles.options import CutOptions
 
 BACKBONE, BATCH, BANDS, SIZE_PX = "resnet34", 32, 3, 256

@@ -107,7 +107,7 @@ def test_a_parameter_as_it_is_declared() -> None:
     assert length == {
         "name": "length_m", "argument": "options", "flag": "--length", "short": None, "negative": None, "aliases": [],
         "type": "number", "values": None, "metavar": None, "default": 1000.0, "default_text": None, "choices": [],
-        "minimum": None, "maximum": None, "above": 0, "below": None, "unit": "m", "file": None, "column_of": None,
+        "minimum": None, "maximum": 1_000_000, "above": 0, "below": None, "unit": "m", "file": None, "column_of": None,
         "inverted": False, "group": "Rectangles", "advanced": False, "positional": False, "required": False,
         "repeatable": False, "help": "Length along the line, metres.",
     }  # fmt: skip
