@@ -25,14 +25,7 @@ from littoral.learn.model_figures import ModelFigures
 from littoral.learn.model_files import export_onnx, load_model, save_model
 from littoral.learn.network import backbones
 from littoral.learn.options import EvaluateOptions, PackageOptions
-from littoral.learn.original_calls import (
-    Backbone,
-    backbone_name,
-    refuse_save_arguments,
-    suffix_of,
-    weights_name,
-    with_folder,
-)
+from littoral.learn.original_calls import Backbone, backbone_name, suffix_of, weights_name, with_folder
 from littoral.learn.trained_model import TrainedModel
 from littoral.learn.training import ClassWeights, EpochTraining, HeadTraining, Machine, Schedule, TrainingStep
 from littoral.learn.training.checkpoints import Checkpoints
@@ -192,10 +185,10 @@ class FeatureClassifier(ModelFigures):
         """Save as ``.dlpk`` (:func:`littoral.learn.save_model`) or, with ``framework="onnx"``, as ``.onnx``; a name
         without suffix stands for ``<data folder>/models/<name>/<name>.dlpk``. ``publish``, ``gis``, ``compute_metrics``
         and ``save_optimizer`` are arguments of the original: the first and the last, when set, are refused."""
-        refuse_save_arguments(publish=publish, save_optimizer=save_optimizer)
-        path = with_folder(self._path(name_or_path, suffix_of(framework)))
+        suffix = suffix_of(framework, publish=publish, save_optimizer=save_optimizer)
+        path = with_folder(self._path(name_or_path, suffix))
         check_output(path, overwrite)
-        if path.suffix == ".onnx":
+        if suffix == ".onnx":
             return export_onnx(self.trained, path)
         credits = credited(self.manifest, licence, attribution)
         self.trained = replace(self.trained, manifest=credits, scores=self.record())

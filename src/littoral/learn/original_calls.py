@@ -55,26 +55,14 @@ def weights_name(pretrained: bool | str | Path | None, backend: str = "pytorch")
     return ("none" if pretrained is False else "hub") if isinstance(pretrained, bool | None) else pretrained
 
 
-def suffix_of(framework: str) -> str:
-    """Suffix of a model's file.
+def suffix_of(framework: str, *, publish: bool = False, save_optimizer: bool = False) -> str:
+    """Suffix of the file that ``save`` writes for its arguments.
 
     >>> suffix_of("PyTorch"), suffix_of("onnx")
     ('.dlpk', '.onnx')
 
     Raises:
-        InputError: an unknown framework.
-    """
-    suffixes = {"pytorch": ".dlpk", "onnx": ".onnx"}
-    if framework.casefold() not in suffixes:
-        raise InputError(f"framework {framework!r}", "is not known", "choose PyTorch or onnx")
-    return suffixes[framework.casefold()]
-
-
-def refuse_save_arguments(*, publish: bool, save_optimizer: bool) -> None:
-    """Refuse arguments of ``save``.
-
-    Raises:
-        InputError: an argument of the original that littoral cannot follow.
+        InputError: an unknown framework, or an argument of the original that littoral cannot follow.
     """
     if publish:
         raise InputError(
@@ -83,6 +71,10 @@ def refuse_save_arguments(*, publish: bool, save_optimizer: bool) -> None:
     if save_optimizer:
         what, remedy = "is not supported", "keep the optimiser's state in a checkpoint, with fit(checkpoint=True)"
         raise InputError("save_optimizer", what, remedy)
+    suffixes = {"pytorch": ".dlpk", "onnx": ".onnx"}
+    if framework.casefold() not in suffixes:
+        raise InputError(f"framework {framework!r}", "is not known", "choose PyTorch or onnx")
+    return suffixes[framework.casefold()]
 
 
 def with_folder(path: Path) -> Path:
