@@ -154,6 +154,8 @@ def test_a_tile_that_is_too_small_is_an_error(run: Callable[..., NDArray[Any]]) 
 
 
 def test_metadata_say_what_goes_in_and_comes_out(model: FeatureClassifier, graph: bytes) -> None:
+    # ONNX Runtime before 1.18 reads no newer version of the file.
+    assert onnx.load_from_string(graph).ir_version == 8
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     facts = session.get_modelmeta().custom_metadata_map
     told = {name: json.loads(facts[name]) for name in ("classes", "bands", "scaling", "tile_size", "cell_size")}
@@ -400,7 +402,7 @@ def test_an_engine_that_cannot_is_refused(with_graph: Path, graph: bytes, packag
     bare = write_package(tmp_path / "bare.dlpk", replace(package, files={}))
     with pytest.raises(InputError, match="holds no ONNX graph"):
         open_classifier(bare, "onnx")
-    assert isinstance(open_classifier(bare), FeatureClassifier)
+    assert isinstance(open_classifier(bare), TrainedModel)
     alone = tmp_path / "a.onnx"
     alone.write_bytes(graph)
     with pytest.raises(InputError, match="is a graph without weights for torch"):
