@@ -4,7 +4,7 @@ Tiles around the labelled rectangles of ``realcoast`` (CATCOA 2, 3, 7), bands B0
 trained on the others, whose own sites choose its strength, and asked about that site. Over all sites: accuracy and
 macro-F1, the baselines' on the same tiles, and 95 % intervals by bootstrap over sites; and the same under a random
 split, which leaks, to show what it would have claimed. The labels are visual interpretation by one interpreter, see
-that folder's README. How the recipe was found: ``benchmarks/trials.py`` and ``docs/trials.md``.
+that folder's README. How the recipe was found: ``benchmarks/trials.py`` and ``docs/figures/trials.md``.
 Run: ``python benchmarks/realcoast.py``.
 """
 

@@ -102,7 +102,7 @@ def test_folds_that_cannot_be(tiles: TileSet) -> None:
         fold_tiles(tiles, 1, seed=0)
     with pytest.raises(InputError, match="folds 500 are more than the"):
         fold_tiles(tiles, 500, seed=0)
-    with pytest.raises(InputError, match="do not say which region"):
+    with pytest.raises(InputError, match="have no region"):
         fold_tiles(tiles, "region", seed=0)
     with pytest.raises(InputError, match="all of one region"):
         fold_tiles(in_regions(tiles, 1), "region", seed=0)

@@ -23,7 +23,7 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from littoral import CATCOA, FeatureClassifier, classify_objects, engines, read_tiles, read_vector
-from littoral.classify import Saying, settle_engine
+from littoral.classify import ClassifyOptions, DecisionOptions, resolve_engine
 from littoral.cli import main
 from littoral.engines import open_classifier
 from littoral.errors import InputError, LittoralWarning, MissingExtraError
@@ -39,6 +39,8 @@ from littoral.raster_function import SCRIPT
 from littoral.tiles import TileSet, TileSpec
 
 pytestmark = pytest.mark.slow
+
+TORCH, KEEP = ClassifyOptions("torch"), DecisionOptions(keep_unlike=True)
 
 
 @pytest.fixture(scope="module")
@@ -293,7 +295,7 @@ def test_the_example_in_the_docs_runs(
     model: FeatureClassifier, graph: bytes, tiles: TileSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    text = (Path(__file__).parents[1] / "docs" / "onnx.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[1] / "docs" / "how-to" / "onnx.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model.onnx").write_bytes(graph)
@@ -315,8 +317,8 @@ def test_both_engines_say_the_same(
 ) -> None:
     alone = tmp_path / "alone.onnx"
     alone.write_bytes(graph)
-    torch_says = classify_objects(*coast, with_graph, engine="torch")
-    onnx_says = classify_objects(*coast, with_graph, engine="onnx")
+    torch_says = classify_objects(*coast, with_graph, options=ClassifyOptions("torch"))
+    onnx_says = classify_objects(*coast, with_graph, options=ClassifyOptions("onnx"))
     assert list(torch_says) == list(onnx_says)
     for column in torch_says.columns.drop("geometry"):
         if torch_says[column].dtype == float:
@@ -325,7 +327,7 @@ def test_both_engines_say_the_same(
             assert torch_says[column].equals(onnx_says[column])
     # Each run the same bits, whichever way the graph came.
     for other in (with_graph, read_package(with_graph), alone, OnnxClassifier.from_model(with_graph)):
-        assert classify_objects(*coast, other, engine="onnx").equals(onnx_says)
+        assert classify_objects(*coast, other, options=ClassifyOptions("onnx")).equals(onnx_says)
     assert classify_objects(*coast, with_graph).equals(torch_says)
     assert classify_objects(*coast, alone).equals(onnx_says)
 
@@ -338,8 +340,8 @@ def test_the_fastest_engine_is_the_one_that_was_measured_so(
         return 0.01 if isinstance(model, OnnxClassifier) == (quicker == "onnx") else 0.02
 
     monkeypatch.setattr(engines, "_seconds_of_a_tile", seconds)
-    found = classify_objects(*coast, with_graph, engine="fastest")
-    assert found.equals(classify_objects(*coast, with_graph, engine=quicker))  # type: ignore[arg-type]
+    found = classify_objects(*coast, with_graph, options=ClassifyOptions("fastest"))
+    assert found.equals(classify_objects(*coast, with_graph, options=ClassifyOptions(quicker)))  # type: ignore[arg-type]
     slower = {"torch": "onnx", "onnx": "torch"}[quicker]
     (note,) = [note for note in found.attrs["notes"] if "measurement" in note]
     assert note.startswith(f"engine {quicker}, ")
@@ -366,13 +368,13 @@ def test_auto_is_one_engine_for_all_who_open_the_models(
 ) -> None:
     alone = tmp_path / "a.onnx"
     alone.write_bytes(graph)
-    assert settle_engine([with_graph], "auto") == ("torch", "")
-    assert settle_engine([alone], "auto") == ("onnx", "")
+    assert resolve_engine([with_graph], "auto") == ("torch", "")
+    assert resolve_engine([alone], "auto") == ("onnx", "")
     # Both have a graph, one only that.
-    assert settle_engine([with_graph, alone], "auto") == ("onnx", "")
+    assert resolve_engine([with_graph, alone], "auto") == ("onnx", "")
     bare = write_package(tmp_path / "bare.dlpk", replace(read_package(with_graph), files={}))
-    assert settle_engine([bare, alone], "auto") == ("auto", "")
-    assert settle_engine([OnnxClassifier(graph, "a")], "auto") == ("auto", "")
+    assert resolve_engine([bare, alone], "auto") == ("auto", "")
+    assert resolve_engine([OnnxClassifier(graph, "a")], "auto") == ("auto", "")
 
     def missing(name: str, *rest: Any, **more: Any) -> Any:
         if name == "littoral.learn":
@@ -381,21 +383,21 @@ def test_auto_is_one_engine_for_all_who_open_the_models(
 
     imported = builtins.__import__
     monkeypatch.setattr(builtins, "__import__", missing)
-    assert settle_engine([with_graph], "auto") == ("onnx", "")
+    assert resolve_engine([with_graph], "auto") == ("onnx", "")
 
 
 def test_sixteen_bits_are_near_and_only_where_the_processor_has_them(
     coast: tuple[Path, gpd.GeoDataFrame], with_graph: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = classify_objects(*coast, with_graph, engine="torch")
+    whole = classify_objects(*coast, with_graph, options=ClassifyOptions("torch"))
     monkeypatch.setattr(learn_processor, "precision", lambda: "bf16-mixed")
-    half = classify_objects(*coast, with_graph, engine="torch-bf16")
+    half = classify_objects(*coast, with_graph, options=ClassifyOptions("torch-bf16"))
     apart = np.abs(half["P_3"] - whole["P_3"]).max()
     assert 0 < apart < 0.05
-    assert classify_objects(*coast, with_graph, engine="torch-bf16").equals(half)
+    assert classify_objects(*coast, with_graph, options=ClassifyOptions("torch-bf16")).equals(half)
     monkeypatch.setattr(learn_processor, "precision", lambda: "32-true")
     with pytest.raises(InputError, match="is not supported by this processor"):
-        classify_objects(*coast, with_graph, engine="torch-bf16")
+        classify_objects(*coast, with_graph, options=ClassifyOptions("torch-bf16"))
 
 
 def test_an_engine_that_cannot_is_refused(with_graph: Path, graph: bytes, package: Package, tmp_path: Path) -> None:
@@ -451,7 +453,7 @@ def outside(proto: onnx.ModelProto) -> None:
         (says("littoral", "[]"), "metadata that are no JSON object"),
         (says("littoral", '{"format": 99}'), "is of format 99"),
         (says("littoral", '{"format": 1}'), "backbone is missing"),
-        (outside, "holds a graph that cannot be run"),
+        (outside, "holds a graph whose weights are in other files"),
         (lambda proto: proto.graph.output[0].CopyFrom(onnx.ValueInfoProto(name="x")), "cannot be run"),
         (lambda proto: setattr(proto.graph.node[0], "op_type", "Run"), "cannot be run"),
     ],
@@ -579,7 +581,7 @@ def test_export_and_classify_by_verb(
             "--overwrite",
         )
         assert "52 rectangles" in out
-    expected = classify_objects(*coast, with_graph, engine="torch", saying=Saying(keep_unlike=True))
+    expected = classify_objects(*coast, with_graph, options=TORCH, decisions=KEEP)
     assert read_vector(tmp_path / "c.gpkg")["ClassLabel"].tolist() == expected["ClassLabel"].tolist()
     assert "does not end in .onnx or .dlpk" in verb("export", bare, "-o", tmp_path / "m.pt")
     assert "--deepness is no longer offered" in verb("export", bare, "-o", tmp_path / "n.onnx", "--deepness")

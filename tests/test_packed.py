@@ -511,7 +511,7 @@ def test_train_without_an_export(run: Callable[..., tuple[int, str, str]], tmp_p
         ((tmp_path, "--class-field", "kind"), "class_field goes with a scene"),
         ((tmp_path, "--combine", "median"), "--combine goes with --scene"),
         ((*usual[1:], "--block-km", "-3"), "block length -3.0"),
-        ((*usual[1:], "--split", "region"), "do not say which region they are of"),
+        ((*usual[1:], "--split", "region"), "have no region"),
     ):
         code, _, err = run("train", *wrong, "-o", tmp_path / "n.dlpk")
         assert (code, complaint in err) == (2, True), err

@@ -167,7 +167,7 @@ def test_what_goes_by_home_and_pro() -> None:
     assert GIS().url == "https://www.arcgis.com"
     assert repr(GIS("https://gis.example.org/portal/")) == "GIS @ https://gis.example.org/portal"
     for name in ("home", "pro", "Home"):
-        with pytest.warns(LittoralWarning, match=r"asks https://www.arcgis.com anonymously: set LITTORAL_PORTAL"):
+        with pytest.warns(LittoralWarning, match=r"uses https://www.arcgis.com anonymously: set LITTORAL_PORTAL"):
             assert GIS(name).url == "https://www.arcgis.com"
     with pytest.warns(LittoralWarning, match="with your token") as said:
         GIS("pro", token="hidden-one")
@@ -309,8 +309,8 @@ def test_a_page_that_is_the_item(portal: HostedItems, tmp_path: Path) -> None:
 
 NO_PORTALS = {
     "no JSON": (Answer(b"hello", 200, "text/plain"), "did not answer with JSON"),
-    "a list": (Answer(b"[1]"), "did not say what item"),
-    "another item": (Answer(json.dumps({"id": ID[::-1]}).encode()), "did not say what item"),
+    "a list": (Answer(b"[1]"), "did not describe item"),
+    "another item": (Answer(json.dumps({"id": ID[::-1]}).encode()), "did not describe item"),
 }
 
 
@@ -455,14 +455,16 @@ def test_names_that_lead_elsewhere(portal: HostedItems, tmp_path: Path, name: st
 
 
 def test_words_of_strangers_do_not_move_the_cursor(portal: HostedItems, tmp_path: Path, run: Run) -> None:
-    portal.put(
-        ID, zip_of({"a\x1b[2J/map.txt": b"", "a\x1b[2J/b": b""}), title="x\x1b[2J\ny", accessInformation="\x07us"
-    )
-    _, said, err = run("fetch", "item", ID, "--portal", portal.url, "-o", tmp_path / "out")
-    assert "x [2J y" in said
-    assert "credits: us" in said
-    assert "\x1b" not in said + err.replace("\x1b[?25l", "").replace("\x1b[?25h", "")
-    assert "\x07" not in said
+    for name, read in (("a/map.txt", True), ("a\x1b[2J/map.txt", False)):
+        portal.put(ID, zip_of({name: b"", "a/b": b""}), title="x\x1b[2J\ny", accessInformation="\x07us")
+        _, said, err = run("fetch", "item", ID, "--portal", portal.url, "-o", tmp_path / str(read))
+        if read:
+            assert "x [2J y" in said
+            assert "credits: us" in said
+        else:
+            assert "holds the unsafe name 'a\\x1b[2J/map.txt'" in err
+        assert "\x1b" not in said + err.replace("\x1b[?25l", "").replace("\x1b[?25h", "")
+        assert "\x07" not in said
 
 
 def test_folders_that_cannot_be_read_are_told(portal: HostedItems, tiles_zip: bytes, tmp_path: Path) -> None:

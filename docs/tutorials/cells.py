@@ -93,7 +93,7 @@ rectangles[["ID", "GroupId", "SeqId", "CATCOA", "line_m", "purity"]].head()
 """),
     text("""
 **Instead of *Export Training Data For Deep Learning*.** One category into one folder, as in the original; with
-`per_category=True` a single call writes a folder for each. `docs/export-parameters.md` compares all parameters.
+`per_category=True` a single call writes a folder for each. The documentation compares all parameters.
 """),
     original("""
 print(littoral.export_tiles(

@@ -1,9 +1,10 @@
 from .categories import CATCOA, Category, Scheme, read_categories
 from .charts import fetch_charts, read_charts
-from .classify import Saying, classify_objects, write_classified
+from .classify import ClassifyOptions, DecisionOptions, classify_objects, write_classified
 from .errors import LittoralError
 from .imagery import fetch_scenes, open_scene, open_scenes, search_scenes
 from .learn import FeatureClassifier, TrainedModel, evaluate, load_model, prepare_data, save_model, train
+from .predictions import ChangeOptions, IntervalOptions, SummariseOptions, change, summarise
 from .rectangles import rectangles_along_lines
 from .report import plot_classified, write_report
 from .shoreline import extract_shoreline, merge_lines, transfer_labels
@@ -16,11 +17,16 @@ __all__ = [
     "CATCOA",
     "GIS",
     "Category",
+    "ChangeOptions",
+    "ClassifyOptions",
+    "DecisionOptions",
     "FeatureClassifier",
+    "IntervalOptions",
     "LittoralError",
-    "Saying",
     "Scheme",
+    "SummariseOptions",
     "TrainedModel",
+    "change",
     "classify_objects",
     "evaluate",
     "export_tiles",
@@ -41,6 +47,7 @@ __all__ = [
     "rectangles_along_lines",
     "save_model",
     "search_scenes",
+    "summarise",
     "train",
     "transfer_labels",
     "write_classified",

@@ -1,12 +1,13 @@
 """Inference with a model's ONNX graph, without torch.
 
 The graph has the preprocessing of a tile (crop, scaling), the network and softmax; ``learn.onnx.export`` writes it and
-``docs/onnx.md`` documents it. Its metadata have the model's manifest.
+``docs/how-to/onnx.md`` documents it. Its metadata have the model's manifest.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,10 @@ MANIFEST_KEY = "littoral"
 """Of the graph's metadata: the whole manifest, as JSON."""
 WEIGHTS_KEY = "weights_sha256"
 """Of the weights that it was made from, as the package carries them."""
+
+_EXTERNAL = re.compile(rb"(?:\x0a|\x8a\x80*\x00)(?:\x08|\x88\x80*\x00)location")
+"""The key under which ONNX names a file of external data, as Protocol Buffers write it: field 1, 8 bytes. Numbers may
+be padded with zero groups."""
 
 # They have no base of their own.
 _REFUSALS = (
@@ -62,6 +67,8 @@ class OnnxClassifier:
     """
 
     def __init__(self, graph: bytes, source: object, threads: int | None = None) -> None:
+        if _EXTERNAL.search(graph):
+            raise InputError(source, "holds a graph whose weights are in other files", "export the model again")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or processors()
         options.inter_op_num_threads = 1

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from littoral.categories import Scheme
 from littoral.cli.door import (
     AlsoScenes,
     BandNames,
@@ -20,12 +19,11 @@ from littoral.cli.door import (
     SceneCrs,
     app,
     box_or_file,
-    opened_scenes,
+    listed,
     tell_renamed,
 )
-from littoral.errors import InputError
 from littoral.progress import bar
-from littoral.vectors import DRIVERS, check_output, read_vector, trace
+from littoral.vectors import DRIVERS, check_output, read_vector
 
 
 @app.command()
@@ -106,74 +104,41 @@ def classify(
     overwrite: Overwrite = False,
 ) -> None:
     """The result of classify is the same rectangles with class, confidence, probabilities and status."""
-    from littoral.classify import Saying, classify_objects, open_panel, settle_engine, write_classified
-    from littoral.predictions import read_transitions
-    from littoral.tiles import Merging
+    from littoral.classify import ClassifyOptions, DecisionOptions, classify_objects, write_classified
+    from littoral.imagery.options import CombineOptions, SceneOptions
 
     models = [model, *(also_models or ())]
     check_output(output, overwrite, DRIVERS, inputs=(rectangles, transitions, *models))
-    if transitions is not None and not smooth:
-        raise InputError("--transitions", "goes with --smooth", "add that, or leave it away")
-    settled, measured = settle_engine(models, engine, processor)
-    if measured:
-        print(f"  {measured}" + (f"; to go on from these parts, pass --engine {settled}" if parts or dask else ""))
-    how: dict[str, Any] = {"engine": settled, "processor": processor, "cell_size": cell_size}
-    panel = open_panel(models, turns=tta, **how)
     if dask is not None and parts is None:
         parts = output.with_name(f"{output.name}.parts")
-    # Workers, and who comes back to a folder, open models themselves.
-    asked: dict[str, Any] = (
-        {"model": panel} if parts is None else {"model": model, "also_models": models[1:], "tta": tta, **how}
-    )
-    categories = panel.manifest.categories
-    codes = [category.code for category in categories]
-    changes = None if transitions is None else read_transitions(transitions, codes, scheme=Scheme(categories))
-    box = box_or_file(extent)
-    opened = opened_scenes([scene, *(also or ())], scene_crs, band_names, panel.manifest.preprocessing.tile.cell_size)
+    # A box of other than four numbers is refused when it is used.
+    box: Any = box_or_file(extent)
     try:
         table = classify_objects(
-            opened,
-            read_vector(rectangles, layer),
-            **asked,
-            merging=Merging(combine, near),
-            extent=box,
-            extent_crs=extent_crs,
-            any_cell_size=any_cell_size,
-            class_label_field=class_label_field,
-            saying=Saying(level, min_confidence, keep_unlike, smooth, changes),
-            folder=parts,
-            dask=dask,
+            [scene, *(also or ())],
+            rectangles if layer is None else read_vector(rectangles, layer),
+            model,
+            ClassifyOptions(engine, processor, tta, box, extent_crs, any_cell_size, parts, dask),
+            DecisionOptions(min_confidence, level, keep_unlike, smooth, class_label_field),
+            scene=SceneOptions(scene_crs, None if (names := listed(band_names)) is None else tuple(names), cell_size),
+            combine=CombineOptions(combine, near),
+            also_models=models[1:],
+            transitions=transitions,
             track=bar,
         )
     except KeyboardInterrupt as stop:
         if str(stop):
             print(f"littoral: {stop}.", file=sys.stderr)
         raise
-    inputs = {"rectangles": rectangles, "transitions": transitions, "extent": box if isinstance(box, str) else None} | {
-        f"model {number}" if number else "model": path for number, path in enumerate(models)
-    }
-    parameters = {
-        "class_label_field": class_label_field, "level": level, "min_confidence": min_confidence,
-        "keep_unlike": keep_unlike, "smooth": smooth, "tta": tta, "engine": settled, "processor": processor,
-        "combine": combine, "near": near, "extent": None if isinstance(box, str) else box, "extent_crs": extent_crs,
-        "cell_size": cell_size, "any_cell_size": any_cell_size, "scene_crs": scene_crs, "band_names": band_names,
-    }  # fmt: skip
-    write_classified(
-        table,
-        output,
-        categories,
-        class_label_field=class_label_field,
-        overwrite=overwrite,
-        provenance=trace("classify", inputs, parameters),
-    )
+    write_classified(table, output, class_label_field=class_label_field, overwrite=overwrite)
     tell_renamed(table)
     for note in table.attrs["notes"]:
         print(f"  {note}")
     for status, count in table["status"].value_counts().items():
         print(f"  {status:<22}{count:>8}")
-    if len(opened) > 1:
+    if table["Scene"].nunique() > 1:
         for name, count in table["Scene"].value_counts().items():
-            print(f"  seen on {name:<14}{count:>8}")
+            print(f"  on {name:<19}{count:>8}")
     counts = {"class": table[class_label_field].value_counts()}
     if smooth:
         counts["smoothed"] = table[f"{class_label_field}Smoothed"].value_counts()

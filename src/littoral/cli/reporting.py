@@ -26,17 +26,16 @@ def report(
 ) -> None:
     """The result of report is one page that works anywhere: map, shares, scores, samples."""
     from littoral.imagery import open_scene
-    from littoral.report import write_report
+    from littoral.report import ReportOptions, write_report
 
     check_output(output, overwrite, inputs=(classified, model))
     opened = None if scene is None else open_scene(scene, crs=scene_crs, band_names=listed(band_names))
     write_report(
         classified,
         output,
+        ReportOptions(truth, class_label_field),
         model=model,
-        truth=truth,
         scene=opened,
-        class_label_field=class_label_field,
         overwrite=overwrite,
         track=bar,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -55,24 +55,23 @@ def summarise(
     overwrite: Overwrite = False,
 ) -> None:
     """The result of summarise is the shoreline itself, cut and coloured by category, and km with intervals."""
-    from littoral.predictions import summarise as summed
+    from littoral.predictions import IntervalOptions, SummariseOptions
+    from littoral.predictions import summarise as sum_up
 
     check_output(output, overwrite, DRIVERS, inputs=(classified, shoreline, areas))
     if table is not None:
         check_output(table, overwrite, (".csv",), inputs=(classified, shoreline, areas, categories))
-    found = summed(
+    found = sum_up(
         read_vector(classified, layer),
         None if shoreline is None else read_vector(shoreline),
         None if areas is None else read_vector(areas),
-        area_field=area_field,
-        smoothed=smoothed,
-        correlation_m=correlation,
-        level=level,
-        reach_m=reach,
-        class_label_field=class_label_field,
+        SummariseOptions(smoothed, area_field, reach, class_label_field),
+        IntervalOptions(level, correlation),
         scheme=scheme(categories),
         track=bar,
     )
+    for note in found.notes:
+        print(f"  {note}")
     parameters = {"smoothed": smoothed, "level": level, "correlation": correlation, "reach": reach,
                   "area_field": area_field}  # fmt: skip
     write_vector(
@@ -120,19 +119,17 @@ def change(
     overwrite: Overwrite = False,
 ) -> None:
     """The result of change is where the category changed between two dates, with the probability that it did."""
-    from littoral.predictions import STATUSES, find_changes
+    from littoral.predictions import STATUSES, ChangeOptions, IntervalOptions, notes_on_provenance
+    from littoral.predictions import change as compare
 
     check_output(output, overwrite, DRIVERS, inputs=(before, after))
     if table is not None:
         check_output(table, overwrite, (".csv",), inputs=(before, after, categories))
-    found = find_changes(
+    found = compare(
         read_vector(before),
         read_vector(after),
-        rate=rate,
-        min_overlap=min_overlap,
-        correlation_m=correlation,
-        level=level,
-        class_label_field=class_label_field,
+        ChangeOptions(rate, min_overlap, class_label_field),
+        IntervalOptions(level, correlation),
         scheme=scheme(categories),
     )
     parameters = {"rate": rate, "min_overlap": min_overlap, "level": level, "correlation": correlation}
@@ -151,36 +148,14 @@ def change(
     for row in moved.itertuples(index=False):
         print(f"    {row.before} to {row.after}: {row.km:.1f} km")
     low, high = found.interval_km
-    print(f"  of {found.compared_km:.1f} km compared {found.changed_km:.1f} km are expected to have changed "
-          f"({low:.1f} to {high:.1f} at {level:g} %)")  # fmt: skip
-    if rate is None:
-        print(
-            f"  a place is taken to have changed with probability {found.rate:.3f}, which makes both coasts likeliest"
-        )
-    for note in _alike(read_provenance(before), read_provenance(after)):
+    if found.compared_km:
+        print(f"  of {found.compared_km:.1f} km compared {found.changed_km:.1f} km are expected to have changed "
+              f"({low:.1f} to {high:.1f} at {level:g} %)")  # fmt: skip
+        if rate is None:
+            print(f"  estimated prior probability of change: {found.rate:.3f}")
+    for note in [*found.notes, *notes_on_provenance(read_provenance(before), read_provenance(after))]:
         print(f"  {note}")
     print(f"{output}: {len(found.rectangles)} rectangles")
-
-
-_ASKED = ("tta", "combine", "cell_size", "engine")
-"""Parameters of classify that change what is said."""
-
-
-def _alike(one: dict[str, Any] | None, other: dict[str, Any] | None) -> list[str]:
-    """What may look like change and is none, by what two classified coasts say of how they came to be."""
-    if one is None or other is None:
-        return []
-    models, asked = [], []
-    for record in (one, other):
-        inputs, parameters = record.get("inputs", {}), record.get("parameters", {})
-        models.append({name: known.get("sha256") for name, known in inputs.items() if name.startswith("model")})
-        asked.append({name: parameters.get(name) for name in _ASKED})
-    notes = []
-    if models[0] != models[1]:
-        notes.append("the two were classified by other models: what differs may be the models'")
-    if differ := [name for name in _ASKED if asked[0][name] != asked[1][name]]:
-        notes.append(f"the two were asked otherwise ({', '.join(differ)}): what differs may come of that")
-    return notes
 
 
 def _write_csv(table: pd.DataFrame, path: Path) -> None:

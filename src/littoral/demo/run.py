@@ -11,12 +11,12 @@ from pathlib import Path
 
 from littoral.categories import CATCOA
 from littoral.charts import read_charts
-from littoral.classify import Saying, classify_objects, write_classified
+from littoral.classify import ClassifyOptions, DecisionOptions, classify_objects, write_classified
 from littoral.demo.world import make_world
 from littoral.errors import ExistsError, InputError
 from littoral.progress import Track, silent
 from littoral.rectangles import rectangles_along_lines
-from littoral.report import write_report
+from littoral.report import ReportOptions, write_report
 from littoral.tiles import export_tiles
 from littoral.vectors import qgis_style, staged, write_vector
 
@@ -122,13 +122,15 @@ def run_demo(
         say(f"      {name:<34} accuracy {result['accuracy']:.3f}  macro-F1 {result['macro_f1']:.3f}")
 
     step(7, "classify: the unseen coast")
-    saying = Saying(smooth=True, keep_unlike=True)
-    classified = classify_objects(world.unseen.scene, unseen, model, tta=True, saying=saying, track=track)
+    decisions = DecisionOptions(smooth=True, keep_unlike=True)
+    classified = classify_objects(world.unseen.scene, unseen, model, ClassifyOptions(tta=True), decisions, track=track)
     write_classified(classified, folder / "classified.gpkg", model.manifest.categories)
 
     step(8, "report")
-    page = write_report(classified, folder / "report.html", model=path, truth="CATCOA", scene=world.unseen.scene,
-                        title="The unseen coast of the demo", track=track)  # fmt: skip
+    page = write_report(
+        classified, folder / "report.html", ReportOptions("CATCOA"), model=path, scene=world.unseen.scene,
+        title="The unseen coast of the demo", track=track,
+    )  # fmt: skip
     say(f"done in {time.perf_counter() - started:.0f} s")
     say(f"open   {page.resolve()}")
     say(f"map    {(folder / 'classified.gpkg').resolve()}")

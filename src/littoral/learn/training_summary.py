@@ -11,7 +11,7 @@ from littoral.evaluation import ground_blocks
 from littoral.learn.data import TileData
 from littoral.learn.trained_model import TrainedModel
 from littoral.learn.training import EpochTraining, TrainingStep
-from littoral.predictions import evened, fit_novelty
+from littoral.predictions import fit_novelty, signed_sqrt
 
 MOST = 2048
 """Most training tiles whose features are computed, drawn by the seed; enough for a summary in 32 dimensions."""
@@ -54,7 +54,7 @@ def features(model: TrainedModel, data: TileData, part: NDArray[np.int64]) -> ND
     for start in range(0, len(part), _BATCH):
         tiles = [model.prepare(*data.tiles.read(int(at))) for at in part[start : start + _BATCH]]
         found.append(model.predict_with_features(np.stack(tiles))[1])
-    return evened(np.concatenate(found))
+    return signed_sqrt(np.concatenate(found))
 
 
 def _prior(data: TileData, step: TrainingStep) -> tuple[float, ...]:

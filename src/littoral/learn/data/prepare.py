@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
@@ -12,15 +14,15 @@ from typing import Any, Literal
 import geopandas as gpd
 import numpy as np
 
-from littoral.categories import CATCOA, Scheme
-from littoral.errors import InputError
+from littoral.categories import CATCOA, Category, Scheme, value_text
+from littoral.errors import InputError, LittoralWarning, is_printable
 from littoral.imagery import Scenes
 from littoral.learn.band_selection import with_bands
 from littoral.learn.data.coast_transitions import transitions
 from littoral.learn.data.statistics import measured, without_unreadable
 from littoral.learn.data.tile_data import TileData
 from littoral.learn.data.unsupported import refuse_unknown
-from littoral.package import Preprocessing
+from littoral.package import MOST_CLASSES, Preprocessing
 from littoral.progress import Track, silent
 from littoral.tiles import Merging, TileSet, TileSpec, open_pack, pack_files, read_tiles, split_tiles
 from littoral.tiles.splits import Kind
@@ -95,7 +97,7 @@ def prepare_data(
             the middle otherwise.
         resize_to: Side in pixels that each tile is resized to before the chip is taken; None: as it is. The model
             does the same to what it classifies (:func:`littoral.package.resize`).
-        class_mapping: Other names for class values.
+        class_mapping: Other names for class values, ``{3: "sand"}``; a value may be written as text.
         drop_rare: Leave out classes that have a single tile instead of refusing them.
         unreadable: ``skip``: leave out tiles that cannot be read whole or have no valid pixel, with a warning; each
             tile is read once more for it. ``fatal``: refuse them.
@@ -162,8 +164,7 @@ def prepare_data(
     if classes is not None:
         tiles = tiles_of_classes(tiles, classes)
     if class_mapping:
-        renamed = [replace(c, name=class_mapping.get(c.code, c.name)) for c in tiles.categories]
-        tiles = replace(tiles, categories=tuple(sorted(renamed, key=lambda category: category.name)))
+        tiles = replace(tiles, categories=_renamed(tiles.categories, class_mapping))
     draft = _draft(tiles, chip_size, resize_to)
     if unreadable == "skip":
         tiles = without_unreadable(tiles, draft, track)
@@ -182,6 +183,33 @@ def prepare_data(
         tiles, parts, preprocessing, statistics, batch_size, seed, dropped, folder, transforms, jitter, unreadable,
         changes,
     )  # fmt: skip
+
+
+def _renamed(categories: Sequence[Category], names: Mapping[Any, Any]) -> tuple[Category, ...]:
+    """Categories under other names, in the order of those.
+
+    Raises:
+        InputError: keys that are no class values, names that classes cannot have, or no class of these.
+
+    Warns:
+        LittoralWarning: some of the values occur in no tile.
+    """
+    by_code: dict[int, str] = {}
+    for key, name in names.items():
+        text = value_text(key)
+        if isinstance(key, bool) or not re.fullmatch(r"-?\d+", text, re.ASCII) or not isinstance(name, str):
+            what = f"maps {key!r} to {name!r}"
+            raise InputError("class_mapping", what, 'write it as class value to name, e.g. {3: "sandy shore"}')
+        by_code[int(text)] = name
+    known = {category.code for category in categories}
+    if unknown := sorted(by_code.keys() - known):
+        what = f"names {', '.join(map(str, unknown))}, of which there are no tiles"
+        remedy = f"the classes of the tiles are {', '.join(f'{c.code} {c.name}' for c in categories)}"
+        if not by_code.keys() & known:
+            raise InputError("class_mapping", what, remedy)
+        warnings.warn(f"class_mapping {what}; {remedy}", LittoralWarning, stacklevel=3)
+    renamed = (replace(category, name=by_code.get(category.code, category.name)) for category in categories)
+    return tuple(sorted(renamed, key=lambda category: category.name))
 
 
 _CUT = [field.name for field in fields(TileSpec)]
@@ -235,7 +263,8 @@ def _draft(tiles: TileSet, chip_size: int | None, resize_to: int | None) -> Prep
         tiles.dtype,
         tiles.pixels,
         tiles.nodata,
-        resize_px=resize_to,
+        tiles.origin.get("Fill"),
+        resize_to,
     )
 
 
@@ -245,8 +274,14 @@ _LARGEST_PX = 16_384
 def _check_classes(tiles: TileSet) -> None:
     """
     Raises:
-        InputError: fewer than two classes, or two of the same name.
+        InputError: fewer than two classes, two of the same name, or names and numbers that a package cannot hold.
     """
+    for band in tiles.bands:
+        if not (0 < len(band.strip()) <= 200 and is_printable(band)):
+            what = "is not 1 to 200 letters without tabs, line breaks or control characters"
+            raise InputError(f"band name {band!r}", what, "give the band another name")
+    if len(tiles.categories) > MOST_CLASSES:
+        raise InputError("the tiles", f"are of {len(tiles.categories)} classes", f"use {MOST_CLASSES} or fewer")
     if len(tiles.categories) < 2:
         raise InputError(
             "the tiles",

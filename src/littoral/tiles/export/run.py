@@ -68,7 +68,7 @@ def export_tiles(
 ) -> ExportSummary:
     """Cut tiles and write them with their classes; a folder that exists is appended to.
 
-    ``docs/export-parameters.md`` holds these parameters against those of the tool they come from. A tile that an
+    ``docs/reference/export-parameters.md`` compares these parameters with those of the original. A tile that an
     earlier export left there (same scene, place and class) is not written again.
 
     Nothing appears in the folder before all tiles are cut. What was interrupted, by whatever it was, goes on where it

@@ -1,4 +1,4 @@
-"""Image files of tiles: what their headers say, and their pixels."""
+"""Read the image files of tiles: headers and pixels."""
 
 from __future__ import annotations
 
@@ -18,8 +18,15 @@ from pyproj import CRS
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-from littoral.errors import InputError
+from littoral.errors import InputError, first_line
 from littoral.imagery import Values, valid_values
+from littoral.imagery.drivers import driver_of
+
+_SIDECARS = (".msk", ".ovr")
+"""Of a mask or of overviews, which GDAL opens with any driver."""
+_TIFF_MARKS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_MOST_TEXT = 2**20
+_MRF_LINKS = (b"<CachedSource", b"<DataFile", b"<IndexFile")
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,7 @@ class ImageFiles:
 
 @dataclass(frozen=True)
 class Head:
-    """What an image file says of itself."""
+    """Properties of an image file, from its header."""
 
     count: int
     """Bands."""
@@ -54,21 +61,22 @@ class Head:
     nodata: float | None
     """Value that means nodata."""
     crs: CRS | None
-    """Of the ground it shows, if it says so."""
+    """None where it has none."""
     corners: NDArray[np.float64] | None
-    """(4, 2), from the upper left one clockwise, in its CRS; None without a place on the ground."""
+    """(4, 2), clockwise from the upper left one, in its CRS; None without georeference."""
     cell_size: tuple[float, float]
     """Width and height of a pixel."""
     pixels: str | None
-    """What littoral's own tiles say their values mean."""
+    """Meaning of the values (tag ``PIXELS`` of littoral's own tiles)."""
     region: str
-    """Region that littoral's own tiles say they are of; may be empty."""
+    """Region (tag ``REGION`` of littoral's own tiles); may be empty."""
     acquired: str
-    """Day, or first and last day, of the images that littoral's own tiles say they were cut from; may be empty."""
+    """Day, or first and last day, of the images that it was cut from (tag ``ACQUIRED``); may be empty."""
 
 
 def read_head(path: Path) -> Head:
-    """
+    """Read the header of an image file.
+
     Raises:
         InputError: not a raster that can be read.
     """
@@ -124,7 +132,7 @@ def read_tile(path: str | Path) -> tuple[Values, NDArray[np.bool_]]:
 
 
 def origin_of(path: Path) -> tuple[object, ...]:
-    """What one of littoral's tiles was cut from: its scene, its class, and the six numbers of its transform.
+    """Scene, class and transform (six numbers) of one of littoral's own tiles.
 
     Raises:
         InputError: not a raster that can be read.
@@ -135,8 +143,7 @@ def origin_of(path: Path) -> tuple[object, ...]:
 
 
 def _measured(image: Any) -> list[int]:
-    """Bands from 1, without one that only masks the others. GDAL takes a fourth band of bytes for such a one, unless
-    it has a name."""
+    """Numbers of the bands, from 1, without an alpha band. GDAL takes an unnamed fourth band of bytes for one."""
     return [
         band
         for band in image.indexes
@@ -146,24 +153,50 @@ def _measured(image: Any) -> list[int]:
 
 @contextmanager
 def _open_image(path: str | Path) -> Iterator[Any]:
-    """A tile's file.
+    """A tile's file, opened with the driver of its suffix.
 
     Raises:
-        InputError: not a raster that can be read.
+        InputError: not a raster that can be read, or one that refers to other files.
     """
+    path, remedy = Path(path), "export it again or take it out of map.txt"
+    driver = driver_of(path)
+    if driver is None:
+        raise InputError(path, "is in no format that tiles have", "use tiles in .tif, .png, .jpg or .mrf")
     try:
+        if not path.is_file():
+            raise InputError(path, "is not a file" if path.exists() else "is not there", remedy)
+        if _refers_elsewhere(path):
+            raise InputError(path, "refers to other files, which littoral does not open", "do not use this file")
         with warnings.catch_warnings():
-            # Tiles of other programs may have none; the split says so.
+            # Tiles of other programs may have no georeference; the split warns of it.
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path) as image:
+            with rasterio.open(path, driver=driver) as image:
                 yield image
-    except RasterioError as error:
-        raise InputError(path, f"could not be read ({error})", "export it again or take it out of map.txt") from error
+    except (RasterioError, OSError) as error:
+        raise InputError(path, f"could not be read ({first_line(error)})", remedy) from error
+
+
+def _refers_elsewhere(path: Path) -> bool:
+    """Whether the file, or one of those beside it that GDAL reads with it, sends GDAL to further files."""
+    if path.suffix.lower() == ".mrf":
+        with path.open("rb") as file:
+            content = file.read(_MOST_TEXT)
+        if any(link in content for link in _MRF_LINKS):
+            return True
+    for suffix in _SIDECARS:
+        beside = path.with_name(path.name + suffix)
+        if beside.exists():
+            if not beside.is_file():
+                return True
+            with beside.open("rb") as file:
+                if file.read(4) not in _TIFF_MARKS:
+                    return True
+    notes = path.with_name(f"{path.name}.aux.xml")
+    return notes.exists() and (not notes.is_file() or b"OVERVIEW_FILE" in notes.read_bytes())
 
 
 @lru_cache(maxsize=256)
 def _crs(wkt: str) -> CRS | None:
-    """One object per CRS: parsing the text for each of thousands of tiles would take most of the time. A plan's own
-    grid is no place on the ground."""
+    """The CRS of a WKT, parsed once for all tiles; None for an engineering CRS, which has no place on the ground."""
     crs = CRS.from_wkt(wkt)
     return None if crs.is_engineering else crs

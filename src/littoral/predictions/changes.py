@@ -1,20 +1,20 @@
-"""Two classified coasts of different dates: where the category changed, and how likely it is that it did.
+"""Compare two classified coasts of different dates: where the class changed, and how probable a change is.
 
-Given what was seen, let p and q be the probabilities of the classes before and after, and S = sum over k of p_k q_k.
-If the mistakes of the two are independent given the truth, and any class is as likely afterwards as any other whatever
-was there before, the class changed with probability 1 - S. Coasts change less than that: with a prior ``rate`` of
-change, equal classes and equal changes, Bayes' rule gives
+Let p and q be the probabilities of the classes before and after, and S = sum over k of p_k q_k. If the errors of the
+two are independent given the true class, and every class is as likely afterwards as any other whatever was there
+before, the class changed with probability 1 - S. Coasts change less than that: with a prior ``rate`` of change, equal
+classes and equal changes, Bayes' rule gives
 
     rate (1 - S) / (K - 1) over itself + (1 - rate) S,
 
-which is 1 - S where rate = 1 - 1/K. What share of this shore changed is itself in the two coasts: unless it is given,
-the rate is the one that makes what was seen likeliest, as of a mixture of two kinds of places (:func:`change_rate`).
-Same model, same haze, same tide: mistakes are often alike, and then true changes
-are likelier, and unchanged places more surely unchanged, than this says.
+which is 1 - S where rate = 1 - 1/K. If no rate is given, it is estimated from the two coasts by maximum likelihood, as
+of a mixture of changed and unchanged places (:func:`change_rate`). Errors of one model on two dates are often alike
+(haze, tide); then true changes are more probable, and unchanged places more surely unchanged, than these probabilities.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,10 +27,12 @@ from pyproj import CRS
 
 from littoral.categories import CATCOA, Category, Scheme
 from littoral.errors import InputError
-from littoral.predictions.classified_table import Answers, read_answers
-from littoral.predictions.kilometres import CORRELATION_M, expected_with_interval, require_level
+from littoral.predictions.columns import CONFIDENCE, P_CHANGED, SCENE_DATE, VALUE
+from littoral.predictions.kilometres import expected_with_interval
+from littoral.predictions.options import ChangeOptions, IntervalOptions
+from littoral.predictions.predictions import Predictions
 from littoral.predictions.stretches import chords_as_pieces, require_polygons
-from littoral.predictions.summary import chains_or_none
+from littoral.predictions.summary import chains_of
 from littoral.vectors import find_column
 
 Integers = NDArray[np.int64]
@@ -46,7 +48,9 @@ STATUSES = (
     Category(4, ONLY_AFTER, "#7A4E9E"),
     Category(5, UNKNOWN, "#B4B4B4"),
 )
-"""What a row may say, and its colour on the map."""
+"""Values of the column ``change``, and their colours on the map."""
+_AFFECTING = ("tta", "combine", "cell_size", "engine")
+"""Options of classifying that affect probabilities."""
 _MOST_STEPS, _CLOSE = 1000, 1e-9
 
 
@@ -55,17 +59,19 @@ class Change:
     """What changed between two coasts."""
 
     rectangles: gpd.GeoDataFrame
-    """Of before, then those of after without partner; what the columns mean says :func:`find_changes`."""
+    """Of before, then those of after without a partner; :func:`change` lists the columns."""
     km: pd.DataFrame
-    """``before``, ``after`` (names of classes), ``km``: from what to what, by the answers; compared rows only."""
+    """``before``, ``after`` (class names), ``km``: how much went from which class to which; compared rows only."""
     compared_km: float
-    """Of shore that has an answer in both."""
+    """Shore that has a class in both."""
     changed_km: float
     """Of it, expected to have changed: the sum of probabilities."""
     interval_km: tuple[float, float]
-    """In which the truth may lie."""
+    """Interval of ``changed_km``; NaN where nothing was compared."""
     rate: float
-    """Prior probability of change: as given, or found."""
+    """Prior probability of change: as given, or estimated."""
+    notes: tuple[str, ...]
+    """Sentences about classes that a person changed, and where nothing was compared."""
 
 
 def change_probability(before: Numbers, after: Numbers, rate: float) -> Numbers:
@@ -74,7 +80,7 @@ def change_probability(before: Numbers, after: Numbers, rate: float) -> Numbers:
     Args:
         before: (rows, classes) probabilities.
         after: Likewise, of the same classes.
-        rate: Prior probability of change; at 1 - 1 / classes what was there says nothing of what follows.
+        rate: Prior probability of change; at 1 - 1 / classes the class before is no evidence of the one after.
 
     >>> change_probability(np.array([[0.9, 0.1]]), np.array([[0.2, 0.8]]), rate=0.5).round(3).tolist()
     [0.74]
@@ -89,9 +95,9 @@ def change_probability(before: Numbers, after: Numbers, rate: float) -> Numbers:
 
 
 def change_rate(before: Numbers, after: Numbers) -> float:
-    """The prior probability of change that makes what was seen likeliest, with half a place of each kind beside them.
+    """The most likely prior probability of change, with half a place of each kind added.
 
-    The half places (Jeffreys' prior of a share) keep it off 0 and 1. Found by expectation and maximisation; the
+    The half places (Jeffreys' prior of a share) keep it off 0 and 1. Computed by expectation-maximisation; the
     likelihood is concave in the rate.
 
     Args:
@@ -113,70 +119,62 @@ def change_rate(before: Numbers, after: Numbers) -> float:
     return rate
 
 
-def find_changes(
+def change(
     before: gpd.GeoDataFrame,
     after: gpd.GeoDataFrame,
+    options: ChangeOptions | None = None,
+    intervals: IntervalOptions | None = None,
     *,
-    rate: float | None = None,
-    min_overlap: float = 0.3,
-    correlation_m: float = CORRELATION_M,
-    level: float = 95,
-    class_label_field: str = "ClassLabel",
     scheme: Scheme = CATCOA,
 ) -> Change:
     """Compare two classified coasts, rectangle by rectangle.
 
-    Equal outlines are partners; then, of all pairs that overlap, the one with the largest overlap, and so on.
+    Equal outlines are partners; then, of all pairs that overlap, the one with the largest overlap, and so on. A class
+    that a person changed in a table counts, with probability 1.
 
     Args:
-        before: What classifying wrote for the earlier date, in any CRS.
+        before: Rectangles that ``classify`` wrote for the earlier date, in any CRS.
         after: Likewise for the later date, by a model of the same classes.
-        rate: Prior probability that a rectangle's class changed; None: the likeliest (:func:`change_rate`).
-        min_overlap: Least overlap of partners, intersection over union. Of two chains along one line, out of step,
-            every rectangle has a neighbour that overlaps by a third.
-        correlation_m: Metres along the shore over which the correlation of mistakes falls to 1/e.
-        level: Of the interval, per cent.
-        class_label_field: Field with the names of classes, in both.
+        options: Prior rate of change (None: estimated by :func:`change_rate`), and the smallest overlap of partners. Of
+            two chains along one line, half a rectangle apart, every rectangle has a neighbour that overlaps by a third.
+        intervals: Level and correlation of the interval.
         scheme: Names of classes that no row has.
 
     Returns:
         Rows with the outlines, CRS, ``ID`` and ``line_m`` of before, then those of after that have no partner; and
         ``<label>_before``, ``<label>_after``, ``ClassValue_…``, ``Confidence_…``, ``SceneDate_…``, ``ID_after``,
-        ``overlap``, ``P_changed``, and ``change``: ``changed`` where the answers differ and P_changed is at least one
+        ``overlap``, ``P_changed``, and ``change``: ``changed`` where the classes differ and P_changed is at least one
         half, ``perhaps changed`` where one of both holds, ``same``, ``only before``, ``only after``, ``not
-        classified`` where one of the two has no answer.
+        classified`` where one of the two has no class.
 
     Raises:
-        InputError: a table that was not classified or has no CRS, different classes, or a number that is none.
+        InputError: a table that was not classified or has no CRS, or different classes.
 
     Memory: 1 KB per row, 16 bytes per pair that overlaps.
     """
-    require_level(level)
-    if rate is not None and not 0 < rate < 1:
-        raise InputError(f"the rate {rate:g}", "is not between 0 and 1", "pass e.g. 0.05")
-    if not 0 < min_overlap <= 1:
-        raise InputError(f"the overlap {min_overlap:g}", "is not above 0 and at most 1", "pass e.g. 0.3")
+    options, intervals = options or ChangeOptions(), intervals or IntervalOptions()
+    label = options.class_label_field
     tables = {"the earlier coast": before, "the later coast": after}
-    answers = []
+    found = []
     for source, table in tables.items():
         require_polygons(table, source)
-        answers.append(read_answers(table, class_label_field=class_label_field, scheme=scheme, source=source))
-    earlier, later = answers
-    q_of = _same_classes(earlier, later)
+        found.append(Predictions.from_table(table, class_label_field=label, scheme=scheme, source=source))
+    earlier, later = found
+    categories = _common_classes(earlier, later)
     moved = after.to_crs(before.crs)
-    one, other, overlap = partners(before, moved, min_overlap)
+    one, other, overlap = partners(before, moved, options.min_overlap)
 
     count = len(before)
     partner = np.full(count, -1)
     partner[one] = other
     alone = np.setdiff1d(np.arange(len(after)), other)
-    p = np.concatenate([earlier.probabilities, np.full((len(alone), len(earlier.codes)), np.nan)])
+    first = np.concatenate([np.arange(count), np.full(len(alone), -1)])
     at = np.concatenate([partner, alone])
-    q = np.where((at >= 0)[:, None], later.probabilities[np.maximum(at, 0)][:, q_of], np.nan)
-    rate = change_rate(p, q) if rate is None else rate
+    p, was = _taken_predictions(earlier, categories, first)
+    q, now = _taken_predictions(later, categories, at)
+    rate = change_rate(p, q) if options.rate is None else options.rate
     chance = change_probability(p, q, rate) if len(p) else np.empty(0)
     known = np.isfinite(chance)
-    was, now = np.nan_to_num(p, nan=-1).argmax(axis=1), np.nan_to_num(q, nan=-1).argmax(axis=1)
     differ, likely = was != now, np.nan_to_num(chance) >= 0.5
     status = np.select(
         [np.arange(len(at)) >= count, at < 0, ~known, differ & likely, differ | likely],
@@ -184,30 +182,66 @@ def find_changes(
         SAME,
     )
 
-    first = np.concatenate([np.arange(count), np.full(len(alone), -1)])
     columns: dict[str, Any] = {}
-    for name in ("ID", class_label_field, "ClassValue", "Confidence", "SceneDate"):
+    for name in ("ID", label, VALUE, CONFIDENCE, SCENE_DATE):
         for word, table, rows in (("before", before, first), ("after", after, at)):
             if (column := find_column(table, name)) is not None:
                 columns["ID" if (name, word) == ("ID", "before") else f"{name}_{word}"] = _taken(table[column], rows)
     share = np.full(len(at), np.nan)
     share[one] = overlap
-    columns |= {"overlap": pd.Series(share), "P_changed": pd.Series(chance)}
+    columns |= {"overlap": pd.Series(share), P_CHANGED: pd.Series(chance)}
     columns["change"] = pd.Series(status, dtype="string")
     metres = np.concatenate([_metres(before), _metres(after)[alone]])
     columns["line_m"] = pd.Series(metres)
     shapes = np.concatenate([before.geometry.to_numpy(), moved.geometry.to_numpy()[alone]])
     out = gpd.GeoDataFrame(pd.DataFrame(columns), geometry=shapes, crs=before.crs)
-    chains = chains_or_none(before)
     own = np.where(known[:count], metres[:count], 0.0)
-    mean, low, high = expected_with_interval(
-        own, chance[:count, None], chains, correlation_m=correlation_m, level=level
-    )
-    names = np.array([category.name for category in earlier.categories], object)
+    mean, low, high = expected_with_interval(own, chance[:count, None], chains_of(earlier), intervals)
+    names = np.array([category.name for category in categories], object)
     moves = pd.DataFrame({"before": names[was[:count]], "after": names[now[:count]], "km": own / 1000})
     km = moves[known[:count]].groupby(["before", "after"], sort=True)[["km"]].sum().reset_index()
     changed, interval = float(mean[0]) / 1000, (float(low[0]) / 1000, float(high[0]) / 1000)
-    return Change(out, km, float(own.sum()) / 1000, changed, interval, rate)
+    notes = [f"{source}: {note}" for source, each in zip(tables, found, strict=True) for note in each.notes]
+    if not known.any():
+        why = "no rectangle overlaps one of the other coast enough" if not len(one) else "no place has a class in both"
+        notes.append(f"nothing was compared: {why}")
+    return Change(out, km, float(own.sum()) / 1000, changed, interval, rate, tuple(notes))
+
+
+def notes_on_provenance(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[str]:
+    """Sentences on differences in how two coasts were classified, which can look like change.
+
+    Args:
+        before: Record of :func:`littoral.vectors.read_provenance`, None where a file has none.
+        after: Likewise.
+    """
+    if before is None or after is None:
+        return []
+    models, options = [], []
+    for record in (before, after):
+        inputs, parameters = record.get("inputs", {}), record.get("parameters", {})
+        models.append({name: known.get("sha256") for name, known in inputs.items() if name.startswith("model")})
+        options.append({name: parameters.get(name) for name in _AFFECTING})
+    notes = []
+    if models[0] != models[1]:
+        notes.append("the two were classified by different models, which can look like change")
+    if differ := [name for name in _AFFECTING if options[0][name] != options[1][name]]:
+        notes.append(
+            f"the two were classified with different options ({', '.join(differ)}), which can look like change"
+        )
+    return notes
+
+
+def _taken_predictions(
+    predictions: Predictions, categories: tuple[Category, ...], rows: Integers
+) -> tuple[Numbers, Integers]:
+    """Evidence (rows, categories) and class (rows,) of some rows; NaN and -1 for row -1."""
+    own, absent = predictions.evidence, predictions.evidence.sum(axis=1) * 0.0
+    place = {code: at for at, code in enumerate(predictions.codes)}
+    wide = np.column_stack([own[:, place[c.code]] if c.code in place else absent for c in categories])
+    to = np.array([*([c.code for c in categories].index(code) for code in predictions.codes), -1])
+    missing = rows < 0
+    return np.where(missing[:, None], np.nan, wide[rows]), np.where(missing, -1, to[predictions.chosen[rows]])
 
 
 def _taken(values: pd.Series[Any], rows: Integers) -> pd.Series[Any]:
@@ -268,29 +302,30 @@ def _near_zero(table: gpd.GeoDataFrame) -> NDArray[np.object_]:
     return np.asarray(shapely.set_coordinates(shapes.copy(), points))
 
 
-def _same_classes(earlier: Answers, later: Answers) -> list[int]:
-    """Where each class of before stands among those of after.
+def _common_classes(earlier: Predictions, later: Predictions) -> tuple[Category, ...]:
+    """The classes of both models, in the order of the earlier one's, and those that a person added.
 
     Raises:
-        InputError: one knows a class that the other does not, or by another name.
+        InputError: a class that only one model has, or under different names.
     """
-    names = [{c.code: c.name for c in answers.categories} for answers in (earlier, later)]
-    if set(names[0]) != set(names[1]):
-        only = [", ".join(mine[code] for code in sorted(set(mine) - set(theirs))) or "none"
-                for mine, theirs in (names, names[::-1])]  # fmt: skip
+    both = (earlier, later)
+    names = [{c.code: c.name for c in each.categories} for each in both]
+    models = [set(each.codes) - each.added for each in both]
+    if models[0] != models[1]:
+        only = [", ".join(names[at][code] for code in sorted(models[at] - models[1 - at])) or "none" for at in (0, 1)]
         raise InputError(
             "the classes of the two coasts",
             f"differ (only before: {only[0]}; only after: {only[1]}), so that a change could be of the model",
             "classify both with one model",
         )
     for code, name in names[0].items():
-        # A name that no row has is a guess, and no contradiction.
-        told = [code in answers.codes_told for answers in (earlier, later)]
-        if all(told) and names[1][code].casefold() != name.casefold():
+        # The scheme's name of a class that no row has contradicts nothing.
+        named = all(code in each.named for each in both)
+        if named and names[1][code].casefold() != name.casefold():
             raise InputError(
                 f"class {code}", f"is {name} before and {names[1][code]} after", "classify both with one model"
             )
-    return [later.codes.index(code) for code in earlier.codes]
+    return (*earlier.categories, *(c for c in later.categories if c.code not in names[0]))
 
 
 def _metres(table: gpd.GeoDataFrame) -> Numbers:
