@@ -3,6 +3,7 @@
 #     make check   lint, types and the fast tests: for daily work
 #     make test    every test, on all processors
 #     make demo    the whole line on a synthetic coast
+#     make docs    the documentation, into site/
 PYTHON ?= python3
 VENV := .venv
 ifeq ($(OS),Windows_NT)
@@ -14,7 +15,7 @@ endif
 WORKERS ?= logical
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal
 
-.PHONY: demo check test lint types wheel clean
+.PHONY: demo check test lint types docs wheel clean
 
 demo: $(VENV)/demo.stamp
 	$(BIN)/littoral demo -o littoral-demo --overwrite
@@ -33,6 +34,11 @@ lint: $(VENV)/dev.stamp
 types: $(VENV)/dev.stamp
 	$(BIN)/mypy
 
+# The documentation into site/, without the network; a broken link is an error.
+docs: $(VENV)/docs.stamp
+	$(BIN)/python docs/build.py
+	$(BIN)/zensical build --strict
+
 # Built, installed alone in an environment of its own, and tried on a synthetic chart.
 wheel: $(VENV)/dev.stamp
 	rm -rf dist build/wheel
@@ -42,7 +48,7 @@ wheel: $(VENV)/dev.stamp
 	cd build && wheel/bin/python -W error ../tests/smoke.py
 
 clean:
-	rm -rf $(VENV) littoral-demo dist build
+	rm -rf $(VENV) littoral-demo dist build site
 
 $(VENV)/demo.stamp: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -52,4 +58,9 @@ $(VENV)/demo.stamp: pyproject.toml
 $(VENV)/dev.stamp: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet -e ".[dev]"
+	touch $@
+
+$(VENV)/docs.stamp: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -e ".[docs]"
 	touch $@

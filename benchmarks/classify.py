@@ -3,7 +3,7 @@
 The rectangles lie along the shore and come in two orders: as they were walked, and mixed, as in a chart. Rows, each in
 a process of its own, in turns, medians compared (of the loops, which take minutes, one turn):
 
-* ours: ``littoral.classify.answer_rectangles``, by torch; by the engine that is faster on this machine
+* ours: ``littoral.classify.predict_rectangles``, by torch; by the engine that is faster on this machine
   (``--engine fastest``), where that is another; and in 16-bit arithmetic (``torch-bf16``), where the processor has it;
 * the loop a user would write: for each rectangle rasterio's window reads, then one call of the model; with GDAL's
   default cache of blocks and with 64 MB, which the mixed order defeats. Stopped after ``--limit`` seconds, it is
@@ -16,7 +16,7 @@ they are drawn, which is the worst: classes are nearly even). ``--memory`` print
 rectangles take, with a model and tiles that are tiny: the peak beyond what was there when the table of rectangles was.
 
 Run: ``python benchmarks/classify.py``, or with ``--rectangles 64 --repeats 1`` for a look. After the JSON line comes
-what the world's coast costs by these figures (``docs/scale.md``).
+what the world's coast costs by these figures (``docs/how-to/scale.md``).
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def speed(given: argparse.Namespace) -> None:
 
 
 def world(figures: dict[str, Any]) -> None:
-    """What the world's coast costs by these figures: docs/scale.md says what is reckoned."""
+    """What the world's coast costs by these figures: docs/how-to/scale.md says what is reckoned."""
     shore, cores = figures["along the shore"], figures["processors"]
     filled = -(-PER_SCENE // BATCH) * BATCH
     forward_h = SCENES * filled * cores / figures["forward"]["per_s"] / 3600
@@ -246,22 +246,22 @@ def make_model(backbone: str, path: Path) -> str:
 def fastest(options: dict[str, Any]) -> dict[str, Any]:
     """What ``--engine fastest`` finds, and whether there is 16-bit arithmetic."""
     from littoral.engines import fastest_engine
-    from littoral.learn.training import precision
+    from littoral.learn.network import precision
 
     best, paces = fastest_engine([options["model"]], BATCH, "cpu")
     return {"best": best, "paces": paces, "bf16": precision() == "bf16-mixed"}
 
 
 def ours(options: dict[str, Any]) -> dict[str, Any]:
-    """``answer_rectangles``, from opening the scene to the last answer; the model is open."""
-    from littoral.classify import answer_rectangles
+    """``predict_rectangles``, from opening the scene to the last answer; the model is open."""
+    from littoral.classify import predict_rectangles
     from littoral.engines import open_classifier
     from littoral.imagery import open_scene
 
     model = open_classifier(options["model"], options["engine"], threads=1, processor="cpu")
     table = gpd.read_parquet(options["rectangles"])
     begin = time.perf_counter()
-    answers = answer_rectangles([open_scene(options["scene"])], table, model)
+    answers = predict_rectangles([open_scene(options["scene"])], table, model)
     seconds = time.perf_counter() - begin
     np.save(options["said"], answers.probabilities)
     return {"seconds": seconds, "whole": True, "peak_mb": peak_mb()}
@@ -295,10 +295,10 @@ def loop(options: dict[str, Any]) -> dict[str, Any]:
 
 def forward(options: dict[str, Any]) -> dict[str, Any]:
     """The network alone on noise, at each batch size: all processors on one batch, and one on each of several."""
-    from littoral import FeatureClassifier
+    from littoral import load_model
     from littoral.engines import lone_threads
 
-    model = FeatureClassifier.from_model(options["model"])
+    model = load_model(options["model"])
     noise = (
         np.random.default_rng(SEED)
         .standard_normal((max(options["batches"]), len(BANDS), SIZE, SIZE))
@@ -366,7 +366,7 @@ class Tiny:
         mean = batch.mean(axis=(1, 2, 3), dtype=np.float64) / 20_000
         return np.column_stack([mean, (1 - mean) / 2, (1 - mean) / 2])
 
-    def answer_inputs(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], None]:
+    def predict_with_features(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], None]:
         """Without features."""
         return self.predict_inputs(batch), None
 
@@ -376,7 +376,7 @@ def held(options: dict[str, Any]) -> dict[str, Any]:
     import rasterio
     from affine import Affine
 
-    from littoral.classify import answer_rectangles
+    from littoral.classify import predict_rectangles
     from littoral.imagery import open_scene
 
     side, count = 4000, options["count"]
@@ -392,10 +392,10 @@ def held(options: dict[str, Any]) -> dict[str, Any]:
         table = gpd.GeoDataFrame({"ID": np.arange(count)}, geometry=outlines, crs="EPSG:32630")
         del x, y, outlines
         scene, model = open_scene(path), Tiny()
-        answer_rectangles([scene], table.iloc[:64], model)
+        predict_rectangles([scene], table.iloc[:64], model)
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
         before, begin = held_mb("VmRSS"), time.perf_counter()
-        answers = answer_rectangles([scene], table, model)
+        answers = predict_rectangles([scene], table, model)
         seconds = time.perf_counter() - begin
         if not (answers.status == "classified").all():
             raise AssertionError("not all were classified")

@@ -32,7 +32,7 @@ from sklearn.metrics import confusion_matrix
 
 from littoral import FeatureClassifier, classify_objects, open_scene, prepare_data
 from littoral.categories import CATCOA
-from littoral.classify import Saying, write_classified
+from littoral.classify import ClassifyOptions, DecisionOptions, write_classified
 from littoral.figures import stretch
 from littoral.imagery import read_overview
 from littoral.package import read_package
@@ -97,11 +97,11 @@ def train(others: gpd.GeoDataFrame, site: str, given: argparse.Namespace) -> Pat
 def classify(part: gpd.GeoDataFrame, model: Path, folder: Path, output: Path) -> gpd.GeoDataFrame:
     """What the model says of a region, as a user has it, with the probabilities of all ways beside it."""
     scene = folder / part["image"].iloc[0]
-    said = classify_objects(scene, part, model, saying=Saying(smooth=True))
+    said = classify_objects(scene, part, model, decisions=DecisionOptions(smooth=True))
     write_classified(said, output, read_package(model).manifest.categories, overwrite=True)
-    kept = Saying(smooth=True, keep_unlike=True)
+    kept = DecisionOptions(smooth=True, keep_unlike=True)
     for begin, tta in (("", False), ("tta_", True)):
-        found = classify_objects(scene, part, model, saying=kept, tta=tta)
+        found = classify_objects(scene, part, model, options=ClassifyOptions(tta=tta), decisions=kept)
         for name in (f"{field}{code}" for field in ("P_", "PS_") for code in CLASSES):
             said[f"{begin}{name}"] = found[name]
         if not tta:

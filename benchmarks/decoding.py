@@ -1,4 +1,4 @@
-"""What Python packages decode of a JPEG 2000 block when only a part of it is wanted: see ``docs/decoding.md``.
+"""What Python packages decode of a JPEG 2000 block when only a part of it is wanted: see ``docs/figures/decoding.md``.
 
 One block of 1024² of the real-sized product's B02, on the shore, encoded alone and as in the product. Each reader gives
 the whole block, 256 of its rows from the middle, and the whole at half the resolution, through its public interface; by

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from littoral import CATCOA
 from littoral.inference import OnnxClassifier
-from littoral.learn.batches import inputs
 from littoral.learn.network import build_network
+from littoral.learn.network.building import channels_last
 from littoral.learn.onnx.export import export_graph
 from littoral.package import Manifest, Preprocessing
 from littoral.tiles import TileSpec
@@ -82,7 +82,7 @@ def _engines(backbone: str, px: int, threads: int) -> tuple[Engine, Engine]:
 
     def by_torch(batch: NDArray[np.float32]) -> NDArray[np.float64]:
         with torch.inference_mode():
-            return torch.softmax(network(inputs(torch.from_numpy(batch))).double(), dim=1).numpy()
+            return torch.softmax(network(channels_last(torch.from_numpy(batch))).double(), dim=1).numpy()
 
     graph = OnnxClassifier(export_graph(network, manifest, b""), backbone, threads)
     return by_torch, graph.predict_inputs

@@ -25,8 +25,8 @@ from figures import print_figures
 from littoral import FeatureClassifier, prepare_data, read_charts, rectangles_along_lines
 from littoral.demo.world import make_world
 from littoral.learn.data import TileData
-from littoral.learn.head import extract, fit_features
 from littoral.learn.network import build_network
+from littoral.learn.training.head import extract, fit_features
 from littoral.progress import bar
 
 VOLUME, MINUTES = 13_640, 157
@@ -54,7 +54,7 @@ def main() -> None:
         data = _data(Path(place), given.tiles, given.size)
         print(data.describe())
         _speed(data, given.backbone, given.volume if given.full else given.measure, given.volume, figures)
-        paths = {} if given.speed_only else {"fit": {}, "head": {}, "head_turned": {"turns": True}}
+        paths = {} if given.speed_only else {"fit": {}, "head": {}, "head_turned": {"flips": True}}
         for name, options in paths.items():
             model = FeatureClassifier(data, "mobilenetv2_100", weights, oversample=True)
             with _timed(figures, f"{name}_s"):

@@ -4,7 +4,7 @@ Tiles around the labelled rectangles of ``realcoast`` (CATCOA 2, 3, 7), bands B0
 trained on the others, whose own sites choose its strength, and asked about that site. Over all sites: accuracy and
 macro-F1, the baselines' on the same tiles, and 95 % intervals by bootstrap over sites; and the same under a random
 split, which leaks, to show what it would have claimed. The labels are visual interpretation by one interpreter, see
-that folder's README. How the recipe was found: ``benchmarks/trials.py`` and ``docs/trials.md``.
+that folder's README. How the recipe was found: ``benchmarks/trials.py`` and ``docs/figures/trials.md``.
 Run: ``python benchmarks/realcoast.py``.
 """
 
@@ -74,13 +74,13 @@ def _answers(tiles: TileSet, held: NDArray[np.bool_], split: str, given: argpars
         data = replace(data, split=parts)
     weights = given.data / "weights" / "mobilenetv2_100_onnxzoo_in1k" / "model.safetensors"
     model = FeatureClassifier(data, given.backbone, weights, oversample=True)
-    model.fit_head(turns=given.turns)
+    model.fit_head(flips=given.turns)
     asked = [data.preprocessing.apply(*tiles.read(place)) for place in data.split.validation]
     known, targets = data.split.training, tiles.targets[data.split.training]
     simple = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=2000))
     simple.fit([_statistics(tiles, place) for place in known], targets)
     return {
-        NETWORK: model.predict_inputs(np.stack(asked)).argmax(1),
+        NETWORK: model.trained.predict_inputs(np.stack(asked)).argmax(1),
         MAJORITY: np.full(held.sum(), np.bincount(targets).argmax()),
         STATISTICS: simple.predict([_statistics(tiles, place) for place in data.split.validation]),
     }

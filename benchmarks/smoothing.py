@@ -27,10 +27,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from littoral import open_scene, read_vector
-from littoral.classify import UNLIKE
 from littoral.evaluation import fit_temperature, tempered
 from littoral.package import read_package
-from littoral.predictions import Transitions, estimate_transitions, read_answers, smooth
+from littoral.predictions import UNLIKE, Predictions, Transitions, estimate_transitions, smooth
 from littoral.tiles import TileSpec, cut_tiles
 
 TRUSTS = (1.0, 0.4, 0.2)
@@ -46,7 +45,7 @@ def main() -> None:
     figures: dict[str, dict[str, dict[str, float]]] = {}
     if given.demo:
         table = read_vector(given.demo / "classified.gpkg")
-        codes = read_answers(table).codes
+        codes = Predictions.from_table(table).codes
         coast = read_vector(given.demo / "rectangles-training.gpkg")
         figures["demo"] = compare([(table, estimate_transitions(coast, codes=codes))])
     figures["realcoast"] = compare(realcoast(given.data / "realcoast"))
@@ -66,15 +65,16 @@ def compare(coasts: list[tuple[gpd.GeoDataFrame, Transitions]]) -> dict[str, dic
         place, known = known_rows(table)
         told = {"": table} | ({"tempered, ": cool[at]} if cool else {})
         for begin, coast in told.items():
-            ways = {"alone": read_answers(coast).probabilities}
+            alone = Predictions.from_table(coast)
+            ways = {"alone": alone.evidence}
             for trust in TRUSTS:
                 for word, shares in (("", False), (", coast's shares", True)):
-                    smoothed = smooth(coast, transitions, trust=trust, coast_shares=shares)
-                    ways[f"trust {trust:g}{word}"] = read_answers(smoothed, prefix="PS_").probabilities
+                    smoothed = smooth(alone, transitions, trust=trust, coast_shares=shares)
+                    ways[f"trust {trust:g}{word}"] = probabilities_of(smoothed)
             for word, factor in (("three times the changes", 3.0), ("a third of the changes", 1 / 3)):
                 changes = tuple(tuple(factor * each for each in row) for row in transitions.changes)
-                smoothed = smooth(coast, replace(transitions, changes=changes))
-                ways[word] = read_answers(smoothed, prefix="PS_").probabilities
+                smoothed = smooth(alone, replace(transitions, changes=changes))
+                ways[word] = probabilities_of(smoothed)
             for way, chance in ways.items():
                 found.setdefault(begin + way, []).append((place, chance[known]))
     out = {}
@@ -91,18 +91,24 @@ def compare(coasts: list[tuple[gpd.GeoDataFrame, Transitions]]) -> dict[str, dic
     return out
 
 
+def probabilities_of(predictions: Predictions) -> np.ndarray:
+    """Smoothed probabilities, (rows, classes)."""
+    assert predictions.smoothed is not None
+    return predictions.smoothed.probabilities
+
+
 def known_rows(table: gpd.GeoDataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Place of the true class of the rows that have an answer and one of its classes, and which they are."""
-    answers = read_answers(table)
+    found = Predictions.from_table(table)
     truth = table["CATCOA"].to_numpy(float, na_value=np.nan)
-    known = np.isin(truth, answers.codes) & answers.answered
-    return np.array([answers.codes.index(int(code)) for code in truth[known]], int), known
+    known = np.isin(truth, found.codes) & (found.chosen >= 0)
+    return np.array([found.codes.index(int(code)) for code in truth[known]], int), known
 
 
 def tempered_by_others(coasts: list[tuple[gpd.GeoDataFrame, Transitions]]) -> list[gpd.GeoDataFrame]:
     """Each coast with the temperature that is best for the others; none where there is one coast only, or where coasts
     do not know the same classes."""
-    if len(coasts) < 2 or len({read_answers(table).codes for table, _ in coasts}) > 1:
+    if len(coasts) < 2 or len({Predictions.from_table(table).codes for table, _ in coasts}) > 1:
         return []
     site = [table["site"].iloc[0] for table, _ in coasts]
     out = []
@@ -112,13 +118,13 @@ def tempered_by_others(coasts: list[tuple[gpd.GeoDataFrame, Transitions]]) -> li
             if site[other] != site[at]:
                 place, known = known_rows(elsewhere)
                 truth.append(place)
-                chance.append(read_answers(elsewhere).probabilities[known])
+                chance.append(Predictions.from_table(elsewhere).evidence[known])
         temperature, _ = fit_temperature(np.concatenate(chance), np.concatenate(truth))
-        answers = read_answers(table)
+        found = Predictions.from_table(table)
         cool = table.copy()
-        rows = answers.answered
-        values = tempered(answers.probabilities[rows], temperature)
-        for code, column in zip(answers.codes, values.T, strict=True):
+        rows = found.chosen >= 0
+        values = tempered(found.evidence[rows], temperature)
+        for code, column in zip(found.codes, values.T, strict=True):
             cool.loc[rows, f"P_{code}"] = column
         out.append(cool)
     return out
@@ -131,6 +137,8 @@ def networks(folder: Path) -> list[tuple[gpd.GeoDataFrame, Transitions]]:
         table = read_vector(path)
         (package,) = folder.glob(f"without-{table['site'].iloc[0]}-*.dlpk")
         table["status"] = table["status"].replace(UNLIKE, "classified")
+        # Without them the likeliest class is every row's.
+        table = table.drop(columns=["ClassLabel", "ClassValue"])
         coasts.append((table, Transitions.from_json(read_package(package).manifest.transitions)))
     return coasts
 

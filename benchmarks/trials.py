@@ -5,8 +5,8 @@ site is asked of classifiers that never saw it. What such a classifier chooses (
 recipe itself) is chosen by leaving out one after another of its own training sites. Intervals are 95 %, by bootstrap
 over sites; those of differences are paired. The same under a random split shows what a leaking split claims.
 
-``docs/trials.md`` holds the table. Run: ``python benchmarks/trials.py --cache FOLDER``; ``--only PATTERN`` for some
-questions. Features and answers are kept in the folder: delete it when this file changes.
+``docs/figures/trials.md`` holds the table. Run: ``python benchmarks/trials.py --cache FOLDER``; ``--only PATTERN`` for
+some questions. Features and answers are kept in the folder: delete it when this file changes.
 """
 
 from __future__ import annotations

@@ -34,8 +34,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import KFold
 
 from littoral import FeatureClassifier, classify_objects, open_scene, prepare_data
-from littoral.classify import Saying
-from littoral.predictions import evened, fit_novelty, novelty_of
+from littoral.classify import DecisionOptions
+from littoral.predictions import fit_novelty, novelty_of, signed_sqrt
 from littoral.tiles import TileSpec, cut_tiles
 
 Numbers = NDArray[np.float64]
@@ -109,7 +109,7 @@ def answers(coast: gpd.GeoDataFrame, given: argparse.Namespace) -> pd.DataFrame:
     for (site, image), part in coast.groupby(["site", "image"]):
         (model,) = given.coasts.glob(f"without-{site}-*.dlpk")
         scene = given.data / "realcoast" / str(image)
-        found = classify_objects(scene, part, model, saying=Saying(keep_unlike=True))
+        found = classify_objects(scene, part, model, decisions=DecisionOptions(keep_unlike=True))
         parts.append(found[["Novelty", "Confidence", "ClassValue", "CATCOA"]].set_index(part.index))
     said: pd.DataFrame = pd.concat(parts).reindex(coast.index)
     said["right"] = (said["ClassValue"] == said["CATCOA"]).fillna(False)
@@ -153,7 +153,8 @@ def features(coast: gpd.GeoDataFrame, given: argparse.Namespace) -> dict[str, Nu
                 if tile.status != "classified":
                     continue
                 for name, model in models.items():
-                    rows[name][row] = model.answer_inputs(model.prepare(tile.values, tile.valid)[None])[1][0]
+                    inputs = model.trained.prepare(tile.values, tile.valid)[None]
+                    rows[name][row] = model.trained.predict_with_features(inputs)[1][0]
                 middle = np.s_[78:178, 78:178]
                 seen = tile.values[:, *middle][:, tile.valid[middle]].astype(float)
                 rows["bands"][row] = np.array([*seen.mean(axis=1), *seen.std(axis=1)])
@@ -243,7 +244,7 @@ def judged(
 ) -> dict[str, Any]:
     """Print, and return, how good a score is."""
     seen = np.isfinite(values).all(axis=1)
-    values = evened(values)
+    values = signed_sqrt(values)
     kind, site = coast["kind"].to_numpy(str), coast["site"].to_numpy(str)
     code = coast["CATCOA"].to_numpy(float, na_value=np.nan)
     learnt = seen & (kind == "learnt")

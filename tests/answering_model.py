@@ -1,11 +1,12 @@
-"""A model for tests of answering that needs no training: what it says depends on the tile, on its place in the batch
-and on the others in it, so that batches formed otherwise are found out."""
+"""A model for tests of predicting that needs no training: its probabilities depend on the tile, on its place in the
+batch and on the others in it, so that batches formed otherwise are found out."""
 
 from __future__ import annotations
 
 import os
 import signal
 import time
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from littoral import CATCOA
-from littoral.classify import Opening
-from littoral.classify.answers import Answers
+from littoral.classify import ModelSource
 from littoral.package import Manifest, Preprocessing
+from littoral.predictions import Predictions
 from littoral.tiles import TileSpec
 
 BANDS = ("B02", "B03", "B04")
@@ -51,7 +52,9 @@ class Touchy:
         first = 0.5 + 0.5 * np.sin(self.scale * means + turn)
         return np.column_stack([first, 1 - first])
 
-    def examine_inputs(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    def predict_with_novelty(
+        self, batch: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
         return self.predict_inputs(batch), batch.astype(np.float64).std(axis=(1, 2, 3)) if self.novelty else None
 
 
@@ -59,14 +62,15 @@ def touchy(**given: Any) -> Touchy:
     return Touchy(**given)
 
 
-def opening(file: Path, **given: Any) -> Opening:
+def opening(file: Path, **given: Any) -> ModelSource:
     """How to open it; the file holds a number."""
-    return Opening((str(file),), touchy, {"file": str(file), **given})
+    return ModelSource((str(file),), touchy, {"file": str(file), **given})
 
 
-def equal(one: Answers, other: Answers) -> bool:
+def equal(one: Predictions, other: Predictions) -> bool:
     """To the bit, NaN equal to NaN."""
-    return all(
-        (a is None) == (b is None) and (a is None or bool(pd.DataFrame(a).equals(pd.DataFrame(b))))
-        for a, b in zip(vars(one).values(), vars(other).values(), strict=True)
+    arrays = [field.name for field in fields(one) if field.name not in ("categories", "named", "added", "notes")]
+    pairs = [(getattr(one, name), getattr(other, name)) for name in arrays]
+    return one.categories == other.categories and all(
+        (a is None) == (b is None) and (a is None or bool(pd.DataFrame(a).equals(pd.DataFrame(b)))) for a, b in pairs
     )

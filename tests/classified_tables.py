@@ -17,7 +17,7 @@ THREE = Transitions((2, 3, 7), (9000.0, 5000.0, 3000.0), ((0.0, 3.0, 1.0), (3.0,
 def sequence(
     probabilities: np.ndarray, *, group: int = 1, ring: bool = False, codes: tuple[int, ...] = THREE.codes
 ) -> gpd.GeoDataFrame:
-    """A classified chain of boxes of 1 km; NaN rows have no answer."""
+    """A classified chain of boxes of 1 km; NaN rows have no class."""
     count = len(probabilities)
     known = np.isfinite(probabilities).all(axis=1)
     table = gpd.GeoDataFrame(
@@ -43,7 +43,7 @@ UTM = "EPSG:32631"
 
 
 def classified(rectangles: gpd.GeoDataFrame, seed: int = 0, codes: tuple[int, ...] = (3, 7)) -> gpd.GeoDataFrame:
-    """Rectangles with answers drawn by a seed; every seventh has none."""
+    """Rectangles with class probabilities drawn by a seed; every seventh has none."""
     rng = np.random.default_rng(seed)
     chance = rng.dirichlet([0.5] * len(codes), len(rectangles))
     none = np.arange(len(rectangles)) % 7 == 6
@@ -61,3 +61,18 @@ def classified(rectangles: gpd.GeoDataFrame, seed: int = 0, codes: tuple[int, ..
 def straight(count: int = 4, x: float = 5e5) -> gpd.GeoDataFrame:
     line = LineString([(x, 5e6), (x + 1000 * count, 5e6)])
     return rectangles_along_lines(gpd.GeoDataFrame(geometry=[line], crs=UTM), RectangleOptions(class_field=""))
+
+
+def with_probabilities(boxes: gpd.GeoDataFrame, chances: list[list[float] | None]) -> gpd.GeoDataFrame:
+    """Rectangles with class probabilities given one by one; None has none."""
+    values = np.array([[np.nan] * 2 if chance is None else chance for chance in chances])
+    none = np.isnan(values[:, 0])
+    best = np.nan_to_num(values).argmax(axis=1)
+    return boxes.assign(
+        P_3=values[:, 0],
+        P_7=values[:, 1],
+        ClassValue=pd.Series(np.take([3, 7], best), boxes.index, dtype="Int64").mask(none),
+        ClassLabel=pd.Series(np.take(["sandy shore", "mangrove"], best), boxes.index, dtype="string").mask(none),
+        Confidence=values.max(axis=1),
+        status=np.where(none, "cloud", "classified"),
+    )

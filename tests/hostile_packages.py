@@ -31,7 +31,7 @@ Files = dict[str, bytes]
 Writer = Callable[[Path], object]
 
 UNREAD = {
-    "MetaDataMode", "SupportsVariableTileSize", "ImageryType", "LearningRate", "latestWkid", "band_mean_values",
+    "SupportsVariableTileSize", "ImageryType", "LearningRate", "latestWkid", "band_mean_values",
     "band_std_values", "scaled_min_values", "scaled_max_values", "BatchSize", "DataRange", "ModelPadding",
 }  # fmt: skip
 """Keys of a definition that nobody reads."""
@@ -201,11 +201,11 @@ def with_value(record: Any, path: tuple[str | int, ...], value: Any) -> bytes:
     return json.dumps(copy).encode()
 
 
-def of_another_type(value: Any) -> list[Any]:
+def of_another_type(value: Any, number: str = "1") -> list[Any]:
     if isinstance(value, bool):
         return ["yes", [True]]
     if isinstance(value, int | float):
-        return ["1", {"a": value}, float("nan"), True]
+        return [number, {"a": value}, float("nan"), True]
     if isinstance(value, str):
         return [[value], {"a": value}]
     if isinstance(value, list):
@@ -221,7 +221,8 @@ def wrong_types() -> Iterator[tuple[str, Writer]]:
                 continue  # read when the model is evaluated
             if part == "emd" and (set(path) & UNREAD or value is None):
                 continue
-            for number, other in enumerate(of_another_type(value)):
+            # A definition may have its numbers as text.
+            for number, other in enumerate(of_another_type(value, "one" if part == "emd" else "1")):
                 if (part == "emd" and isinstance(value, int) and value in (0, 1) and other is True) or (
                     path == ("format",) and other is True
                 ):
@@ -234,7 +235,7 @@ def wrong_types() -> Iterator[tuple[str, Writer]]:
         for path, value in places(content):
             if set(path) & UNREAD or value is None:
                 continue
-            for number, other in enumerate(of_another_type(value)):
+            for number, other in enumerate(of_another_type(value, "one")):
                 if isinstance(value, int) and value in (0, 1) and other is True and path[0] != "Classes":
                     continue
                 weights = b"no weights"

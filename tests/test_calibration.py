@@ -16,22 +16,21 @@ from littoral import FeatureClassifier, prepare_data
 from littoral.categories import CATCOA
 from littoral.errors import InputError
 from littoral.evaluation import (
-    Answers,
     Blocks,
     Calibration,
+    ScoredPredictions,
     before_calibration,
     conformal_threshold,
+    evaluation_record,
     fit_calibration,
     fit_temperature,
-    judge,
     prediction_sets,
     score,
     tempered,
 )
 from littoral.evaluation.calibration import LEVELS, cross_fitted
-from littoral.learn.model_evaluation import answers
-from littoral.learn.network import build_network
-from littoral.learn.network.temperature import as_trained, divide_logits
+from littoral.learn.model_evaluation import predict_tiles
+from littoral.learn.network import build_network, divide_logits
 from littoral.package import read_package
 
 
@@ -83,7 +82,7 @@ def test_what_cannot_be_fitted_is_said() -> None:
     logits, _ = drawn(100, 2)
     temperature, note = fit_temperature(softmax(logits, axis=1), logits.argmax(axis=1))
     assert temperature == 1
-    assert "all validation tiles are right" in note
+    assert "all validation tiles are classified correctly" in note
     calibration = fit_calibration(softmax(logits, axis=1), np.zeros(100, int), ["a", "b", "c", "d"])
     assert "no validation tile of b, c, d" in calibration.notes[-1]
     # Answers that know nothing are made as unsure as can be, not left as sure as they are.
@@ -144,10 +143,10 @@ def test_calibration_comes_back() -> None:
     assert list(found.thresholds) == sorted(found.thresholds)
     after = tempered(softmax(logits * 2, axis=1), found.temperature)
     assert found.threshold(90) == conformal_threshold(after, truth, 90)
-    with pytest.raises(InputError, match="level 49 is not known"):
+    with pytest.raises(InputError, match="level 49 has no threshold"):
         found.threshold(49)
     assert Calibration.from_json({}) == Calibration()
-    with pytest.raises(InputError, match="carries no thresholds"):
+    with pytest.raises(InputError, match="has no thresholds"):
         Calibration().threshold(90)
 
 
@@ -190,22 +189,22 @@ def test_record_says_errors_before_and_after() -> None:
     raw = softmax(logits * 3, axis=1)
     calibration = fit_calibration(raw, truth)
     blocks = Blocks(np.repeat(np.arange(100), 20), "squares of 1.0 km")
-    given_ = Answers(
+    given_ = ScoredPredictions(
         truth, tempered(raw, calibration.temperature), raw, {"majority": softmax(logits * 0, axis=1)}, blocks
     )
-    record = judge(given_.calibrated_by_each_other(calibration, 0), classes, 0)["calibration"]
+    record = evaluation_record(given_.cross_calibrated(calibration, 0), classes, 0)["calibration"]
     assert "each of 5 folds" in record["fitted"]
     assert record["error_before"] == pytest.approx(by_hand(raw, truth))
     assert record["error_before"] > 0.1 > 0.04 > record["error_after"]
-    sets = judge(given_.calibrated_by_each_other(calibration, 0), classes, 0)["prediction_sets"]
+    sets = evaluation_record(given_.cross_calibrated(calibration, 0), classes, 0)["prediction_sets"]
     assert sets["coverage"] == pytest.approx(0.9, abs=0.03)
     assert 1 <= sets["mean_size"] < 4
     # One region held out: folds are made of squares in it.
-    alone = Answers(truth, given_.network, raw, given_.baselines, Blocks(truth * 0, "regions"))
-    assert "5 folds of squares of 1.0 km" in alone.calibrated_by_each_other(calibration, 0, blocks).fitted
+    alone = ScoredPredictions(truth, given_.network, raw, given_.baselines, Blocks(truth * 0, "regions"))
+    assert "5 folds of squares of 1.0 km" in alone.cross_calibrated(calibration, 0, blocks).fitted
     # In one block nothing can be parted, and that is said.
-    assert "which flatters" in alone.calibrated_by_each_other(calibration, 0).fitted
-    assert judge(given_.calibrated_by(Calibration()), classes, 0)["prediction_sets"] is None
+    assert "makes the scores too high" in alone.cross_calibrated(calibration, 0).fitted
+    assert evaluation_record(given_.calibrated_by(Calibration()), classes, 0)["prediction_sets"] is None
 
 
 def by_hand(probabilities: np.ndarray, truth: np.ndarray) -> float:
@@ -241,15 +240,12 @@ def test_last_layer_is_divided() -> None:
     x = torch.randn(3, 3, 32, 32)
     with torch.inference_mode():
         before = network(x)
-        with as_trained(network, 1.0):
-            assert torch.equal(network(x), before)
-    divide_logits(network, 2.5)
-    state = {name: value.clone() for name, value in network.state_dict().items()}
-    with torch.inference_mode():
+        divide_logits(network, 1.0)
+        assert torch.equal(network(x), before)
+        divide_logits(network, 2.5)
         assert torch.allclose(network(x) * 2.5, before, atol=1e-5)
-        with as_trained(network, 2.5):
-            assert torch.allclose(network(x), before, atol=1e-5)
-    assert all(torch.equal(state[name], value) for name, value in network.state_dict().items())
+        divide_logits(network, 1 / 2.5)
+        assert torch.allclose(network(x), before, atol=1e-5)
 
 
 @pytest.mark.slow
@@ -262,7 +258,7 @@ def test_a_trained_model_is_calibrated_and_says_so(tiles_folder: Path, tmp_path:
     calibration = Calibration.from_json(model.manifest.calibration)
     assert calibration.tiles == len(part)
     assert calibration.temperature != 1
-    stored = answers(model, part)[0]
+    stored = predict_tiles(model.trained, part)[0]
     # Fitted again on what the stored weights say, nothing is left to do.
     assert fit_temperature(stored, part.targets)[0] == pytest.approx(1, abs=0.01)
     # A tile's probabilities are those of the stored weights.
@@ -281,7 +277,7 @@ def test_a_trained_model_is_calibrated_and_says_so(tiles_folder: Path, tmp_path:
 
     # Going on, the temperature is taken out first, and fitted anew after.
     model.fit(1, 1e-3)
-    assert fit_temperature(answers(model, part)[0], part.targets)[0] == pytest.approx(1, abs=0.01)
+    assert fit_temperature(predict_tiles(model.trained, part)[0], part.targets)[0] == pytest.approx(1, abs=0.01)
     table = model.per_class_metrics()
     assert list(table.columns) == ["class", "precision", "recall", "f1", "support"]
     assert table["class"].tolist() == data.classes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -19,7 +20,8 @@ from classified_tables import THREE, sequence
 from littoral import rectangles_along_lines
 from littoral.errors import InputError, LittoralWarning
 from littoral.predictions import (
-    Chains,
+    Predictions,
+    RectangleChains,
     Transitions,
     estimate_transitions,
     marginals,
@@ -28,6 +30,11 @@ from littoral.predictions import (
     smooth,
 )
 from littoral.vectors import write_vector
+
+
+def smoothed(table: gpd.GeoDataFrame, transitions: Transitions, **how: Any) -> gpd.GeoDataFrame:
+    """The table with smoothed probabilities and classes."""
+    return smooth(Predictions.from_table(table), transitions, **how).to_table(table)
 
 
 def enumerated(weights: np.ndarray, steps: list[float], transitions: Transitions, closing: float | None) -> np.ndarray:
@@ -53,7 +60,9 @@ def test_posterior_equals_enumeration(seed: int, count: int, ring: bool) -> None
     weights = rng.dirichlet([0.3] * 3, count) + 1e-9
     steps = rng.uniform(1, 5000, count - 1).tolist()
     closing = float(rng.uniform(1, 5000)) if ring and count > 1 else None
-    chains = Chains(np.arange(count), np.zeros(count, int), np.array([np.inf, *steps]), np.array([closing or np.inf]))
+    chains = RectangleChains(
+        np.arange(count), np.zeros(count, int), np.array([np.inf, *steps]), np.array([closing or np.inf])
+    )
     found = marginals(weights, chains, THREE)
     assert found == pytest.approx(enumerated(weights, steps, THREE, closing), abs=1e-10)
 
@@ -65,7 +74,7 @@ def test_chains_do_not_touch_each_other() -> None:
     step = rng.uniform(100, 3000, sum(sizes))
     first = np.cumsum([0, *sizes])
     step[first[:-1]] = np.inf
-    chains = Chains(np.arange(sum(sizes)), np.repeat(np.arange(5), sizes), step, np.array(closing))
+    chains = RectangleChains(np.arange(sum(sizes)), np.repeat(np.arange(5), sizes), step, np.array(closing))
     whole = marginals(weights, chains, THREE)
     for at, (begin, stop) in enumerate(itertools.pairwise(first)):
         end = None if np.isinf(closing[at]) else closing[at]
@@ -84,7 +93,7 @@ def test_a_reversed_chain_mirrors_the_answers(seed: int, ring: bool) -> None:
     one["line_m"] = rng.uniform(10, 2000, 7)
     other = one.iloc[::-1].rename(columns={"Previous": "Next", "Next": "Previous"})
     columns = [f"PS_{code}" for code in THREE.codes]
-    there, back = smooth(one, THREE), smooth(other, THREE)
+    there, back = smoothed(one, THREE), smoothed(other, THREE)
     assert back.index.tolist() == list(range(7))[::-1]
     assert there[columns].to_numpy() == pytest.approx(back[columns].to_numpy()[::-1], abs=1e-12, nan_ok=True)
     assert there["ClassLabelSmoothed"].isna().tolist() == [False] * 3 + [True] + [False] * 3
@@ -96,7 +105,7 @@ def test_transitions_without_memory_change_nothing() -> None:
     restless = Transitions(
         THREE.codes, (1.0, 1.0, 1.0), tuple(tuple(1e3 * (i != j) for j in range(3)) for i in range(3))
     )
-    out = smooth(table, restless)
+    out = smoothed(table, restless)
     for code in THREE.codes:
         assert out[f"PS_{code}"].to_numpy() == pytest.approx(table[f"P_{code}"].to_numpy(), abs=1e-12)
     assert (out["ClassValueSmoothed"] == table["ClassValue"]).all()
@@ -106,14 +115,14 @@ def test_one_odd_rectangle_is_outvoted_and_a_lone_one_is_not() -> None:
     sure, odd = [0.9, 0.05, 0.05], [0.42, 0.08, 0.5]
     lone = sequence(np.array([odd]), group=2)
     table = pd.concat([sequence(np.array([sure, sure, odd, sure, sure])), lone], ignore_index=True)
-    out = smooth(table, THREE)
+    out = smoothed(table, THREE)
     assert out["ClassValue"].tolist() == [2, 2, 7, 2, 2, 7]
     assert out["ClassValueSmoothed"].tolist() == [2, 2, 2, 2, 2, 7]
     assert out["ClassLabelSmoothed"].iloc[2] == "class 2"
     assert out["PS_7"].iloc[5] == pytest.approx(0.5)
     # The prior of a model trained on as many of each class gives way to the coast's.
     share = THREE.share
-    shifted = smooth(table, THREE, trust=1, coast_shares=True)
+    shifted = smoothed(table, THREE, trust=1, coast_shares=True)
     by_hand = np.array(odd) * share / (np.array(odd) * share).sum()
     assert shifted[["PS_2", "PS_3", "PS_7"]].iloc[5].to_numpy(float) == pytest.approx(by_hand)
 
@@ -123,10 +132,10 @@ def test_a_short_stretch_is_not_wiped_out_by_discounting() -> None:
     sure, other = [0.9, 0.05, 0.05], [0.2, 0.1, 0.7]
     table = sequence(np.array([sure] * 6 + [other] * 2 + [sure] * 6))
     few = Transitions((2, 3, 7), (20_000.0,) * 3, tuple(tuple(1.0 * (i != j) for j in range(3)) for i in range(3)))
-    said = [smooth(table, few, trust=trust)["PS_7"].iloc[6] for trust in (0.4, 0.2, 0.1)]
+    said = [smoothed(table, few, trust=trust)["PS_7"].iloc[6] for trust in (0.4, 0.2, 0.1)]
     assert said == sorted(said)
     assert said[1] > 0.5
-    assert smooth(table, few)["ClassValueSmoothed"].tolist() == [2] * 6 + [7] * 2 + [2] * 6
+    assert smoothed(table, few)["ClassValueSmoothed"].tolist() == [2] * 6 + [7] * 2 + [2] * 6
 
 
 def test_trust_is_a_power_of_what_neighbours_show() -> None:
@@ -134,8 +143,8 @@ def test_trust_is_a_power_of_what_neighbours_show() -> None:
     chance = rng.dirichlet([0.5] * 3, 5)
     table = sequence(chance)
     learnt = dict(zip(THREE.codes, THREE.share, strict=True))
-    found = smooth(table, THREE, trust=0.3, prior=learnt)[["PS_2", "PS_3", "PS_7"]].to_numpy()
-    assert found == pytest.approx(smooth(table, THREE, trust=0.3, prior=learnt, coast_shares=True).filter(like="PS_"))
+    found = smoothed(table, THREE, trust=0.3, prior=learnt)[["PS_2", "PS_3", "PS_7"]].to_numpy()
+    assert found == pytest.approx(smoothed(table, THREE, trust=0.3, prior=learnt, coast_shares=True).filter(like="PS_"))
     for at in range(5):
         # What neighbours say of one that shows nothing; beyond the share, which is everybody's.
         blind = chance.copy()
@@ -144,15 +153,15 @@ def test_trust_is_a_power_of_what_neighbours_show() -> None:
         by_hand = chance[at] * said**0.3
         assert found[at] == pytest.approx(by_hand / by_hand.sum(), abs=1e-10)
     with pytest.raises(InputError, match="the trust 0 "):
-        smooth(table, THREE, trust=0)
+        smoothed(table, THREE, trust=0)
 
 
 def test_a_rare_class_is_not_found_everywhere() -> None:
     """A model that saw as many of each class and knows nothing: its neighbours know nothing either."""
     rare = Transitions((2, 3), (98_000.0, 2000.0), ((0.0, 2.0), (2.0, 0.0)))
     table = sequence(np.full((20, 2), 0.5), codes=rare.codes)
-    assert smooth(table, rare)["PS_3"].to_numpy() == pytest.approx(0.5)
-    assert smooth(table, rare, coast_shares=True)["PS_3"].max() < 0.05
+    assert smoothed(table, rare)["PS_3"].to_numpy() == pytest.approx(0.5)
+    assert smoothed(table, rare, coast_shares=True)["PS_3"].max() < 0.05
 
 
 def test_other_shares_leave_the_process_reversible() -> None:
@@ -165,16 +174,16 @@ def test_other_shares_leave_the_process_reversible() -> None:
 
 def test_a_gap_passes_on_what_the_distance_leaves() -> None:
     sure, unsure, none = [0.98, 0.01, 0.01], [1 / 3] * 3, [np.nan] * 3
-    near = smooth(sequence(np.array([sure, unsure])), THREE)["PS_2"].iloc[1]
-    across = smooth(sequence(np.array([sure, none, unsure])), THREE)
-    far = smooth(sequence(np.array([sure, *[none] * 40, unsure])), THREE)["PS_2"].iloc[-1]
-    alone = smooth(sequence(np.array([unsure])), THREE)["PS_2"].iloc[0]
+    near = smoothed(sequence(np.array([sure, unsure])), THREE)["PS_2"].iloc[1]
+    across = smoothed(sequence(np.array([sure, none, unsure])), THREE)
+    far = smoothed(sequence(np.array([sure, *[none] * 40, unsure])), THREE)["PS_2"].iloc[-1]
+    alone = smoothed(sequence(np.array([unsure])), THREE)["PS_2"].iloc[0]
     assert near > across["PS_2"].iloc[2] > far > alone
     assert far == pytest.approx(alone, abs=0.02)
     assert across[["ClassValueSmoothed", "ConfidenceSmoothed"]].iloc[1].isna().all()
     # Two steps of 1 km with nothing known between them are one of 2 km.
     direct = sequence(np.array([sure, unsure])).assign(line_m=2000.0)
-    assert across["PS_2"].iloc[2] == pytest.approx(smooth(direct, THREE)["PS_2"].iloc[1], abs=1e-12)
+    assert across["PS_2"].iloc[2] == pytest.approx(smoothed(direct, THREE)["PS_2"].iloc[1], abs=1e-12)
 
 
 def test_order_of_chains_rings_and_breaks() -> None:
@@ -197,7 +206,7 @@ def test_order_of_chains_rings_and_breaks() -> None:
     assert bare.step_m[1] == pytest.approx(1000, rel=5e-3)
 
 
-def test_duplicates_stand_alone_and_are_told() -> None:
+def test_duplicates_stand_alone_with_a_warning() -> None:
     table = sequence(np.tile([0.9, 0.05, 0.05], (4, 1)))
     doubled = pd.concat([table, table.iloc[[1, 2]]], ignore_index=True)
     with pytest.warns(LittoralWarning, match="2 rows whose GroupId and SeqId another row has"):
@@ -275,13 +284,13 @@ def test_bad_input() -> None:
     with pytest.raises(InputError, match="no coordinate reference system"):
         read_chains(table.set_crs(None, allow_override=True))
     with pytest.raises(InputError, match="lacks class 7"):
-        smooth(table, THREE.restricted((2, 3)))
+        smoothed(table, THREE.restricted((2, 3)))
     with pytest.raises(InputError, match="has no field P_<code>"):
-        smooth(table.drop(columns=["P_2", "P_3", "P_7"]), THREE)
+        smoothed(table.drop(columns=["P_2", "P_3", "P_7"]), THREE)
     with pytest.raises(InputError, match="row 1 classified with no probability"):
-        smooth(table.assign(P_2=[0.3, np.nan, 0.3]), THREE)
+        smoothed(table.assign(P_2=[0.3, np.nan, 0.3]), THREE)
     with pytest.raises(InputError, match="the prior"):
-        smooth(table, THREE, prior={2: 0.5, 3: 0.5})
+        smoothed(table, THREE, prior={2: 0.5, 3: 0.5})
     for wrong in ({}, {"codes": [1], "metres": [0.0], "changes": [[0.0]]}, {"codes": "a", "metres": [], "changes": []}):
         with pytest.raises(InputError, match="the table of transitions"):
             Transitions.from_json(wrong)
@@ -292,7 +301,7 @@ def test_bad_input() -> None:
         estimate_transitions(coast, codes=(1, 2))
     with pytest.raises(InputError, match="the prior 0"):
         estimate_transitions(coast, prior_stretches=0)
-    empty = smooth(table.iloc[:0], THREE)
+    empty = smoothed(table.iloc[:0], THREE)
     assert list(empty.columns)[-4:] == ["ConfidenceSmoothed", "PS_2", "PS_3", "PS_7"]
 
 

@@ -13,37 +13,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import LineString
 
-from classified_tables import classified, straight
+from classified_tables import classified, straight, with_probabilities
 from littoral import rectangles_along_lines
-from littoral.cli import app
+from littoral.cli.entry import run
 from littoral.errors import InputError
-from littoral.predictions import change_probability, find_changes
-from littoral.predictions.change import change_rate, partners
+from littoral.predictions import ChangeOptions, change, change_probability, change_rate
+from littoral.predictions.changes import partners
 from littoral.rectangles.options import RectangleOptions
 from littoral.vectors import read_provenance, read_vector, write_vector
 
 
-def told(boxes: gpd.GeoDataFrame, chances: list[list[float] | None]) -> gpd.GeoDataFrame:
-    """Answers given one by one; None has none."""
-    values = np.array([[np.nan] * 2 if chance is None else chance for chance in chances])
-    none = np.isnan(values[:, 0])
-    best = np.nan_to_num(values).argmax(axis=1)
-    return boxes.assign(
-        P_3=values[:, 0],
-        P_7=values[:, 1],
-        ClassValue=pd.Series(np.take([3, 7], best), boxes.index, dtype="Int64").mask(none),
-        ClassLabel=pd.Series(np.take(["sandy shore", "mangrove"], best), boxes.index, dtype="string").mask(none),
-        Confidence=values.max(axis=1),
-        status=np.where(none, "cloud", "classified"),
-    )
-
-
 def test_statuses_and_kilometres() -> None:
     boxes = straight(6)
-    before = told(boxes, [[1, 0], [1, 0], [0.9, 0.1], [0.6, 0.4], None, [0, 1]]).assign(SceneDate="2019-06-01")
-    after = told(boxes, [[1, 0], [0, 1], [0.4, 0.6], [0.6, 0.4], [1, 0], [0, 1]]).iloc[:5]
+    before = with_probabilities(boxes, [[1, 0], [1, 0], [0.9, 0.1], [0.6, 0.4], None, [0, 1]]).assign(
+        SceneDate="2019-06-01"
+    )
+    after = with_probabilities(boxes, [[1, 0], [0, 1], [0.4, 0.6], [0.6, 0.4], [1, 0], [0, 1]]).iloc[:5]
     after = after.assign(SceneDate="2024-06-01")
-    found = find_changes(before, after, rate=0.5)
+    found = change(before, after, ChangeOptions(rate=0.5))
     table = found.rectangles
     assert table["change"].tolist() == ["same", "changed", "changed", "same", "not classified", "only before"]
     by_hand = [0, 1, 1 - (0.36 + 0.06), 1 - (0.36 + 0.16), np.nan, np.nan]
@@ -60,7 +47,7 @@ def test_statuses_and_kilometres() -> None:
     assert found.km["after"].tolist() == ["mangrove", "sandy shore"]
     assert found.km["km"].tolist() == pytest.approx([2, 2])
     # Where change is rare, two answers that hardly differ are no change.
-    rare = find_changes(before, after, rate=0.02).rectangles
+    rare = change(before, after, ChangeOptions(rate=0.02)).rectangles
     assert rare["change"].tolist()[:4] == ["same", "changed", "perhaps changed", "same"]
     assert (rare["P_changed"].dropna() <= table["P_changed"].dropna()).all()
 
@@ -80,9 +67,9 @@ def test_a_coast_does_not_change_into_itself() -> None:
     boxes = straight(60)
     rng = np.random.default_rng(0)
     chances = rng.dirichlet([6, 2], 60).tolist()
-    same = told(boxes, chances)
-    assert find_changes(same, same).changed_km < 3
-    assert find_changes(same, same, rate=0.5).changed_km > 15
+    same = with_probabilities(boxes, chances)
+    assert change(same, same).changed_km < 3
+    assert change(same, same, ChangeOptions(rate=0.5)).changed_km > 15
 
 
 @given(st.integers(0, 10_000), st.integers(2, 6), st.floats(0.001, 0.999))
@@ -117,26 +104,26 @@ def test_partners_are_the_same_places(order: list[int], shift: float) -> None:
 def test_out_of_step_and_duplicates() -> None:
     boxes = classified(straight(10))
     half = classified(boxes.set_geometry(boxes.geometry.translate(500, 0)), 1)
-    table = find_changes(boxes, half).rectangles
+    table = change(boxes, half).rectangles
     assert table["overlap"].notna().sum() == 10
     assert table["overlap"].dropna().to_numpy() == pytest.approx(1 / 3)
-    strict = find_changes(boxes, half, min_overlap=0.5).rectangles
+    strict = change(boxes, half, ChangeOptions(min_overlap=0.5)).rectangles
     assert strict["change"].value_counts().to_dict() == {"only before": 10, "only after": 10}
     assert strict["ID"].isna().sum() == 10
     many = pd.concat([boxes] * 30, ignore_index=True)
     with pytest.warns(UserWarning, match="stand alone"):
-        found = find_changes(many, many)
+        found = change(many, many)
     assert set(found.rectangles["change"]) <= {"same", "perhaps changed", "not classified"}
-    assert found.compared_km == pytest.approx(find_changes(boxes, boxes).compared_km)
+    assert found.compared_km == pytest.approx(change(boxes, boxes).compared_km)
 
 
 def test_other_crs_and_the_antimeridian() -> None:
     line = gpd.GeoDataFrame(geometry=[LineString([(179.96, -16.5), (180.04, -16.5)])], crs=4326)
     boxes = classified(rectangles_along_lines(line, RectangleOptions(class_field="")))
     turned = boxes.set_geometry(boxes.geometry.translate(-360, 0))
-    assert set(find_changes(boxes, turned).rectangles["change"]) <= {"same", "perhaps changed", "not classified"}
+    assert set(change(boxes, turned).rectangles["change"]) <= {"same", "perhaps changed", "not classified"}
     plain = classified(straight())
-    there = find_changes(plain, plain.to_crs(4326)).rectangles
+    there = change(plain, plain.to_crs(4326)).rectangles
     assert there.crs == plain.crs
     assert there["overlap"].to_numpy() == pytest.approx(1, abs=1e-6)
 
@@ -144,37 +131,37 @@ def test_other_crs_and_the_antimeridian() -> None:
 def test_bad_input() -> None:
     boxes = classified(straight())
     with pytest.raises(InputError, match=r"differ \(only before: none; only after: steep coast\).*one model"):
-        find_changes(boxes, boxes.assign(P_1=0.0))
+        change(boxes, boxes.assign(P_1=0.0))
     other = boxes.assign(ClassLabel=boxes["ClassLabel"].str.replace("class 3", "beach"))
     if (boxes["ClassValue"] == 3).any():
         with pytest.raises(InputError, match="class 3 is class 3 before and beach after"):
-            find_changes(boxes, other)
+            change(boxes, other)
     with pytest.raises(InputError, match="the later coast has no coordinate reference system"):
-        find_changes(boxes, boxes.set_crs(None, allow_override=True))
+        change(boxes, boxes.set_crs(None, allow_override=True))
     with pytest.raises(InputError, match="the earlier coast has no field 'status'"):
-        find_changes(boxes.drop(columns="status"), boxes)
-    with pytest.raises(InputError, match="the rate 1"):
-        find_changes(boxes, boxes, rate=1)
-    with pytest.raises(InputError, match="the overlap 0"):
-        find_changes(boxes, boxes, min_overlap=0)
+        change(boxes.drop(columns="status"), boxes)
+    with pytest.raises(InputError, match="rate 1 is not below 1"):
+        change(boxes, boxes, ChangeOptions(rate=1))
+    with pytest.raises(InputError, match="min overlap 0 is not above 0"):
+        change(boxes, boxes, ChangeOptions(min_overlap=0))
 
 
 @pytest.mark.slow
 def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     boxes = straight(5)
-    one = write_vector(told(boxes, [[1, 0]] * 5), tmp_path / "one.gpkg")
-    two = write_vector(told(boxes, [[1, 0]] * 3 + [[0, 1]] * 2), tmp_path / "two.parquet")
+    one = write_vector(with_probabilities(boxes, [[1, 0]] * 5), tmp_path / "one.gpkg")
+    two = write_vector(with_probabilities(boxes, [[1, 0]] * 3 + [[0, 1]] * 2), tmp_path / "two.parquet")
     out, table = tmp_path / "out.gpkg", tmp_path / "km.csv"
-    app(["change", str(one), str(two), "-o", str(out), "--rate", "0.1", "--table", str(table)], standalone_mode=False)
+    run(["change", str(one), str(two), "-o", str(out), "--rate", "0.1", "--table", str(table)])
     said = capsys.readouterr().out
     assert "sandy shore to mangrove: 2.0 km" in said
     assert "of 5.0 km compared 2.0 km are expected to have changed (2.0 to 2.0 at 95 %)" in said
     back = read_vector(out)
     assert back["change"].tolist() == ["same"] * 3 + ["changed"] * 2
     assert pd.read_csv(table)["km"].tolist() == pytest.approx([2, 3])
-    app(["change", str(one), str(two), "-o", str(out), "--overwrite"], standalone_mode=False)
+    run(["change", str(one), str(two), "-o", str(out), "--overwrite"])
     # Two of five, and half a place of each kind.
-    assert "taken to have changed with probability 0.417" in capsys.readouterr().out
+    assert "estimated prior probability of change: 0.417" in capsys.readouterr().out
     record = read_provenance(out)
     assert record is not None
     assert record["parameters"]["rate"] is None
@@ -182,7 +169,7 @@ def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.slow
 def test_coasts_that_were_asked_otherwise_are_told_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    table = told(straight(3), [[1, 0]] * 3)
+    table = with_probabilities(straight(3), [[1, 0]] * 3)
 
     def record(model: str, tta: bool) -> dict[str, Any]:
         return {"inputs": {"model": {"sha256": model}}, "parameters": {"tta": tta, "engine": "torch"}}
@@ -191,11 +178,11 @@ def test_coasts_that_were_asked_otherwise_are_told_apart(tmp_path: Path, capsys:
         paths = [tmp_path / "one.gpkg", tmp_path / "two.gpkg"]
         for path, each in zip(paths, (one, other), strict=True):
             write_vector(table, path, overwrite=True, provenance=each)
-        app(["change", *map(str, paths), "-o", str(tmp_path / "c.gpkg"), "--overwrite"], standalone_mode=False)
+        run(["change", *map(str, paths), "-o", str(tmp_path / "c.gpkg"), "--overwrite"])
         return capsys.readouterr().out
 
     assert "the two were" not in said(record("a", tta=False), record("a", tta=False)) + said(
         record("a", tta=False), None
     )
-    assert "classified by other models" in said(record("a", tta=False), record("b", tta=False))
-    assert "asked otherwise (tta)" in said(record("a", tta=False), record("a", tta=True))
+    assert "classified by different models" in said(record("a", tta=False), record("b", tta=False))
+    assert "different options (tta)" in said(record("a", tta=False), record("a", tta=True))

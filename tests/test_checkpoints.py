@@ -147,7 +147,7 @@ def test_another_training_is_not_gone_on_with(tiles_folder: Path, tmp_path: Path
     with pytest.raises(KeyboardInterrupt):
         small(tiles_folder).fit(2, 1e-2, checkpoint=tmp_path)
     content = (tmp_path / "training.ckpt").read_bytes()
-    with pytest.raises(InputError, match=r"is of a training that is not finished: go on with it with --resume"):
+    with pytest.raises(InputError, match=r"is of a training that is not finished: resume it with --resume"):
         small(tiles_folder).fit(2, 1e-2, checkpoint=tmp_path)
     for how, given, what in (
         ({}, {"epochs": 3}, "epochs"),
@@ -170,7 +170,7 @@ def test_another_training_is_not_gone_on_with(tiles_folder: Path, tmp_path: Path
 
 
 def _resumed(tiles: Path, folder: Path, how: dict[str, Any], options: dict[str, Any]) -> None:
-    from littoral.learn.training import precision
+    from littoral.learn.network import precision
 
     if options["mixed_precision"] and precision() != "32-true":
         options["mixed_precision"] = False

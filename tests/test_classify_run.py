@@ -16,12 +16,14 @@ import shapely
 
 from answering_model import PARTS, Touchy, equal, opening
 from littoral import open_scene
-from littoral.classify import Answers, Opening, answer_rectangles, partition
+from littoral.classify import ModelSource, partition, predict_rectangles
 from littoral.classify.partition import part_rectangles
 from littoral.engines import lone_threads, open_classifier
 from littoral.errors import InputError, WriteError
 from littoral.imagery import Scene
-from littoral.tiles import Merging, TileSpec, cut_tiles
+from littoral.imagery.options import CombineOptions
+from littoral.predictions import Predictions
+from littoral.tiles import TileSpec, cut_tiles
 from platforms import posix_only
 from textured_coast import boxes, textured
 
@@ -37,7 +39,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_each_rectangle_gets_the_answer_of_its_own_tile(scenes: list[Scene], weights: Path) -> None:
     table = boxes([(x, y) for y in range(70, 240, 30) for x in range(20, 230, 25)], [3] * 54)
     model = Touchy(str(weights))
-    out = answer_rectangles(scenes[:1], table, model)
+    out = predict_rectangles(scenes[:1], table, model)
     assert out.novelty is not None
     for tile in cut_tiles(scenes[0], table, model.manifest.preprocessing.tile):
         at = tile.position
@@ -47,7 +49,7 @@ def test_each_rectangle_gets_the_answer_of_its_own_tile(scenes: list[Scene], wei
         assert out.novelty[at] == prepared.astype(np.float64).std()
     assert np.isnan(out.cloud_share).all()
     assert np.allclose(out.probabilities.sum(axis=1), 1)
-    without = answer_rectangles(scenes[:1], table, Touchy(str(weights), novelty=False))
+    without = predict_rectangles(scenes[:1], table, Touchy(str(weights), novelty=False))
     assert without.novelty is None
 
 
@@ -67,7 +69,7 @@ def test_parts_hold_each_rectangle_on_a_scene_once(
     for own in range(3):
         joined = [part.rows for part in small if part.own == own]
         assert np.concatenate(joined).tolist() == next(p.rows for p in whole if p.own == own).tolist()
-    medians = part_rectangles(scenes, places, spec, merging=Merging("median"))
+    medians = part_rectangles(scenes, places, spec, merging=CombineOptions("median"))
     assert {part.among for part in medians} == {(0,), (1,), (2,), (0, 1)}
     # Most of what the first scene does not show, the second does.
     both = places[
@@ -96,18 +98,18 @@ def test_far_scenes_are_told_apart_without_zones(write_scene: Writer, tmp_path: 
 def test_nothing_in_sight_is_an_error(scenes: list[Scene], weights: Path) -> None:
     model = Touchy(str(weights))
     with pytest.raises(InputError, match="a_20240101 overlaps none of the rectangles"):
-        answer_rectangles(scenes[:1], boxes([(9999.0, 5.0)], [3]), model)
+        predict_rectangles(scenes[:1], boxes([(9999.0, 5.0)], [3]), model)
     with pytest.raises(InputError, match="show none of the rectangles"):
-        answer_rectangles(scenes, boxes([(9999.0, 5.0)], [3]), model)
+        predict_rectangles(scenes, boxes([(9999.0, 5.0)], [3]), model)
     with pytest.raises(InputError, match="a median of one scene"):
-        answer_rectangles(scenes[:1], boxes([(100.0, 100.0)], [3]), model, merging=Merging("median"))
+        predict_rectangles(scenes[:1], boxes([(100.0, 100.0)], [3]), model, merging=CombineOptions("median"))
     with pytest.raises(InputError, match="is empty"):
-        answer_rectangles(scenes[:1], boxes([(100.0, 100.0)], [3]).iloc[:0], model)
+        predict_rectangles(scenes[:1], boxes([(100.0, 100.0)], [3]).iloc[:0], model)
 
 
 def test_what_no_scene_shows_is_nodata_and_what_lies_beside_is_outside(scenes: list[Scene], weights: Path) -> None:
     table = boxes([(50.0, 20.0), (50.0, 100.0), (900.0, 100.0)], [3] * 3)
-    out = answer_rectangles(scenes, table, Touchy(str(weights)))
+    out = predict_rectangles(scenes, table, Touchy(str(weights)))
     assert out.status.tolist() == ["nodata", "classified", "outside imagery"]
     assert out.scene.tolist() == ["a_20240101", "a_20240101", ""]
     assert np.isnan(out.probabilities).any(axis=1).tolist() == [True, False, True]
@@ -117,9 +119,9 @@ def test_outlines_that_are_there_often_are_asked_once(scenes: list[Scene], weigh
     one = boxes([(100.0, 100.0), (40.0, 120.0)], [3, 3])
     many = pd.concat([one] * 500, ignore_index=True)
     model = Touchy(str(weights))
-    out = answer_rectangles(scenes[:1], many, model)
+    out = predict_rectangles(scenes[:1], many, model)
     assert model.asked == 1
-    single = answer_rectangles(scenes[:1], one, model)
+    single = predict_rectangles(scenes[:1], one, model)
     assert (out.probabilities == np.tile(single.probabilities, (500, 1))).all()
     assert (out.status == "classified").all()
 
@@ -128,13 +130,13 @@ def test_outlines_that_are_there_often_are_asked_once(scenes: list[Scene], weigh
 def test_the_same_bits_from_a_folder_and_without_one(
     scenes: list[Scene], places: gpd.GeoDataFrame, weights: Path, tmp_path: Path, small_parts: None
 ) -> None:
-    plain = answer_rectangles(scenes, places, Touchy(str(weights)))
+    plain = predict_rectangles(scenes, places, Touchy(str(weights)))
     steps: list[int] = []
 
     def track(items: Iterator[object], total: int, description: str) -> Iterator[object]:
         yield from (steps.append(total) or item for item in items)
 
-    kept = answer_rectangles(scenes, places, opening(weights), folder=tmp_path / "parts", track=track)
+    kept = predict_rectangles(scenes, places, opening(weights), folder=tmp_path / "parts", track=track)
     assert equal(plain, kept)
     parts = sorted((tmp_path / "parts").iterdir())
     assert len(parts) == PARTS
@@ -142,9 +144,9 @@ def test_the_same_bits_from_a_folder_and_without_one(
     table = gpd.read_parquet(parts[0])
     assert table.crs == places.crs
     assert {"P_3", "P_7", "status", "ValidShare", "CloudShare", "Scene", "SceneDate", "Novelty"} < set(table.columns)
-    for merging in (Merging("median"), Merging(near="2024-03-01")):
-        one = answer_rectangles(scenes, places, Touchy(str(weights)), merging=merging)
-        two = answer_rectangles(scenes, places, opening(weights), merging=merging, folder=tmp_path / "more")
+    for merging in (CombineOptions("median"), CombineOptions(near="2024-03-01")):
+        one = predict_rectangles(scenes, places, Touchy(str(weights)), merging=merging)
+        two = predict_rectangles(scenes, places, opening(weights), merging=merging, folder=tmp_path / "more")
         assert equal(one, two)
         assert not equal(one, plain)
 
@@ -162,7 +164,7 @@ def test_only_what_changed_is_answered_again(
 
     def run(model: Path = weights, table: gpd.GeoDataFrame = places) -> set[str]:
         before = set(folder.iterdir()) if folder.exists() else set()
-        answer_rectangles([open_scene(path) for path in moved], table, opening(model), folder=folder)
+        predict_rectangles([open_scene(path) for path in moved], table, opening(model), folder=folder)
         return {path.name for path in set(folder.iterdir()) - before}
 
     assert len(run()) == PARTS
@@ -194,10 +196,10 @@ from pathlib import Path
 import geopandas as gpd
 from answering_model import opening
 from littoral import open_scene
-from littoral.classify import answer_rectangles, partition
+from littoral.classify import partition, predict_rectangles
 partition.PART = 20
 scenes = [open_scene(path) for path in {[scene.bands[0].href for scene in scenes]!r}]
-answer_rectangles(scenes, gpd.read_parquet({str(tmp_path / "places.parquet")!r}),
+predict_rectangles(scenes, gpd.read_parquet({str(tmp_path / "places.parquet")!r}),
     opening(Path({str(weights)!r}), deaths={str(deaths)!r}, after=4), folder=Path({str(tmp_path / "parts")!r}))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -208,10 +210,10 @@ answer_rectangles(scenes, gpd.read_parquet({str(tmp_path / "places.parquet")!r})
     assert again.returncode == 0, again.stderr
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     assert len(list((tmp_path / "parts").glob("*.parquet"))) == PARTS
-    resumed = answer_rectangles(
+    resumed = predict_rectangles(
         scenes, places, opening(weights, deaths=str(deaths), after=4), folder=tmp_path / "parts"
     )
-    assert equal(resumed, answer_rectangles(scenes, places, Touchy(str(weights))))
+    assert equal(resumed, predict_rectangles(scenes, places, Touchy(str(weights))))
 
 
 @pytest.mark.slow
@@ -231,10 +233,10 @@ def test_a_scene_that_disappears_costs_its_part(
     with pytest.raises(
         InputError, match=rf"{gone}.*run the same command again: {PARTS - 2} of {PARTS} parts are kept in {tmp_path}"
     ):
-        answer_rectangles(given, places, opening(weights), folder=tmp_path / "parts", track=vanish)
+        predict_rectangles(given, places, opening(weights), folder=tmp_path / "parts", track=vanish)
     shutil.copy(scenes[2].bands[0].href, gone)
-    out = answer_rectangles(given, places, opening(weights), folder=tmp_path / "parts")
-    assert equal(out, answer_rectangles(scenes, places, Touchy(str(weights))))
+    out = predict_rectangles(given, places, opening(weights), folder=tmp_path / "parts")
+    assert equal(out, predict_rectangles(scenes, places, Touchy(str(weights))))
 
 
 @pytest.mark.slow
@@ -258,18 +260,18 @@ def test_a_scene_that_changes_meanwhile_leaves_no_part_by_the_old_ones_name(
             yield item
 
     with pytest.raises(InputError, match=rf"{mine} changed while it was read: leave scenes alone.*{PARTS - 2} of"):
-        answer_rectangles(given, places, opening(weights), folder=folder, track=change)
+        predict_rectangles(given, places, opening(weights), folder=folder, track=change)
     shutil.copy(scenes[2].bands[0].href, mine)
-    out = answer_rectangles(given, places, opening(weights), folder=folder)
-    assert equal(out, answer_rectangles(scenes, places, Touchy(str(weights))))
+    out = predict_rectangles(given, places, opening(weights), folder=folder)
+    assert equal(out, predict_rectangles(scenes, places, Touchy(str(weights))))
 
 
 def test_a_model_that_changes_while_it_is_opened_is_refused(weights: Path, tmp_path: Path) -> None:
     mine = tmp_path / "weights.txt"
     shutil.copy(weights, mine)
-    changing = Opening((str(mine),), changed, {"file": str(mine)})
+    changing = ModelSource((str(mine),), changed, {"file": str(mine)})
     with pytest.raises(InputError, match=rf"{mine} changed while it was used"):
-        changing.open_unchanged()
+        _ = changing.model
 
 
 def changed(file: str) -> Touchy:
@@ -282,8 +284,8 @@ def changed(file: str) -> Touchy:
 def test_a_part_that_is_damaged_is_named(
     scenes: list[Scene], places: gpd.GeoDataFrame, weights: Path, tmp_path: Path, small_parts: None
 ) -> None:
-    def run() -> Answers:
-        return answer_rectangles(scenes, places, opening(weights), folder=tmp_path)
+    def run() -> Predictions:
+        return predict_rectangles(scenes, places, opening(weights), folder=tmp_path)
 
     whole = run()
     part, other = sorted(tmp_path.iterdir())[:2]
@@ -320,9 +322,9 @@ def test_ctrl_c_says_what_is_kept(
 
     told = rf"stopped: 1 of {PARTS} parts are kept in {tmp_path}, run the same command again to go on"
     with pytest.raises(KeyboardInterrupt, match=told):
-        answer_rectangles(scenes, places, opening(weights), folder=tmp_path, track=pressed)
+        predict_rectangles(scenes, places, opening(weights), folder=tmp_path, track=pressed)
     with pytest.raises(KeyboardInterrupt, match="nothing is kept: with --parts FOLDER"):
-        answer_rectangles(scenes, places, Touchy(str(weights)), track=pressed)
+        predict_rectangles(scenes, places, Touchy(str(weights)), track=pressed)
 
 
 def test_a_disk_that_is_full_says_so(
@@ -333,23 +335,23 @@ def test_a_disk_that_is_full_says_so(
 
     monkeypatch.setattr(gpd.GeoDataFrame, "to_parquet", full)
     with pytest.raises(WriteError, match="free some space"):
-        answer_rectangles(scenes, places, opening(weights), folder=tmp_path / "parts")
+        predict_rectangles(scenes, places, opening(weights), folder=tmp_path / "parts")
     assert list((tmp_path / "parts").iterdir()) == []
     blocked = tmp_path / "file"
     blocked.touch()
     with pytest.raises(WriteError, match="file could not be written"):
-        answer_rectangles(scenes, places, opening(weights), folder=blocked)
+        predict_rectangles(scenes, places, opening(weights), folder=blocked)
 
 
 def test_what_the_model_raises_travels_and_threads_end(scenes: list[Scene], weights: Path) -> None:
     class Failing(Touchy):
-        def examine_inputs(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        def predict_with_novelty(self, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
             raise KeyboardInterrupt
 
     before = threading.active_count()
     table = boxes([(x, y) for y in range(70, 240, 10) for x in range(20, 230, 5)], [3] * 714)
     with pytest.raises(KeyboardInterrupt):
-        answer_rectangles(scenes[:1], table, Failing(str(weights)))
+        predict_rectangles(scenes[:1], table, Failing(str(weights)))
     assert threading.active_count() == before
 
 
@@ -357,9 +359,9 @@ def test_an_open_model_has_no_folder(
     scenes: list[Scene], places: gpd.GeoDataFrame, weights: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match="pass the path of its package"):
-        answer_rectangles(scenes, places, Touchy(str(weights)), folder=tmp_path)
+        predict_rectangles(scenes, places, Touchy(str(weights)), folder=tmp_path)
     with pytest.raises(InputError, match="name one that all its workers see"):
-        answer_rectangles(scenes, places, opening(weights), dask="local")
+        predict_rectangles(scenes, places, opening(weights), dask="local")
 
 
 @pytest.mark.parametrize("engine", ["torch", "onnx"])
@@ -367,11 +369,11 @@ def test_bits_of_a_network_do_not_depend_on_who_else_is_asked(
     coast: tuple[Path, gpd.GeoDataFrame], with_graph: Path, engine: str, tmp_path: Path, small_parts: None
 ) -> None:
     scene, table = open_scene(coast[0]), coast[1]
-    whole = answer_rectangles([scene], table, Opening.of(with_graph, engine))
-    kept = answer_rectangles([scene], table, Opening.of(with_graph, engine), folder=tmp_path / "parts")
+    whole = predict_rectangles([scene], table, ModelSource.of(with_graph, engine))
+    kept = predict_rectangles([scene], table, ModelSource.of(with_graph, engine), folder=tmp_path / "parts")
     assert equal(whole, kept)
     some = np.array([3, 11, 30, 50])
-    alone = answer_rectangles([scene], table.iloc[some], open_classifier(with_graph, engine))  # type: ignore[arg-type]
+    alone = predict_rectangles([scene], table.iloc[some], open_classifier(with_graph, engine))  # type: ignore[arg-type]
     assert (alone.probabilities == whole.probabilities[some]).all()
 
 

@@ -11,15 +11,16 @@ import numpy as np
 import pytest
 import shapely
 import torch
-from typer.testing import CliRunner
 
+from command_line import run_command
 from littoral import FeatureClassifier, export_tiles, prepare_data
-from littoral.cli import app
 from littoral.errors import InputError, LittoralWarning
-from littoral.learn.batches import Batches
+from littoral.learn import training_run
 from littoral.learn.data import TileData
 from littoral.learn.provenance import data_hash
+from littoral.learn.training.batches import Batches
 from littoral.package import read_package
+from littoral.tiles.options import CutOptions
 
 pytestmark = pytest.mark.slow
 
@@ -66,7 +67,7 @@ def test_what_it_has_learnt_from_is_told(saved: Path, tiles_folder: Path, tmp_pa
     assert data_hash(other) != before.data_hash
     model = FeatureClassifier.from_model(saved, other)
     assert model.manifest == before
-    model.fit_head(strength=0.1)
+    model.fit_head(regularisation_c=0.1)
     after = read_package(model.save(tmp_path / "n.dlpk", onnx=False)).manifest
     # Ground that either training has seen counts as seen, so it is not evaluated on.
     area = shapely.from_wkt(after.training_area)
@@ -85,7 +86,7 @@ def test_data_that_the_model_cannot_see(
 ) -> None:
     with pytest.raises(InputError, match=r"the tiles have bands B02, B03, B04, the model B04, B02"):
         FeatureClassifier.from_model(saved, prepared(tiles_folder))
-    export_tiles(*coast, tmp_path / "small", tile_size=16)
+    export_tiles(*coast, tmp_path / "small", CutOptions(tile_size=(16, 16)))
     with pytest.raises(InputError, match="the tiles show 14 pixels a side where the model needs 24"):
         FeatureClassifier.from_model(saved, prepared(tmp_path / "small", bands=["B04", "B02"]))
 
@@ -102,7 +103,8 @@ def test_the_hash_tells_recipes_apart(tiles_folder: Path, tmp_path: Path) -> Non
         assert again == model.manifest.configuration_hash
         return again
 
-    different = [made({}), made({"focal_loss": True}), made({}, lr=1e-3), made({}, lr=2e-3), made({}, epochs=2)]
+    different = [made({}), made({"focal_loss": True}, lr=1e-3), made({}, lr=1e-3), made({}, lr=2e-3),
+                 made({}, epochs=2), made({"oversample": True}, lr=1e-3)]  # fmt: skip
     assert len(set(different)) == len(different)
     # Where it shows itself and what an argument is by default say nothing.
     assert made({"mixup": False}, log=tmp_path / "log", one_cycle=True, progress=False) == different[2]
@@ -123,10 +125,11 @@ def test_every_process_of_a_training_trains_the_folds(
 ) -> None:
     folds: list[object] = []
     monkeypatch.setattr("littoral.learn.training.is_first_process", lambda: False)
-    monkeypatch.setattr(FeatureClassifier, "evaluate", lambda _, **how: folds.append(how["folds"]))
+    monkeypatch.setattr(training_run, "is_first_process", lambda: False)
+    monkeypatch.setattr(training_run, "cross_validate", lambda *given, **how: folds.append(given[2]) or {})
     given = ["--weights", "none", "--backbone", BACKBONE, "--epochs", "1", "--lr", "0.001", "--folds", "2"]
-    said = CliRunner().invoke(app, ["train", str(tiles_folder), "-o", str(tmp_path / "m.dlpk"), *given])
-    assert said.exit_code == 0, said.exception
+    said = run_command(["train", str(tiles_folder), "-o", str(tmp_path / "m.dlpk"), *given])
+    assert said.exit_code == 0, said.output
     # The first one waits for the others in each fold; it alone writes.
     assert folds == [2]
     assert not (tmp_path / "m.dlpk").exists()
@@ -144,8 +147,8 @@ def test_tiles_damaged_since_they_were_measured_are_skipped_if_they_may(
         path.write_bytes(path.read_bytes()[:3000])
     model = FeatureClassifier(data, BACKBONE, pretrained=False)
     with pytest.warns(LittoralWarning, match=r"no longer be read \(2\)"):
-        model.fit(1, 1e-3) if how == "fit" else model.fit_head(strength=0.1)
+        model.fit(1, 1e-3) if how == "fit" else model.fit_head(regularisation_c=0.1)
     assert model.evaluate()["tiles"] == len(data.split.validation) - 1
     fatal = FeatureClassifier(replace(data, unreadable="fatal"), BACKBONE, pretrained=False)
     with pytest.raises(InputError, match="could not be read"):
-        fatal.fit_head(strength=0.1)
+        fatal.fit_head(regularisation_c=0.1)

@@ -18,7 +18,7 @@ import pytest
 
 from answering_model import PARTS, Touchy, equal, opening
 from littoral import open_scene
-from littoral.classify import Opening, answer_rectangles, partition
+from littoral.classify import ModelSource, partition, predict_rectangles
 from littoral.errors import InputError, MissingExtraError
 from littoral.imagery import Scene
 from platforms import posix_only
@@ -67,7 +67,7 @@ def test_workers_answer_as_one_process_does_and_one_that_dies_costs_its_part(
     weights: Path,
     tmp_path: Path,
 ) -> None:
-    alone = answer_rectangles(scenes, places, Touchy(str(weights)))
+    alone = predict_rectangles(scenes, places, Touchy(str(weights)))
     folder, deaths = tmp_path / "parts", tmp_path / "deaths"
     deaths.mkdir()
     (deaths / "1").touch()
@@ -79,7 +79,7 @@ def test_workers_answer_as_one_process_does_and_one_that_dies_costs_its_part(
             yield item
 
     dying = opening(weights, deaths=str(deaths), after=1)
-    assert equal(alone, answer_rectangles(scenes, places, dying, folder=folder, dask=scheduler, track=track))
+    assert equal(alone, predict_rectangles(scenes, places, dying, folder=folder, dask=scheduler, track=track))
     assert list(deaths.iterdir()) == []
     assert len(list(folder.glob("*.parquet"))) == PARTS
     assert len(steps) == steps[-1] + 1
@@ -88,7 +88,7 @@ def test_workers_answer_as_one_process_does_and_one_that_dies_costs_its_part(
     written = [path.stat().st_mtime_ns for path in kept]
     for how in ({}, {"dask": scheduler}):
         first.unlink()
-        assert equal(alone, answer_rectangles(scenes, places, dying, folder=folder, **how))
+        assert equal(alone, predict_rectangles(scenes, places, dying, folder=folder, **how))
         assert [path.stat().st_mtime_ns for path in kept] == written
         assert first.exists()
 
@@ -105,7 +105,7 @@ def test_a_scene_that_disappears_is_named(
     given = [*scenes[:2], open_scene(gone)]
     gone.unlink()
     with pytest.raises(InputError, match=rf"{gone} .*{PARTS - 2} of {PARTS} parts are kept in {tmp_path}"):
-        answer_rectangles(given, places, opening(weights), folder=tmp_path / "parts", dask=scheduler)
+        predict_rectangles(given, places, opening(weights), folder=tmp_path / "parts", dask=scheduler)
     assert len(list((tmp_path / "parts").iterdir())) == PARTS - 2
 
 
@@ -124,7 +124,7 @@ def test_a_part_that_kills_every_worker_says_so_and_the_next_is_not_tried(
     # Two workers take two parts, and either may be the first to end both.
     told = rf"rectangles on \w+ ended every worker.*memory.*0 of {PARTS} parts are kept in"
     with pytest.raises(InputError, match=told):
-        answer_rectangles(scenes, places, dying, folder=tmp_path / "parts", dask=scheduler)
+        predict_rectangles(scenes, places, dying, folder=tmp_path / "parts", dask=scheduler)
     # The workers that are started by now are for others.
     shutil.rmtree(deaths)
     deaths.mkdir()
@@ -146,12 +146,12 @@ def test_workers_that_are_still_on_their_way_are_waited_for(
         with monkeypatch.context() as hurried:
             hurried.setattr(dask_backend, "_PATIENCE_S", 0.3)
             with pytest.raises(InputError, match=rf"the scheduler {address} has no workers: start some: dask worker"):
-                answer_rectangles(scenes, places, opening(weights), folder=tmp_path, dask=address)
+                predict_rectangles(scenes, places, opening(weights), folder=tmp_path, dask=address)
         late = threading.Timer(0.3, empty.scale, [1])
         late.start()
-        out = answer_rectangles(scenes, places, opening(weights), folder=tmp_path, dask=address)
+        out = predict_rectangles(scenes, places, opening(weights), folder=tmp_path, dask=address)
         late.join()
-    assert equal(out, answer_rectangles(scenes, places, Touchy(str(weights))))
+    assert equal(out, predict_rectangles(scenes, places, Touchy(str(weights))))
 
 
 def test_a_disk_that_is_full_ends_the_run_and_not_every_part(
@@ -171,7 +171,7 @@ def test_a_disk_that_is_full_ends_the_run_and_not_every_part(
     monkeypatch.setattr(partition, "PART", 4)
     monkeypatch.setattr(gpd.GeoDataFrame, "to_parquet", full)
     with pytest.raises(InputError, match=r"could not be written .*free some space .* 0 of \d+ parts are kept"):
-        answer_rectangles(scenes, places, opening(weights), folder=tmp_path, dask=here.scheduler_address)
+        predict_rectangles(scenes, places, opening(weights), folder=tmp_path, dask=here.scheduler_address)
     assert len(tried) <= 5, "those that were sent ahead"
     assert list(tmp_path.iterdir()) == []
 
@@ -180,7 +180,7 @@ def breathless(**given: Any) -> Touchy:
     """A model whose network wants more memory than there is, as torch says it."""
 
     class Breathless(Touchy):
-        def examine_inputs(self, batch: Any) -> Any:
+        def predict_with_novelty(self, batch: Any) -> Any:
             raise RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory")
 
     return Breathless(**given)
@@ -193,9 +193,9 @@ def test_memory_that_lacks_without_killing_is_said(
     weights: Path,
     tmp_path: Path,
 ) -> None:
-    model = Opening((str(weights),), breathless, {"file": str(weights)})
+    model = ModelSource((str(weights),), breathless, {"file": str(weights)})
     with pytest.raises(InputError, match=r"\d+ rectangles on a_2024.*can't allocate memory.*give each worker more"):
-        answer_rectangles(scenes[:1], places.iloc[:15], model, folder=tmp_path, dask=here.scheduler_address)
+        predict_rectangles(scenes[:1], places.iloc[:15], model, folder=tmp_path, dask=here.scheduler_address)
 
 
 SCHEDULER = """
@@ -204,7 +204,7 @@ import time
 if __name__ == "__main__":
     with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0",
                       protocol="tcp") as cluster:
-        print(dask_backend.scheduler_address, flush=True)
+        print(cluster.scheduler_address, flush=True)
         time.sleep(300)
 """
 
@@ -225,11 +225,12 @@ def test_a_scheduler_that_dies_is_named_and_what_is_done_is_kept(
         address = process.stdout.readline().strip()
         dying = opening(weights, deaths=str(deaths), after=8)
         with pytest.raises(InputError, match=rf"the scheduler {address} went away .*of {PARTS} parts are kept"):
-            answer_rectangles(scenes, places, dying, folder=folder, dask=address)
+            predict_rectangles(scenes, places, dying, folder=folder, dask=address)
     assert "Traceback" not in capfd.readouterr().err
     assert 0 < len(list(folder.glob("*.parquet"))) < PARTS
     assert equal(
-        answer_rectangles(scenes, places, dying, folder=folder), answer_rectangles(scenes, places, Touchy(str(weights)))
+        predict_rectangles(scenes, places, dying, folder=folder),
+        predict_rectangles(scenes, places, Touchy(str(weights))),
     )
 
 
@@ -240,12 +241,12 @@ from pathlib import Path
 import geopandas as gpd
 from answering_model import opening
 from littoral import open_scene
-from littoral.classify import answer_rectangles, partition
+from littoral.classify import partition, predict_rectangles
 if __name__ == "__main__":
     table, folder, weights, *scenes = sys.argv[1:]
     partition.PART = 5
     try:
-        answer_rectangles([open_scene(path) for path in scenes], gpd.read_parquet(table),
+        predict_rectangles([open_scene(path) for path in scenes], gpd.read_parquet(table),
                           opening(Path(weights), slow=0.2), folder=Path(folder), dask="local")
     except KeyboardInterrupt as stop:
         print(stop)
@@ -295,10 +296,10 @@ def test_no_scheduler_and_no_dask(
     from littoral.classify import dask_backend
 
     monkeypatch.setattr(dask_backend, "_PATIENCE_S", 0.3)
-    with pytest.raises(InputError, match=r"the scheduler tcp://127.0.0.1:1 does not answer"):
-        answer_rectangles(scenes, places, opening(weights), folder=tmp_path, dask="tcp://127.0.0.1:1")
+    with pytest.raises(InputError, match=r"the scheduler tcp://127.0.0.1:1 does not respond"):
+        predict_rectangles(scenes, places, opening(weights), folder=tmp_path, dask="tcp://127.0.0.1:1")
     monkeypatch.setitem(sys.modules, "distributed", None)
     monkeypatch.delitem(sys.modules, "littoral.classify.dask_backend")
     with pytest.raises(MissingExtraError) as missing:
-        answer_rectangles(scenes, places, opening(weights), folder=tmp_path, dask="local")
+        predict_rectangles(scenes, places, opening(weights), folder=tmp_path, dask="local")
     assert str(missing.value) == ('a cluster needs a library that is not installed: run: pip install "littoral[dask]".')

@@ -244,7 +244,7 @@ def test_unknown_arguments_name_the_nearest(tiles_folder: Path) -> None:
     with pytest.raises(TypeError, match=r"no argument 'zzz'$"):
         prepare_data(tiles_folder, zzz=3)
     for wrong, sentence in (
-        ({"jitter": 2.0}, "jitter 2.0 is no strength"),
+        ({"jitter": 2.0}, "jitter 2.0 is out of range"),
         ({"transforms": 3}, "transforms is a int"),
         ({"unreadable": "maybe"}, "unreadable 'maybe' is not known"),
     ):

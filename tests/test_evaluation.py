@@ -15,20 +15,20 @@ from sklearn.metrics import accuracy_score, cohen_kappa_score, confusion_matrix,
 
 from littoral.categories import CATCOA
 from littoral.evaluation import (
-    Answers,
     Baselines,
     Blocks,
     Record,
+    ScoredPredictions,
     Scores,
     band_statistics,
     bins_before,
     block_bootstrap,
+    evaluation_record,
     fit_baselines,
-    judge,
     pooled,
+    record_text,
     score,
     text,
-    told,
     verdict,
 )
 from littoral.evaluation.intervals import accuracies, interval, kappas, macro_f1s
@@ -49,10 +49,10 @@ def sure(answer: np.ndarray, classes: int = 3, confidence: float = 0.9) -> np.nd
 
 def answers(
     truth: np.ndarray, network: np.ndarray, simple: np.ndarray, block: np.ndarray, unit: str = "squares of 4.0 km"
-) -> Answers:
+) -> ScoredPredictions:
     majority = np.zeros_like(truth)
     baselines = {"majority": sure(majority), "simple": sure(simple)}
-    return Answers(truth, sure(network), sure(network), baselines, Blocks(block, unit))
+    return ScoredPredictions(truth, sure(network), sure(network), baselines, Blocks(block, unit))
 
 
 # Measures
@@ -194,7 +194,7 @@ def test_record_says_all(truth: np.ndarray) -> None:
     rng = np.random.default_rng(8)
     network = np.where(rng.random(300) < 0.8, truth, 0)
     simple = np.where(rng.random(300) < 0.4, truth, 1)
-    record = judge(answers(truth, network, simple, BLOCK), CLASSES, seed=3)
+    record = evaluation_record(answers(truth, network, simple, BLOCK), CLASSES, seed=3)
     assert json.loads(json.dumps(record, allow_nan=False)) == json.loads(json.dumps(record))
     assert record["network"]["kappa"] == pytest.approx(cohen_kappa_score(truth, network))
     replicates = block_bootstrap(truth, {"n": network, "m": truth * 0, "s": simple}, BLOCK, 3, seed=3)
@@ -227,27 +227,27 @@ def test_verdict(truth: np.ndarray, network: float, simple: float, expected: str
     said = [np.where(luck < share, truth, (truth + 1) % 3) for share in (network, simple)]
     noise = np.random.default_rng(10).permutation(300)
     said[1] = said[1] if expected != NOT_SHOWN else np.where(luck[noise] < simple, truth, (truth + 1) % 3)
-    record = judge(answers(truth, said[0], said[1], BLOCK), CLASSES, seed=0)
+    record = evaluation_record(answers(truth, said[0], said[1], BLOCK), CLASSES, seed=0)
     assert record["comparison"]["verdict"] == expected
     assert words in verdict(record)
     assert record["beats_baselines"] == (expected == BEATS)
 
 
 def test_an_equal_network_is_not_shown_to_beat(truth: np.ndarray) -> None:
-    record = judge(answers(truth, truth, truth, BLOCK), CLASSES, seed=0)
+    record = evaluation_record(answers(truth, truth, truth, BLOCK), CLASSES, seed=0)
     assert record["comparison"]["interval"] == [0, 0]
     assert record["comparison"]["verdict"] == NOT_SHOWN
 
 
-@pytest.mark.parametrize(("blocks", "words"), [(1, "nothing says how sure"), (4, "not to be believed"), (5, "")])
+@pytest.mark.parametrize(("blocks", "words"), [(1, "the scores have no intervals"), (4, "are not reliable"), (5, "")])
 def test_few_blocks_are_said(truth: np.ndarray, blocks: int, words: str) -> None:
     block = np.arange(300) % blocks
-    record = judge(answers(truth, truth, (truth + 1) % 3, block), CLASSES, seed=0)
+    record = evaluation_record(answers(truth, truth, (truth + 1) % 3, block), CLASSES, seed=0)
     ends = record["intervals"]["of"]["network"]["accuracy"]
     assert (ends is None) == (blocks == 1)
     assert words in record["intervals"]["note"]
     assert bool(record["intervals"]["note"]) == (blocks < 5)
-    assert words in told(whole(record))
+    assert words in record_text(whole(record))
     # Without an interval nothing is shown, however large the difference.
     assert record["comparison"]["verdict"] == (NOT_SHOWN if blocks == 1 else BEATS)
 
@@ -262,8 +262,8 @@ def test_pooled_answers_are_those_of_one_set(truth: np.ndarray) -> None:
         replace(answers(truth[part], network[part], simple[part], BLOCK[part]), sets=sure(network[part]) > 0.5)
         for part in parts
     ]
-    found = judge(pooled(several, Blocks(BLOCK[order], "squares of 4.0 km")), CLASSES, seed=2)
-    expected = judge(all_at_once, CLASSES, seed=2)
+    found = evaluation_record(pooled(several, Blocks(BLOCK[order], "squares of 4.0 km")), CLASSES, seed=2)
+    expected = evaluation_record(all_at_once, CLASSES, seed=2)
     for record in (found, expected):
         del record["calibration"]["fitted"], record["prediction_sets"]["fitted"]
     assert found["intervals"] == expected["intervals"]
@@ -281,7 +281,7 @@ def whole(record: dict[str, object]) -> Record:
 
 
 def test_a_printed_record_is_a_table(truth: np.ndarray) -> None:
-    record = whole(judge(answers(truth, truth, truth, BLOCK), CLASSES, seed=0))
+    record = whole(evaluation_record(answers(truth, truth, truth, BLOCK), CLASSES, seed=0))
     lines = str(record).splitlines()
     assert lines[0] == "300 tiles scored, 2 set aside because they share ground with training"
     (row,) = (line for line in lines if line.startswith("this model"))
@@ -292,7 +292,7 @@ def test_a_printed_record_is_a_table(truth: np.ndarray) -> None:
 
 def test_few_scored_classes_are_said() -> None:
     one = np.zeros(50, int)
-    record = whole(judge(answers(one, one, one + 1, np.arange(50)), CLASSES, seed=0))
+    record = whole(evaluation_record(answers(one, one, one + 1, np.arange(50)), CLASSES, seed=0))
     assert "not in the scores: mangrove, marshy shore" in str(record)
     assert "only 1 of 3 classes are scored" in str(record)
     assert [row[1:] for row in text.class_rows(record)[2:]] == [["–", "–", "–", "0"]] * 2
@@ -310,9 +310,9 @@ def test_records_of_older_packages_are_told() -> None:
         "baselines": {"majority": own},
         "beats_baselines": False,
     }
-    text = told(old)
+    text = record_text(old)
     assert "does NOT beat the better baseline" in text
-    assert "1 tiles are of classes the model does not know" in text
+    assert "1 tiles are of classes that the model does not have" in text
     assert bins_before(old) == ()
 
 
@@ -336,7 +336,9 @@ def test_metrics_page_has_the_numbers_and_escapes_names(truth: np.ndarray) -> No
     evil = "<script>alert('x')</script> & \"Söhne\" $5"
     classes = (replace(CLASSES[0], name=evil), *CLASSES[1:])
     simple = np.where(np.arange(300) % 2 == 0, truth, 0)
-    record = whole(judge(replace(answers(truth, truth, simple, BLOCK), sets=sure(truth) > 0.5), classes, seed=0))
+    record = whole(
+        evaluation_record(replace(answers(truth, truth, simple, BLOCK), sets=sure(truth) > 0.5), classes, seed=0)
+    )
     record["folds"] = {**record, "method": f"2 {evil}", "each": [{"name": evil, **record}]}
     preprocessing = Preprocessing(TileSpec(64, ("B02",)), 64, (1.0,), (1.0,), "uint16", "as stored")
     manifest = Manifest(
@@ -350,7 +352,7 @@ def test_metrics_page_has_the_numbers_and_escapes_names(truth: np.ndarray) -> No
     for expected in (
         evil,
         "The network beats simple in macro-F1",
-        "Prediction sets at 90%: 100.0% hold the truth, 1.00 classes on average",
+        "Prediction sets at 90%: 100.0% contain the true class, 1.00 classes on average",
         "1000 draws of 30 blocks",
         "Expected calibration error",
         "Each fold",

@@ -6,6 +6,7 @@ import base64
 import re
 import subprocess
 import sys
+import warnings
 from xml.etree import ElementTree
 
 import geopandas as gpd
@@ -15,11 +16,12 @@ import shapely
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, fontManager, get_font
 from pyproj import Geod
 
 from littoral import figures
 from littoral.categories import CATCOA
-from littoral.errors import InputError
+from littoral.errors import InputError, LittoralWarning
 from littoral.evaluation import Bin
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -289,6 +291,35 @@ def test_svg_stands_in_a_page() -> None:
 def test_any_name_can_be_drawn() -> None:
     names = ["$a", r"<script>\frac$", "海岸"]
     assert set(names) <= set(words(figures.plot_class_shares(names, [1, 2, 3], ["#111111"] * 3)))
+
+
+def characters(font: str) -> set[int]:
+    return set(get_font(fontManager.findfont(FontProperties(family=[font]))).get_charmap())
+
+
+def test_pictures_show_names_in_scripts_that_the_first_font_lacks() -> None:
+    """STIX comes with matplotlib and has characters that its first font lacks."""
+    lacking = sorted(characters("STIXGeneral") - characters("DejaVu Sans"))
+    names = [f"coast {chr(lacking[0])}", "plain"]
+    figure = figures.plot_confusion_matrix([[1, 2], [3, 4]], names)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        figures.png_data_uri(figure)
+    assert not caught
+    (axes,) = figure.axes
+    for label in (axes.get_xticklabels()[0], axes.get_yticklabels()[0]):
+        drawn = set().union(*(characters(name) for name in label.get_fontfamily()))
+        assert ord(chr(lacking[0])) in drawn
+    with pytest.warns(LittoralWarning, match="no font on this system has the characters \U0010fffd, which"):
+        figures.png_data_uri(figures.plot_confusion_matrix([[1]], ["\U0010fffd"]))
+
+
+def test_frames_of_two_colours_are_explained() -> None:
+    images = [np.zeros((8, 8, 3), np.uint8)] * 2
+    told = "frame: true class left and above, predicted class right and below"
+    assert told in words(figures.plot_tiles(images, ["a", "b"], colours=[("#111111", "#222222")] * 2))
+    assert told not in words(figures.plot_tiles(images, ["a", "b"], colours=["#111111", "#222222"]))
+    assert told not in words(figures.plot_tiles(images, ["a", "b"]))
 
 
 def test_png_is_a_data_address() -> None:

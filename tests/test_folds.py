@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 from littoral import FeatureClassifier, prepare_data, read_tiles
-from littoral.cli.training import fold_count
+from littoral.cli.values import value_of
+from littoral.declarations import read_verb
 from littoral.errors import InputError
 from littoral.evaluation import Calibration, fold_of, fold_tiles, ground_blocks
 from littoral.learn.data import TileData
-from littoral.learn.recipe import recorded, repeat
 from littoral.package import read_package
 from littoral.tiles import TileSet, ground_pairs, split_tiles
+from littoral.verbs import train
 
 pytestmark = pytest.mark.slow
 
@@ -103,7 +104,7 @@ def test_folds_that_cannot_be(tiles: TileSet) -> None:
         fold_tiles(tiles, 1, seed=0)
     with pytest.raises(InputError, match="folds 500 are more than the"):
         fold_tiles(tiles, 500, seed=0)
-    with pytest.raises(InputError, match="do not say which region"):
+    with pytest.raises(InputError, match="have no region"):
         fold_tiles(tiles, "region", seed=0)
     with pytest.raises(InputError, match="all of one region"):
         fold_tiles(in_regions(tiles, 1), "region", seed=0)
@@ -112,43 +113,7 @@ def test_folds_that_cannot_be(tiles: TileSet) -> None:
         fold_tiles(apart, "region", seed=0)
 
 
-# The recipe
-
-
-class Dish:
-    """Something that is made in steps."""
-
-    @recorded
-    def __init__(self, data: str, spice: int = 1, *, salt: bool = False) -> None:
-        self.said = [f"{data} {spice} {salt}"]
-        self.stir()
-
-    @recorded
-    def stir(self) -> None:
-        self.said.append("stir")
-
-    @recorded
-    def cook(self, minutes: int, *, progress: bool = False) -> None:
-        if minutes < 0:
-            raise ValueError("negative")
-        self.said.append(f"cook {minutes} {progress}")
-        self.stir()
-
-
-def test_a_recipe_is_repeated_on_other_data() -> None:
-    dish = Dish("beans", 3, salt=True)
-    dish.cook(5, progress=True)
-    with pytest.raises(ValueError, match="negative"):
-        dish.cook(-1)
-    again = repeat(Dish, dish._recipe, "peas")  # type: ignore[attr-defined]
-    # What a step calls itself is not repeated twice; how a run shows itself is no part of the recipe.
-    assert again.said == ["peas 3 True", "stir", "cook 5 False", "stir"]
-    assert [step.name for step in again._recipe] == ["__init__", "cook"]  # type: ignore[attr-defined]
-    with pytest.raises(InputError, match="was loaded"):
-        repeat(Dish, [], "peas")
-
-
-# A model judged by folds
+# A model scored by folds
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +134,7 @@ def test_folds_are_reported_and_pooled(judged: tuple[FeatureClassifier, TileData
     assert sum(fold["tiles"] for fold in each) == len(data.tiles)  # type: ignore[attr-defined,index]
     assert set(record["baselines"]) == set(each[0]["baselines"])  # type: ignore[index,call-overload]
     assert "fold 2:" in str(record)
-    assert "a network that has not seen its ground" in str(record)
+    assert "a network trained without its ground" in str(record)
 
 
 def test_a_fold_is_what_training_without_it_gives(
@@ -205,12 +170,19 @@ def test_folds_stay_with_the_scores(
     assert Calibration.from_json(package.manifest.calibration).tiles == len(data.split.validation)
 
 
+def folds_of(text: str) -> object:
+    """Of ``train --folds``."""
+    verb = read_verb(train, "Tiles and training")
+    declared = next(each for each in verb.parameters if each.name == "folds")
+    return verb.arguments({"folds": value_of(declared, text)})["folds"]
+
+
 @pytest.mark.parametrize(("text", "folds"), [("region", "region"), ("5", 5)])
-def test_folds_as_they_are_asked_for(text: str, folds: int | str) -> None:
-    assert fold_count(text) == folds
+def test_folds_on_the_command_line(text: str, folds: int | str) -> None:
+    assert folds_of(text) == folds
 
 
 @pytest.mark.parametrize("text", ["1", "-3", "many", "2.5", ""])
 def test_folds_that_are_none(text: str) -> None:
-    with pytest.raises(InputError, match="neither a number from 2 nor region"):
-        fold_count(text)
+    with pytest.raises(InputError, match=r"folds 1 is less than 2|--folds .* cannot be read: write K\|region"):
+        folds_of(text)

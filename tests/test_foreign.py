@@ -29,7 +29,7 @@ from littoral.package import (
     renewed,
     write_package,
 )
-from littoral.package.foreign import manifest_from
+from littoral.package.foreign import manifest_from, with_numbers
 from littoral.raster_function import scripted, unscripted
 from littoral.tiles import TileSpec
 from textured_coast import boxes
@@ -147,6 +147,58 @@ def test_weights_of_before_zips(tmp_path: Path, network: torch.nn.Sequential) ->
     assert np.abs(model.predict_proba(tile_of(3)) - their_answer(RGB, network, tile_of(3))).max() < 1e-5
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ModelFile": ".\\theirs.pth"}, {"ModelFile": "./theirs.pth"}, {"ModelFile": "C:\\Users\\me\\theirs.pth"},
+        {"ModelFile": "\\\\server\\share\\theirs.pth"}, {"ModelFile": "/home/me/theirs.pth"},
+        {"ModelFile": "THEIRS.PTH"}, {"ImageHeight": "32", "ImageWidth": "32.0"}, {"ModelName": None},
+        {"ModelFormat": None, "MetaDataMode": None}, {"ExtractBands": ["0", "1", "2"]},
+        {"CropSizeFixed": "1", "BlackenAroundFeature": "0"}, {"IsMultispectral": "false"}, {"resize_to": "32"},
+        {"Classes": [{**entry, "Value": str(entry["Value"]), "Color": [str(c) for c in entry["Color"]]}
+                     for entry in CLASSES]},
+        {"MinCellSize": {"x": "10.0", "y": 10, "spatialReference": {"wkid": "32617"}}},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_other_spellings_mean_the_same(tmp_path: Path, weights: bytes, change: dict[str, Any]) -> None:
+    plain = read_package(write_theirs(tmp_path / "plain.dlpk", RGB, weights))
+    other = read_package(write_theirs(tmp_path / "other.dlpk", RGB | change, weights))
+    assert (other.manifest, other.weights) == (plain.manifest, plain.weights)
+
+
+def test_numbers_of_statistics_as_text(tmp_path: Path) -> None:
+    content = definition("resnet18", 5, SIZE, CLASSES)
+    stats = {name: [str(value) for value in values] for name, values in content["NormalizationStats"].items()}
+    found, _ = manifest_from(Path("m.emd"), with_numbers(content | {"NormalizationStats": stats}))
+    assert found == manifest_from(Path("m.emd"), content)[0]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_definitions_in_other_encodings(tmp_path: Path, weights: bytes, encoding: str) -> None:
+    content = RGB | {"Classes": [{**CLASSES[0], "Name": "Grève"}, *CLASSES[1:]]}
+    with zipfile.ZipFile(tmp_path / "x.dlpk", "w") as archive:
+        archive.writestr("Model\\theirs.EMD", json.dumps(content, ensure_ascii=False).encode(encoding))
+        archive.writestr("Model\\theirs.pth", weights)
+    assert read_package(tmp_path / "x.dlpk").manifest.categories[0].name == "Grève"
+
+
+@pytest.mark.parametrize("kind", ["with the optimiser", "state_dict", "parallel", "compiled", "no counters"])
+def test_states_as_training_programs_save_them(tmp_path: Path, network: torch.nn.Sequential, kind: str) -> None:
+    state = network.state_dict()
+    moments = {"state": {0: {"exp_avg": torch.zeros(3), "step": 7}}, "param_groups": [{"lr": 1e-3, "params": [0]}]}
+    saved: dict[str, Any] = {
+        "with the optimiser": {"model": state, "opt": moments},
+        "state_dict": {"epoch": 3, "state_dict": {f"module.{key}": value for key, value in state.items()}},
+        "parallel": {f"module.{key}": value for key, value in state.items()},
+        "compiled": {f"_orig_mod.{key}": value for key, value in state.items()},
+        "no counters": {key: value for key, value in state.items() if not key.endswith("num_batches_tracked")},
+    }
+    found = loaded(write_theirs(tmp_path / "x.dlpk", RGB, pth(saved[kind])))
+    tile = tile_of(3)
+    assert np.abs(found.predict_proba(tile) - their_answer(RGB, network, tile)).max() < 1e-5
+
+
 def test_a_definition_with_its_weights_beside_it(tmp_path: Path, weights: bytes) -> None:
     (tmp_path / "theirs.emd").write_text(json.dumps(RGB))
     (tmp_path / "theirs.pth").write_bytes(weights)
@@ -228,25 +280,27 @@ def test_ground_outside_a_feature_is_black_where_they_blacken() -> None:
         ({"ImageWidth": 64}, "64 x 32 pixels"),
         ({"CropSizeFixed": 0}, "CropSizeFixed 0"),
         ({"resize_to": [64, 64]}, r"resizes its tiles to \[64, 64\]"),
-        ({"IsImageNetNormalization": False}, "does not say how it scales"),
-        ({"IsMultispectral": True}, "does not say how bands are scaled"),
-        ({"ModelType": None}, "ModelType is None, not a line of text"),
+        ({"IsImageNetNormalization": False}, "the scaling of its pixels is not stated"),
+        ({"IsMultispectral": True}, "lacks the scaling of its bands"),
+        ({"ModelType": None}, "its .emd lacks ModelType"),
+        ({"MetaDataMode": "MultiLabeled_Tiles"}, "it gives one tile several classes (a multi-label model)"),
+        ({"ModelParameters": {"backbone": "resnet18", "is_multilabel": True}}, "(a multi-label model)"),
+        ({"MetaDataMode": "Classified_Tiles"}, "MetaDataMode is 'Classified_Tiles', not 'Labeled_Tiles'"),
     ],
 )
 def test_what_cannot_be_run_is_refused_with_the_reason(
     tmp_path: Path, weights: bytes, change: dict[str, Any], why: str
 ) -> None:
     path = write_theirs(tmp_path / "x.dlpk", RGB | change, weights)
-    with pytest.raises(InputError, match=why.replace("(", r"\(")) as caught:
+    with pytest.raises(InputError, match=why.replace("(", r"\(").replace(")", r"\)")) as caught:
         FeatureClassifier.from_model(path)
-    if change != {"ModelType": None}:
-        assert "of itself it says: ModelName FeatureClassifier" in str(caught.value)
+    assert "its definition has ModelName FeatureClassifier" in str(caught.value)
 
 
 @pytest.mark.parametrize("key", ["ModelType", "Classes", "ImageHeight", "CropSizeFixed", "ModelParameters"])
 def test_keys_that_are_needed(tmp_path: Path, weights: bytes, key: str) -> None:
     content = {name: value for name, value in RGB.items() if name != key}
-    with pytest.raises(InputError, match=f"does not say {key}"):
+    with pytest.raises(InputError, match=f"its .emd lacks {key}"):
         read_package(write_theirs(tmp_path / "x.dlpk", content, weights))
 
 
@@ -297,7 +351,7 @@ def test_a_script_that_came_and_went_leaves_the_definition_as_it_was() -> None:
 def test_a_model_that_has_changed_says_so_in_its_definition(tmp_path: Path, weights: bytes) -> None:
     model = loaded(write_theirs(tmp_path / "t.dlpk", RGB | {"Description": "kept"}, weights))
     preprocessing = replace(model.manifest.preprocessing, mean=(1.0, 2.0, 3.0))
-    model.manifest = replace(model.manifest, preprocessing=preprocessing)
+    model.trained = replace(model.trained, manifest=replace(model.manifest, preprocessing=preprocessing))
     content = read_package(model.save(tmp_path / "n.dlpk")).definition
     assert content["Description"] == "kept"
     assert content["NormalizationStats"]["scaled_mean_values"] == [1.0, 2.0, 3.0]

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from littoral import CATCOA, FeatureClassifier, figures, prepare_data
 from littoral.errors import InputError
 from littoral.learn.data import TileData
-from littoral.learn.gallery import hard_examples
+from littoral.learn.gallery import plot_hard_examples
 
 BACKBONE = "resnet10t"
 
@@ -95,7 +95,7 @@ def test_hard_examples_come_by_their_loss(data: TileData) -> None:
     probabilities = np.column_stack([certain, 1 - certain])
     losses = -np.log(probabilities[np.arange(len(tiles)), tiles.targets])
     order = np.argsort(-losses)[:6]
-    found = list(shown(hard_examples(data, probabilities, 6, 3, None)))
+    found = list(shown(plot_hard_examples(tiles, probabilities, 6, 3, None)))
     assert [lines[2] for lines, _, _ in found] == [f"{probabilities[i].max():.0%}, loss {losses[i]:.2f}" for i in order]
     assert [lines[0] for lines, _, _ in found] == [data.classes[tiles.targets[i]] for i in order]
     for place, (lines, _, axes) in zip(order, found, strict=True):
@@ -103,7 +103,7 @@ def test_hard_examples_come_by_their_loss(data: TileData) -> None:
         assert lines[1] == ("✓" if answer == tiles.targets[place] else f"→ {data.classes[answer]}")
         assert np.array_equal(axes.images[0].get_array(), figures.stretch(*tiles.read(place), (2, 1, 0)))
     with pytest.raises(InputError, match="num_examples 0"):
-        hard_examples(data, probabilities, 0, 3, None)
+        plot_hard_examples(tiles, probabilities, 0, 3, None)
 
 
 def test_hard_examples_of_a_model(data: TileData, model: FeatureClassifier) -> None:

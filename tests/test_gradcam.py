@@ -11,8 +11,8 @@ import torch
 
 from littoral import FeatureClassifier, prepare_data
 from littoral.errors import InputError, MissingExtraError
-from littoral.learn.gradcam import attribution
 from littoral.learn.network import build_network
+from littoral.learn.network.gradcam import attribution
 
 pytestmark = pytest.mark.slow
 
@@ -81,13 +81,13 @@ def test_results_are_explained_on_the_chip(tiles_folder: Path) -> None:
 
 def test_a_chip_of_one_place_is_refused() -> None:
     network = build_network("test_resnet", 3, 2, chip_px=32)
-    with pytest.raises(InputError, match=r"a chip of 32 pixels is a single place .*resize_to"):
+    with pytest.raises(InputError, match=r"a chip of 32 pixels is a single position .*resize_to"):
         attribution(network, np.zeros((1, 3, 32, 32), np.float32), np.array([0]))
 
 
 def test_explaining_needs_its_extra(tiles_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "captum.attr", None)
-    monkeypatch.delitem(sys.modules, "littoral.learn.gradcam")
+    monkeypatch.setitem(sys.modules, "captum", None)
+    monkeypatch.delitem(sys.modules, "littoral.learn.network.gradcam")
     data = prepare_data(tiles_folder, batch_size=8, val_split_pct=0.3, seed=1)
     with pytest.raises(MissingExtraError, match=r'pip install "littoral\[explain\]"'):
         FeatureClassifier(data, "resnet10t", pretrained=False).show_results(1, explain=True)

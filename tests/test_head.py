@@ -12,10 +12,10 @@ from sklearn.preprocessing import StandardScaler
 from littoral import FeatureClassifier, prepare_data
 from littoral.cli import main
 from littoral.errors import InputError
-from littoral.learn import head
 from littoral.learn.data import TileData
-from littoral.learn.head import STRENGTHS, extract, fit_head, fit_linear, folds_of, write_head
 from littoral.learn.network import HIDDEN, build_network, state_bytes
+from littoral.learn.training import head
+from littoral.learn.training.head import REGULARISATIONS, extract, fit_head, fit_linear, folds_of, write_head
 from littoral.tiles import TileSpec, ground_pairs, turned
 
 pytestmark = pytest.mark.slow
@@ -130,7 +130,7 @@ def test_it_learns_what_band_means_cannot_tell(fitted: FeatureClassifier) -> Non
 
 def test_what_is_fitted_is_what_is_asked(tile_data: TileData) -> None:
     model = FeatureClassifier(tile_data, BACKBONE, pretrained=False, oversample=True)
-    model.fit_head(strength=0.01)
+    model.fit_head(regularisation_c=0.01)
     part = tile_data.split.training
     x = of_tiles(tile_data, model.network, part)[:, 0].astype(np.float64)
     scale = np.sqrt(x.var(axis=0) + 1e-5)
@@ -147,7 +147,7 @@ def test_same_seed_same_bits_and_the_body_stays(tile_data: TileData) -> None:
     for _ in range(2):
         model = FeatureClassifier(tile_data, BACKBONE, pretrained=False)
         before = {key: value.clone() for key, value in model.network.body.state_dict().items()}
-        model.fit_head(turns=True, strength=0.01)
+        model.fit_head(flips=True, regularisation_c=0.01)
         states.append(state_bytes(model.network, BACKBONE))
         after = model.network.body.state_dict()
         assert all(torch.equal(before[key], after[key]) for key in before)
@@ -156,22 +156,22 @@ def test_same_seed_same_bits_and_the_body_stays(tile_data: TileData) -> None:
 
 def test_the_line_it_prints(tile_data: TileData, capsys: pytest.CaptureFixture[str]) -> None:
     model = FeatureClassifier(tile_data, BACKBONE, pretrained=False)
-    model.fit_head(turns=True)
+    model.fit_head(flips=True)
     line = capsys.readouterr().out.strip()
-    assert line.startswith(f"head fitted on {len(tile_data.split.training)} tiles, each in 8 turns; strength ")
+    assert line.startswith(f"head fitted on {len(tile_data.split.training)} tiles, each in 8 turns; C ")
     assert "chosen by macro-F1" in line
-    model.fit_head(strength=0.5)
-    assert capsys.readouterr().out.strip().endswith("tiles; strength 0.5")
+    model.fit_head(regularisation_c=0.5)
+    assert capsys.readouterr().out.strip().endswith("tiles; C 0.5")
 
 
-def test_the_strength_is_chosen_among_folds_that_share_no_ground(tile_data: TileData) -> None:
+def test_the_regularisation_is_chosen_among_folds_that_share_no_ground(tile_data: TileData) -> None:
     tiles = tile_data.tiles.subset(tile_data.split.training)
     fold = folds_of(tiles, "spatial", 0)
     assert 2 <= fold.max() + 1 <= head.FOLDS
     found = fit_head(build_network(BACKBONE, 3, 2), tile_data)
-    assert [strength for strength, _ in found.tried] == list(STRENGTHS)
+    assert [c for c, _ in found.tried] == list(REGULARISATIONS)
     best = max(round(score, 4) for _, score in found.tried)
-    assert found.strength == min(strength for strength, score in found.tried if round(score, 4) == best)
+    assert found.c == min(c for c, score in found.tried if round(score, 4) == best)
 
 
 def test_regions_are_folds(tile_data: TileData) -> None:
@@ -189,8 +189,8 @@ def test_neighbours_of_left_out_tiles_are_not_learnt_from(tile_data: TileData, m
     fold = folds_of(tile_data.tiles.subset(part), "spatial", 0)
     outlines = tile_data.tiles.footprints[part]
     head._try(number, tile_data.tiles.targets[part], fold, outlines, False, tile_data, lambda items, *_: items)
-    assert len(seen) == (fold.max() + 1) * len(STRENGTHS)
-    for held, learnt in enumerate(seen[:: len(STRENGTHS)]):
+    assert len(seen) == (fold.max() + 1) * len(REGULARISATIONS)
+    for held, learnt in enumerate(seen[:: len(REGULARISATIONS)]):
         assert ground_pairs(outlines[learnt.astype(int)], outlines[fold == held]).shape[1] == 0
 
 
@@ -198,26 +198,26 @@ def test_many_features_lie_in_a_file(tile_data: TileData, monkeypatch: pytest.Mo
     torch.manual_seed(0)
     one, other = build_network(BACKBONE, 3, 2), build_network(BACKBONE, 3, 2)
     other.load_state_dict(one.state_dict())
-    fit_head(one, tile_data, strength=0.1)
+    fit_head(one, tile_data, c=0.1)
     monkeypatch.setattr(head, "IN_MEMORY", 0)
-    fit_head(other, tile_data, strength=0.1)
+    fit_head(other, tile_data, c=0.1)
     assert state_bytes(one, BACKBONE) == state_bytes(other, BACKBONE)
 
 
 def test_what_cannot_be_fitted(tile_data: TileData, fitted: FeatureClassifier) -> None:
-    with pytest.raises(InputError, match="strength 0 is not positive"):
-        fitted.fit_head(strength=0)
+    with pytest.raises(InputError, match="regularisation C 0 is not positive"):
+        fitted.fit_head(regularisation_c=0)
     one_place = replace(
         tile_data, tiles=replace(tile_data.tiles, footprints=tile_data.tiles.footprints[[0] * len(tile_data.tiles)])
     )
-    with pytest.raises(InputError, match="are all of one place, so no strength can be chosen: pass a strength"):
+    with pytest.raises(InputError, match="are all of one place, so C cannot be chosen on them: pass C"):
         fit_head(build_network(BACKBONE, 3, 2), one_place)
 
 
 def test_a_fitted_head_can_be_saved_and_trained_on(fitted: FeatureClassifier, tmp_path: Path) -> None:
     again = FeatureClassifier.from_model(fitted.save(tmp_path / "m.dlpk"), fitted.data)
     x = fitted.manifest.preprocessing.apply(*fitted.data.tiles.read(0))[None]
-    assert np.array_equal(again.predict_inputs(x), fitted.predict_inputs(x))
+    assert np.array_equal(again.trained.predict_inputs(x), fitted.trained.predict_inputs(x))
     again.fit(1, 1e-3)
     assert again.evaluate()["network"]["accuracy"] > 0.4
 
@@ -234,8 +234,8 @@ def test_the_command_line(
 
     code, out, _ = run("--method", "head", "--turns")
     assert code == 0
-    assert "each in 8 turns; strength" in out
+    assert "each in 8 turns; C" in out
     assert FeatureClassifier.from_model(tmp_path / "m.dlpk").manifest.backbone == "resnet10t/8"
-    for wrong in (["--method", "head", "--lr", "0.1"], ["--turns"], ["--strength", "0"]):
+    for wrong in (["--method", "head", "--lr", "0.1"], ["--turns"], ["--strength", "2"]):
         code, _, err = run(*wrong, "--overwrite")
         assert (code, "goes with --method" in err) == (2, True)

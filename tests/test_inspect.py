@@ -10,11 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from littoral.cli import app
-from littoral.errors import InputError
-from littoral.learn.package_files import carried_by, unscripted
+from command_line import run_command
+from littoral.learn.model_files import carried_files
 from littoral.package import (
     MANIFEST,
     METRICS,
@@ -24,7 +22,7 @@ from littoral.package import (
     read_package,
     write_package,
 )
-from littoral.raster_function import SCRIPT, script, scripted
+from littoral.raster_function import SCRIPT, script, scripted, unscripted
 from small_package import MODEL, PREPROCESSING, rewrite
 from their_packages import definition, write_theirs
 
@@ -53,9 +51,9 @@ def test_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "this model" in text
     assert "licence" in text
     told = " ".join(found.warnings)
-    for word in ("not calibrated", "not shown to beat", "licence and attribution"):
+    for word in ("not calibrated", "not shown to score higher", "licence and attribution"):
         assert word in told
-    assert "scores flatter" not in told
+    assert "scores are too high" not in told
     assert json.loads(json.dumps(found.to_json()))["bands"] == ["B02", "B03", "B08"]
 
 
@@ -77,20 +75,23 @@ def test_intervals_are_shown_where_they_are_recorded(tmp_path: Path) -> None:
     ("change", "word"),
     [
         ({"split": "random split: …, so the validation scores LEAK and flatter"}, "random split"),
-        ({"split": "3 tiles have no georeference, so NOTHING PROVES that"}, "nothing proves"),
-        ({"training_area": ""}, "where it was trained"),
+        (
+            {"split": "3 tiles have no georeference, so NOTHING PROVES that"},
+            "tiles may overlap: some have no georeference",
+        ),
+        ({"training_area": ""}, "its training area is not recorded"),
         ({"categories": MODEL.manifest.categories[::-1]}, "order of their names"),
-        ({"attribution": "x"}, "nobody said the licence of"),
-        ({"backbone": "convnext_tiny"}, "none that other programs know"),
+        ({"attribution": "x"}, "the licence of its training imagery is not given"),
+        ({"backbone": "convnext_tiny"}, "is not supported by other programs"),
         ({"preprocessing": replace(PREPROCESSING, resize_px=96)}, "it resizes its tiles"),
-        ({"preprocessing": replace(PREPROCESSING, dtype="int16", pixels="reflectance x 10000")}, "offsets taken off"),
+        ({"preprocessing": replace(PREPROCESSING, dtype="int16", pixels="reflectance x 10000")}, "offsets subtracted"),
         (
             {"preprocessing": replace(PREPROCESSING, tile=replace(PREPROCESSING.tile, placement="oriented"))},
-            "turned along the shore",
+            "rotated along the shore",
         ),
         (
             {"preprocessing": replace(PREPROCESSING, tile=replace(PREPROCESSING.tile, blacken=True))},
-            "other programs make it black",
+            "to other programs they are 0",
         ),
     ],
 )
@@ -126,7 +127,7 @@ def test_theirs_and_what_cannot_be_run(tmp_path: Path, monkeypatch: pytest.Monke
         write_theirs(tmp_path / "u.dlpk", THEIRS | {"ModelType": "ObjectDetection", "ModelName": "MaskRCNN"}, payload)
     )
     assert "ModelType is 'ObjectDetection'" in other.cannot_run
-    assert other.says["ModelName"] == "MaskRCNN"
+    assert other.definition["ModelName"] == "MaskRCNN"
     assert "littoral cannot run it" in other.describe()
     (tmp_path / "v").mkdir()
     (tmp_path / "v" / "theirs.emd").write_text(json.dumps(THEIRS))
@@ -148,13 +149,13 @@ def test_a_calibration_is_told(tmp_path: Path) -> None:
 
 
 def test_at_the_command_line(tmp_path: Path) -> None:
-    said = CliRunner().invoke(app, ["inspect", str(FIXTURE)])
+    said = run_command(["inspect", str(FIXTURE)])
     assert said.exit_code == 0
     assert "mangrove" in said.output
-    record = json.loads(CliRunner().invoke(app, ["inspect", str(FIXTURE), "--json"]).output)
+    record = json.loads(run_command(["inspect", str(FIXTURE), "--json"]).output)
     assert record["training"]["versions"] == "littoral 0.1.0, torch 2.14.1"
-    result = CliRunner().invoke(app, ["inspect", str(tmp_path / "none.dlpk")])
-    assert isinstance(result.exception, InputError)
+    result = run_command(["inspect", str(tmp_path / "none.dlpk")])
+    assert (result.exit_code, result.stderr.startswith("littoral: ")) == (2, True)
 
 
 def test_packages_of_this_version_name_licence_and_hashes(tmp_path: Path) -> None:
@@ -182,11 +183,11 @@ def test_our_script_is_known_and_another_in_its_place_is_told(tmp_path: Path) ->
         assert ("is not what this version of littoral writes" in told) is not ours
         assert "script of another program" not in told
         # Other programs know the network by the script, if it is ours.
-        assert ("none that other programs know" in told) is not ours
+        assert ("is not supported by other programs" in told) is not ours
         back = read_package(path)
         assert (SCRIPT in back.files, back.left_out) == (ours, () if ours else (SCRIPT,))
         # Saved again it has our own script.
-        assert carried_by(back) == {"onnx", "script"}
+        assert carried_files(back) == {"onnx", "script"}
         assert unscripted(back.definition).get("InferenceFunction") is None
     assert not ran.exists()
 
@@ -196,7 +197,7 @@ def test_a_definition_that_names_other_classes_than_the_manifest_is_told(tmp_pat
     plain = write_package(tmp_path / "a.dlpk", replace(MODEL, definition=definition))
     turned = replace(MODEL, definition={**definition, "Classes": definition["Classes"][::-1]})
     told = [inspect_package(path).warnings for path in (plain, write_package(tmp_path / "b.dlpk", turned))]
-    assert ["names other classes than its littoral.json" in " ".join(each) for each in told] == [False, True]
+    assert ["has other classes than its littoral.json" in " ".join(each) for each in told] == [False, True]
 
 
 def test_a_resized_tile_and_notes_on_the_calibration_are_told(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import warnings
 from collections.abc import Callable, Sequence
@@ -12,13 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 import shapely
 from rasterio.errors import NotGeoreferencedWarning
 
 from littoral import CATCOA, export_tiles, prepare_data, read_tiles
-from littoral.errors import InputError
+from littoral.errors import InputError, LittoralWarning
 from littoral.tiles import read_tile
 from littoral.tiles.labeled.layout import read_map
+from littoral.tiles.options import CutOptions
 from textured_coast import boxes, textured
 
 Writer = Callable[..., Path]
@@ -342,6 +345,228 @@ def test_a_class_that_is_not_listed(tmp_path: Path, name: str) -> None:
         read_tiles(folder)
 
 
+def with_labels(folder: Path, names: Sequence[str]) -> Path:
+    for number, name in enumerate(names):
+        (folder / "labels" / f"{number:09d}.xml").write_text(label_xml("x", name, version="3.5"))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("labels", "codes"),
+    [
+        (["10", "20", "10", "20"], [1, 2, 1, 2]),
+        ([" 10 ", "20", "10", "20"], [1, 2, 1, 2]),
+        (["1", "2", "1", "2"], [1, 2, 1, 2]),
+    ],
+)
+def test_names_that_are_numbers(tmp_path: Path, labels: list[str], codes: list[int]) -> None:
+    """Labels are values where all of them can be; else names, where all of them are."""
+    folder = with_labels(pro_3_5(tmp_path / "t"), labels)
+    entries = [{"Value": 1, "Name": " 10"}, {"Value": 2, "Name": "20\t"}]
+    amend(folder / "esri_model_definition.emd", Classes=entries)
+    tiles = read_tiles(folder)
+    assert tiles.codes.tolist() == codes
+    assert [category.name for category in tiles.categories] == ["10", "20"]
+    with pytest.raises(InputError, match="names class '30'"):
+        read_tiles(with_labels(folder, ["10", "30"]))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
+def test_text_files_in_other_encodings(tmp_path: Path, encoding: str) -> None:
+    folder = with_labels(pro_3_5(tmp_path / "t"), ["Grève", "mangrove"] * 2)
+    amend(folder / "esri_model_definition.emd", Classes=[{"Value": 3, "Name": "Grève"}, {"Value": 7, "Name": "7"}])
+    for file in (folder / "esri_model_definition.emd", folder / "map.txt", *(folder / "labels").iterdir()):
+        text = file.read_text(encoding="utf-8")
+        content = json.dumps(json.loads(text), ensure_ascii=False) if file.suffix == ".emd" else text
+        file.write_bytes(content.replace('<?xml version="1.0"?>', "").strip().encode(encoding))
+    tiles = read_tiles(folder)
+    assert [category.name for category in tiles.categories] == ["Grève", "mangrove"]
+    assert tiles.codes.tolist() == [3, 7, 3, 7]
+
+
+@pytest.mark.parametrize(
+    "start", ["C:\\export\\tiles\\", "\\\\server\\share\\images\\tiles\\", "/home/me/labels/t/", ".\\", ""]
+)
+def test_maps_of_other_computers(tmp_path: Path, start: str) -> None:
+    """Absolute paths, and names in another letter case, as on a file system that does not tell them apart."""
+    folder = pro_3_5(tmp_path / "t")
+    content = (folder / "map.txt").read_text().upper().replace("IMAGES", f"{start}IMAGES")
+    (folder / "map.txt").unlink()
+    (folder / "MAP.TXT").write_text(content.replace("LABELS", f"{start}LABELS"))
+    (folder / "esri_model_definition.emd").rename(folder / "Esri_Model_Definition.EMD")
+    assert read_tiles(folder).codes.tolist() == [3, 7, 3, 7]
+    assert read_tiles(folder.parent).codes.tolist() == [3, 7, 3, 7]
+
+
+@pytest.mark.parametrize("path", ["..\\other\\images\\000000000.tif", "images/../../other/images/000000000.tif"])
+def test_maps_stay_in_their_folder(tmp_path: Path, path: str) -> None:
+    folder = pro_3_5(tmp_path / "t")
+    pro_3_5(tmp_path / "other")
+    (folder / "map.txt").write_text(f"{path}  labels\\000000000.xml \n")
+    with pytest.raises(InputError, match="has a path in line 1 that leads out of the folder"):
+        read_tiles(folder)
+
+
+@pytest.mark.parametrize("name", ["a\u200fb", "a\tb", "a\nb", "\ue000", "x" * 201, "a\x1b[2J"])
+def test_class_names_that_no_package_may_hold(tmp_path: Path, name: str) -> None:
+    folder = pro_3_5(tmp_path / "t")
+    amend(folder / "esri_model_definition.emd", Classes=[{"Value": 3, "Name": name}, {"Value": 7, "Name": "ok"}])
+    with pytest.raises(InputError, match="is not 1 to 200 letters") as caught:
+        read_tiles(folder)
+    assert str(caught.value).isprintable()
+
+
+def test_numbers_of_other_types(tmp_path: Path) -> None:
+    """Numbers as text are numbers; where they decide nothing, other values are passed over."""
+    folder = pro_3_5(tmp_path / "t")
+    amend(folder / "esri_model_definition.emd", Classes=[{"Value": "3", "Name": "a"}, {"Value": 7.0, "Name": "b"}])
+    cell = {"x": "ten", "y": [], "spatialReference": {"wkid": "32617"}}
+    amend(folder / "esri_accumulated_stats.json", MinCellSize=cell, MaxCellSize=7, NumTilesAsDouble="four")
+    assert read_tiles(folder).codes.tolist() == [3, 7, 3, 7]
+    for value in ("three", 3.5, None, [3], 2**31, 1e300):
+        entries = [{"Value": value, "Name": "a"}, {"Value": 7, "Name": "b"}]
+        (folder / "esri_model_definition.emd").write_text(json.dumps({"Classes": entries}))
+        with pytest.raises(InputError, match=r"cannot be read|beyond 32 bits"):
+            read_tiles(folder)
+    (folder / "esri_model_definition.emd").write_text('{"a":' * 100_000)
+    with pytest.raises(InputError, match="nested too deep"):
+        read_tiles(folder)
+
+
+def test_class_mapping_by_value(tmp_path: Path) -> None:
+    folder = pro_3_5(tmp_path / "t", codes=(3, 7) * 4)
+
+    def names(mapping: dict[Any, Any]) -> list[tuple[int, str]]:
+        data = prepare_data(folder, val_split_pct=0.3, block_km=0.2, batch_size=2, class_mapping=mapping)
+        return [(category.code, category.name) for category in data.tiles.categories]
+
+    for key in (3, "3", 3.0, " 3 ", np.int64(3)):
+        assert names({key: "zzz"}) == [(7, "mangrove"), (3, "zzz")]
+    for wrong in ({"sand": 3}, {3: 4}, {"x": "y"}, {True: "a"}, {3.5: "a"}, {3: None}):
+        with pytest.raises(InputError, match=r"class_mapping maps .*: write it as class value to name"):
+            names(wrong)
+    with pytest.raises(InputError, match="names 5, of which there are no tiles: the classes of the tiles are 3 Sandy"):
+        names({5: "pier"})
+    with pytest.warns(LittoralWarning, match="class_mapping names 5, 9, of which there are no tiles"):
+        assert names({9: "reef", 3: "zzz", "5": "pier"}) == [(7, "mangrove"), (3, "zzz")]
+    with pytest.raises(InputError, match=r"class name 'a.nb' is not 1 to 200 letters"):
+        names({3: "a\nb"})
+
+
+# How others cut
+
+
+@pytest.mark.parametrize(
+    ("changes", "cut", "fill"),
+    [
+        ({"BlackenAroundFeature": 1}, {"blacken": True}, 0.0),
+        ({"BlackenAroundFeature": "true"}, {"blacken": True}, 0.0),
+        ({"BlackenAroundFeature": "BLACKEN_AROUND_FEATURE"}, {"blacken": True}, 0.0),
+        ({"BlackenAroundFeature": False}, {"blacken": False}, None),
+        ({"BlackenAroundFeature": "e.g. 0"}, {}, None),
+        ({"CropTileMode": "BOUNDING_BOX"}, {"crop": "bounding-box"}, None),
+        ({"CropSizeFixed": 0}, {"crop": "bounding-box"}, None),
+        ({"CropSizeFixed": 1.0, "CropTileMode": "FIXED_SIZE"}, {"crop": "fixed"}, None),
+        ({"ImageSpaceUsed": "PIXEL_SPACE"}, {"space": "pixel"}, None),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::littoral.tiles.splits.UnplacedWarning")
+def test_how_others_cut_is_how_the_model_cuts(
+    tmp_path: Path, changes: dict[str, Any], cut: dict[str, Any], fill: float | None
+) -> None:
+    folder = pro_3_5(tmp_path / "t", codes=(3, 7) * 4)
+    amend(folder / "esri_model_definition.emd", **changes)
+    given = prepare_data(folder, val_split_pct=0.3, block_km=0.2, batch_size=2).preprocessing
+    usual = {"blacken": False, "crop": "fixed", "space": "map"}
+    assert {name: getattr(given.tile, name) for name in usual} == usual | cut
+    assert given.fill == fill
+
+
+@pytest.mark.parametrize("masked", [False, True], ids=["black", "masked"])
+def test_blackened_tiles_and_what_is_classified_look_alike(tmp_path: Path, masked: bool) -> None:
+    """Ground outside the rectangle is 0 to the network, in tiles of others and in what a model cuts itself."""
+    folder = pro_3_5(tmp_path / "t", codes=(3, 7) * 4)
+    amend(folder / "esri_model_definition.emd", BlackenAroundFeature=1)
+    inside = np.zeros((SIZE, SIZE), bool)
+    inside[4:12, 2:14] = True
+    whole = {}
+    for image in sorted((folder / "images").glob("*.tif")):
+        with rasterio.open(image, "r+") as file:
+            whole[image.name] = file.read()
+            file.write(np.where(inside, whole[image.name], 0).astype("uint16"))
+            if masked:
+                file.write_mask(inside)
+    data = prepare_data(folder, val_split_pct=0.3, block_km=0.2, batch_size=2)
+    given = data.preprocessing
+    for position in range(len(data.tiles)):
+        values = whole[Path(data.tiles.name(position)).name]
+        expected = np.where(inside, values, 0.0)
+        scaled = (expected - np.array(given.mean)[:, None, None]) / np.array(given.std)[:, None, None]
+        np.testing.assert_allclose(given.apply(*data.tiles.read(position)), scaled, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(given.apply(values, inside), scaled, rtol=1e-4, atol=1e-4)
+
+
+def test_ways_to_cut_that_nobody_knows_or_that_differ(tmp_path: Path) -> None:
+    one, other = pro_3_5(tmp_path / "a" / "one"), pro_3_5(tmp_path / "a" / "two")
+    amend(other / "esri_model_definition.emd", BlackenAroundFeature=1)
+    with pytest.raises(InputError, match=r"holds tiles of blacken True, .* of False: train on tiles that were cut in"):
+        read_tiles(tmp_path / "a")
+    amend(one / "esri_model_definition.emd", BlackenAroundFeature="perhaps")
+    with pytest.raises(InputError, match="has the unknown BlackenAroundFeature"):
+        read_tiles(one)
+
+
+# Files that are not what their names say
+
+
+@pytest.mark.parametrize(
+    "where", ["images/000000000.tif", "labels/000000000.xml", "map.txt", "esri_model_definition.emd"]
+)
+def test_pipes_do_not_hang(tmp_path: Path, where: str) -> None:
+    folder = pro_3_5(tmp_path / "t")
+    (folder / where).unlink()
+    os.mkfifo(folder / where)
+    with pytest.raises(InputError, match=r"is not a file|not a file"):
+        read_tiles(folder)
+
+
+def test_images_that_refer_to_other_files(tmp_path: Path) -> None:
+    folder = pro_3_5(tmp_path / "t")
+    image, secret = folder / "images" / "000000000.tif", tmp_path / "secret.tif"
+    good = image.read_bytes()
+    image.rename(secret)
+    with rasterio.open(secret) as source:
+        vrt = rasterio.shutil.copy(source, tmp_path / "x.vrt", driver="VRT") or (tmp_path / "x.vrt").read_bytes()
+    image.write_bytes(
+        vrt.replace(b'relativeToVRT="1"', b'relativeToVRT="0"').replace(b">secret", f">{tmp_path}/secret".encode())
+    )
+    with rasterio.open(image) as opened:
+        assert opened.driver == "VRT"
+    with pytest.raises(InputError, match=r"000000000\.tif could not be read"):
+        read_tiles(folder)
+    wms = b"<GDAL_WMS><Service name='WMS'><ServerUrl>http://127.0.0.1:9/x?</ServerUrl></Service></GDAL_WMS>"
+    image.write_bytes(wms)
+    with pytest.raises(InputError, match=r"000000000\.tif could not be read"):
+        read_tiles(folder)
+    image.write_bytes(good)
+    for suffix, content in ((".msk", vrt), (".ovr", vrt), (".aux.xml", b'<MDI key="OVERVIEW_FILE">/vsicurl/x</MDI>')):
+        beside = image.with_name(image.name + suffix)
+        beside.write_bytes(content)
+        with pytest.raises(InputError, match="refers to other files"):
+            read_tiles(folder)
+        beside.unlink()
+    assert len(read_tiles(folder)) == 4
+    mrf = folder / "images" / "000000000.mrf"
+    mrf.write_bytes(b"<MRF_META><CachedSource><Source>http://127.0.0.1:9/x.tif</Source></CachedSource></MRF_META>")
+    (folder / "map.txt").write_text("images\\000000000.mrf  labels\\000000000.xml \n")
+    with pytest.raises(InputError, match="refers to other files"):
+        read_tiles(folder)
+    (folder / "map.txt").write_text("..\\x.vrt".replace("..", "images") + "  labels\\000000000.xml \n")
+    (folder / "images" / "x.vrt").write_bytes(vrt)
+    with pytest.raises(InputError, match="is in no format that tiles have"):
+        read_tiles(folder)
+
+
 @pytest.mark.parametrize("kind", ["Classified_Tiles", "PASCAL_VOC_rectangles", "MultiLabeled_Tiles"])
 def test_tiles_of_other_kinds_are_refused(tmp_path: Path, kind: str) -> None:
     folder = pro_3_5(tmp_path / "t")
@@ -395,6 +620,26 @@ def test_imagenet_folders_of_no_class(tmp_path: Path) -> None:
         read_tiles(imagenet(tmp_path / "b", ["3", "swamp"], definition=False))
 
 
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_plain_class_folders(tmp_path: Path) -> None:
+    """``<class>/*.png``, as image datasets come."""
+    for number, name in enumerate(["dune", "cliff", "dune", "harbour"]):
+        (tmp_path / "a" / name).mkdir(parents=True, exist_ok=True)
+        write_image(tmp_path / "a" / name / f"{number}.png")
+    tiles = read_tiles(tmp_path / "a")
+    assert [(category.code, category.name) for category in tiles.categories] == [
+        (1, "cliff"), (2, "dune"), (3, "harbour"),
+    ]  # fmt: skip
+    assert tiles.codes.tolist() == [1, 2, 2, 3]
+    assert tiles.notes == ("classes are numbered in the order of their folders' names: 1 cliff, 2 dune, 3 harbour",)
+    (tmp_path / "a" / "dune").rename(tmp_path / "a" / "mangrove")
+    with pytest.raises(InputError, match="class 'cliff' is neither a whole number nor a name"):
+        read_tiles(tmp_path / "a")
+    (tmp_path / "a" / "cliff").rename(tmp_path / "a" / "3")
+    (tmp_path / "a" / "harbour").rename(tmp_path / "a" / "Coral Reef")
+    assert sorted(read_tiles(tmp_path / "a").codes.tolist()) == [3, 7, 7, 9]
+
+
 # The wrong folder
 
 
@@ -431,7 +676,7 @@ def test_an_interrupted_export_is_said(tmp_path: Path) -> None:
 def test_regions_of_our_own_tiles(tmp_path: Path, write_scene: Writer) -> None:
     scene = write_scene(tmp_path / "s.tif", textured(size=320))
     table = boxes([(40 * n, 40) for n in range(1, 8)], [3, 7, 3, 7, 3, 7, 3])
-    export_tiles(scene, table, tmp_path / "t", tile_size=32)
+    export_tiles(scene, table, tmp_path / "t", CutOptions(tile_size=(32, 32)))
     assert read_tiles(tmp_path / "t").regions is None
     for number in range(4):
         with rasterio.open(tmp_path / "t" / "images" / f"{number:09d}.tif", "r+") as image:

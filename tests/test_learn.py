@@ -19,11 +19,11 @@ from torch import nn
 from littoral import CATCOA, FeatureClassifier, prepare_data
 from littoral.errors import InputError
 from littoral.evaluation import Baselines, Calibration, before_calibration, fit_baselines, score
-from littoral.learn.batches import Order, TileDataset
 from littoral.learn.data import TileData
-from littoral.learn.model_evaluation import answers
-from littoral.learn.network import HIDDEN, build_network, load_state_bytes, state_bytes
-from littoral.learn.training import HEADING, Plan, precision
+from littoral.learn.model_evaluation import predict_tiles
+from littoral.learn.network import HIDDEN, build_network, load_state_bytes, precision, state_bytes
+from littoral.learn.training import HEADING, Schedule
+from littoral.learn.training.batches import Order, TileDataset
 from littoral.package import read_package
 from littoral.tiles import ground_pairs, read_tile
 
@@ -266,12 +266,12 @@ def test_same_seed_same_bits(tile_data: TileData) -> None:
 
 def test_best_epoch_is_kept(tile_data: TileData, monkeypatch: pytest.MonkeyPatch) -> None:
     # Which epoch is the best depends on the machine's rounding; so one is named.
-    monkeypatch.setattr(Plan, "best", lambda _, epochs: min(1, len(epochs) - 1))
+    monkeypatch.setattr(Schedule, "best", lambda _, epochs: min(1, len(epochs) - 1))
     model = FeatureClassifier(tile_data, BACKBONE, pretrained=False)
     model.fit(4, 3e-2, mixed_precision=False)
     tiles = tile_data.tiles.subset(tile_data.split.validation)
     calibration = Calibration.from_json(model.manifest.calibration)
-    probabilities = before_calibration(answers(model, tiles)[0], calibration)
+    probabilities = before_calibration(predict_tiles(model.trained, tiles)[0], calibration)
     loss = -np.log(probabilities[np.arange(len(tiles)), tiles.targets]).mean()
     alike = [epoch.number for epoch in model.epochs if loss == pytest.approx(epoch.valid_loss, rel=1e-3)]
     assert alike == [1]

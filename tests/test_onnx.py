@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import geopandas as gpd
@@ -24,21 +23,24 @@ from onnx import TensorProto, helper
 from torch import nn
 
 from littoral import CATCOA, FeatureClassifier, classify_objects, engines, read_tiles, read_vector
-from littoral.classify import Saying, settle_engine
+from littoral.classify import ClassifyOptions, DecisionOptions, resolve_engine
 from littoral.cli import main
 from littoral.engines import open_classifier
 from littoral.errors import InputError, LittoralWarning, MissingExtraError
 from littoral.inference import OnnxClassifier
-from littoral.learn import device as learn_processor
-from littoral.learn import package_files
+from littoral.learn import model_files
 from littoral.learn.network import Network
+from littoral.learn.network import device as learn_processor
 from littoral.learn.onnx import export
-from littoral.learn.onnx.deepness import deepness_graph
-from littoral.package import Package, read_package, write_package
+from littoral.learn.options import PackageOptions
+from littoral.learn.trained_model import TrainedModel
+from littoral.package import Manifest, Package, read_package, write_package
 from littoral.raster_function import SCRIPT
 from littoral.tiles import TileSet, TileSpec
 
 pytestmark = pytest.mark.slow
+
+TORCH, KEEP = ClassifyOptions("torch"), DecisionOptions(keep_unlike=True)
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +156,8 @@ def test_a_tile_that_is_too_small_is_an_error(run: Callable[..., NDArray[Any]]) 
 
 
 def test_metadata_say_what_goes_in_and_comes_out(model: FeatureClassifier, graph: bytes) -> None:
+    # ONNX Runtime before 1.18 reads no newer version of the file.
+    assert onnx.load_from_string(graph).ir_version == 8
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     facts = session.get_modelmeta().custom_metadata_map
     told = {name: json.loads(facts[name]) for name in ("classes", "bands", "scaling", "tile_size", "cell_size")}
@@ -205,6 +209,17 @@ def test_a_graph_that_answers_otherwise_is_not_written(
 # What a package carries
 
 
+def a_model(manifest: Manifest, carried: tuple[str, ...] = (), network: Any = None) -> TrainedModel:
+    """A model of a package that carries a graph or a script; its weights are not looked at."""
+    files = {name: b"" for name, wanted in (("n.onnx", "onnx"), (SCRIPT, "script")) if wanted in carried}
+    return TrainedModel(network, manifest, source=Package("n", manifest, b"", {}, files=files))
+
+
+def beside(model: TrainedModel, definition: Any, onnx: bool | None, script: bool | None) -> tuple[Any, Any]:
+    options = PackageOptions(onnx=onnx, raster_function=script)
+    return model_files._graph_and_script(model, "n", b"", definition, options)
+
+
 @pytest.mark.parametrize(
     ("backbone", "carried", "onnx", "script", "files"),
     [
@@ -231,13 +246,12 @@ def test_what_goes_into_a_package(
     script: bool | None,
     files: tuple[str, ...],
 ) -> None:
-    monkeypatch.setattr(package_files, "_graph", lambda model, weights: b"graph")
+    monkeypatch.setattr(model_files, "_graph", lambda *given: b"graph")
     name, *resizing = backbone.split()
     preprocessing = replace(package.manifest.preprocessing, resize_px=48 if resizing else None)
     manifest = replace(package.manifest, backbone=name, preprocessing=preprocessing)
-    fake: Any = SimpleNamespace(manifest=manifest, carried=frozenset(carried))
     plain = {"ModelFile": "n.pth"}
-    definition, found = package_files.beside(fake, "n", b"", plain, onnx, script)
+    definition, found = beside(a_model(manifest, carried), plain, onnx, script)
     assert set(found) == {{"graph": "n.onnx", "script": SCRIPT}[name] for name in files}
     if "script" in files:
         assert (definition["InferenceFunction"], definition["OnnxFile"]) == (SCRIPT, "n.onnx")
@@ -247,19 +261,19 @@ def test_what_goes_into_a_package(
 
 
 def test_a_script_without_its_graph_is_refused(package: Package) -> None:
-    fake: Any = SimpleNamespace(manifest=package.manifest, carried=frozenset())
     with pytest.raises(InputError, match="leaves the raster function nothing to run"):
-        package_files.beside(fake, "n", b"", {}, False, True)
+        beside(a_model(package.manifest), {}, False, True)
 
 
 def test_without_the_extra_a_package_says_what_it_lacks(package: Package, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxscript", None)
-    monkeypatch.delitem(sys.modules, "littoral.learn.onnx.export")
-    fake: Any = SimpleNamespace(manifest=package.manifest, carried=frozenset(), data=None, network=None)
+    for name in ("littoral.learn.onnx", "littoral.learn.onnx.export"):
+        monkeypatch.delitem(sys.modules, name)
+    model = a_model(package.manifest)
     with pytest.warns(LittoralWarning, match=r"ArcGIS cannot run a resnet10t: writing ONNX needs a library"):
-        assert package_files.beside(fake, "n", b"", {}, None, None) == ({}, {})
+        assert beside(model, {}, None, None) == ({}, {})
     with pytest.raises(MissingExtraError, match=r"pip install \"littoral\[onnx\]\""):
-        package_files.beside(fake, "n", b"", {}, True, None)
+        beside(model, {}, True, None)
 
 
 class Undecided(nn.Module):
@@ -270,20 +284,18 @@ class Undecided(nn.Module):
 
 
 def test_a_network_that_is_no_graph(package: Package) -> None:
-    odd: Any = SimpleNamespace(
-        manifest=package.manifest, carried=frozenset(), data=None, network=Network(Undecided(), 3, 2)
-    )
+    odd = a_model(package.manifest, network=Network(Undecided(), 3, 2))
     with pytest.raises(InputError, match="cannot be written as ONNX"):
-        package_files.beside(odd, "n", b"", {}, True, None)
+        beside(odd, {}, True, None)
     with pytest.warns(LittoralWarning, match="holds no raster function"):
-        assert package_files.beside(odd, "n", b"", {}, None, None) == ({}, {})
+        assert beside(odd, {}, None, None) == ({}, {})
 
 
 def test_the_example_in_the_docs_runs(
     model: FeatureClassifier, graph: bytes, tiles: TileSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    text = (Path(__file__).parents[1] / "docs" / "onnx.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[1] / "docs" / "how-to" / "onnx.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model.onnx").write_bytes(graph)
@@ -305,8 +317,8 @@ def test_both_engines_say_the_same(
 ) -> None:
     alone = tmp_path / "alone.onnx"
     alone.write_bytes(graph)
-    torch_says = classify_objects(*coast, with_graph, engine="torch")
-    onnx_says = classify_objects(*coast, with_graph, engine="onnx")
+    torch_says = classify_objects(*coast, with_graph, options=ClassifyOptions("torch"))
+    onnx_says = classify_objects(*coast, with_graph, options=ClassifyOptions("onnx"))
     assert list(torch_says) == list(onnx_says)
     for column in torch_says.columns.drop("geometry"):
         if torch_says[column].dtype == float:
@@ -315,7 +327,7 @@ def test_both_engines_say_the_same(
             assert torch_says[column].equals(onnx_says[column])
     # Each run the same bits, whichever way the graph came.
     for other in (with_graph, read_package(with_graph), alone, OnnxClassifier.from_model(with_graph)):
-        assert classify_objects(*coast, other, engine="onnx").equals(onnx_says)
+        assert classify_objects(*coast, other, options=ClassifyOptions("onnx")).equals(onnx_says)
     assert classify_objects(*coast, with_graph).equals(torch_says)
     assert classify_objects(*coast, alone).equals(onnx_says)
 
@@ -328,8 +340,8 @@ def test_the_fastest_engine_is_the_one_that_was_measured_so(
         return 0.01 if isinstance(model, OnnxClassifier) == (quicker == "onnx") else 0.02
 
     monkeypatch.setattr(engines, "_seconds_of_a_tile", seconds)
-    found = classify_objects(*coast, with_graph, engine="fastest")
-    assert found.equals(classify_objects(*coast, with_graph, engine=quicker))  # type: ignore[arg-type]
+    found = classify_objects(*coast, with_graph, options=ClassifyOptions("fastest"))
+    assert found.equals(classify_objects(*coast, with_graph, options=ClassifyOptions(quicker)))  # type: ignore[arg-type]
     slower = {"torch": "onnx", "onnx": "torch"}[quicker]
     (note,) = [note for note in found.attrs["notes"] if "measurement" in note]
     assert note.startswith(f"engine {quicker}, ")
@@ -356,13 +368,13 @@ def test_auto_is_one_engine_for_all_who_open_the_models(
 ) -> None:
     alone = tmp_path / "a.onnx"
     alone.write_bytes(graph)
-    assert settle_engine([with_graph], "auto") == ("torch", "")
-    assert settle_engine([alone], "auto") == ("onnx", "")
+    assert resolve_engine([with_graph], "auto") == ("torch", "")
+    assert resolve_engine([alone], "auto") == ("onnx", "")
     # Both have a graph, one only that.
-    assert settle_engine([with_graph, alone], "auto") == ("onnx", "")
+    assert resolve_engine([with_graph, alone], "auto") == ("onnx", "")
     bare = write_package(tmp_path / "bare.dlpk", replace(read_package(with_graph), files={}))
-    assert settle_engine([bare, alone], "auto") == ("auto", "")
-    assert settle_engine([OnnxClassifier(graph, "a")], "auto") == ("auto", "")
+    assert resolve_engine([bare, alone], "auto") == ("auto", "")
+    assert resolve_engine([OnnxClassifier(graph, "a")], "auto") == ("auto", "")
 
     def missing(name: str, *rest: Any, **more: Any) -> Any:
         if name == "littoral.learn":
@@ -371,28 +383,28 @@ def test_auto_is_one_engine_for_all_who_open_the_models(
 
     imported = builtins.__import__
     monkeypatch.setattr(builtins, "__import__", missing)
-    assert settle_engine([with_graph], "auto") == ("onnx", "")
+    assert resolve_engine([with_graph], "auto") == ("onnx", "")
 
 
 def test_sixteen_bits_are_near_and_only_where_the_processor_has_them(
     coast: tuple[Path, gpd.GeoDataFrame], with_graph: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = classify_objects(*coast, with_graph, engine="torch")
+    whole = classify_objects(*coast, with_graph, options=ClassifyOptions("torch"))
     monkeypatch.setattr(learn_processor, "precision", lambda: "bf16-mixed")
-    half = classify_objects(*coast, with_graph, engine="torch-bf16")
+    half = classify_objects(*coast, with_graph, options=ClassifyOptions("torch-bf16"))
     apart = np.abs(half["P_3"] - whole["P_3"]).max()
     assert 0 < apart < 0.05
-    assert classify_objects(*coast, with_graph, engine="torch-bf16").equals(half)
+    assert classify_objects(*coast, with_graph, options=ClassifyOptions("torch-bf16")).equals(half)
     monkeypatch.setattr(learn_processor, "precision", lambda: "32-true")
-    with pytest.raises(InputError, match="is nothing this processor has"):
-        classify_objects(*coast, with_graph, engine="torch-bf16")
+    with pytest.raises(InputError, match="is not supported by this processor"):
+        classify_objects(*coast, with_graph, options=ClassifyOptions("torch-bf16"))
 
 
 def test_an_engine_that_cannot_is_refused(with_graph: Path, graph: bytes, package: Package, tmp_path: Path) -> None:
     bare = write_package(tmp_path / "bare.dlpk", replace(package, files={}))
     with pytest.raises(InputError, match="holds no ONNX graph"):
         open_classifier(bare, "onnx")
-    assert isinstance(open_classifier(bare), FeatureClassifier)
+    assert isinstance(open_classifier(bare), TrainedModel)
     alone = tmp_path / "a.onnx"
     alone.write_bytes(graph)
     with pytest.raises(InputError, match="is a graph without weights for torch"):
@@ -441,7 +453,7 @@ def outside(proto: onnx.ModelProto) -> None:
         (says("littoral", "[]"), "metadata that are no JSON object"),
         (says("littoral", '{"format": 99}'), "is of format 99"),
         (says("littoral", '{"format": 1}'), "backbone is missing"),
-        (outside, "holds a graph that cannot be run"),
+        (outside, "holds a graph whose weights are in other files"),
         (lambda proto: proto.graph.output[0].CopyFrom(onnx.ValueInfoProto(name="x")), "cannot be run"),
         (lambda proto: setattr(proto.graph.node[0], "op_type", "Run"), "cannot be run"),
     ],
@@ -527,42 +539,6 @@ def test_hostile_graphs_end_in_a_sentence(graph: bytes, tmp_path: Path, capfd: p
     assert [each.name for each in tmp_path.iterdir()] == ["g.onnx"]
 
 
-# Deepness
-
-
-def as_the_plugin_does(graph: bytes, pixels: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Class of each pixel of tiles (tiles, height, width, bands), by the plugin's documented steps."""
-    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    told = {name: json.loads(text) for name, text in session.get_modelmeta().custom_metadata_map.items()}
-    assert session.get_inputs()[0].shape[-1] == session.get_inputs()[0].shape[-2] == told["tiles_size"]
-    scaled = (np.float32(pixels / 255.0) - told["standardization_mean"]) / told["standardization_std"]
-    (answer,) = session.run(None, {session.get_inputs()[0].name: scaled.transpose(0, 3, 1, 2).astype(np.float32)})
-    assert session.get_outputs()[0].shape[-3:] == [len(told["class_names"]), told["tiles_size"], told["tiles_size"]]
-    answer[answer < told["seg_thresh"]] = 0
-    return np.asarray(answer.argmax(axis=1))
-
-
-@pytest.mark.parametrize("nodata", [0.0, None])
-def test_deepness_draws_the_class_of_the_tile(model: FeatureClassifier, graph: bytes, nodata: float | None) -> None:
-    manifest = model.manifest
-    given = replace(manifest.preprocessing, dtype="uint8", nodata=nodata)
-    rng = np.random.default_rng(0)
-    pixels = rng.integers(0, 256, (4, 24, 24, 3), np.uint8)
-    pixels[1, :20] = 0
-    made = deepness_graph(graph, replace(manifest, preprocessing=given))
-    assert json.loads(onnxruntime.InferenceSession(made).get_modelmeta().custom_metadata_map["resolution"]) == 1000
-    found = as_the_plugin_does(made, pixels)
-    for tile, answer in zip(pixels.transpose(0, 3, 1, 2), found, strict=True):
-        valid = np.ones((24, 24), bool) if nodata is None else (tile != nodata).all(axis=0)
-        expected = model.predict_inputs(given.apply(tile, valid)[None])[0].argmax()
-        assert (answer == expected).all()
-
-
-def test_deepness_has_no_use_for_sixteen_bits(model: FeatureClassifier, graph: bytes) -> None:
-    with pytest.raises(InputError, match="a model of uint16 values cannot be used by Deepness"):
-        deepness_graph(graph, model.manifest)
-
-
 # The command line
 
 
@@ -605,11 +581,10 @@ def test_export_and_classify_by_verb(
             "--overwrite",
         )
         assert "52 rectangles" in out
-    expected = classify_objects(*coast, with_graph, engine="torch", saying=Saying(keep_unlike=True))
+    expected = classify_objects(*coast, with_graph, options=TORCH, decisions=KEEP)
     assert read_vector(tmp_path / "c.gpkg")["ClassLabel"].tolist() == expected["ClassLabel"].tolist()
     assert "does not end in .onnx or .dlpk" in verb("export", bare, "-o", tmp_path / "m.pt")
-    assert "--deepness does not go with .dlpk" in verb("export", bare, "-o", tmp_path / "n.dlpk", "--deepness")
-    assert "8-bit" in verb("export", bare, "-o", tmp_path / "n.onnx", "--deepness")
+    assert "no longer writes models for Deepness" in verb("export", bare, "-o", tmp_path / "n.onnx", "--deepness")
     assert not (tmp_path / "n.onnx").exists()
 
 
@@ -619,7 +594,7 @@ def test_training_is_not_lost_for_want_of_a_graph(
     def fails(*given: Any) -> bytes:
         raise MissingExtraError("writing ONNX", "onnx")
 
-    monkeypatch.setattr(package_files, "_graph", fails)
+    monkeypatch.setattr(model_files, "_graph", fails)
     words = (
         f"train {tiles_folder} -o {tmp_path}/m.dlpk --backbone resnet10t --weights none --epochs 1 --lr 0.001 --onnx"
     )
@@ -630,7 +605,7 @@ def test_training_is_not_lost_for_want_of_a_graph(
     told = capsys.readouterr()
     assert f"{tmp_path}/m.dlpk: saved without a graph" in told.out
     assert "littoral[onnx]" in told.err
-    assert FeatureClassifier.from_model(tmp_path / "m.dlpk").carried == frozenset()
+    assert model_files.carried_files(read_package(tmp_path / "m.dlpk")) == frozenset()
 
 
 def test_the_engine_room_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -275,3 +276,14 @@ def test_keys_of_later_versions_are_passed_over(path: Path) -> None:
 
     rewrite(path, add)
     assert read_package(path).manifest == MODEL.manifest
+
+
+def test_a_folder_that_is_not_there_is_made(tmp_path: Path) -> None:
+    path = write_package(tmp_path / "new" / "folder" / "x.dlpk", MODEL)
+    assert read_package(path).manifest == MODEL.manifest
+
+
+def test_a_pipe_is_no_package(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.dlpk")
+    with pytest.raises(InputError, match="is not a file"):
+        read_package(tmp_path / "x.dlpk")

@@ -21,7 +21,7 @@ from affine import Affine
 from littoral.categories import CATCOA
 from littoral.evaluation import Baselines, score
 from littoral.package import Manifest, Package, Preprocessing
-from littoral.report import write_report
+from littoral.report import ReportOptions, write_report
 from littoral.report.map_data import MOST
 from littoral.tiles import TileSpec
 
@@ -85,7 +85,12 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         dataset.write(values)
         dataset.descriptions = ("B02", "B03", "B04")
     return write_report(
-        coast(), folder / "page.html", model=package(), scene=folder / "bay.tif", truth="kind", title="A <b>bay</b>"
+        coast(),
+        folder / "page.html",
+        model=package(),
+        scene=folder / "bay.tif",
+        options=ReportOptions("kind"),
+        title="A <b>bay</b>",
     )
 
 
@@ -208,7 +213,8 @@ def test_pointing_at_a_rectangle_tells_of_it(seen: Seen) -> None:
     said = seen.tip
     assert said is not None
     assert said.split("\n") == [
-        "rectangle 3", "steep coast, 80%", "set: sandy shore; mangrove", "truth: steep coast", "seen 2024-06-01"
+        "rectangle 3", "steep coast, 80%", "prediction set: sandy shore; mangrove", "true class: steep coast",
+        "scene of 2024-06-01",
     ]  # fmt: skip
     seen.page.keyboard.press("Escape")
     assert seen.tip is None

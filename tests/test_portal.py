@@ -29,6 +29,7 @@ from littoral.cli import main
 from littoral.errors import ExistsError, InputError, LittoralError, LittoralWarning, WriteError
 from littoral.http import DownloadError, Patience, UnreachableError, unpack_zip
 from littoral.tiles.labeled.listing import read_listing
+from littoral.tiles.options import CutOptions, ExportOptions
 from littoral.tiles.portal import FetchedItem, NoItemError, Portal, find_portal
 from littoral.tiles.portal.items import checked_name
 from littoral.tiles.portal.rest import one_line, stated_error
@@ -72,7 +73,7 @@ def portal() -> Iterator[HostedItems]:
 def tiles_zip(tmp_path_factory: pytest.TempPathFactory, coast: tuple[Path, object]) -> bytes:
     """As the original's: a folder per category, all in one of the zip's own name."""
     folder = tmp_path_factory.mktemp("hosted") / "coast"
-    export_tiles(coast[0], coast[1], folder, tile_size=32, per_category=True)  # type: ignore[arg-type]
+    export_tiles(coast[0], coast[1], folder, CutOptions(tile_size=(32, 32)), export=ExportOptions(per_category=True))  # type: ignore[arg-type]
     return zipped(folder, "coast/")
 
 
@@ -167,7 +168,7 @@ def test_what_goes_by_home_and_pro() -> None:
     assert GIS().url == "https://www.arcgis.com"
     assert repr(GIS("https://gis.example.org/portal/")) == "GIS @ https://gis.example.org/portal"
     for name in ("home", "pro", "Home"):
-        with pytest.warns(LittoralWarning, match=r"asks https://www.arcgis.com anonymously: set LITTORAL_PORTAL"):
+        with pytest.warns(LittoralWarning, match=r"uses https://www.arcgis.com anonymously: set LITTORAL_PORTAL"):
             assert GIS(name).url == "https://www.arcgis.com"
     with pytest.warns(LittoralWarning, match="with your token") as said:
         GIS("pro", token="hidden-one")
@@ -309,8 +310,8 @@ def test_a_page_that_is_the_item(portal: HostedItems, tmp_path: Path) -> None:
 
 NO_PORTALS = {
     "no JSON": (Answer(b"hello", 200, "text/plain"), "did not answer with JSON"),
-    "a list": (Answer(b"[1]"), "did not say what item"),
-    "another item": (Answer(json.dumps({"id": ID[::-1]}).encode()), "did not say what item"),
+    "a list": (Answer(b"[1]"), "did not describe item"),
+    "another item": (Answer(json.dumps({"id": ID[::-1]}).encode()), "did not describe item"),
 }
 
 
@@ -455,14 +456,16 @@ def test_names_that_lead_elsewhere(portal: HostedItems, tmp_path: Path, name: st
 
 
 def test_words_of_strangers_do_not_move_the_cursor(portal: HostedItems, tmp_path: Path, run: Run) -> None:
-    portal.put(
-        ID, zip_of({"a\x1b[2J/map.txt": b"", "a\x1b[2J/b": b""}), title="x\x1b[2J\ny", accessInformation="\x07us"
-    )
-    _, said, err = run("fetch", "item", ID, "--portal", portal.url, "-o", tmp_path / "out")
-    assert "x [2J y" in said
-    assert "credits: us" in said
-    assert "\x1b" not in said + err.replace("\x1b[?25l", "").replace("\x1b[?25h", "")
-    assert "\x07" not in said
+    for name, read in (("a/map.txt", True), ("a\x1b[2J/map.txt", False)):
+        portal.put(ID, zip_of({name: b"", "a/b": b""}), title="x\x1b[2J\ny", accessInformation="\x07us")
+        _, said, err = run("fetch", "item", ID, "--portal", portal.url, "-o", tmp_path / str(read))
+        if read:
+            assert "x [2J y" in said
+            assert "credits: us" in said
+        else:
+            assert "holds the unsafe name 'a\\x1b[2J/map.txt'" in err
+        assert "\x1b" not in said + err.replace("\x1b[?25l", "").replace("\x1b[?25h", "")
+        assert "\x07" not in said
 
 
 def test_folders_that_cannot_be_read_are_told(portal: HostedItems, tiles_zip: bytes, tmp_path: Path) -> None:

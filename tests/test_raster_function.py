@@ -17,13 +17,16 @@ import rasterio
 from numpy.typing import NDArray
 
 from littoral import classify_objects
-from littoral.classify import Saying
+from littoral.classify import ClassifyOptions, DecisionOptions
 from littoral.raster_function import SCRIPT, script
 from textured_coast import boxes, textured
 
 pytestmark = pytest.mark.slow
 
 Block = tuple[NDArray[Any], NDArray[np.uint8]]
+
+
+TORCH, KEEP = ClassifyOptions("torch"), DecisionOptions(keep_unlike=True)
 
 
 class Tool:
@@ -115,7 +118,7 @@ def test_what_the_tool_is_told(tool: Tool) -> None:
 def test_labels_and_confidences_are_those_of_classify(
     tool: Tool, coast: tuple[Path, gpd.GeoDataFrame], with_graph: Path, batch_size: int
 ) -> None:
-    expected = classify_objects(*coast, with_graph, engine="torch", saying=Saying(keep_unlike=True))
+    expected = classify_objects(*coast, with_graph, options=TORCH, decisions=KEEP)
     rows = tool.classify(*coast, batch_size=batch_size)
     assert len(rows) == len(expected)
     assert [row["attributes"]["Label"] for row in rows] == expected["ClassLabel"].tolist()
@@ -134,7 +137,7 @@ def test_missing_pixels_count_as_in_classify(
     values[1, ::7] = 0
     scene = write_scene(tmp_path / "s.tif", values, nodata=0)
     table = boxes([(96, 40), (94, 150), (8, 8), (10, 190)], [3, 3, 3, 3], side_m=100)
-    expected = classify_objects(scene, table, with_graph, engine="torch", saying=Saying(keep_unlike=True))
+    expected = classify_objects(scene, table, with_graph, options=TORCH, decisions=KEEP)
     assert expected["ClassLabel"].notna().all()
     rows = tool.classify(scene, table)
     assert [row["attributes"]["Label"] for row in rows] == expected["ClassLabel"].tolist()

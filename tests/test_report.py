@@ -21,13 +21,13 @@ from affine import Affine
 from matplotlib.colors import to_hex
 
 from littoral.categories import CATCOA, UNKNOWN_COLOUR, user_scheme
-from littoral.classify import UNLIKE
 from littoral.errors import ExistsError, InputError
 from littoral.evaluation import Baselines, score
 from littoral.imagery import Scene, open_scene
 from littoral.package import Manifest, Package, Preprocessing, write_package
+from littoral.predictions import UNLIKE
 from littoral.progress import silent
-from littoral.report import map_data, plot_classified, write_report
+from littoral.report import ReportOptions, map_data, plot_classified, write_report
 from littoral.report.coast import read_coast
 from littoral.report.maps import UNLIKE_COLOUR
 from littoral.report.review_list import first_places
@@ -165,7 +165,7 @@ def package() -> Package:
 
 
 def full(coast: gpd.GeoDataFrame, out: Path, package: Package, scene: Scene) -> Page:
-    return Page(write_report(coast, out, model=package, truth="CATCOA", scene=scene))
+    return Page(write_report(coast, out, ReportOptions("CATCOA"), model=package, scene=scene))
 
 
 # The whole page
@@ -206,7 +206,7 @@ def test_scores_are_those_of_the_scored(
     page = full(coast, tmp_path / "page.html", package, scene)
     assert (
         "4 of 8 rectangles are scored; left out: 2 not classified; 1 without CATCOA; "
-        "1 of a class the model does not know (marshy shore)." in page.words("scores")
+        "1 of a class that the model does not have (marshy shore)." in page.words("scores")
     )
     assert page.rows["scores"][1:] == [
         ["sandy shore", "0.500", "1.000", "0.667", "1"],
@@ -216,6 +216,32 @@ def test_scores_are_those_of_the_scored(
     assert re.search(r"1 0 1 2\b", page.words("scores"))
     # |0.9 - 1| + |0.8 - 0| + |0.7 - 1| + |0.6 - 1|, each alone in its bin, over 4
     assert "Expected calibration error: 0.400 on 4 rectangles" in page.words("reliability")
+
+
+def test_training_ground_is_scored_apart(
+    coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene
+) -> None:
+    """The first two rectangles are the model's training area: of the scored four the other two are left."""
+    area = shapely.union_all(shapely.buffer(coast.geometry.iloc[:2].to_numpy(), -0.0008))
+    seen = replace(package, manifest=replace(package.manifest, training_area=area.wkt))
+    page = full(coast, tmp_path / "page.html", seen, scene)
+    assert "1.000 accuracy on 2 rectangles outside the training area" in page.words()
+    words = page.words("scores")
+    assert "2 of 8 rectangles are scored" in words
+    assert "2 on the model's training area." in words
+    # One sandy shore is right, one mangrove is taken for it: accuracy 1/2, F1 2/3 and 0.
+    assert "On the training area the accuracy is 0.500 and macro-F1 0.333" in words
+    assert [row[-1] for row in page.rows["scores"][1:]] == ["0", "2"]
+    assert "2 rectangles:" in page.words("comparison")
+    everything = replace(
+        package, manifest=replace(package.manifest, training_area=shapely.box(*coast.total_bounds).wkt)
+    )
+    page = full(coast, tmp_path / "all.html", everything, scene)
+    assert "all 4 rectangles with a true class lie on the model's training area" in page.words("left-out")
+    assert "accuracy" not in page.words()
+    page = full(coast, tmp_path / "unknown.html", package, scene)
+    assert "as the model has no record of its training area" in page.words("scores")
+    assert f"{ACCURACY} accuracy on 4 rectangles; training area not known" in page.words()
 
 
 @pytest.mark.slow
@@ -264,7 +290,7 @@ def test_samples_are_right_and_wrong(coast: gpd.GeoDataFrame, tmp_path: Path, pa
 def test_maps_of_answer_and_truth(coast: gpd.GeoDataFrame, tmp_path: Path, package: Package, scene: Scene) -> None:
     page = full(coast, tmp_path / "page.html", package, scene)
     assert page.tags["map"].count("image") == 2
-    answers, truth = page.words("map").split("The truth (CATCOA)")
+    answers, truth = page.words("map").split("True classes (CATCOA)")
     assert "sandy shore mangrove not classified" in answers
     assert "sandy shore mangrove marshy shore not known" in truth
 
@@ -294,7 +320,7 @@ def test_the_map_tells_apart_what_is_unlike_the_training(
     assert to_hex(faces[unseen[0]]) == UNLIKE_COLOUR.lower()
     assert [to_hex(face) for face in faces[unseen[1:]]] == [UNKNOWN_COLOUR.lower()] * (len(unseen) - 1)
     page = full(coast, tmp_path / "page.html", package, scene)
-    answers, truth = page.words("map").split("The truth (CATCOA)")
+    answers, truth = page.words("map").split("True classes (CATCOA)")
     assert UNLIKE in answers
     assert UNLIKE not in truth
 
@@ -335,7 +361,7 @@ def test_files_and_objects_give_the_same_page(
     table = write_vector(coast, tmp_path / "coast.gpkg")
     model = write_package(tmp_path / "shore.dlpk", package)
     full(coast, tmp_path / "objects.html", package, scene)
-    write_report(table, tmp_path / "files.html", model=model, truth="catcoa", scene=scene_path)
+    write_report(table, tmp_path / "files.html", options=ReportOptions("catcoa"), model=model, scene=scene_path)
     files = (tmp_path / "files.html").read_text().replace("catcoa", "CATCOA")
     assert files == (tmp_path / "objects.html").read_text()
 
@@ -350,10 +376,10 @@ def test_bare_page_names_what_it_leaves_out(coast: gpd.GeoDataFrame, tmp_path: P
     words = page.words("left-out")
     for named in (
         "left out: imagery under the map needs the imagery: pass --scene PATH.",
-        "left out: map of the truth needs the truth: pass --truth FIELD.",
-        "left out: confusion matrix, scores by class, reliability of the confidence needs the truth: "
+        "left out: map of the true classes needs the true classes: pass --truth FIELD.",
+        "left out: confusion matrix, scores by class, reliability of the confidence needs the true classes: "
         "pass --truth FIELD.",
-        "left out: comparison with simple models needs the truth, the model, the imagery: "
+        "left out: comparison with simple models needs the true classes, the model, the imagery: "
         "pass --truth FIELD --model FILE --scene PATH.",
         "left out: sample tiles needs the imagery: pass --scene PATH.",
         "left out: the model needs the model: pass --model FILE.",
@@ -379,14 +405,14 @@ def test_without_lengths_rectangles_are_counted(coast: gpd.GeoDataFrame, tmp_pat
 
 def test_truth_that_knows_other_classes_only(coast: gpd.GeoDataFrame, tmp_path: Path, scene: Scene) -> None:
     coast["CATCOA"] = pd.array([8] * 8, dtype="Int64")
-    page = Page(write_report(coast, tmp_path / "page.html", truth="CATCOA", scene=scene))
+    page = Page(write_report(coast, tmp_path / "page.html", ReportOptions("CATCOA"), scene=scene))
     assert "no classified rectangle has one of the model's classes in CATCOA" in page.words("left-out")
     assert "marshy shore" in page.words("map")
 
 
 @pytest.mark.slow
 def test_table_without_probabilities_names_them(coast: gpd.GeoDataFrame, tmp_path: Path) -> None:
-    page = Page(write_report(coast.drop(columns=["P_3", "P_7"]), tmp_path / "page.html", truth="CATCOA"))
+    page = Page(write_report(coast.drop(columns=["P_3", "P_7"]), tmp_path / "page.html", ReportOptions("CATCOA")))
     assert "the table lacks P_3, P_7" in page.words("left-out")
 
 
@@ -408,7 +434,8 @@ def test_turned_scene_is_no_ground_but_gives_samples(coast: gpd.GeoDataFrame, tm
 def test_truth_may_be_names(coast: gpd.GeoDataFrame, tmp_path: Path) -> None:
     coast["shore"] = [None if code is None else CATCOA[code].name.upper() for code in TRUTH]
     named, coded = (
-        Page(write_report(coast, tmp_path / f"{field}.html", truth=field)).rows for field in ("shore", "CATCOA")
+        Page(write_report(coast, tmp_path / f"{field}.html", ReportOptions(field))).rows
+        for field in ("shore", "CATCOA")
     )
     assert named == coded
 
@@ -424,9 +451,11 @@ def test_own_classes_keep_their_names_and_colours(coast: gpd.GeoDataFrame, tmp_p
 
 def test_names_of_the_table_are_text(coast: gpd.GeoDataFrame, tmp_path: Path) -> None:
     coast["kind"] = pd.Series(["<script>alert(1)</script>" if code == 3 else "b" for code in SAID])
-    page = Page(write_report(coast, tmp_path / "page.html", class_label_field="kind", title="<b>Bay</b>"))
+    page = Page(
+        write_report(coast, tmp_path / "page.html", ReportOptions(class_label_field="kind"), title="<b>Bay</b>")
+    )
     assert "<script>alert" not in page.source
-    assert page.live["said"][0][1] == "<script>alert(1)</script>, 90%"
+    assert page.live["text"][0][1] == "<script>alert(1)</script>, 90%"
     assert "innerHTML" not in page.scripts[1]
     assert page.rows["shares"][1][0] == "<script>alert(1)</script>"
     assert page.words().startswith("<b>Bay</b>")
@@ -463,9 +492,9 @@ def test_table_must_be_classified(coast: gpd.GeoDataFrame, tmp_path: Path, colum
 
 def test_fields_must_be_there(coast: gpd.GeoDataFrame, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no field 'CATCOAST'.*CATCOA"):
-        write_report(coast, tmp_path / "page.html", truth="CATCOAST")
+        write_report(coast, tmp_path / "page.html", ReportOptions("CATCOAST"))
     with pytest.raises(InputError, match="no field 'Kind'"):
-        write_report(coast, tmp_path / "page.html", class_label_field="Kind")
+        write_report(coast, tmp_path / "page.html", ReportOptions(class_label_field="Kind"))
 
 
 def test_scene_must_be_of_this_place(coast: gpd.GeoDataFrame, tmp_path: Path) -> None:
@@ -532,7 +561,7 @@ def test_the_live_map_knows_what_the_table_says(
         ConfidenceSmoothed=0.8,
     )
     live = full(coast, tmp_path / "page.html", package, scene).live
-    assert [name for name, _ in live["views"]] == ["answer", "smoothed along the coast", "truth (CATCOA)"]
+    assert [name for name, _ in live["views"]] == ["class", "class, smoothed along the coast", "true class (CATCOA)"]
     names = [name for name, _, _ in live["categories"]]
     # Where there is no class the status says why, and where there is no truth nothing does.
     for (_, found), codes, others in zip(
@@ -543,7 +572,9 @@ def test_the_live_map_knows_what_the_table_says(
     assert {name: hatch for name, _, hatch in live["categories"] if hatch} == {"uncertain": 1, "unlike training": 2}
     assert live["chance"] == 0.5
     assert live["confidence"][:3] == [0.9, 0.8, 0.7]
-    assert live["said"][2][1:4] == ["mangrove, 70%", "along the coast: sandy shore", "set: sandy shore; mangrove"]
+    assert live["text"][2][1:4] == [
+        "mangrove, 70%", "smoothed along the coast: sandy shore", "prediction set: sandy shore; mangrove"
+    ]  # fmt: skip
     # Squares of 200 m in a row, 200 m from one to the next; y is down.
     outlines = np.array([np.reshape(outline, (4, 2)) for outline in live["outline"]], float)
     low, high = outlines.min(axis=1), outlines.max(axis=1)
@@ -588,11 +619,11 @@ def test_first_are_the_doubtful_the_odd_and_those_at_odds(coast: gpd.GeoDataFram
     assert [(place.name, place.why) for place in found[1].places] == [
         ("rectangle 15", "novelty 3.00"), ("rectangle 12", "novelty 1.50")
     ]  # fmt: skip
-    assert [(place.row, place.said, place.why) for place in found[2].places] == [
-        (2, "mangrove, 70%", "along the coast: sandy shore, 60%")
+    assert [(place.row, place.description, place.why) for place in found[2].places] == [
+        (2, "mangrove, 70%", "smoothed: sandy shore, 60%")
     ]
     assert [place.row for place in found[3].places] == [1, 5]
-    page = Page(write_report(table, tmp_path / "page.html", truth="CATCOA"))
+    page = Page(write_report(table, tmp_path / "page.html", ReportOptions("CATCOA")))
     assert page.tags["first"].count("button") == 11
     assert "rectangle 15" in page.words("first")
     # The numbers to paste are those of the outline.
@@ -610,7 +641,9 @@ def test_without_smoothing_both_neighbours_speak(coast: gpd.GeoDataFrame) -> Non
         Previous=pd.array([None, 1, 2, None, 1, 2, None, 1], "Int64"),
         Next=pd.array([2, 3, None, 2, 3, None, 2, None], "Int64"),
         ClassValue=pd.array([3, 7, 3, 7, 3, 7, None, None], "Int64"),
+        P_3=[0.9, 0.2, 0.7, 0.4, 0.6, 0.2, None, None],
     )
+    table["P_7"], table["ClassLabel"] = 1 - table["P_3"], table["ClassValue"].map({3: "sandy shore", 7: "mangrove"})
     (alone,) = [
         each
         for each in first_places(read_coast(table, None, None, None, "ClassLabel"))
@@ -621,7 +654,7 @@ def test_without_smoothing_both_neighbours_speak(coast: gpd.GeoDataFrame) -> Non
         (1, "on either side: sandy shore, 70%"),
         (4, "on either side: mangrove, 60%"),
     ]
-    assert alone.explained == "Rectangles between two that agree on another class: 2."
+    assert alone.explained == "2 rectangles between two of another class."
 
 
 def test_places_to_look_at_have_pictures_with_their_outline(
@@ -643,12 +676,12 @@ def test_the_uncertain_are_told_with_what_they_may_be(coast: gpd.GeoDataFrame) -
     coast.loc[3, ["status", "ClassLabel", "ClassValue"]] = ["uncertain", None, None]
     coast.loc[4, ["status", "ClassLabel", "ClassValue"]] = ["unlike training", None, None]
     read = read_coast(coast, None, None, None, "ClassLabel")
-    assert [read.said(row) for row in (2, 3, 4, 6)] == [
+    assert [read.description(row) for row in (2, 3, 4, 6)] == [
         "mangrove, 70%", "uncertain: mangrove, 60%", "unlike training", "nodata"
     ]  # fmt: skip
 
 
 def test_a_table_of_no_place_is_refused(coast: gpd.GeoDataFrame, tmp_path: Path) -> None:
     nowhere = coast.set_geometry([shapely.Polygon()] * len(coast), crs=4326)
-    with pytest.raises(InputError, match="has no rectangle that lies anywhere"):
+    with pytest.raises(InputError, match="has no rectangle with an outline"):
         write_report(nowhere, tmp_path / "page.html")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from classified_tables import sequence
 from littoral.errors import InputError
 from littoral.evaluation import prediction_sets
-from littoral.predictions import add_prediction_sets
+from littoral.predictions import Predictions
 
 
 @given(st.integers(0, 10_000), st.floats(0, 1))
@@ -38,15 +38,15 @@ def test_sets_keep_their_word_where_calibration_and_coast_are_alike() -> None:
 
 def test_columns() -> None:
     table = sequence(np.array([[0.2, 0.7, 0.1], [np.nan] * 3, [0.1, 0.0, 0.9]]))
-    out = add_prediction_sets(table, 0.85)
+    out = Predictions.from_table(table).with_sets(0.85).to_table(table)
     assert out["PredictionSet"].tolist()[0::2] == ["class 3; flat coast", "class 7"]
     assert out["PredictionSet"].isna().tolist() == [False, True, False]
     assert out["PredictionSetSize"].tolist()[0::2] == [2, 1]
-    assert list(table.columns) == [name for name in out.columns if not name.startswith("PredictionSet")]
-    again = add_prediction_sets(out, 0.85)
+    assert "PredictionSet" not in table
+    again = Predictions.from_table(table).with_sets(0.85).to_table(out)
     assert again["PredictionSet_in"].equals(out["PredictionSet"])
 
 
 def test_a_threshold_is_a_probability() -> None:
     with pytest.raises(InputError, match="threshold 3 is not from 0 to 1"):
-        add_prediction_sets(sequence(np.array([[0.2, 0.5, 0.3]])), 3.0)
+        Predictions.from_table(sequence(np.array([[0.2, 0.5, 0.3]]))).with_sets(3.0)

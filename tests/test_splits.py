@@ -322,7 +322,7 @@ def test_a_random_split_leaks_and_says_so() -> None:
         ({"block_km": -1.0}, "block length -1.0"),
         ({"block_km": float("nan")}, "block length nan"),
         ({"kind": "hash"}, "split 'hash' is not known"),
-        ({"kind": "region"}, "do not say which region they are of"),
+        ({"kind": "region"}, "have no region"),
         ({"kind": "random", "block_km": 3.0}, "block_km 3.0 is of no use to a random split"),
         ({"val_regions": ["a"]}, "of no use to a spatial split"),
     ],
@@ -335,7 +335,7 @@ def test_wrong_input(given_wrong: dict[str, object], complaint: str) -> None:
 
 def test_wrong_regions() -> None:
     tiles = world([square(lon) for lon in range(4)], [3, 7] * 2, ["a", "a", "b", "b"])
-    with pytest.raises(InputError, match="region 'c' is none that a tile is of: choose among a, b"):
+    with pytest.raises(InputError, match="region 'c' is the region of no tile: choose among a, b"):
         split_tiles(tiles, 0.2, kind="region", val_regions=["c"])
     with pytest.raises(InputError, match="is empty"):
         split_tiles(tiles, 0.2, kind="region", val_regions=[])

@@ -46,7 +46,7 @@ def test_gains_offsets_and_missing_pixels_change_nothing() -> None:
 def test_a_model_of_first_stages_comes_back_from_its_package(tiles_folder: Path, tmp_path: Path) -> None:
     data = prepare_data(tiles_folder, batch_size=8, val_split_pct=0.3, seed=1)
     model = FeatureClassifier(data, "resnet10t/8", pretrained=False)
-    model.fit_head(strength=0.01)
+    model.fit_head(regularisation_c=0.01)
     again = FeatureClassifier.from_model(model.save(tmp_path / "m.dlpk"))
     tile = data.tiles.paths[0]
     assert again.manifest.backbone == "resnet10t/8"

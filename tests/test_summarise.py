@@ -16,10 +16,11 @@ from shapely import LineString, MultiLineString, box
 
 from classified_tables import UTM, classified, straight
 from littoral import rectangles_along_lines
-from littoral.cli import app
+from littoral.cli.entry import run
 from littoral.errors import ExistsError, InputError, LittoralWarning
 from littoral.geodesy import line_lengths
-from littoral.predictions.chains import Chains, read_chains
+from littoral.predictions import IntervalOptions, SummariseOptions
+from littoral.predictions.chains import RectangleChains, read_chains
 from littoral.predictions.kilometres import beta_interval, expected_with_interval
 from littoral.predictions.stretches import chords_as_pieces, cut_shoreline
 from littoral.predictions.summary import summarise
@@ -137,11 +138,11 @@ def test_intervals_hold_what_they_say() -> None:
     metres = rng.uniform(500, 1500, count)
     step = np.full(count, 1000.0)
     step[0] = np.inf
-    chains = Chains(np.arange(count), np.zeros(count, int), step, np.array([np.inf]))
+    chains = RectangleChains(np.arange(count), np.zeros(count, int), step, np.array([np.inf]))
     chance = rng.beta(1, 2, (count, 1))
     inside = {}
-    mean, low, high = expected_with_interval(metres, chance, chains, level=90)
-    alone = expected_with_interval(metres, chance, chains, level=90, correlation_m=0)
+    mean, low, high = expected_with_interval(metres, chance, chains, IntervalOptions(90))
+    alone = expected_with_interval(metres, chance, chains, IntervalOptions(90, 0))
     # Cutting at p weakens the correlation: the process has more of it, so that the answers have about exp(-d / 3 km).
     covariance = np.exp(-np.abs(np.subtract.outer(np.arange(count), np.arange(count))) * 1000 / 4800)
     root = np.linalg.cholesky(covariance)
@@ -163,10 +164,10 @@ def test_variance_is_the_double_sum() -> None:
     step = rng.uniform(200, 4000, 10)
     step[[0, 5, 6]] = np.inf
     order = rng.permutation(10)
-    chains = Chains(order, chain, step, np.full(3, np.inf))
+    chains = RectangleChains(order, chain, step, np.full(3, np.inf))
     metres, chance = rng.uniform(0, 1000, 10), rng.dirichlet([1, 1, 1], 10)
     metres[order[3]] = 0
-    mean, low, high = expected_with_interval(metres, chance, chains, correlation_m=1500, level=80)
+    mean, low, high = expected_with_interval(metres, chance, chains, IntervalOptions(80, 1500))
     along, length, p = chains.along_m, metres[order], chance[order]
     rho = np.exp(-np.abs(np.subtract.outer(along, along)) / 1500) * (chain[:, None] == chain)
     spread = length[:, None] * np.sqrt(p * (1 - p))
@@ -186,9 +187,9 @@ def test_certain_answers_have_no_interval_and_smoothed_ones_are_taken() -> None:
     assert table.loc["mangrove", ["km", "low_km", "high_km"]].tolist() == [0, 0, 0]
     assert table.loc["not classified", ["low_km", "high_km"]].isna().all()
     smoothed = sure.assign(PS_3=0.2, PS_7=0.8)
-    assert summarise(smoothed, smoothed=True).table.set_index("ClassLabel")["km"]["mangrove"] == pytest.approx(
-        4, abs=0.02
-    )
+    assert summarise(smoothed, options=SummariseOptions(smoothed=True)).table.set_index("ClassLabel")["km"][
+        "mangrove"
+    ] == pytest.approx(4, abs=0.02)
     nothing = summarise(sure.assign(status="cloud")).table
     assert nothing.set_index("ClassLabel")["share"]["not classified"] == 1
     assert read_chains(boxes).row.tolist() == [0, 1, 2, 3]
@@ -200,7 +201,7 @@ def test_what_was_withheld_along_the_chain_is_not_on_the_line() -> None:
         ClassValueSmoothed=pd.array([None, 7, 3], "Int64"), status=["classified", "uncertain", "classified"],
         P_3=[0.9, 0.5, 0.9], P_7=[0.1, 0.5, 0.1], PS_3=[0.55, 0.1, 0.9], PS_7=[0.45, 0.9, 0.1],
     )  # fmt: skip
-    out = summarise(boxes, smoothed=True).pieces
+    out = summarise(boxes, options=SummariseOptions(smoothed=True)).pieces
     assert out["ClassValue"].tolist() == [pd.NA, 7, 3]
     assert out["status"].tolist() == ["uncertain", "classified", "classified"]
     raw = summarise(boxes).pieces
@@ -221,7 +222,11 @@ def test_areas_cut_the_line() -> None:
     assert km.index.tolist() == ["all", "west", "east", "3", "outside areas"]
     assert km.to_numpy() == pytest.approx([4, 1.5, 1.5, 0, 1], abs=0.02)
     assert out.pieces["area"].tolist() == ["west", "west", "east", "east", pd.NA]
-    assert summarise(boxes, line, areas, area_field="code").table["area"].unique().tolist()[1:4] == ["1", "2", "3"]
+    assert summarise(boxes, line, areas, SummariseOptions(area_field="code")).table["area"].unique().tolist()[1:4] == [
+        "1",
+        "2",
+        "3",
+    ]
 
 
 def test_bad_input() -> None:
@@ -235,12 +240,12 @@ def test_bad_input() -> None:
         summarise(boxes, line, line)
     with pytest.raises(InputError, match="the shoreline is empty"):
         summarise(boxes, line.iloc[:0])
-    with pytest.raises(InputError, match="the level 100 %"):
-        summarise(boxes, level=100)
+    with pytest.raises(InputError, match="level 100 is not below 100 %"):
+        summarise(boxes, intervals=IntervalOptions(100))
     with pytest.raises(InputError, match="has no field 'kind'"):
-        summarise(boxes, line, boxes, area_field="kind")
+        summarise(boxes, line, boxes, SummariseOptions(area_field="kind"))
     with pytest.raises(InputError, match="has no field PS_<code>: pass what littoral classify --smooth wrote"):
-        summarise(boxes, smoothed=True)
+        summarise(boxes, options=SummariseOptions(smoothed=True))
     with pytest.warns(LittoralWarning, match="intervals are too narrow"):
         summarise(boxes.drop(columns=["GroupId", "Previous"]))
     with pytest.warns(LittoralWarning, match="runs through none of the classified rectangles"):
@@ -275,7 +280,7 @@ def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "--table",
         str(table),
     ]
-    app(given, standalone_mode=False)
+    run(given)
     said = capsys.readouterr().out
     pieces = read_vector(out)
     whole = line_lengths(line).sum() / 1000
@@ -291,8 +296,8 @@ def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert pyogrio.list_layers(out)[:, 0].tolist() == ["out", "layer_styles"]
     before = out.read_bytes()
     with pytest.raises(ExistsError):
-        app(given, standalone_mode=False)
-    app([*given, "--overwrite"], standalone_mode=False)
+        run(given)
+    run([*given, "--overwrite"])
     assert out.read_bytes() == before
     with pytest.raises(InputError, match="to be read and to be written"):
-        app(["summarise", str(boxes), "-o", str(boxes), "--overwrite"], standalone_mode=False)
+        run(["summarise", str(boxes), "-o", str(boxes), "--overwrite"])

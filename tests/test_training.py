@@ -15,14 +15,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
+from command_line import run_command
 from littoral import FeatureClassifier, prepare_data
-from littoral.cli import app
 from littoral.errors import InputError, LittoralWarning
-from littoral.learn.batches import Order, TileDataset
 from littoral.learn.data import TileData
-from littoral.learn.training import HEADING, Epoch, Plan, rate_of
+from littoral.learn.training import HEADING, Epoch, Schedule, rate_of
+from littoral.learn.training.batches import Order, TileDataset
 from littoral.learn.training.losses import Objective
 from littoral.learn.training.rate_finder import _steepest
 from small_training import small, state
@@ -200,7 +199,7 @@ def test_a_rate_that_is_too_high_leaves_no_trace(tiles_folder: Path, mixed: bool
     before = state(model)
     with pytest.raises(
         InputError,
-        match=r"diverged \(the loss is no longer finite, or beyond all measure\): pass a lower learning rate",
+        match=r"diverged \(the loss is not finite, or far above .* predictions\): pass a lower learning rate",
     ):
         model.fit(5, 1e20, one_cycle=False, mixed_precision=mixed)
     if not model.epochs:
@@ -231,7 +230,7 @@ def test_a_loss_that_is_none_stops_in_the_middle_of_an_epoch(
 
 
 def test_stopping_early(tiles_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Plan, "best", lambda self, epochs: 1 if len(epochs) > 1 else 0)
+    monkeypatch.setattr(Schedule, "best", lambda self, epochs: 1 if len(epochs) > 1 else 0)
     model = small(tiles_folder)
     model.fit(20, 1e-3, early_stopping=2)
     assert len(model.epochs) == 4
@@ -239,11 +238,11 @@ def test_stopping_early(tiles_folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_best_of_some_epochs() -> None:
     rows = [Epoch(n, 1.0, loss, right, 1.0) for n, (loss, right) in enumerate([(3, 0.2), (1, 0.5), (1, 0.9), (2, 0.9)])]
-    assert Plan(1, None).best(rows) == 1
-    assert Plan(1, None, monitor="accuracy").best(rows) == 2
+    assert Schedule(1, None).best(rows) == 1
+    assert Schedule(1, None, monitor="accuracy").best(rows) == 2
     for wrong in ({"monitor": "f1"}, {"patience": -1}, {"epochs": 0}):
         with pytest.raises(InputError):
-            Plan(**{"epochs": 1, "rate": None, **wrong})
+            Schedule(**{"epochs": 1, "rate": None, **wrong})
 
 
 def test_a_second_fit_goes_on_from_the_first(tiles_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -309,9 +308,7 @@ def test_train_goes_on_where_it_was_stopped(
     command = ["train", str(tiles_folder), "--backbone", "test_resnet", "--weights", "none", "--epochs", "2", "--lr",
                "0.001", "--batch-size", "8", "--seed", "1", "--focal-loss", "--class-weights", "3=1,mangrove=2",
                "--checkpoint", str(tmp_path / "kept"), "--log", str(tmp_path / "log")]  # fmt: skip
-    assert (
-        CliRunner().invoke(app, [*command, "-o", str(tmp_path / "whole.dlpk"), "--early-stopping", "9"]).exit_code == 0
-    )
+    assert run_command([*command, "-o", str(tmp_path / "whole.dlpk"), "--early-stopping", "9"]).exit_code == 0
     made: list[int] = []
     real = Objective.__call__
 
@@ -323,18 +320,18 @@ def test_train_goes_on_where_it_was_stopped(
 
     monkeypatch.setattr(Objective, "__call__", stopped)
     out = tmp_path / "m.dlpk"
-    result = CliRunner().invoke(app, [*command, "-o", str(out), "--early-stopping", "9"])
+    result = run_command([*command, "-o", str(out), "--early-stopping", "9"])
     assert result.exit_code == 130
     assert "littoral: training stopped after step 3 of epoch 0, kept in" in result.stderr
     assert not out.exists()
-    result = CliRunner().invoke(app, [*command, "-o", str(out), "--early-stopping", "9", "--resume"])
+    result = run_command([*command, "-o", str(out), "--early-stopping", "9", "--resume"])
     assert result.exit_code == 0
     assert out.exists()
     one, other = (FeatureClassifier.from_model(tmp_path / f"{name}.dlpk") for name in ("whole", "m"))
     assert all(torch.equal(a, b) for a, b in zip(state(one).values(), state(other).values(), strict=True))
     for wrong, what in (
         (["--resume"], "--resume goes with --checkpoint"),
-        (["--class-weights", "3"], "3 is not a class"),
+        (["--class-weights", "3"], "--class-weights 3 cannot be read"),
     ):
-        result = CliRunner().invoke(app, ["train", str(tiles_folder), "-o", str(tmp_path / "n.dlpk"), *wrong])
-        assert what in str(result.exception)
+        result = run_command(["train", str(tiles_folder), "-o", str(tmp_path / "n.dlpk"), *wrong])
+        assert what in result.output

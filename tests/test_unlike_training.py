@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 
 from littoral import FeatureClassifier, classify_objects, open_scene, prepare_data
-from littoral.classify import UNLIKE, Saying, open_panel
+from littoral.classify import DecisionOptions, open_ensemble
 from littoral.errors import InputError
-from littoral.learn.training_summary import features, know
+from littoral.learn.training import HeadTraining
+from littoral.learn.training_summary import features, training_summary
 from littoral.package import read_package, write_package
 from littoral.package.manifest import MOST_NOVELTY
-from littoral.predictions import evened, novelty_of, novelty_threshold
+from littoral.predictions import UNLIKE, novelty_of, novelty_threshold, signed_sqrt
 from littoral.tiles import cut_tiles
 from textured_coast import boxes, textured, textured_boxes
 
@@ -67,7 +68,7 @@ def test_a_class_can_be_had_all_the_same(tmp_path: Path, write_scene: Callable[.
     scene, table = write_scene(tmp_path / "town.tif", town()), textured_boxes().iloc[:8]
     told, kept = (
         classify_objects(scene, table, package),
-        classify_objects(scene, table, package, saying=Saying(keep_unlike=True)),
+        classify_objects(scene, table, package, decisions=DecisionOptions(keep_unlike=True)),
     )
     assert (kept["status"] == "classified").all()
     assert kept["ClassLabel"].notna().all()
@@ -80,18 +81,18 @@ def test_novelty_is_the_distance_of_upright_features_over_the_threshold(
     found = classify_objects(coast[0], coast[1].iloc[:4], model)["Novelty"]
     spec, record = model.manifest.preprocessing.tile, model.manifest.novelty
     for tile in cut_tiles(open_scene(coast[0]), coast[1].iloc[:4], spec):
-        seen = model.answer_inputs(model.prepare(tile.values, tile.valid)[None])[1]
-        expected = novelty_of(record, evened(seen))[0] / novelty_threshold(record)
+        seen = model.trained.predict_with_features(model.trained.prepare(tile.values, tile.valid)[None])[1]
+        expected = novelty_of(record, signed_sqrt(seen))[0] / novelty_threshold(record)
         assert found.iloc[tile.position] == pytest.approx(expected, rel=1e-3)
 
 
 def test_the_record_is_of_training_and_validation(model: FeatureClassifier) -> None:
     assert model.data is not None
-    again = know(model, model.data)
+    again = replace(model.manifest, **training_summary(model.trained, model.data, HeadTraining()))
     assert again == model.manifest
     assert len(json.dumps(again.novelty)) < MOST_NOVELTY
     # No validation tile is beyond the threshold, as there are fewer than a hundred.
-    seen = features(model, model.data, model.data.split.validation)
+    seen = features(model.trained, model.data, model.data.split.validation)
     assert (novelty_of(again.novelty, seen) <= novelty_threshold(again.novelty) * (1 + 1e-9)).all()
     assert seen.shape == (len(model.data.split.validation), 192)
 
@@ -99,7 +100,7 @@ def test_the_record_is_of_training_and_validation(model: FeatureClassifier) -> N
 def test_few_tiles_give_no_record(tmp_path: Path, model: FeatureClassifier) -> None:
     assert model.data is not None
     few = replace(model.data, split=replace(model.data.split, training=model.data.split.training[:19]))
-    assert know(model, few).novelty == {}
+    assert training_summary(model.trained, few, HeadTraining())["novelty"] == {}
 
 
 def test_further_training_renews_the_record(tiles_folder: Path, package: Path) -> None:
@@ -109,7 +110,7 @@ def test_further_training_renews_the_record(tiles_folder: Path, package: Path) -
     assert before == read_package(package).manifest.novelty
     model.fit(1, 1e-3)
     assert model.manifest.novelty != before
-    model.fit_head(strength=0.1)
+    model.fit_head(regularisation_c=0.1)
     assert model.manifest.novelty["thresholds"]
 
 
@@ -135,11 +136,11 @@ def test_the_graph_says_it_too(tmp_path: Path, model: FeatureClassifier, coast: 
     assert by_graph["Novelty"].to_numpy() == pytest.approx(by_torch["Novelty"].to_numpy(), rel=1e-2)
     assert by_graph["status"].equals(by_torch["status"])
     with pytest.raises(InputError, match="processor cuda is torch's"):
-        open_panel([path], processor="cuda")
+        open_ensemble([path], processor="cuda")
 
 
 def test_a_place_without_tile_has_no_novelty(package: Path, coast: tuple[Path, gpd.GeoDataFrame]) -> None:
     table = boxes([(40, 40), (2000, 40)], [3, 3])
-    found = classify_objects(coast[0], table, package, saying=Saying(keep_unlike=True))
+    found = classify_objects(coast[0], table, package, decisions=DecisionOptions(keep_unlike=True))
     assert found["Novelty"].isna().tolist() == [False, True]
     assert found["status"].tolist() == ["classified", "outside imagery"]

@@ -11,7 +11,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 
-from littoral import classify_objects, read_vector
+from littoral import ClassifyOptions, classify_objects, read_vector
 from littoral.package import read_package, write_package
 
 pytestmark = pytest.mark.slow
@@ -48,7 +48,7 @@ def rectangles(coast: tuple[Path, gpd.GeoDataFrame], tmp_path_factory: pytest.Te
 def test_the_same_coast_without_torch(
     coast: tuple[Path, gpd.GeoDataFrame], rectangles: Path, with_graph: Path, tmp_path: Path
 ) -> None:
-    expected = classify_objects(*coast, with_graph, engine="torch")
+    expected = classify_objects(*coast, with_graph, options=ClassifyOptions("torch"))
     first, second = tmp_path / "1" / "coast.gpkg", tmp_path / "2" / "coast.gpkg"
     for path in (first, second):
         path.parent.mkdir()

@@ -93,19 +93,18 @@ rectangles[["ID", "GroupId", "SeqId", "CATCOA", "line_m", "purity"]].head()
 """),
     text("""
 **Instead of *Export Training Data For Deep Learning*.** One category into one folder, as in the original; with
-`per_category=True` a single call writes a folder for each. `docs/export-parameters.md` compares all parameters.
+`per_category=True` a single call writes a folder for each. The documentation compares all parameters.
 """),
     original("""
 print(littoral.export_tiles(
     world.training.scene,
     rectangles[rectangles["CATCOA"] == 1],
     "Category_1",
-    class_field="CATCOA",
-    tile_size=256,
-    stride=128,
-    only_with_features=True,
-    metadata_format="Labeled_Tiles",
-    extent="intersection",
+    littoral.CutOptions(tile_size=(256, 256)),
+    littoral.ClassOptions(class_field="CATCOA"),
+    littoral.ExportOptions(
+        stride=(128, 128), only_with_features=True, metadata_format="Labeled_Tiles", extent="intersection"
+    ),
     cell_size=10,
 ))
 """),

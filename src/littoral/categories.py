@@ -15,24 +15,39 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from littoral.errors import InputError
+from littoral.errors import InputError, is_printable
 
 UNKNOWN_COLOUR = "#B4B4B4"
 """Of whatever has no category: null in the chart, unclassified on the map."""
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
 class Category:
-    """One kind of shore."""
+    """One kind of shore.
+
+    Raises:
+        InputError: a code, name or colour that cannot be written to a model package and read again.
+    """
 
     code: int
-    """Value of the class field: CATCOA's own number, or the user's."""
+    """Value of the class field: CATCOA's own number, or the user's; within 32 bits."""
     name: str
-    """What a person reads, in lower case as in S-57."""
+    """What a person reads, in lower case as in S-57; 1 to 200 letters, no tabs, line breaks or control characters."""
     colour: str
     """``#RRGGBB``, for maps and legends."""
     s101: str = ""
     """Where S-101 keeps it: ``attribute=value``; empty for a user's own."""
+
+    def __post_init__(self) -> None:
+        if not -(2**31) < self.code < 2**31:
+            raise InputError(f"class value {self.code}", "is beyond 32 bits", "number the classes from 1")
+        if not (0 < len(self.name.strip()) <= _LONGEST_NAME and is_printable(self.name)):
+            name = self.name if len(self.name) <= 60 else f"{self.name[:60]}…"
+            what = f"is not 1 to {_LONGEST_NAME} letters without tabs, line breaks or control characters"
+            raise InputError(f"class name {name!r}", what, "give the class another name")
+        if not re.fullmatch("#[0-9A-Fa-f]{6}", self.colour):
+            raise InputError(f"colour {self.colour!r}", "cannot be read", "write colours as #RRGGBB")
 
     @property
     def rgb(self) -> tuple[int, int, int]:
@@ -170,9 +185,11 @@ def read_categories(path: Path) -> Scheme:
                 "give each line a whole number of its own as code, and a name",
             )
         names[int(code)] = name
+        try:
+            Category(int(code), name, colour or UNKNOWN_COLOUR)
+        except InputError as error:
+            raise InputError(f"{path}, line {number}: {error.subject}", error.what, error.remedy) from error
         if colour:
-            if not re.fullmatch(r"#[0-9A-Fa-f]{6}", colour):
-                raise InputError(path, f"line {number} has colour {colour!r}", "write colours as #RRGGBB")
             colours[int(code)] = colour.upper()
     if not names:
         raise InputError(path, "has no categories", "write one line each, under the heading code,name,colour")

@@ -1,4 +1,4 @@
-"""Which engine answers for a model: torch with its weights, or ONNX Runtime with its graph."""
+"""Engines that run a model: torch with its weights, or ONNX Runtime with its graph."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +29,9 @@ AnyEngine = Engine | Literal["fastest"]
 class Classifier(Protocol):
     """What classifying needs of a model."""
 
-    manifest: Manifest
-    """How tiles are cut, and the classes in the order of the answers."""
+    @property
+    def manifest(self) -> Manifest:
+        """How tiles are cut, and the classes in the order of the probabilities."""
 
     def prepare(self, values: Values, valid: NDArray[np.bool_]) -> NDArray[np.float32]:
         """One tile (bands, height, width) and its mask (height, width) to (bands, chip, chip), as the engine wants it:
@@ -39,8 +40,22 @@ class Classifier(Protocol):
     def predict_inputs(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
         """Prepared tiles (tiles, bands, chip, chip) to probabilities (tiles, classes)."""
 
-    def answer_inputs(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float32] | None]:
+    def predict_with_features(
+        self, batch: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32] | None]:
         """The same, and the features (tiles, features) behind them; None where the engine does not have them."""
+
+
+@runtime_checkable
+class HoldsModel(Protocol):
+    """An object that holds a model, such as :class:`littoral.FeatureClassifier`."""
+
+    @property
+    def trained(self) -> Classifier:
+        """The model."""
+
+
+AnyModel: TypeAlias = Classifier | HoldsModel | Package | str | Path
 
 
 @contextmanager
@@ -54,7 +69,7 @@ def lone_threads(count: int) -> Iterator[ThreadPoolExecutor]:
         alone = None
         stack.enter_context(threadpool_limits(1, user_api="blas"))
         if "torch" in sys.modules:
-            from littoral.learn.device import compute_alone, threads_kept
+            from littoral.learn.network.device import compute_alone, threads_kept
 
             stack.enter_context(threads_kept())
             alone = compute_alone
@@ -62,17 +77,17 @@ def lone_threads(count: int) -> Iterator[ThreadPoolExecutor]:
 
 
 def open_classifier(
-    model: Classifier | Package | str | Path,
+    model: AnyModel,
     engine: Engine = "auto",
     threads: int | None = None,
     processor: str = "auto",
 ) -> Classifier:
-    """A model that answers; one that is open already is returned as it is.
+    """Open a model with an engine; a model that is open already is returned.
 
     Args:
         model: A classifier, a package, or the path of a ``.dlpk`` or an ``.onnx``.
         engine: Of a package or a path; an ``.onnx`` has only its graph.
-        threads: Of a graph that is opened; None: one for each processor. Torch's are those of whoever calls
+        threads: Of a graph that is opened; None: one for each processor. With torch, the caller decides
             (:func:`lone_threads`).
         processor: Likewise, torch's name of what computes: ``cpu``, ``cuda``, ``cuda:1``, ``mps``; ``auto``: a GPU of
             NVIDIA's where there is one. ONNX Runtime computes on the CPU.
@@ -82,7 +97,7 @@ def open_classifier(
         MissingExtraError: the engine is not installed.
     """
     if not isinstance(model, Package | str | Path):
-        return model
+        return model.trained if isinstance(model, HoldsModel) else model
     by_torch, bf16 = engine in ("torch", "torch-bf16"), engine == "torch-bf16"
     graph_only = _is_graph(model)
     if graph_only and by_torch:
@@ -90,15 +105,15 @@ def open_classifier(
     missing: MissingExtraError | None = None
     if engine != "onnx" and not graph_only:
         try:
-            from littoral.learn import FeatureClassifier
+            from littoral.learn.model_files import load_model, model_of
         except MissingExtraError as error:
             if by_torch:
                 raise
             missing = error
         else:
             if isinstance(model, Package):
-                return FeatureClassifier.from_package(model, model.name).on(processor, bf16=bf16)
-            return FeatureClassifier.from_model(model).on(processor, bf16=bf16)
+                return model_of(model, model.name).on(processor, bf16=bf16)
+            return load_model(model).on(processor, bf16=bf16)
     if processor not in ("auto", "cpu"):
         raise InputError(
             f"processor {processor}", "is torch's, not ONNX Runtime's", "pass --engine torch, or leave it away"
@@ -120,14 +135,14 @@ def open_classifier(
 
 
 def fastest_engine(
-    models: Sequence[Classifier | Package | str | Path], size: int, processor: str = "auto"
+    models: Sequence[AnyModel], size: int, processor: str = "auto"
 ) -> tuple[Engine, dict[Engine, float]]:
-    """The engine of the two that gives the most answers a second here; their labels are the same.
+    """The engine that classifies the most tiles a second on this machine; labels do not depend on it.
 
     Which one it is may differ between two runs where both are nearly as fast, and with it the last digits.
 
     Args:
-        models: All that are to be asked; one that is open is left out.
+        models: Models to run; one that is open is left out.
         size: Tiles of a batch. Each processor computes one, as in classifying.
         processor: As of :func:`open_classifier`.
 
@@ -137,31 +152,31 @@ def fastest_engine(
     Raises:
         InputError: a model that cannot be used.
     """
-    asked = [model for model in models if isinstance(model, Package | str | Path)]
+    unopened = [model for model in models if isinstance(model, Package | str | Path)]
     paces: dict[Engine, float] = {}
-    able = _able(asked) if asked else []
+    able = _able(unopened) if unopened else []
     if processor not in ("auto", "cpu") and "torch" in able:
         # ONNX Runtime computes on the CPU.
         able = ["torch"]
     for engine in able:
         try:
-            opened = [open_classifier(each, engine, 1, processor) for each in asked]
+            opened = [open_classifier(each, engine, 1, processor) for each in unopened]
         except MissingExtraError:
             continue
         paces[engine] = 1 / sum(_seconds_of_a_tile(each, size) for each in opened)
     return max(paces, key=lambda engine: paces[engine], default="auto"), paces
 
 
-def installed_engine(models: Sequence[Classifier | Package | str | Path]) -> Engine:
-    """What ``auto`` stands for here, so that nobody else who opens these models takes another engine for it.
+def installed_engine(models: Sequence[AnyModel]) -> Engine:
+    """The engine that ``auto`` stands for on this machine, so that other processes use the same one.
 
     It stays ``auto`` where no one engine can answer for all: some are open, or graphs among packages.
     """
-    asked = [model for model in models if isinstance(model, Package | str | Path)]
-    able = _able(asked) if len(asked) == len(models) else []
+    unopened = [model for model in models if isinstance(model, Package | str | Path)]
+    able = _able(unopened) if len(unopened) == len(models) else []
     if "torch" in able:
         try:
-            from littoral.learn import FeatureClassifier  # noqa: F401
+            from littoral.learn import network  # noqa: F401
         except MissingExtraError:
             able.remove("torch")
     return able[0] if able else "auto"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import unicodedata
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 _JOINERS = "\u200c\u200d"
@@ -97,3 +98,23 @@ def first_line(error: BaseException, clean: Callable[[str], str] = str) -> str:
     line = (clean(str(error)).strip().splitlines() or [type(error).__name__])[0]
     line = line if len(line) <= 200 else f"{line[:200]}…"
     return line if line.isprintable() else ascii(line)
+
+
+def require(extra: str, what: str, *libraries: str) -> None:
+    """Check, without importing them, that the libraries of an extra are installed.
+
+    Args:
+        extra: Of littoral, as in ``pip install "littoral[extra]"``.
+        what: What needs them.
+        libraries: Names of modules.
+
+    Raises:
+        MissingExtraError: one of them is not installed.
+    """
+    for name in libraries:
+        try:
+            found = find_spec(name)
+        except (ImportError, ValueError):
+            found = None
+        if found is None:
+            raise MissingExtraError(what, extra)

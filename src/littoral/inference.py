@@ -1,12 +1,13 @@
-"""From a model's ONNX graph to probabilities: classifying without torch.
+"""Inference with a model's ONNX graph, without torch.
 
-The graph holds all that happens to a tile: crop, scaling, network and softmax (see ``learn.onnx_export``, which makes
-it, and ``docs/onnx.md``). Its metadata holds the model's manifest.
+The graph has the preprocessing of a tile (crop, scaling), the network and softmax; ``learn.onnx.export`` writes it and
+``docs/how-to/onnx.md`` documents it. Its metadata have the model's manifest.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,10 @@ MANIFEST_KEY = "littoral"
 WEIGHTS_KEY = "weights_sha256"
 """Of the weights that it was made from, as the package carries them."""
 
+_EXTERNAL = re.compile(rb"(?:\x0a|\x8a\x80*\x00)(?:\x08|\x88\x80*\x00)location")
+"""The key under which ONNX names a file of external data, as Protocol Buffers write it: field 1, 8 bytes. Numbers may
+be padded with zero groups."""
+
 # They have no base of their own.
 _REFUSALS = (
     failures.Fail,
@@ -44,7 +49,8 @@ _REFUSALS = (
 
 
 class OnnxClassifier:
-    """Classifies tiles by a graph; answers like the :class:`~littoral.learn.FeatureClassifier` it was made from.
+    """A model's ONNX graph; its predictions are those of the :class:`~littoral.learn.TrainedModel` it was exported
+    from.
 
     Args:
         graph: The ``.onnx``, as bytes.
@@ -61,6 +67,8 @@ class OnnxClassifier:
     """
 
     def __init__(self, graph: bytes, source: object, threads: int | None = None) -> None:
+        if _EXTERNAL.search(graph):
+            raise InputError(source, "holds a graph whose weights are in other files", "export the model again")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or processors()
         options.inter_op_num_threads = 1
@@ -150,21 +158,23 @@ class OnnxClassifier:
         width, height = given.tile.size if given.resize_px else (given.chip_px, given.chip_px)
         (answer,) = self.predict_inputs(np.full((1, len(given.mean), height, width), np.nan, np.float32))
         if not abs(answer.sum() - 1) < 1e-3:
-            raise InputError(self.source, "holds a graph that answers no probabilities", "export the model again")
+            raise InputError(self.source, "has a graph whose output is no probabilities", "export the model again")
 
     def predict_inputs(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities (tiles, classes) of prepared tiles (tiles, bands, chip, chip), in 32-bit arithmetic.
 
         Raises:
-            InputError: the graph does not do what its metadata says.
+            InputError: the graph fails, or its output does not fit its metadata.
         """
-        return self.answer_inputs(batch)[0]
+        return self.predict_with_features(batch)[0]
 
-    def answer_inputs(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float32] | None]:
+    def predict_with_features(
+        self, batch: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32] | None]:
         """The same, and the features (tiles, features) behind them; None where the graph does not give them away.
 
         Raises:
-            InputError: the graph does not do what its metadata says.
+            InputError: the graph fails, or its output does not fit its metadata.
         """
         try:
             answer, *features = self.session.run(self._outputs, {"tiles": np.ascontiguousarray(batch)})
@@ -173,7 +183,7 @@ class OnnxClassifier:
                 self.source, f"holds a graph that fails ({first_line(error)})", "export the model again"
             ) from error
         if answer.shape != (len(batch), len(self.manifest.categories)):
-            raise InputError(self.source, f"holds a graph that answers {answer.shape}", "export the model again")
+            raise InputError(self.source, f"has a graph with outputs of shape {answer.shape}", "export the model again")
         return np.asarray(answer, np.float64), features[0] if features else None
 
 

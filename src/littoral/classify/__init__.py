@@ -1,9 +1,8 @@
-"""Scores to statements about stretches of coast: classifier x rectangles x scenes to a classified coast.
+"""Classify rectangles on scenes with a trained model.
 
-``panel`` is who is asked: one model or several, once or in every turn; ``fitting`` says whether a scene is of the kind
-that it knows; ``answering`` asks about each rectangle: ``parting`` makes parts, ``pipeline`` answers them in one
-process, ``cluster`` on many, ``keeping`` keeps them; ``saying`` makes columns of the ``answers``; ``objects`` is all of
-it together.
+``classify`` is the whole of it. ``ensemble`` averages models and orientations, ``compatibility`` checks a scene,
+``partition`` divides rectangles into parts, ``pipeline`` predicts parts in one process, ``dask_backend`` on a cluster,
+``checkpoints`` saves them, ``run`` resumes, ``decisions`` turns probabilities into classes.
 """
 
 import lazy_loader

@@ -1,29 +1,26 @@
-from .answers import Answers, Examiner
-from .checkpoints import Opening
-from .classify import BEYOND, NO_AREA, answered, classify_objects, scenes_used, write_classified
+from .checkpoints import ModelSource
+from .classify import classify_objects, scenes_used, write_classified
 from .compatibility import check_cell_size, check_scene
-from .decisions import UNLIKE, Saying, say
-from .ensemble import Model, Panel, open_panel, settle_engine
-from .run import answer_rectangles
+from .decisions import decide
+from .ensemble import Ensemble, Model, open_ensemble, resolve_engine
+from .options import ClassifyOptions, DecisionOptions
+from .pipeline import NoveltyClassifier
+from .run import predict_rectangles
 
 __all__ = [
-    "BEYOND",
-    "NO_AREA",
-    "UNLIKE",
-    "Answers",
-    "Examiner",
+    "ClassifyOptions",
+    "DecisionOptions",
+    "Ensemble",
     "Model",
-    "Opening",
-    "Panel",
-    "Saying",
-    "answer_rectangles",
-    "answered",
+    "ModelSource",
+    "NoveltyClassifier",
     "check_cell_size",
     "check_scene",
     "classify_objects",
-    "open_panel",
-    "say",
+    "decide",
+    "open_ensemble",
+    "predict_rectangles",
+    "resolve_engine",
     "scenes_used",
-    "settle_engine",
     "write_classified",
 ]

@@ -1,10 +1,10 @@
-"""What is said about each rectangle: scenes, rectangles and a model to a table, and to a file."""
+"""Classify rectangles on scenes with a model: a table in memory, and its file."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,162 +14,192 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from littoral.categories import Category
-from littoral.classify.answers import Answers
-from littoral.classify.checkpoints import Opening
+from littoral.categories import Category, Scheme
+from littoral.classify.checkpoints import ModelSource, file_stamps
 from littoral.classify.compatibility import check_cell_size, check_scene, coarser_than_trained
-from littoral.classify.decisions import UNLIKE, Saying, say
-from littoral.classify.ensemble import Model, Panel, open_panel, opening_of, settle_engine
-from littoral.classify.run import answer_rectangles
-from littoral.engines import AnyEngine
+from littoral.classify.decisions import decide, smoothing_transitions
+from littoral.classify.ensemble import Ensemble, Model, model_names, open_ensemble, resolve_engine
+from littoral.classify.options import ClassifyOptions, DecisionOptions
+from littoral.classify.run import predict_rectangles
 from littoral.errors import InputError
 from littoral.imagery import Scene, Scenes, as_scenes
-from littoral.predictions import UNCERTAIN, read_answers
+from littoral.imagery.options import CombineOptions, SceneOptions
+from littoral.package import read_package
+from littoral.predictions import BEYOND, NO_AREA, UNCERTAIN, UNLIKE, Predictions, Transitions, read_transitions
+from littoral.predictions.columns import (
+    CONFIDENCE,
+    LABEL,
+    SCENE,
+    SCENE_DATE,
+    STATUS,
+    probability_column,
+    smoothed_columns,
+)
 from littoral.progress import Track, silent
-from littoral.tiles import Merging
-from littoral.tiles.export.inputs import Extent, extent_of
-from littoral.vectors import qgis_style, read_vector, require_crs, write_vector
-
-BEYOND = "outside extent"
-"""Status of a rectangle that does not touch the extent asked for."""
-NO_AREA = "no area"
-"""Status of a rectangle that covers no ground."""
+from littoral.tiles.export.inputs import extent_of
+from littoral.vectors import qgis_style, read_vector, require_crs, trace, write_vector
 
 
 def classify_objects(
     scenes: Scenes,
     rectangles: gpd.GeoDataFrame | str | Path,
     model: Model,
+    options: ClassifyOptions | None = None,
+    decisions: DecisionOptions | None = None,
     *,
+    scene: SceneOptions | None = None,
+    combine: CombineOptions | None = None,
     also_models: Sequence[Model] = (),
-    engine: AnyEngine = "auto",
-    processor: str = "auto",
-    tta: bool = False,
-    merging: Merging | None = None,
-    extent: Extent = None,
-    extent_crs: str | None = None,
-    cell_size: float | None = None,
-    any_cell_size: bool = False,
-    class_label_field: str = "ClassLabel",
-    saying: Saying | None = None,
-    folder: str | Path | None = None,
-    dask: str | None = None,
+    transitions: Transitions | str | Path | None = None,
     track: Track = silent,
 ) -> gpd.GeoDataFrame:
-    """Say of each rectangle what kind of shore it shows.
+    """Predict the class of each rectangle from the imagery.
 
     Args:
-        scenes: A scene, or the path to one, with the bands the model was trained on; or several, in any CRS.
+        scenes: A scene or several, open or as paths, with the bands the model was trained on, in any CRS.
         rectangles: Polygons in any CRS, or the path of their file; not changed.
-        model: A classifier, a package, or the path to a ``.dlpk`` or an ``.onnx``.
-        also_models: Others of the same classes, bands and tiles: probabilities are the mean of all.
-        engine: What answers for a package or a path: ``torch``, ``onnx`` (ONNX Runtime, with the package's graph),
-            ``auto`` (torch where it is installed), ``fastest`` (of both, by measurement: the same labels, not always
-            the same last digits), ``torch-bf16`` (in 16-bit arithmetic: faster where the processor has it, and not
-            always the same labels).
-        processor: torch's name of what computes; ``auto``: an NVIDIA GPU where there is one.
-        tta: Ask about flips and quarter turns of each tile too, as far as its kind allows; the mean counts. It takes
-            up to eight times as long.
-        merging: What becomes of several scenes; None: the best for each rectangle.
-        extent: Of what is to be classified: a vector file, for its bounds, or (west, south, east, north).
-        extent_crs: Of an extent in numbers; None: the first scene's.
-        cell_size: Side of the cells that scenes are brought to, units of their CRS; None: as the model says, or theirs.
-        any_cell_size: Go on where cells are larger or smaller than in training.
-        class_label_field: Name of the field for the class name.
-        saying: What is said and what withheld; None: the default.
-        folder: Where parts are kept that are answered, so that a run that was killed goes on; it may be deleted at any
-            time. Models must be paths then. None: nothing is kept.
-        dask: ``local``, or the address of a scheduler (:func:`answer_rectangles`); needs a folder that workers see.
+        model: An open model, a package, or the path of a ``.dlpk`` or an ``.onnx``.
+        options: What is classified, and with what it is computed. With ``parts`` or ``dask`` models must be paths.
+        decisions: Which class a rectangle gets, and when it gets none.
+        scene: How paths are opened. ``cell_size``: what scenes are brought to; None: the model's, or their own.
+        combine: How several scenes are combined.
+        also_models: Others of the same classes, bands and tiles: the mean of all probabilities counts.
+        transitions: How the class changes along the coast, for smoothing; a path: JSON, or a labelled coast to count
+            them on (:func:`littoral.predictions.read_transitions`); None: those of the model.
         track: Shows progress, a step per rectangle.
 
     Returns:
-        The same rows, CRS and index with all their fields (one that collides with a new one, compared without case, is
-        called ``<name>_in``; which ones is in ``.attrs["renamed"]``), and: the class name, ``ClassValue`` (integer) and
+        The same rows, CRS and index with all their columns (one that collides with a new one, compared without case, is
+        renamed to ``<name>_in``; ``.attrs["renamed"]`` has which), and: the class name, ``ClassValue`` (integer) and
         ``Confidence`` (highest probability, 0 to 1); ``P_<code>``, the probability of each class; ``Novelty``, how
-        unlike the training it looks (beyond 1 are one in a hundred places like the training); ``ValidShare`` of the
-        rectangle's own pixels, ``CloudShare`` of them (null where the scene has no masks); ``Scene`` and ``SceneDate``,
-        what was looked at; ``status``; ``PredictionSet``, names joined by ``; `` that hold the true class as often as
-        asked, and ``PredictionSetSize``; smoothed, ``<class label field>Smoothed``, ``ClassValueSmoothed``,
-        ``ConfidenceSmoothed`` and ``PS_<code>``.
+        unlike the training it looks (above 1 for one in a hundred places like the training); ``ValidShare`` of the
+        rectangle's own pixels, ``CloudShare`` of them (null where the scene has no masks); ``Scene`` and ``SceneDate``;
+        ``status``; ``PredictionSet``, class names joined by ``; ``, which contains the true class for ``level`` % of
+        rectangles like the validation tiles, and ``PredictionSetSize``; smoothed, ``<class label field>Smoothed``,
+        ``ClassValueSmoothed``, ``ConfidenceSmoothed`` and ``PS_<code>``.
 
         The status is ``classified``; ``uncertain`` or ``unlike training``, which have probabilities but no class; or
         ``outside imagery``, ``nodata``, ``cloud``, ``no area`` or ``outside extent``, which have neither.
-        ``Novelty`` and sets are left out where the model cannot say them, which ``.attrs["notes"]`` says.
+        ``Novelty`` and sets are left out where the model lacks what they need, which ``.attrs["notes"]`` says.
+        ``.attrs["provenance"]`` is the record of inputs and options that :func:`write_classified` writes into the file.
 
     Raises:
         InputError: bands or scaling the scene lacks, cells of another size, rectangles without CRS or all outside the
             scene, a package that cannot be read, models that do not go together, a chain that cannot be followed.
     """
-    saying = saying or Saying()
-    source = rectangles if isinstance(rectangles, str | Path) else "the table of rectangles"
-    rectangles = read_vector(rectangles) if isinstance(rectangles, str | Path) else rectangles
-    require_crs(rectangles, source)
+    options, decisions = options or ClassifyOptions(), decisions or DecisionOptions()
+    scene, combine = scene or SceneOptions(), combine or CombineOptions()
+    table = read_vector(rectangles) if isinstance(rectangles, str | Path) else rectangles
+    require_crs(table, rectangles if isinstance(rectangles, str | Path) else "the table of rectangles")
     models: list[Model] = [model, *also_models]
-    settled, measured = settle_engine(models, engine, processor)
-    how: dict[str, Any] = {"engine": settled, "processor": processor, "turns": tta, "cell_size": cell_size}
-    opening = opening_of(models, **how) if folder is not None or dask is not None else None
-    panel = open_panel(models, **how)
-    opened = as_scenes(scenes, cell_size=panel.manifest.preprocessing.tile.cell_size)
-    for scene in opened:
-        check_scene(scene, panel.manifest.preprocessing)
-        if not any_cell_size:
-            check_cell_size(scene, panel.manifest)
-    # Said before an hour of work rather than after.
-    saying.transitions_of(panel, rectangles)
-    panel.threshold(saying.level)
-    place = None if folder is None else Path(folder)
-    inside = extent_of(extent, extent_crs, opened[0], rectangles)
-    answers = answered(
-        opened, rectangles, opening or panel, inside, merging=merging, folder=place, dask=dask, track=track
-    )
-    said = say(rectangles, answers, panel, saying, class_label_field=class_label_field)
-    coarse = [note for scene in opened if (note := coarser_than_trained(scene, panel.members[0].manifest))]
+    source, ensemble, engine_note = _open(models, options, scene.cell_size)
+    manifest = ensemble.manifest
+    given = transitions
+    if isinstance(transitions, str | Path):
+        codes = [category.code for category in manifest.categories]
+        transitions = read_transitions(transitions, codes, scheme=Scheme(manifest.categories))
+    opened = as_scenes(scenes, replace(scene, cell_size=manifest.preprocessing.tile.cell_size))
+    for each in opened:
+        check_scene(each, manifest.preprocessing)
+        if not options.any_cell_size:
+            check_cell_size(each, manifest)
+    # Checked before an hour of work rather than after it.
+    smoothing_transitions(ensemble, table, decisions, transitions)
+    ensemble.threshold(decisions.level)
+    inside = extent_of(options.extent, options.extent_crs, opened[0], table)
+    found = _predict_inside(
+        opened, table, source or ensemble, inside,
+        merging=combine, folder=options.parts, dask=options.dask, track=track,
+    )  # fmt: skip
+    found = decide(found, table, ensemble, decisions, transitions)
+    out = found.to_table(table, class_label_field=decisions.class_label_field)
+    coarse = [note for each in opened if (note := coarser_than_trained(each, ensemble.members[0].manifest))]
     if len(coarse) > 1:
         coarse = [f"{coarse[0]}; as are those of {len(coarse) - 1} more"]
-    said.attrs["notes"] += [*([measured] if measured else []), *coarse]
-    return said
+    out.attrs["notes"] = [*found.notes, *([engine_note] if engine_note else []), *coarse]
+    extent_file = options.extent if isinstance(options.extent, str | Path) else None
+    inputs = {"rectangles": rectangles, "transitions": given, "extent": extent_file}
+    inputs |= {f"model {number}" if number else "model": each for number, each in enumerate(models)}
+    parameters = asdict(options) | asdict(decisions) | asdict(combine)
+    parameters |= {"scene_crs": scene.crs, "band_names": scene.band_names, "cell_size": scene.cell_size}
+    parameters["extent"] = None if extent_file is not None else options.extent
+    for name in ("parts", "dask"):
+        # Where it was computed changes nothing in the table.
+        del parameters[name]
+    files = {name: each for name, each in inputs.items() if isinstance(each, str | Path)}
+    out.attrs["provenance"] = trace("classify", files, parameters)
+    return out
 
 
-def answered(
-    scenes: Sequence[Scene],
-    rectangles: gpd.GeoDataFrame,
-    classifier: Panel | Opening,
-    extent: BaseGeometry | None = None,
-    **how: Any,
-) -> Answers:
-    """What is said of those rectangles that a model is to be asked about, with the others in their places.
-
-    Args:
-        scenes: One or several.
-        rectangles: Polygons.
-        classifier: Who is asked.
-        extent: In the CRS of the first scene.
-        how: Further arguments of :func:`answer_rectangles`.
+def _open(
+    models: Sequence[Model], options: ClassifyOptions, cell_size: float | None
+) -> tuple[ModelSource | None, Ensemble, str]:
+    """How to open the models in other processes (None if only this one computes), the open models, and a sentence on
+    the engine where it was measured. Each file is read once.
 
     Raises:
-        InputError: as :func:`answer_rectangles`; no rectangle with an area, or none in the extent.
+        InputError: a model that cannot be used, or is open where it must be sent.
     """
-    withheld = _withheld(rectangles, extent, scenes[0])
-    asked = withheld == ""
-    if asked.all():
-        return answer_rectangles(scenes, rectangles, classifier, **how)
-    if not asked.any():
-        if not (withheld == BEYOND).any():
+    sent = options.parts is not None or options.dask is not None
+    if sent and not all(isinstance(model, str | Path) for model in models):
+        raise InputError("a model that is open", "cannot be sent to other processes", "pass the path of its package")
+    files = tuple(str(Path(model).absolute()) for model in models if isinstance(model, str | Path)) if sent else ()
+    before = file_stamps(files)
+    read = [read_package(model) if isinstance(model, str | Path) and Path(model).suffix != ".onnx" else model
+            for model in models]  # fmt: skip
+    engine, note = resolve_engine(read, options.engine, options.processor)
+    how: dict[str, Any] = {
+        "engine": engine,
+        "processor": options.processor,
+        "turns": options.tta,
+        "cell_size": cell_size,
+    }
+    ensemble = open_ensemble(read, names=model_names(models), **how)
+    if not sent:
+        return None, ensemble, note
+    source = ModelSource(files, open_ensemble, {"models": files, **how})
+    source.adopt(ensemble, before)
+    return source, ensemble, note
+
+
+def _predict_inside(
+    scenes: Sequence[Scene],
+    rectangles: gpd.GeoDataFrame,
+    model: Ensemble | ModelSource,
+    extent: BaseGeometry | None,
+    **how: Any,
+) -> Predictions:
+    """Predict the rectangles that have an area and touch the extent (in the CRS of the first scene, None: all); the
+    others are in their places with a status of their own.
+
+    Raises:
+        InputError: as :func:`~littoral.classify.run.predict_rectangles`; no rectangle with an area, or none inside.
+    """
+    status = _left_out(rectangles, extent, scenes[0])
+    inside = status == ""
+    if not inside.any():
+        if not (status == BEYOND).any():
             raise InputError("the rectangles", "all have no area", "pass others")
-        remedy = "pass another, or say of which CRS its numbers are (--extent-crs)"
+        remedy = "pass another, or name the CRS of its numbers (--extent-crs)"
         raise InputError("the rectangles", f"all lie outside the extent in {scenes[0].crs.to_string()}", remedy)
-    return _spread(answer_rectangles(scenes, rectangles[asked], classifier, **how), asked, withheld)
+    if inside.all():
+        return predict_rectangles(scenes, rectangles, model, **how)
+    found = predict_rectangles(scenes, rectangles[inside], model, **how)
+    out = Predictions.empty(len(inside), found.categories)
+    out.put(np.flatnonzero(inside), found)
+    out.status[~inside] = status[~inside]
+    return replace(out, novelty=None) if found.novelty is None else out
 
 
-def _withheld(rectangles: gpd.GeoDataFrame, extent: BaseGeometry | None, scene: Scene) -> NDArray[Any]:
-    """(rectangles,), the status of those that no model is asked about; empty for the others."""
+def _left_out(rectangles: gpd.GeoDataFrame, extent: BaseGeometry | None, scene: Scene) -> NDArray[Any]:
+    """(rectangles,), the status of those that are not predicted; empty for the others."""
     shapes = rectangles.geometry.to_numpy()
     with np.errstate(invalid="ignore"):
         area = shapely.area(shapes)
     # The halves of a bow tie run round in opposite ways, and take away from each other.
     tied = np.flatnonzero((area == 0) & ~shapely.is_valid(shapes) & np.isfinite(shapely.bounds(shapes)).all(axis=1))
     area[tied] = shapely.area(shapely.make_valid(shapes[tied]))
-    # Points and lines are no rectangles at all, which planning says.
+    # Points and lines are refused later, by planning.
     flat = np.isin(shapely.get_dimensions(shapes), (-1, 2)) & ~(area > 0)
     out = np.where(flat, NO_AREA, "").astype(object)
     if extent is not None:
@@ -178,20 +208,12 @@ def _withheld(rectangles: gpd.GeoDataFrame, extent: BaseGeometry | None, scene: 
     return out
 
 
-def _spread(found: Answers, asked: NDArray[np.bool_], withheld: NDArray[Any]) -> Answers:
-    """Answers about some rectangles as answers about all."""
-    out = Answers.empty(len(asked), found.probabilities.shape[1])
-    out.put(np.flatnonzero(asked), found)
-    out.status[~asked] = withheld[~asked]
-    return replace(out, novelty=None) if found.novelty is None else out
-
-
 def write_classified(
     classified: gpd.GeoDataFrame,
     path: str | Path,
     categories: tuple[Category, ...] | None = None,
     *,
-    class_label_field: str = "ClassLabel",
+    class_label_field: str = LABEL,
     overwrite: bool = False,
     provenance: Mapping[str, Any] | None = None,
 ) -> Path:
@@ -201,40 +223,41 @@ def write_classified(
         classified: What :func:`classify_objects` returned.
         path: GeoPackage, GeoParquet, FlatGeobuf, GeoJSON or Shapefile, by its suffix.
         categories: Of the model; None: as the table names its classes, in CATCOA's colours.
-        class_label_field: Field with the class name.
-        overwrite: Replace a file that is there.
-        provenance: What :func:`littoral.vectors.trace` says of how it came to be; the scenes used and their days are
-            added.
+        class_label_field: Column with the class name.
+        overwrite: Replace an existing file.
+        provenance: Record of inputs and options (:func:`littoral.vectors.trace`); None: the one that
+            :func:`classify_objects` left in ``.attrs``. The scenes used and their dates are added.
 
     Raises:
-        ExistsError: it is there and ``overwrite`` is False.
+        ExistsError: it exists and ``overwrite`` is False.
         WriteError: the disk refused; an older file is still there.
     """
     if categories is None:
-        categories = read_answers(classified, class_label_field=class_label_field).categories
-    smoothed = f"{class_label_field}Smoothed"
-    coloured = {"littoral": class_label_field}
+        categories = Predictions.from_table(classified, class_label_field=class_label_field).categories
+    smoothed, _, smoothed_confidence = smoothed_columns(class_label_field)
+    coloured = {"littoral": (class_label_field, CONFIDENCE)}
     if smoothed in classified.columns:
-        coloured["smoothed along the coast"] = smoothed
+        coloured["smoothed along the coast"] = (smoothed, smoothed_confidence)
     styles = {
         name: qgis_style(
             field,
             list(categories),
             text_values=True,
-            status="status",
+            status=STATUS,
             hatched={UNCERTAIN: "b_diagonal", UNLIKE: "diagonal_x"},
-            aliases={f"P_{c.code}": f"probability of {c.name}" for c in categories},
-            confidence="ConfidenceSmoothed" if field == smoothed else "Confidence",
+            aliases={probability_column(c.code): f"probability of {c.name}" for c in categories},
+            confidence=confidence,
         )
-        for name, field in coloured.items()
+        for name, (field, confidence) in coloured.items()
     }
+    provenance = classified.attrs.get("provenance") if provenance is None else provenance
     if provenance is not None:
         provenance = {**provenance, "scenes": scenes_used(classified)}
     return write_vector(classified, path, overwrite=overwrite, style=styles, provenance=provenance)
 
 
 def scenes_used(classified: gpd.GeoDataFrame) -> list[dict[str, Any]]:
-    """Name and day of each scene that a classified coast was seen on, and how many rectangles."""
-    seen = classified[["Scene", "SceneDate"]].dropna(subset=["Scene"]).fillna("")
-    counted = Counter(seen.itertuples(index=False, name=None))
+    """Name and date of each scene that rectangles were classified on, and how many rectangles."""
+    shown = classified[[SCENE, SCENE_DATE]].dropna(subset=[SCENE]).fillna("")
+    counted = Counter(shown.itertuples(index=False, name=None))
     return [{"name": name, "date": day, "rectangles": count} for (name, day), count in sorted(counted.items())]

@@ -1,4 +1,4 @@
-"""Whether a scene shows what the model was trained on: bands, kind of values, size of cells."""
+"""Check that a scene is like those the model was trained on: bands, kind of values, size of cells."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from littoral.package import Manifest, Preprocessing
 ALIKE = 0.1
 """By how much of itself a cell's side may differ from that of the training."""
 _COARSE = 1.5
-"""By how many times a pixel may be wider than a cell of the training before it is told."""
+"""By how many times a pixel may be wider than a cell of the training before a note is given."""
 
 
 def check_scene(scene: Scene, preprocessing: Preprocessing) -> None:
@@ -33,8 +33,7 @@ def check_scene(scene: Scene, preprocessing: Preprocessing) -> None:
         else:
             what = f"does not name its bands, of which there are {len(scene.bands)}"
             remedy = (
-                "say in their order what they are, --band-names B02,B03,B04,B08,… (Landsat's blue, green, red and near "
-                "infrared too)"
+                "name them in order, --band-names B02,B03,B04,B08,… (Landsat's blue, green, red and near infrared too)"
             )
         raise InputError(f"the model needs bands {', '.join(needed)} and the scene {scene.name}", what, remedy)
     bands = select_bands(scene, needed, exact=True)
@@ -43,17 +42,17 @@ def check_scene(scene: Scene, preprocessing: Preprocessing) -> None:
         raise InputError(
             f"the scene {scene.name}",
             f"has {kept[1]} values ({kept[0]}) where the model was trained on {trained[1]} ({trained[0]})",
-            "bring it to the training scenes' scaling, or say its scale and offset with gdal_edit -scale -offset",
+            "bring it to the training scenes' scaling, or declare its scale and offset with gdal_edit -scale -offset",
         )
 
 
 def check_cell_size(scene: Scene, manifest: Manifest) -> None:
     """Refuse a scene whose cells are larger or smaller on the ground than those of the training by a tenth or more.
 
-    Nothing is refused where the model does not say how large they were.
+    Nothing is refused where the model has no record of their size.
 
     Raises:
-        InputError: they are, so that a tile shows another stretch of coast than the network knows.
+        InputError: they are, so that a tile shows a longer or shorter stretch of coast than in training.
     """
     side = manifest.preprocessing.tile.cell_size
     width, height = (side, side) if side is not None else scene.cell_size
@@ -89,12 +88,12 @@ def coarser_than_trained(scene: Scene, manifest: Manifest) -> str:
         return ""
     return (
         f"the pixels of {scene.name} are {found:.3g} m wide where the model was trained on {trained:.3g} m: cells that "
-        "are cut from them look like no shore of the training, and answers may be worth little"
+        "are cut from them look like no shore of the training, and predictions may be poor"
     )
 
 
 def trained_cell_m(manifest: Manifest) -> float | None:
-    """Side of a training pixel on the ground; None where the model does not say enough."""
+    """Side of a training pixel on the ground; None where the model has no record of it."""
     if manifest.cell_epsg is None or min(manifest.cell_size) <= 0:
         return None
     try:

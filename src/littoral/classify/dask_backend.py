@@ -1,7 +1,7 @@
-"""Parts answered by the workers of a Dask cluster; the one place that knows dask.
+"""Predict parts on the workers of a Dask cluster.
 
-Addresses and outlines travel, not pixels and not weights: each worker opens scenes and model itself, and leaves what it
-answers in a folder that all see. A worker that dies costs its part, which another takes up.
+Addresses and outlines are sent, not pixels and not weights: each worker opens scenes and model itself, and writes its
+predictions to a folder that all see. Where a worker dies, its part is given to another.
 """
 
 from __future__ import annotations
@@ -19,14 +19,12 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from littoral.classify.answers import Answers
-from littoral.classify.checkpoints import Keep, read_part
+from littoral.classify.checkpoints import PartFolder
 from littoral.classify.partition import Task
-from littoral.classify.pipeline import answer_tasks
-from littoral.engines import Classifier
-from littoral.errors import InputError, LittoralError, MissingExtraError, WriteError
+from littoral.classify.pipeline import predict_parts
+from littoral.errors import InputError, LittoralError, MissingExtraError, WriteError, first_line
+from littoral.predictions import Predictions
 from littoral.threads import processors
-from littoral.vectors.outputs import first_line
 
 try:
     from distributed import Client, LocalCluster, as_completed
@@ -40,9 +38,9 @@ LOCAL = "local"
 _WAITING = 4
 """Parts that are sent ahead, for each thread of the cluster."""
 _PATIENCE_S = 30
-"""For a scheduler to answer."""
+"""For a scheduler to respond."""
 _LACKING = re.compile("memory|alloc|new thread", re.IGNORECASE)
-"""In what is said where memory is."""
+"""In messages of errors for want of memory."""
 
 
 @dataclass(frozen=True)
@@ -64,19 +62,20 @@ class _KilledError(InputError):
     """A part ended every worker that took it."""
 
 
-def answer_on_cluster(
-    tasks: Iterator[Task], parts: int, keep: Keep, address: str
-) -> Generator[tuple[int, Answers] | None, None, None]:
-    """Answer parts wherever there is a worker for it.
+def predict_on_cluster(
+    tasks: Iterator[Task], parts: int, part_folder: PartFolder, address: str
+) -> Generator[tuple[int, Predictions] | None, None, None]:
+    """Predict parts on whichever worker is free.
 
     Args:
-        tasks: What each part takes.
+        tasks: The parts.
         parts: How many there are.
-        keep: Where answers are left, on a disk that all workers see.
+        part_folder: Where predictions are written, on a disk that all workers see.
         address: :data:`LOCAL`, or that of a scheduler.
 
     Yields:
-        One item for each rectangle: None, but with the last one of a part its number and answers; parts as they come.
+        One item for each rectangle: None, but with the last one of a part its number and predictions; parts in the
+        order in which they finish.
 
     Raises:
         InputError: no scheduler answers, or none any more; a part failed, or killed its workers one after the other:
@@ -88,8 +87,6 @@ def answer_on_cluster(
     """
     failed: list[LittoralError] = []
     done = 0
-    # Hashed here, once; workers make sure that theirs is the same.
-    _ = keep.opening.key
     with _client(address) as client:
         numbers: dict[Any, tuple[int, Task]] = {}
         ahead = _WAITING * max(1, sum(client.nthreads().values()))
@@ -98,7 +95,7 @@ def answer_on_cluster(
         def sent(most: int) -> list[Any]:
             futures = []
             for number, task in islice(numbered, most):
-                future = client.submit(_answer, task, keep, pure=False)
+                future = client.submit(_predict, task, part_folder, pure=False)
                 numbers[future.key] = number, task
                 futures.append(future)
             return futures
@@ -118,18 +115,18 @@ def answer_on_cluster(
                 else:
                     done += 1
                     yield from [None] * (len(task.places) - 1)
-                    yield number, read_part(found, len(task.places))
+                    yield number, part_folder.read(found, len(task.places))
                 for following in sent(1):
                     running.add(following)
         except (CancelledError, CommClosedError) as error:
             lost = InputError(f"the scheduler {address}", "went away while it was used", "start it and its workers")
-            raise keep.resumable(lost, done, parts) from error
+            raise part_folder.resumable(lost, done, parts) from error
     if failed:
-        raise keep.resumable(failed[0], done, parts) from failed[0]
+        raise part_folder.resumable(failed[0], done, parts) from failed[0]
 
 
 def _outcome(future: Any, task: Task) -> Path | LittoralError:
-    """Where a part's answers lie, or why there are none."""
+    """Path of a part's predictions, or why there are none."""
     scene, count = task.scenes[task.own].name, len(task.places)
     try:
         found = future.result()
@@ -140,13 +137,13 @@ def _outcome(future: Any, task: Task) -> Path | LittoralError:
             "give each worker more (dask worker --memory-limit), or start fewer of them",
         )
     except (MemoryError, RuntimeError) as error:
-        said = first_line(error)
-        # torch, and Python where a thread lacks its stack, say so in an error of the second kind.
-        if not isinstance(error, MemoryError) and not _LACKING.search(said):
+        message = first_line(error)
+        # torch, and Python where a thread lacks its stack, raise a RuntimeError for want of memory.
+        if not isinstance(error, MemoryError) and not _LACKING.search(message):
             raise
         return InputError(
             f"{count} rectangles on {scene}",
-            f"could not be answered by a worker ({said}), most likely for want of memory",
+            f"could not be classified by a worker ({message}), most likely for want of memory",
             "give each worker more, or start fewer of them",
         )
     if isinstance(found, _Refusal):
@@ -156,37 +153,38 @@ def _outcome(future: Any, task: Task) -> Path | LittoralError:
     return Path(found)
 
 
-def _answer(task: Task, keep: Keep) -> str | _Refusal:
+def _predict(task: Task, part_folder: PartFolder) -> str | _Refusal:
     """Runs in a worker."""
     try:
-        keep, model = _remembered(keep)
-        path = keep.path(task)
+        part_folder = _of_this_run(part_folder)
+        path = part_folder.path(task)
         if not path.exists():
-            *_, answers = answer_tasks([task], model, computing=1)
-            assert answers is not None
-            keep.write(path, task, answers)
+            *_, found = predict_parts([task], part_folder.source.model, computing=1)
+            assert found is not None
+            part_folder.write(path, task, found)
         return str(path)
     except LittoralError as error:
         return _Refusal(error.subject, error.what, error.remedy, isinstance(error, WriteError))
 
 
-_RUNS: dict[str, tuple[Keep, Classifier]] = {}
+_RUNS: dict[str, PartFolder] = {}
 _ONE = Lock()
 
 
-def _remembered(keep: Keep) -> tuple[Keep, Classifier]:
-    """What a worker knows of this run: files that were hashed, and the model, opened once."""
+def _of_this_run(part_folder: PartFolder) -> PartFolder:
+    """The value that this worker already has for the run, with hashed files and the model opened once."""
     with _ONE:
-        if keep.run not in _RUNS:
+        if part_folder.run not in _RUNS:
             _RUNS.clear()
-            _RUNS[keep.run] = keep, keep.opening.open_unchanged()
-        return _RUNS[keep.run]
+            _ = part_folder.source.model
+            _RUNS[part_folder.run] = part_folder
+        return _RUNS[part_folder.run]
 
 
 @contextmanager
 def _client(address: str) -> Iterator[Client]:
     with ExitStack() as stack:
-        # What goes wrong is said once, by us.
+        # Errors are reported once, by us.
         stack.enter_context(silence_logging_cmgr(logging.CRITICAL))
         if address == LOCAL:
             # A process for each processor, so that neither Python nor GDAL makes one wait for another.
@@ -207,7 +205,7 @@ def _client(address: str) -> Iterator[Client]:
             client = stack.enter_context(Client(address, timeout=_PATIENCE_S))
         except (OSError, ValueError) as error:
             raise InputError(
-                f"the scheduler {address}", f"does not answer ({error})", "check its address, or pass local"
+                f"the scheduler {address}", f"does not respond ({error})", "check its address, or pass local"
             ) from error
         try:
             # They may be on their way, or being started again.

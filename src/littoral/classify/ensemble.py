@@ -1,43 +1,41 @@
-"""Models that answer together: one or several, each asked about a tile in one position or in all that it may have."""
+"""Average the predictions of one or several models, over one or all orientations of each tile."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from littoral.classify.checkpoints import Opening
 from littoral.classify.pipeline import BATCH
-from littoral.engines import AnyEngine, Classifier, Engine, fastest_engine, installed_engine, open_classifier
+from littoral.engines import AnyEngine, AnyModel, Classifier, Engine, fastest_engine, installed_engine, open_classifier
 from littoral.errors import InputError
 from littoral.evaluation import Calibration
 from littoral.imagery import Values
-from littoral.package import Manifest, Package
-from littoral.predictions import evened, novelty_of, novelty_threshold
+from littoral.package import Manifest
+from littoral.predictions import novelty_of, novelty_threshold, signed_sqrt
 from littoral.tiles import turned
 
-Model = Classifier | Package | str | Path
+Model = AnyModel
 
 
-class Panel:
-    """Classifiers of the same classes and tiles; probabilities are the mean of what all say of all positions.
+class Ensemble:
+    """Classifiers of the same classes and tiles; probabilities are the mean over all of them and all orientations.
 
     Args:
         members: Models that are open.
-        turns: Ask about the flips and quarter turns of each tile too, as far as its kind allows.
-        cell_size: Bring scenes to cells of this size, units of their CRS; None: as the first model says.
-        names: What members are called in messages; by default by their number.
+        turns: Average over the flips and quarter turns of each tile too, as far as its kind allows.
+        cell_size: Cell size that scenes are brought to, units of their CRS; None: that of the first model.
+        names: Names of the members in messages; by default their numbers.
 
     Raises:
         InputError: models of other classes, bands or tiles than the first.
     """
 
     manifest: Manifest
-    """The first model's, with the cell size asked for."""
+    """The first model's, with ``cell_size``."""
 
     def __init__(
         self,
@@ -66,14 +64,14 @@ class Panel:
 
     @property
     def plain(self) -> bool:
-        """Whether it is one model that is asked once, as it was calibrated."""
+        """Whether it is a single model without flips and turns, as it was calibrated."""
         return len(self.members) == 1 and len(self._turns) == 1
 
     def threshold(self, level: int) -> float | None:
-        """Of the prediction sets of a level in per cent: the most cautious of the models'; None if one has none.
+        """Threshold of the prediction sets of a level in per cent: the largest of the models'; None if one has none.
 
         Raises:
-            InputError: a level that models do not know, or a damaged calibration.
+            InputError: a level without a threshold, or a damaged calibration.
         """
         calibrations = [Calibration.from_json(each.manifest.calibration) for each in self.members]
         if not all(each.thresholds for each in calibrations):
@@ -81,65 +79,72 @@ class Panel:
         return max(each.threshold(level) for each in calibrations)
 
     def prepare(self, values: Values, valid: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """What each model makes of a tile (bands, height, width), one after the other: (numbers,)."""
+        """The inputs of all models for a tile (bands, height, width), one after the other: (numbers,)."""
         return np.concatenate([each.prepare(values, valid).ravel() for each in self.members])
 
     def predict_inputs(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities (tiles, classes) of prepared tiles (tiles, numbers)."""
-        return self.examine_inputs(batch)[0]
+        return self.predict_with_novelty(batch)[0]
 
-    def answer_inputs(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], None]:
-        """The same; features of several models are none."""
+    def predict_with_features(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], None]:
+        """The same; there are no features of several models together."""
         return self.predict_inputs(batch), None
 
-    def examine_inputs(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    def predict_with_novelty(
+        self, batch: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
         """Prepared tiles (tiles, numbers) to probabilities (tiles, classes) and novelty (tiles,).
 
-        Novelty is the distance of a tile's features from the training over that which one in a hundred tiles like the
-        training exceeds; of several models the mean of those that know it; None if none does. Upright tiles count only,
-        as the record is of such.
+        Novelty is the distance of a tile's features from the training, divided by the distance that one in a hundred
+        tiles like the training exceeds; of several models the mean of those that have a record of it; None if none has.
+        It is measured on upright tiles only, like the record.
         """
         ends = np.cumsum([np.prod(shape) for shape in self._shapes])
-        said, strange = [], []
+        predicted, distances = [], []
         for member, columns, shape, part in zip(
             self.members, self._columns, self._shapes, np.split(batch, ends[:-1], axis=1), strict=True
         ):
             tiles = part.reshape(len(batch), *shape)
             for turn in self._turns:
-                probabilities, features = member.answer_inputs(np.ascontiguousarray(turned(tiles, turn)))
-                said.append(probabilities[:, columns])
+                probabilities, features = member.predict_with_features(np.ascontiguousarray(turned(tiles, turn)))
+                predicted.append(probabilities[:, columns])
                 record = member.manifest.novelty
                 if turn == 0 and record and features is not None:
-                    strange.append(novelty_of(record, evened(features)) / novelty_threshold(record))
-        mean = said[0] if len(said) == 1 else np.mean(said, axis=0)
-        return mean, np.mean(strange, axis=0) if strange else None
+                    distances.append(novelty_of(record, signed_sqrt(features)) / novelty_threshold(record))
+        mean = predicted[0] if len(predicted) == 1 else np.mean(predicted, axis=0)
+        return mean, np.mean(distances, axis=0) if distances else None
 
 
-def open_panel(
+def open_ensemble(
     models: Sequence[Model],
     *,
     engine: Engine = "auto",
     processor: str = "auto",
     turns: bool = False,
     cell_size: float | None = None,
-) -> Panel:
-    """Models by path, package or as they are, to answer together; a panel alone stays as it is.
+    names: Sequence[str] = (),
+) -> Ensemble:
+    """Open models by path or package as one ensemble; a single ensemble is returned as it is.
 
     Raises:
-        InputError: as :func:`littoral.engines.open_classifier` and :class:`Panel` say.
+        InputError: as :func:`littoral.engines.open_classifier` and :class:`Ensemble`.
     """
-    if len(models) == 1 and isinstance(models[0], Panel):
+    if len(models) == 1 and isinstance(models[0], Ensemble):
         return models[0]
     # Each batch is computed by one thread (see ``pipeline``), a graph's too.
     opened = [open_classifier(model, engine, threads=1, processor=processor) for model in models]
-    names = [
+    return Ensemble(opened, turns=turns, cell_size=cell_size, names=names or model_names(models))
+
+
+def model_names(models: Sequence[Model]) -> list[str]:
+    """Names for messages: paths, or else numbers."""
+    return [
         str(model) if isinstance(model, str | Path) else f"model {number}" for number, model in enumerate(models, 1)
     ]
-    return Panel(opened, turns=turns, cell_size=cell_size, names=names)
 
 
-def settle_engine(models: Sequence[Model], engine: AnyEngine, processor: str = "auto") -> tuple[Engine, str]:
-    """The engine that is to answer, here and on all workers, and a sentence about it where it was measured.
+def resolve_engine(models: Sequence[Model], engine: AnyEngine, processor: str = "auto") -> tuple[Engine, str]:
+    """The engine to use, here and on all workers, and a sentence about it where it was measured.
 
     Raises:
         InputError: a model that cannot be used.
@@ -149,30 +154,14 @@ def settle_engine(models: Sequence[Model], engine: AnyEngine, processor: str = "
     if engine != "fastest":
         return engine, ""
     chosen, paces = fastest_engine(models, BATCH, processor)
-    told = ", ".join(f"{name} {pace:.1f}" for name, pace in paces.items())
+    speeds = ", ".join(f"{name} {pace:.1f}" for name, pace in paces.items())
     if len(paces) == 1:
-        return chosen, f"engine {chosen} ({told} tiles a second), as no other can answer for this model here"
-    return chosen, f"engine {chosen}, by measurement here (tiles a second: {told or 'none, as the model is open'})"
-
-
-def opening_of(models: Sequence[Model], **how: Any) -> Opening:
-    """How to open a panel anywhere, as a folder of parts and a cluster need it.
-
-    Args:
-        models: Paths.
-        how: Further arguments of :func:`open_panel`.
-
-    Raises:
-        InputError: a model that is open already.
-    """
-    if not all(isinstance(model, str | Path) for model in models):
-        raise InputError("a model that is open", "cannot be handed to others", "pass the path of its package")
-    files = tuple(str(Path(model).absolute()) for model in models if isinstance(model, str | Path))
-    return Opening(files, open_panel, {"models": files, **how})
+        return chosen, f"engine {chosen} ({speeds} tiles a second): no other can run this model here"
+    return chosen, f"engine {chosen}, as measured here (tiles a second: {speeds or 'none, the model is open'})"
 
 
 def _columns(first: Manifest, other: Manifest, name: str) -> list[int]:
-    """Where the first model's classes stand in another's answers.
+    """Column of each of the first model's classes in another's probabilities.
 
     Raises:
         InputError: it has other classes, bands or tiles.
@@ -181,11 +170,11 @@ def _columns(first: Manifest, other: Manifest, name: str) -> list[int]:
     wanted = [category.code for category in first.categories]
     if sorted(codes) != sorted(wanted):
         names = ", ".join(category.name for category in other.categories)
-        raise InputError(name, f"knows other classes ({names})", "pass models of the same classes")
+        raise InputError(name, f"has other classes ({names})", "pass models of the same classes")
     known = {category.code: category.name.casefold() for category in first.categories}
-    strange = [f"{c.code} {c.name}" for c in other.categories if c.name.casefold() != known[c.code]]
-    if strange:
-        raise InputError(name, f"has other names for classes ({', '.join(strange)})", "pass models of the same classes")
+    differ = [f"{c.code} {c.name}" for c in other.categories if c.name.casefold() != known[c.code]]
+    if differ:
+        raise InputError(name, f"has other names for classes ({', '.join(differ)})", "pass models of the same classes")
     own, theirs = first.preprocessing.tile, other.preprocessing.tile
     if own.bands != theirs.bands:
         raise InputError(

@@ -1,6 +1,6 @@
-"""Which rectangles are answered together: those of one scene, in the order of its blocks, a bounded number at a time.
+"""Divide rectangles into parts: those on one scene, in the order of its blocks, a bounded number in each.
 
-One rule for one process and for a cluster: parts, and so batches, are the same in both.
+One process and a cluster use the same parts, and so the same batches.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from scipy.spatial import cKDTree
 from littoral.errors import InputError
 from littoral.geodesy import DEGREES, to_geocentric
 from littoral.imagery import Scene
+from littoral.imagery.options import Combine, CombineOptions
 from littoral.progress import Track, silent
-from littoral.tiles import Layout, Merging, Plan, TileSpec, plan_tiles
+from littoral.tiles import Layout, Plan, TileSpec, plan_tiles
 from littoral.tiles.grid import Lattice
 from littoral.tiles.multi_scene import check_alike, clearest
 from littoral.tiles.plan import check_rectangles, on_cells
-from littoral.tiles.spec import Combine
 
 PART = 512
 """Rectangles of a part, at most: what a worker that dies, or Ctrl-C, loses. Blocks where two parts meet are decoded
@@ -42,7 +42,7 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Part:
-    """Rectangles that are answered together."""
+    """Rectangles that are classified together."""
 
     rows: Rows
     """Rows of the table, in the order of the scene's blocks."""
@@ -54,7 +54,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Task:
-    """All that answering a part takes besides the model, and that travels: addresses and outlines, no pixels."""
+    """A part as it is sent to a worker: addresses of scenes and outlines, no pixels and no model."""
 
     scenes: tuple[Scene, ...]
     """At the model's cell size."""
@@ -72,9 +72,13 @@ class Task:
 
 
 def tasks_of(
-    parts: Sequence[Part], scenes: Sequence[Scene], rectangles: gpd.GeoDataFrame, spec: TileSpec, merging: Merging
+    parts: Sequence[Part],
+    scenes: Sequence[Scene],
+    rectangles: gpd.GeoDataFrame,
+    spec: TileSpec,
+    merging: CombineOptions,
 ) -> Iterator[Task]:
-    """What each part takes; of ``rectangles`` all fields travel."""
+    """The task of each part; with all columns of ``rectangles``."""
     scenes = [on_cells(scene, spec.cell_size) for scene in scenes]
     for part in parts:
         chosen = tuple(scenes[index] for index in part.among)
@@ -88,10 +92,10 @@ def part_rectangles(
     rectangles: gpd.GeoDataFrame,
     spec: TileSpec,
     *,
-    merging: Merging | None = None,
+    merging: CombineOptions | None = None,
     track: Track = silent,
 ) -> list[Part]:
-    """Part rectangles by the scene that shows each best (:func:`littoral.tiles.multi_scene.choose_scenes`).
+    """Divide rectangles by the scene that shows each best (:func:`littoral.tiles.multi_scene.choose_scenes`).
 
     Rectangles beside all scenes are in no part; those that no scene shows a valid pixel of are in a part of the first
     scene they lie on.
@@ -100,7 +104,7 @@ def part_rectangles(
         scenes: One or several, in any CRS.
         rectangles: Polygons, in any CRS.
         spec: How tiles are cut.
-        merging: What becomes of several scenes; None: the best for each rectangle.
+        merging: How several scenes are combined; None: the best for each rectangle.
         track: Shows progress, a step per group of rectangles that lie on the same scenes.
 
     Raises:
@@ -108,7 +112,7 @@ def part_rectangles(
 
     Memory: 100 bytes for each rectangle and scene it lies on, and 50 MB.
     """
-    merging = merging or Merging()
+    merging = merging or CombineOptions()
     check_rectangles(rectangles, spec, Layout())
     if merging.combine == "median" and len(scenes) == 1:
         raise InputError(f"a median of one scene, {scenes[0].name},", "is asked for", "add scenes, or leave it away")

@@ -1,7 +1,7 @@
-"""Parts to answers in one process: a thread cuts and prepares tiles while others compute.
+"""Predict parts in one process: a thread cuts and prepares tiles while others compute.
 
-Batches are of one size, formed along a part's tiles, the last one filled up, and each is computed by one thread: the
-bits of an answer depend neither on how many processors there are nor on who else is asked.
+Batches have one size and are formed along a part's tiles, the last one padded, and each is computed by one thread: the
+bits of a prediction depend neither on the number of cores nor on the other parts.
 """
 
 from __future__ import annotations
@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from littoral.classify.answers import Answers, Examiner
 from littoral.classify.partition import Task
 from littoral.engines import Classifier, lone_threads
+from littoral.imagery import Values
+from littoral.package import Manifest
+from littoral.predictions import Predictions
 from littoral.threads import lookahead, map_ahead
 from littoral.tiles import CLASSIFIED, OUTSIDE, Tile, cut_planned
 
@@ -24,21 +27,42 @@ BATCH = 8
 small network computes of them leaves the processor's cache (``benchmarks/classify.py``)."""
 _READY = 2
 """Batches that are cut before they can be computed."""
-Asked = tuple[NDArray[np.float64], NDArray[np.float64] | None]
+Computed = tuple[NDArray[np.float64], NDArray[np.float64] | None]
+"""Probabilities and novelty of a batch."""
 
 
-def answer_tasks(
+@runtime_checkable
+class NoveltyClassifier(Protocol):
+    """A :class:`~littoral.engines.Classifier` that also measures how unlike its training each tile is."""
+
+    manifest: Manifest
+    """As of a classifier."""
+
+    def prepare(self, values: Values, valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """As of a classifier."""
+
+    def predict_inputs(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
+        """As of a classifier."""
+
+    def predict_with_novelty(
+        self, batch: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+        """Prepared tiles (tiles, bands, chip, chip) to probabilities (tiles, classes) and novelty (tiles,), None where
+        the model has no record of its training's features."""
+
+
+def predict_parts(
     tasks: Iterable[Task], classifier: Classifier, *, computing: int
-) -> Generator[Answers | None, None, None]:
-    """Answer parts, one after the other.
+) -> Generator[Predictions | None, None, None]:
+    """Predict parts, one after the other.
 
     Args:
-        tasks: What each takes.
-        classifier: What answers.
+        tasks: The parts.
+        classifier: An open model.
         computing: Batches computed at a time, each by a thread.
 
     Yields:
-        One item for each rectangle: None, but with the last one of a part its answers, in the order of ``places``.
+        One item for each rectangle: None, but with the last one of a part its predictions, in the order of ``places``.
 
     Raises:
         InputError: a band that a scene lacks, a file that cannot be read.
@@ -46,29 +70,29 @@ def answer_tasks(
     Memory: ``computing + 3`` batches of tiles, what the network computes of ``computing`` of them, a part's plan, and
     what reading takes.
     """
-    classes = len(classifier.manifest.categories)
-    answers, novelty = None, False
+    categories = classifier.manifest.categories
+    found, has_novelty = None, False
     with closing(lookahead(_batches(tasks, classifier), _READY)) as batches:
-        for batch, (probabilities, unlike) in _computed(batches, classifier, computing):
-            if answers is None:
-                answers, novelty = Answers.empty(batch.of, classes), False
+        for batch, (probabilities, novelty) in _computed(batches, classifier, computing):
+            if found is None:
+                found, has_novelty = Predictions.empty(batch.of, categories), False
             for each in batch.seen:
-                _note(answers, each)
-            answers.probabilities[batch.rows] = probabilities[: len(batch.rows)]
-            if unlike is not None:
-                assert answers.novelty is not None
-                answers.novelty[batch.rows], novelty = unlike[: len(batch.rows)], True
+                _note(found, each)
+            found.probabilities[batch.rows] = probabilities[: len(batch.rows)]
+            if novelty is not None:
+                assert found.novelty is not None
+                found.novelty[batch.rows], has_novelty = novelty[: len(batch.rows)], True
             yield from [None] * (len(batch.seen) - 1)
             if batch.last:
-                yield answers if novelty else replace(answers, novelty=None)
-                answers = None
+                yield found if has_novelty else replace(found, novelty=None)
+                found = None
             elif batch.seen:
                 yield None
 
 
 @dataclass(frozen=True)
 class _Batch:
-    """Tiles to compute together, and all that was seen since the last batch."""
+    """Tiles to compute together, and all tiles since the last batch."""
 
     of: int
     """Rectangles of the part."""
@@ -105,24 +129,29 @@ def _batches(tasks: Iterable[Task], classifier: Classifier) -> Generator[_Batch,
 _UNSEEN = np.empty((0, 0), bool)
 
 
-def _note(answers: Answers, tile: Tile) -> None:
+def _note(found: Predictions, tile: Tile) -> None:
+    """Write down what a tile's cutting found."""
+    assert found.valid_share is not None
+    assert found.cloud_share is not None
+    assert found.scene is not None
+    assert found.acquired is not None
     at = tile.position
-    answers.status[at], answers.valid_share[at] = tile.status, tile.valid_share
+    found.status[at], found.valid_share[at] = tile.status, tile.valid_share
     if tile.status != OUTSIDE:
-        answers.scene[at], answers.acquired[at] = tile.scene, tile.acquired
+        found.scene[at], found.acquired[at] = tile.scene, tile.acquired
         if tile.cloud_share is not None:
-            answers.cloud_share[at] = tile.cloud_share
+            found.cloud_share[at] = tile.cloud_share
 
 
-def _computed(batches: Iterable[_Batch], classifier: Classifier, computing: int) -> Iterator[tuple[_Batch, Asked]]:
-    """Batches in their order with what the model says of them."""
+def _computed(batches: Iterable[_Batch], classifier: Classifier, computing: int) -> Iterator[tuple[_Batch, Computed]]:
+    """Batches in their order with their predictions."""
     with lone_threads(computing) as pool:
-        yield from map_ahead(pool, lambda batch: (batch, _ask(classifier, batch)), batches, computing)
+        yield from map_ahead(pool, lambda batch: (batch, _predict(classifier, batch)), batches, computing)
 
 
-def _ask(classifier: Classifier, batch: _Batch) -> Asked:
+def _predict(classifier: Classifier, batch: _Batch) -> Computed:
     if not batch.rows:
         return np.empty((0, len(classifier.manifest.categories))), None
-    if isinstance(classifier, Examiner):
-        return classifier.examine_inputs(batch.tiles)
+    if isinstance(classifier, NoveltyClassifier):
+        return classifier.predict_with_novelty(batch.tiles)
     return classifier.predict_inputs(batch.tiles), None

@@ -11,13 +11,14 @@ from pathlib import Path
 
 from littoral.categories import CATCOA
 from littoral.charts import read_charts
-from littoral.classify import Saying, classify_objects, write_classified
+from littoral.classify import ClassifyOptions, DecisionOptions, classify_objects, write_classified
 from littoral.demo.world import make_world
 from littoral.errors import ExistsError, InputError
 from littoral.progress import Track, silent
 from littoral.rectangles import rectangles_along_lines
-from littoral.report import write_report
+from littoral.report import ReportOptions, write_report
 from littoral.tiles import export_tiles
+from littoral.tiles.options import CutOptions
 from littoral.vectors import qgis_style, staged, write_vector
 
 TILE_PX = 128
@@ -102,8 +103,9 @@ def run_demo(
     training, unseen = boxes[world.training.name], boxes[world.unseen.name]
 
     step(4, "tiles: cutting a labelled image for each")
-    say(f"      {export_tiles(world.training.scene, training, folder / 'tiles', tile_size=TILE_PX, track=track)}")
-    export_tiles(world.unseen.scene, unseen, folder / "tiles-unseen", tile_size=TILE_PX, track=track)
+    cut = CutOptions(tile_size=(TILE_PX, TILE_PX))
+    say(f"      {export_tiles(world.training.scene, training, folder / 'tiles', cut, track=track)}")
+    export_tiles(world.unseen.scene, unseen, folder / "tiles-unseen", cut, track=track)
 
     step(5, f"train: {BACKBONE} from scratch, {epochs} epochs")
     charted = coasts[world.training.name]
@@ -122,14 +124,14 @@ def run_demo(
         say(f"      {name:<34} accuracy {result['accuracy']:.3f}  macro-F1 {result['macro_f1']:.3f}")
 
     step(7, "classify: the unseen coast")
-    saying = Saying(smooth=True, keep_unlike=True)
-    classified = classify_objects(world.unseen.scene, unseen, model, tta=True, saying=saying, track=track)
+    decisions = DecisionOptions(smooth=True, keep_unlike=True)
+    classified = classify_objects(world.unseen.scene, unseen, model, ClassifyOptions(tta=True), decisions, track=track)
     write_classified(classified, folder / "classified.gpkg", model.manifest.categories)
 
     step(8, "report")
-    page = write_report(classified, folder / "report.html", model=path, truth="CATCOA", scene=world.unseen.scene,
-                        title="The unseen coast of the demo", track=track)  # fmt: skip
+    page = write_report(
+        classified, folder / "report.html", ReportOptions("CATCOA"), model=path, scene=world.unseen.scene,
+        title="The unseen coast of the demo", track=track,
+    )  # fmt: skip
     say(f"done in {time.perf_counter() - started:.0f} s")
-    say(f"open   {page.resolve()}")
-    say(f"map    {(folder / 'classified.gpkg').resolve()}")
     return Demo(page, folder / "classified.gpkg", path, metrics)

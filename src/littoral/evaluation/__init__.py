@@ -1,8 +1,8 @@
-"""Evaluation: what a classifier gets right, how sure that is, and what simple models reach.
+"""Evaluation of predictions: scores with intervals, calibration, prediction sets, baselines, folds. No torch here.
 
-No torch here, so that a report can be written without it. ``scores`` compares answers with the truth, ``intervals``
-says how sure that is, ``calibration`` makes confidence mean what it says, ``baselines`` are the opponents, ``folds``
-the parts of ground; ``judgement`` puts them in one record and ``telling`` puts the record in words.
+``scores`` compares predictions with the truth, ``intervals`` gives confidence intervals by a bootstrap over blocks of
+ground, ``calibration`` fits temperature and prediction sets, ``baselines`` are simple models to compare with, ``folds``
+the parts of ground that are held out; ``record`` puts all of it into one record, and ``text`` writes that in words.
 """
 
 import lazy_loader

@@ -1,9 +1,10 @@
-"""Confidence that can be taken at its word, and sets that hold the truth as often as they say.
+"""Calibration: temperature scaling, conformal thresholds, and the prediction sets they give.
 
-Temperature scaling divides all logits by one number, fitted by the likelihood of held-out tiles; answers stay the same
-(Guo et al. 2017, arXiv:1706.04599). Prediction sets are split conformal with the score 1 - p(truth): a set holds all
-classes with a probability high enough that, among tiles like the held-out ones, the truth is in the set as often as
-asked (Sadinle et al. 2019, doi:10.1080/01621459.2017.1395341; Angelopoulos and Bates 2021, arXiv:2107.07511).
+Temperature scaling divides all logits by one number, fitted by the likelihood of held-out tiles; the most probable
+class stays the same (Guo et al. 2017, arXiv:1706.04599). Prediction sets are split conformal with the score 1 - p(true
+class): a set has all classes whose 1 - p is at most a threshold, the quantile of that score among held-out tiles. For
+tiles like those, the sets contain the true class at least as often as their level says (Sadinle et al. 2019,
+doi:10.1080/01621459.2017.1395341; Angelopoulos and Bates 2021, arXiv:2107.07511).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from littoral.errors import InputError
 Floats = NDArray[np.float64]
 
 LEVELS = range(50, 100)
-"""Levels that a model carries thresholds for, percent."""
+"""Levels of prediction sets that thresholds are fitted for, per cent."""
 FEW_TILES = 20
 """With fewer validation tiles no temperature is fitted."""
 _COOLEST, _HOTTEST = 0.05, 20.0
@@ -30,27 +31,30 @@ _COOLEST, _HOTTEST = 0.05, 20.0
 
 @dataclass(frozen=True)
 class Calibration:
-    """What was fitted on the validation tiles; the temperature is in the network's last layer already."""
+    """Calibration fitted on the validation tiles; the temperature is in the network's last layer already."""
 
     temperature: float = 1.0
-    """Logits were divided by it: above 1, the network was surer than it should be."""
+    """Logits are divided by it; above 1 where the network was overconfident."""
     tiles: int = 0
-    """Validation tiles it was fitted on."""
+    """Number of validation tiles it was fitted on."""
     thresholds: tuple[float, ...] = ()
     """Largest 1 - p of a class in a prediction set, for each of :data:`LEVELS`; empty if none was fitted."""
     notes: tuple[str, ...] = ()
-    """What could not be fitted, a sentence each."""
+    """What could not be fitted, a sentence for each."""
 
     def threshold(self, percent: int) -> float:
-        """Of the sets of a level.
+        """Largest 1 - p of a class in prediction sets of a level.
+
+        Args:
+            percent: Level, per cent.
 
         Raises:
-            InputError: a level without one.
+            InputError: no threshold for that level.
         """
         if not self.thresholds:
-            raise InputError("the model", "carries no thresholds of prediction sets", "train it again")
+            raise InputError("the model", "has no thresholds of prediction sets", "train it again")
         if percent not in LEVELS:
-            raise InputError(f"level {percent}", "is not known", f"pass {LEVELS[0]} to {LEVELS[-1]} percent")
+            raise InputError(f"level {percent}", "has no threshold", f"pass {LEVELS[0]} to {LEVELS[-1]} percent")
         return self.thresholds[LEVELS.index(percent)]
 
     def to_json(self) -> dict[str, Any]:
@@ -60,7 +64,7 @@ class Calibration:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Calibration:
-        """The reverse of :meth:`to_json`; nothing in a record means that nothing was calibrated.
+        """The reverse of :meth:`to_json`; an empty record means no calibration.
 
         Raises:
             InputError: not such a record.
@@ -68,11 +72,11 @@ class Calibration:
         if not record:
             return cls()
         try:
-            given = record["thresholds"]
+            thresholds = record["thresholds"]
             found = cls(
                 float(record["temperature"]),
                 int(record["tiles"]),
-                tuple(float(given[str(percent)]) for percent in LEVELS) if given else (),
+                tuple(float(thresholds[str(percent)]) for percent in LEVELS) if thresholds else (),
                 tuple(map(str, record["notes"])),
             )
             if not (np.isfinite(found.temperature) and found.temperature > 0 and np.isfinite(found.thresholds).all()):
@@ -94,7 +98,7 @@ def tempered(probabilities: NDArray[np.floating[Any]], temperature: float) -> Fl
 
 
 def fit_temperature(probabilities: NDArray[np.floating[Any]], truth: NDArray[np.int64]) -> tuple[float, str]:
-    """The temperature of the greatest likelihood, and why it is 1 where none can be fitted.
+    """The temperature of the greatest likelihood, and the reason where none can be fitted and it is 1.
 
     Args:
         probabilities: (tiles, classes), of a network as it was trained.
@@ -111,15 +115,15 @@ def fit_temperature(probabilities: NDArray[np.floating[Any]], truth: NDArray[np.
                             options={"xatol": 1e-6})  # fmt: skip
     temperature = float(np.exp(found.x))
     if temperature < _COOLEST * 1.01:
-        return 1.0, "all validation tiles are right, so they cannot say how sure is too sure"
+        return 1.0, "all validation tiles are classified correctly, so no temperature can be fitted"
     return temperature, ""
 
 
 def conformal_threshold(probabilities: Floats, truth: NDArray[np.int64], percent: int) -> float:
-    """Largest 1 - p of a class in a set, so that sets of tiles like these hold the truth in ``percent`` of cases.
+    """Threshold with which prediction sets of tiles like these contain the true class in ``percent`` of cases.
 
-    It is the k-th smallest of the tiles' 1 - p(truth), k = ceil((n + 1) percent / 100); 1, which lets all in, where
-    there are fewer tiles than k.
+    It is the k-th smallest of the tiles' 1 - p(true class), k = ceil((n + 1) percent / 100); where there are fewer
+    tiles than k it is 1, and sets have all classes.
 
     >>> conformal_threshold(np.array([[0.75, 0.25], [0.5, 0.5]]), np.array([0, 1]), 50), conformal_threshold(
     ...     np.array([[0.75, 0.25]]), np.array([0]), 60)
@@ -145,11 +149,11 @@ def prediction_sets(probabilities: NDArray[np.float64], threshold: float) -> NDA
     >>> prediction_sets(np.array([[0.4, 0.3, 0.3]]), 0.2).tolist()
     [[True, False, False]]
     """
-    known = np.asarray(np.isfinite(probabilities).all(axis=1), np.bool_)
-    # 1 - p is rounded; a threshold that was such a number must let it in.
+    present = np.asarray(np.isfinite(probabilities).all(axis=1), np.bool_)
+    # 1 - p is rounded, and so is a threshold that was computed as one.
     inside = 1 - probabilities <= threshold + 1e-12
     inside[np.arange(len(inside)), np.nan_to_num(probabilities, nan=-1.0).argmax(axis=1)] = True
-    return np.asarray(inside & known[:, None])
+    return np.asarray(inside & present[:, None])
 
 
 def fit_calibration(
@@ -160,13 +164,13 @@ def fit_calibration(
     Args:
         probabilities: (tiles, classes), of the network as it was trained.
         truth: (tiles,), class index.
-        classes: Their names, to say which of them no tile speaks for.
+        classes: Their names, for a note on those without a validation tile.
     """
     temperature, note = fit_temperature(probabilities, truth)
     notes = [note] if note else []
     absent = [name for index, name in enumerate(classes) if index not in set(truth.tolist())]
     if absent:
-        notes.append(f"no validation tile of {', '.join(absent)}: their confidence rests on that of the others")
+        notes.append(f"no validation tile of {', '.join(absent)}: their calibration is that of the other classes")
     after = tempered(probabilities, temperature)
     thresholds = tuple(conformal_threshold(after, truth, percent) for percent in LEVELS) if len(truth) else ()
     return Calibration(temperature, len(truth), thresholds, tuple(notes))
@@ -175,14 +179,14 @@ def fit_calibration(
 def cross_fitted(
     probabilities: NDArray[np.floating[Any]], truth: NDArray[np.int64], fold: NDArray[np.int64], percent: int
 ) -> tuple[Floats, NDArray[np.bool_]]:
-    """Calibrated probabilities and prediction sets (tiles, classes), each fold's by what the other folds' tiles fit.
+    """Calibrated probabilities and prediction sets (tiles, classes), each fold calibrated on the other folds.
 
-    So tiles that a calibration was fitted on can say what it is worth.
+    So a calibration can be evaluated on the tiles that it was fitted on.
 
     Args:
         probabilities: (tiles, classes), of the network as it was trained.
         truth: (tiles,), class index.
-        fold: (tiles,), of two numbers or more.
+        fold: (tiles,), number of each tile's fold; two folds or more.
         percent: Level of the sets.
     """
     after, sets = np.empty(probabilities.shape), np.empty(probabilities.shape, bool)
@@ -196,5 +200,5 @@ def cross_fitted(
 
 
 def _logits(probabilities: NDArray[np.floating[Any]]) -> Floats:
-    """Logarithms of probabilities are logits of them, up to a constant that no softmax sees."""
+    """Logarithms of probabilities: logits up to a constant, which softmax ignores."""
     return np.asarray(np.log(np.maximum(probabilities, np.finfo(np.float64).tiny)), np.float64)

@@ -1,4 +1,4 @@
-"""Blocks of ground that are drawn and held out as a whole, and folds made of them."""
+"""Blocks of ground, which are held out or resampled as a whole, and folds made of them."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ Whole = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Blocks:
-    """Which tiles belong together on the ground."""
+    """Tiles grouped by their place on the ground."""
 
     of: Whole
-    """(tiles,), block of each."""
+    """(tiles,), number of each tile's block."""
     unit: str
-    """What a block is, in words."""
+    """What a block is, e.g. ``regions``."""
 
     @property
     def count(self) -> int:
-        """Blocks that have tiles."""
+        """Number of blocks that have tiles."""
         return len(np.unique(self.of))
 
     def subset(self, keep: NDArray[np.bool_] | Whole) -> Blocks:
-        """Of the chosen tiles."""
+        """The blocks of some of the tiles."""
         return Blocks(self.of[keep], self.unit)
 
 
 def ground_blocks(tiles: TileSet, split: Split | None = None) -> Blocks:
-    """Blocks of a set of tiles: those that a split held out as a whole, or else regions where all tiles have one and
-    there are two or more, or else squares of four tiles a side.
+    """Blocks of a set of tiles: those of its split; without a split regions, if all tiles have one and there are two or
+    more; else squares of four tiles a side.
 
     Args:
         tiles: The set.
-        split: Of this very set.
+        split: Its split.
     """
     if split is not None and split.kind == "region":
         return Blocks(region_blocks(tiles)[1], "regions")
@@ -59,21 +59,21 @@ def squares(tiles: TileSet, block_km: float | None = None) -> Blocks:
 
 
 def fold_of(block: Whole, targets: Whole, folds: int, seed: int) -> Whole:
-    """(tiles,), fold of each from 0: whole blocks, and classes as even as they allow; fewer folds where there are fewer
-    blocks.
+    """Fold (tiles,) of each tile, from 0: whole blocks, classes as balanced as the blocks allow; fewer folds where
+    there are fewer blocks.
 
     Args:
         block: (tiles,).
         targets: (tiles,), class index.
-        folds: Two or more.
-        seed: Of the order of equal blocks.
+        folds: Number of folds, two or more.
+        seed: Of the order of blocks that are alike.
     """
     fold = np.zeros(len(block), np.int64)
     most = min(folds, len(np.unique(block)), int(np.bincount(targets).max()))
     if most < 2:
         return fold
     with warnings.catch_warnings():
-        # It warns of classes with fewer tiles than folds, which here is nothing unusual.
+        # Classes with fewer tiles than folds are common here.
         warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
         parts = StratifiedGroupKFold(most, shuffle=True, random_state=seed).split(block, targets, block)
         for number, (_, held) in enumerate(parts):
@@ -83,32 +83,34 @@ def fold_of(block: Whole, targets: Whole, folds: int, seed: int) -> Whole:
 
 @dataclass(frozen=True)
 class Fold:
-    """One part held out, and what may be learnt from meanwhile."""
+    """A part of the tiles that is held out, and those that can be trained on."""
 
     name: str
     """Its number, or the region's name."""
     held: Whole
     """Positions of the tiles held out."""
     learnt: Whole
-    """Positions of the tiles that share no ground with them."""
+    """Positions of the tiles that share no ground with them, to train on."""
     set_aside: int
-    """Tiles that do, and are not held."""
+    """Number of other tiles that share ground with them."""
 
 
 def fold_tiles(
     tiles: TileSet, folds: Folds, *, seed: int, block_km: float | None = None
 ) -> tuple[tuple[Fold, ...], Blocks]:
-    """Part a set of tiles in folds that share no ground with what is learnt meanwhile, and in the blocks they are of.
+    """Divide a set of tiles into folds, each with the tiles that share no ground with it; and the blocks they consist
+    of.
 
     Args:
         tiles: The set.
-        folds: How many, of whole squares of ground; or ``region``: each region is one, and tiles without a region are
-            learnt only.
-        seed: Of the order of equal blocks.
+        folds: Number of folds of whole squares of ground; or ``region``: each region is one, and tiles without a region
+            are only trained on.
+        seed: Of the order of blocks that are alike.
         block_km: Side of the squares; None: four tiles.
 
     Raises:
-        InputError: fewer than two folds, fewer blocks than folds, tiles that say no region, nothing left to learn from.
+        InputError: fewer than two folds, fewer blocks than folds, tiles without regions, or folds that leave too little
+            to train on.
     """
     names: list[str]
     if folds == "region":
@@ -132,7 +134,7 @@ def fold_tiles(
         sides = ground.sides(np.arange(len(names)) == number)
         prove(tiles, sides)
         if len(np.unique(tiles.targets[sides.training])) < 2:
-            raise InputError(f"fold {names[number]}", "leaves fewer than two classes to learn from",
+            raise InputError(f"fold {names[number]}", "leaves fewer than two classes to train on",
                              "pass other folds, or add tiles")  # fmt: skip
         aside = int((~sides.training & ~sides.validation).sum())
         found.append(Fold(names[number], np.flatnonzero(sides.validation), np.flatnonzero(sides.training), aside))

@@ -1,8 +1,8 @@
-"""How sure scores are: bootstrap over blocks of ground.
+"""Confidence intervals of scores by a bootstrap over blocks of ground.
 
 Neighbouring tiles share weather, sensor and shore, so they are not independent; whole blocks are drawn with
 replacement, each with all its tiles (Davison and Hinkley 1997, *Bootstrap Methods*, 2.4 and 3.8; percentile intervals).
-A block is known by its confusion matrix, so that the work grows with blocks, not with tiles.
+Each block is represented by its confusion matrix, so that the work grows with blocks, not with tiles.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 
 REPLICATES = 1000
-"""Times that blocks are drawn."""
+"""Number of bootstrap replicates."""
 LEVEL = 0.95
-"""Share of the replicates between the two ends of an interval."""
+"""Share of the replicates inside an interval."""
 FEW_BLOCKS = 5
-"""An interval of fewer is not to be believed."""
+"""An interval over fewer blocks is not reliable."""
 _AT_ONCE = 1_000_000
-"""Draws held at once: 30 MB."""
+"""Draws in memory at a time: 30 MB."""
 
 Floats = NDArray[np.float64]
 
 
 def accuracies(matrices: NDArray[np.integer[Any]]) -> Floats:
-    """Share that is right, of confusion matrices (..., truth, answer)."""
+    """Accuracy of confusion matrices (..., truth, prediction)."""
     right = np.trace(matrices, axis1=-2, axis2=-1)
     return np.asarray(right / np.maximum(matrices.sum(axis=(-2, -1)), 1), np.float64)
 
 
 def macro_f1s(matrices: NDArray[np.integer[Any]]) -> Floats:
-    """Mean F1 of the classes that occur in the truth, of confusion matrices (..., truth, answer)."""
-    support, said = matrices.sum(axis=-1), matrices.sum(axis=-2)
-    f1 = 2 * np.diagonal(matrices, axis1=-2, axis2=-1) / np.maximum(support + said, 1)
+    """Mean F1 of the classes that occur in the truth, of confusion matrices (..., truth, prediction)."""
+    support, predicted = matrices.sum(axis=-1), matrices.sum(axis=-2)
+    f1 = 2 * np.diagonal(matrices, axis1=-2, axis2=-1) / np.maximum(support + predicted, 1)
     return np.asarray((f1 * (support > 0)).sum(axis=-1) / np.maximum((support > 0).sum(axis=-1), 1), np.float64)
 
 
 def kappas(matrices: NDArray[np.integer[Any]]) -> Floats:
-    """Cohen's kappa of confusion matrices (..., truth, answer); 0 where chance alone would be right each time.
+    """Cohen's kappa of confusion matrices (..., truth, prediction); 0 where chance agreement is 1.
 
     Cohen 1960, Educational and Psychological Measurement 20(1), 37-46.
 
@@ -58,22 +58,22 @@ MEASURES = {"accuracy": accuracies, "macro_f1": macro_f1s, "kappa": kappas}
 
 def block_bootstrap(
     truth: NDArray[np.int64],
-    answers: Mapping[str, NDArray[np.int64]],
+    predictions: Mapping[str, NDArray[np.int64]],
     block: NDArray[np.int64],
     classes: int,
     *,
     seed: int,
     replicates: int = REPLICATES,
 ) -> dict[str, dict[str, Floats]]:
-    """Each measure of each model in each replicate; in one replicate all models answer for the same blocks.
+    """Each measure of each model in each replicate; in a replicate all models are scored on the same blocks.
 
     Args:
         truth: (tiles,), class index.
-        answers: Name of a model to its class indices (tiles,).
+        predictions: Name of a model to its class indices (tiles,).
         block: (tiles,), block of each tile, any numbers.
-        classes: How many there are.
+        classes: Number of classes.
         seed: Of the draws.
-        replicates: How many.
+        replicates: Number of draws.
 
     Returns:
         Name of a model to name of a measure to (replicates,).
@@ -82,9 +82,11 @@ def block_bootstrap(
     """
     _, place = np.unique(block, return_inverse=True)
     blocks, cells = int(place.max()) + 1, classes**2
-    column = np.concatenate([model * cells + truth * classes + given for model, given in enumerate(answers.values())])
-    row = np.tile(place, len(answers))
-    shape = (blocks, len(answers) * cells)
+    column = np.concatenate(
+        [model * cells + truth * classes + given for model, given in enumerate(predictions.values())]
+    )
+    row = np.tile(place, len(predictions))
+    shape = (blocks, len(predictions) * cells)
     counts = coo_array((np.ones(len(row), np.int64), (row, column)), shape=shape).tocsr().transpose()
     rng = np.random.default_rng(seed)
     totals = []
@@ -94,14 +96,14 @@ def block_bootstrap(
         drawn = rng.integers(blocks, size=(number, blocks)) + blocks * np.arange(number)[:, None]
         times = np.bincount(drawn.ravel(), minlength=number * blocks).reshape(number, blocks)
         totals.append(np.asarray(counts @ times.T).T)
-    matrices = np.concatenate(totals).reshape(replicates, len(answers), classes, classes)
+    matrices = np.concatenate(totals).reshape(replicates, len(predictions), classes, classes)
     return {
         name: {measure: compute(matrices[:, model]) for measure, compute in MEASURES.items()}
-        for model, name in enumerate(answers)
+        for model, name in enumerate(predictions)
     }
 
 
 def interval(values: Floats) -> list[float]:
-    """Lower and upper end that leave out equal shares of the replicates (replicates,)."""
+    """Lower and upper end of the percentile interval of :data:`LEVEL` of the replicates (replicates,)."""
     low, high = np.percentile(values, [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
     return [float(low), float(high)]

@@ -1,5 +1,4 @@
-"""Answers to one record: scores and how sure they are, calibration, prediction sets, and whether simple models do as
-well."""
+"""The record of an evaluation: scores with intervals, calibration, prediction sets, and comparison with baselines."""
 
 from __future__ import annotations
 
@@ -17,19 +16,21 @@ from littoral.evaluation.intervals import FEW_BLOCKS, LEVEL, MEASURES, REPLICATE
 from littoral.evaluation.scores import Scores, score
 
 SET_PERCENT = 90
-"""Level of the prediction sets that are judged."""
+"""Level of the prediction sets that are evaluated, per cent."""
 CALIBRATION_FOLDS = 5
-"""In how many parts validation tiles are when each is calibrated by the others."""
+"""Folds of the validation tiles, each calibrated on the others."""
 
 BEATS, NOT_SHOWN, LOSES = "beats", "is not shown to beat", "loses to"
-"""What a network does to the better baseline: the interval of the difference lies above 0, or not; or it is worse."""
+"""Verdict on the network against the better baseline: the interval of the difference is above 0; or not; or the network
+is worse."""
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What models said of the same tiles; arrays have a row for each."""
+class ScoredPredictions:
+    """Predictions of a network and its baselines for the same tiles, with the truth; arrays have a row for each
+    tile."""
 
     truth: NDArray[np.int64]
     """(tiles,), class index."""
@@ -38,27 +39,28 @@ class Answers:
     uncalibrated: Floats
     """(tiles, classes), of the network as it was trained."""
     baselines: Mapping[str, Floats]
-    """Name of each to (tiles, classes)."""
+    """Name of each baseline to its probabilities (tiles, classes)."""
     blocks: Blocks
-    """Of the tiles."""
+    """Blocks of ground of the tiles."""
     sets: NDArray[np.bool_] | None = None
-    """(tiles, classes), classes in each prediction set of the level :data:`SET_PERCENT`; None if the model has none."""
+    """(tiles, classes), whether a class is in the prediction set of level :data:`SET_PERCENT`; None without
+    calibration."""
     fitted: str = "on validation tiles"
-    """On what temperature and sets were fitted."""
+    """What temperature and thresholds were fitted on, in words."""
 
-    def calibrated_by(self, calibration: Calibration) -> Answers:
-        """With the sets of a calibration that was fitted elsewhere."""
+    def calibrated_by(self, calibration: Calibration) -> ScoredPredictions:
+        """With the prediction sets of a calibration that was fitted on other tiles."""
         if not calibration.thresholds:
-            return replace(self, fitted="nowhere: the model carries no calibration")
+            return replace(self, fitted="nowhere: the model has no calibration")
         return replace(self, sets=prediction_sets(self.network, calibration.threshold(SET_PERCENT)))
 
-    def calibrated_by_each_other(self, calibration: Calibration, seed: int, squares: Blocks | None = None) -> Answers:
-        """Of the very tiles that a calibration was fitted on: each fold of blocks by the others.
+    def cross_calibrated(self, calibration: Calibration, seed: int, squares: Blocks | None = None) -> ScoredPredictions:
+        """For tiles that a calibration was fitted on: each fold of blocks calibrated anew on the other folds.
 
         Args:
-            calibration: What was fitted on them.
+            calibration: Fitted on these tiles.
             seed: Of the folds.
-            squares: Blocks to make folds of where all tiles are in one (one region held out).
+            squares: Blocks to make folds of where all tiles are in one block (one region held out).
         """
         if not calibration.thresholds:
             return self.calibrated_by(calibration)
@@ -66,17 +68,22 @@ class Answers:
         fold = fold_of(blocks.of, self.truth, CALIBRATION_FOLDS, seed)
         count = int(fold.max()) + 1
         if count < 2:
-            told = "on these very tiles (all are in one block), which flatters"
-            return replace(self.calibrated_by(calibration), fitted=told)
+            fitted = "on these very tiles (all are in one block), which makes the scores too high"
+            return replace(self.calibrated_by(calibration), fitted=fitted)
         network, sets = cross_fitted(self.uncalibrated, self.truth, fold, SET_PERCENT)
-        told = f"for each of {count} folds of {blocks.unit} on the other folds"
-        return replace(self, network=network, sets=sets, fitted=told)
+        fitted = f"for each of {count} folds of {blocks.unit} on the other folds"
+        return replace(self, network=network, sets=sets, fitted=fitted)
 
 
-def pooled(parts: Sequence[Answers], blocks: Blocks) -> Answers:
-    """Answers of several folds as those of one set; ``blocks`` are of the tiles in the order of the parts."""
+def pooled(parts: Sequence[ScoredPredictions], blocks: Blocks) -> ScoredPredictions:
+    """Predictions of several folds as those of one set.
+
+    Args:
+        parts: Predictions of each fold.
+        blocks: Of all tiles, in the order of the parts.
+    """
     sets = [part.sets for part in parts if part.sets is not None]
-    return Answers(
+    return ScoredPredictions(
         np.concatenate([part.truth for part in parts]),
         np.concatenate([part.network for part in parts]),
         np.concatenate([part.uncalibrated for part in parts]),
@@ -87,32 +94,32 @@ def pooled(parts: Sequence[Answers], blocks: Blocks) -> Answers:
     )
 
 
-def judge(answers: Answers, categories: Sequence[Category], seed: int) -> dict[str, Any]:
-    """All that can be said of answers, as plain JSON values.
+def evaluation_record(predictions: ScoredPredictions, categories: Sequence[Category], seed: int) -> dict[str, Any]:
+    """Evaluate predictions; the record has plain JSON values.
 
     Args:
-        answers: Of the network and the baselines.
+        predictions: Of the network and the baselines.
         categories: Classes in the order of the columns.
         seed: Of the bootstrap.
 
     Returns:
         ``network`` and ``baselines`` (name to :class:`Scores`, with calibrated confidence), ``left_out`` (classes of
-        which no tile was scored), ``intervals`` (of each measure of each model, over what blocks, and what they are
-        worth), ``comparison`` (the better baseline, the difference in macro-F1 to it with its interval, the verdict;
+        which no tile was scored), ``intervals`` (of each measure of each model, over which blocks, and whether they are
+        reliable), ``comparison`` (the better baseline, the difference in macro-F1 to it with its interval, the verdict;
         None where there is no baseline, as in another program's model), ``beats_baselines``, ``calibration`` (expected
         calibration error before and after), ``prediction_sets`` (coverage and mean size).
     """
-    network = score(answers.truth, answers.network, categories)
-    before = score(answers.truth, answers.uncalibrated, categories)
-    baselines = {name: score(answers.truth, given, categories) for name, given in answers.baselines.items()}
+    network = score(predictions.truth, predictions.network, categories)
+    before = score(predictions.truth, predictions.uncalibrated, categories)
+    baselines = {name: score(predictions.truth, found, categories) for name, found in predictions.baselines.items()}
     better = max(baselines, key=lambda name: baselines[name].macro_f1, default=None)
-    given = {"network": answers.network, **answers.baselines}
-    count = answers.blocks.count
+    models = {"network": predictions.network, **predictions.baselines}
+    count = predictions.blocks.count
     replicates = (
         block_bootstrap(
-            answers.truth,
-            {name: probabilities.argmax(axis=1) for name, probabilities in given.items()},
-            answers.blocks.of,
+            predictions.truth,
+            {name: probabilities.argmax(axis=1) for name, probabilities in models.items()},
+            predictions.blocks.of,
             len(categories),
             seed=seed,
         )
@@ -128,23 +135,23 @@ def judge(answers: Answers, categories: Sequence[Category], seed: int) -> dict[s
             "level": LEVEL,
             "method": "percentile bootstrap over whole blocks",
             "blocks": count,
-            "unit": answers.blocks.unit,
+            "unit": predictions.blocks.unit,
             "replicates": REPLICATES,
-            "note": _worth(count, answers.blocks.unit),
+            "note": _reliability_note(count, predictions.blocks.unit),
             "of": {
                 name: {measure: interval(replicates[name][measure]) if replicates else None for measure in MEASURES}
-                for name in given
+                for name in models
             },
         },
         "comparison": comparison,
         "beats_baselines": None if comparison is None else comparison["verdict"] == BEATS,
         "calibration": {
-            "fitted": answers.fitted,
+            "fitted": predictions.fitted,
             "error_before": before.calibration_error,
             "error_after": network.calibration_error,
             "bins_before": before.to_json()["bins"],
         },
-        "prediction_sets": _sets(answers),
+        "prediction_sets": _sets(predictions),
     }
 
 
@@ -155,26 +162,26 @@ def _compared(network: Scores, baseline: Scores, name: str, replicates: Mapping[
     return {"baseline": name, "macro_f1_difference": difference, "interval": ends, "verdict": verdict}
 
 
-def _worth(blocks: int, unit: str) -> str:
-    """What an interval over so many blocks is worth; nothing where there is nothing to say."""
+def _reliability_note(blocks: int, unit: str) -> str:
+    """A note where intervals over so many blocks are not reliable."""
     if blocks < 2:
-        return f"all tiles are in one block ({unit}), so nothing says how sure the scores are"
-    return f"{blocks} blocks are too few: these intervals are not to be believed" if blocks < FEW_BLOCKS else ""
+        return f"all tiles are in one block ({unit}), so the scores have no intervals"
+    return f"{blocks} blocks are too few: these intervals are not reliable" if blocks < FEW_BLOCKS else ""
 
 
-def _sets(answers: Answers) -> dict[str, Any] | None:
-    if answers.sets is None:
+def _sets(predictions: ScoredPredictions) -> dict[str, Any] | None:
+    if predictions.sets is None:
         return None
-    size = answers.sets.sum(axis=1)
+    size = predictions.sets.sum(axis=1)
     return {
         "level": SET_PERCENT / 100,
-        "fitted": answers.fitted,
-        "coverage": float(answers.sets[np.arange(len(size)), answers.truth].mean()),
+        "fitted": predictions.fitted,
+        "coverage": float(predictions.sets[np.arange(len(size)), predictions.truth].mean()),
         "mean_size": float(size.mean()),
         "of_one": float((size == 1).mean()),
     }
 
 
 def before_calibration(probabilities: Floats, calibration: Calibration) -> Floats:
-    """Probabilities (tiles, classes) of the network as it was trained, from those of its calibrated weights."""
+    """Probabilities (tiles, classes) before calibration, from those of the calibrated network."""
     return tempered(probabilities, 1 / calibration.temperature)

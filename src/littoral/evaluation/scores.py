@@ -1,4 +1,4 @@
-"""Scores: how answers compare with the truth, and how far their confidence can be believed."""
+"""Scores: confusion matrix, accuracy, macro-F1, kappa, scores of each class, and reliability of the confidence."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
@@ -28,13 +29,13 @@ class ClassScore:
     colour: str
     """``#RRGGBB``."""
     support: int
-    """How many are truly of this class."""
+    """Number whose true class this is."""
     predicted: int
-    """How many were said to be."""
+    """Number predicted as this class."""
     precision: float
-    """Right among those said to be, 0 if none was."""
+    """Share of those predicted as this class that is correct, 0 if none was."""
     recall: float
-    """Right among those that are, 0 if none is."""
+    """Share of those truly of this class that is predicted so, 0 if none is."""
     f1: float
     """Harmonic mean of precision and recall."""
 
@@ -48,33 +49,33 @@ class Bin:
     high: float
     """Confidence to, inclusive."""
     count: int
-    """Answers in the bin."""
+    """Number of predictions in the bin."""
     confidence: float
     """Their mean confidence."""
     accuracy: float
-    """Share of them that is right."""
+    """Share of them that is correct."""
 
 
 @dataclass(frozen=True)
 class Scores:
-    """How answers compare with the truth."""
+    """Scores of predictions against the truth."""
 
     count: int
-    """Answers scored."""
+    """Number of predictions."""
     accuracy: float
-    """Share that is right."""
+    """Share that is correct."""
     macro_f1: float
     """Mean F1 of the classes that occur in the truth."""
     kappa: float
-    """Cohen's kappa: 1 is all right, 0 what chance reaches with answers as frequent as these."""
+    """Cohen's kappa: 1 if all are correct, 0 at the agreement expected by chance."""
     classes: tuple[ClassScore, ...]
     """All classes of the model, in the order of its outputs."""
     matrix: tuple[tuple[int, ...], ...]
-    """Confusion matrix of counts; rows are the truth, columns the answer, both in the order of ``classes``."""
+    """Confusion matrix of counts; rows are the truth, columns the prediction, both in the order of ``classes``."""
     calibration_error: float
-    """Expected calibration error: mean distance of confidence and accuracy over the bins, weighted by count."""
+    """Expected calibration error: mean difference of confidence and accuracy over the bins, weighted by count."""
     bins: tuple[Bin, ...]
-    """Reliability; empty bins are left out."""
+    """Reliability diagram; empty bins are left out."""
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
@@ -97,11 +98,11 @@ class Scores:
 
 
 def score(truth: NDArray[np.int64], probabilities: NDArray[np.floating[Any]], categories: Sequence[Category]) -> Scores:
-    """Compare answers with the truth.
+    """Score predictions against the truth.
 
     Args:
-        truth: (answers,), index into ``categories``.
-        probabilities: (answers, classes).
+        truth: (predictions,), index into ``categories``.
+        probabilities: (predictions, classes).
         categories: Classes in the order of the columns.
 
     >>> from littoral.categories import CATCOA
@@ -112,11 +113,11 @@ def score(truth: NDArray[np.int64], probabilities: NDArray[np.floating[Any]], ca
     0.4
     """
     labels = np.arange(len(categories))
-    answer = probabilities.argmax(axis=1)
-    matrix = confusion_matrix(truth, answer, labels=labels)
-    precision, recall, f1, support = precision_recall_fscore_support(truth, answer, labels=labels, zero_division=0)
-    right = answer == truth
-    bins = _reliability(probabilities.max(axis=1), right)
+    predicted = probabilities.argmax(axis=1)
+    matrix = confusion_matrix(truth, predicted, labels=labels)
+    precision, recall, f1, support = precision_recall_fscore_support(truth, predicted, labels=labels, zero_division=0)
+    correct = predicted == truth
+    bins = _reliability(probabilities.max(axis=1), correct)
     classes = tuple(
         ClassScore(
             c.code,
@@ -132,7 +133,7 @@ def score(truth: NDArray[np.int64], probabilities: NDArray[np.floating[Any]], ca
     )
     return Scores(
         len(truth),
-        float(right.mean()) if len(truth) else 0.0,
+        float(correct.mean()) if len(truth) else 0.0,
         float(f1[support > 0].mean()) if len(truth) else 0.0,
         float(kappas(matrix)),
         classes,
@@ -142,15 +143,33 @@ def score(truth: NDArray[np.int64], probabilities: NDArray[np.floating[Any]], ca
     )
 
 
-def _reliability(confidence: NDArray[np.floating[Any]], right: NDArray[np.bool_]) -> tuple[Bin, ...]:
+def _reliability(confidence: NDArray[np.floating[Any]], correct: NDArray[np.bool_]) -> tuple[Bin, ...]:
     place = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
     return tuple(
-        Bin(i / BINS, (i + 1) / BINS, int(here.sum()), float(confidence[here].mean()), float(right[here].mean()))
+        Bin(i / BINS, (i + 1) / BINS, int(here.sum()), float(confidence[here].mean()), float(correct[here].mean()))
         for i in range(BINS)
         if (here := place == i).any()
     )
 
 
 def bins_before(record: Mapping[str, Any]) -> tuple[Bin, ...]:
-    """Reliability before temperature scaling, in a record of ``judge``; empty in those of older packages."""
+    """Reliability before temperature scaling, in a record of ``evaluation_record``; empty in those of older
+    packages."""
     return tuple(Bin(**entry) for entry in record.get("calibration", {}).get("bins_before", ()))
+
+
+def class_table(scores: Scores) -> pd.DataFrame:
+    """A row for each class, in the order of the model's: class, precision, recall, f1, support.
+
+    Where a divisor is 0 (precision of a class that was never predicted, recall of one without tiles) there is NaN.
+    """
+    rows = [
+        (
+            entry.name,
+            entry.precision if entry.predicted else np.nan,
+            *((entry.recall, entry.f1) if entry.support else (np.nan,) * 2),
+            entry.support,
+        )
+        for entry in scores.classes
+    ]
+    return pd.DataFrame(rows, columns=["class", "precision", "recall", "f1", "support"])

@@ -1,4 +1,4 @@
-"""A record of scores for people: sentences and a table, the same in the terminal, the package and the report."""
+"""The record of an evaluation as sentences and tables, for the terminal, the package and the report."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from littoral.evaluation.record import BEATS, LOSES
 
 
 class Record(dict[str, Any]):
-    """Plain JSON values; printed, a table."""
+    """The record of an evaluation: plain JSON values; printed, sentences and tables."""
 
     def __str__(self) -> str:
-        return told(self)
+        return record_text(self)
 
 
-def told(record: Mapping[str, Any]) -> str:
-    """A record of ``FeatureClassifier.evaluate`` as a table and sentences; those of older packages say less."""
+def record_text(record: Mapping[str, Any]) -> str:
+    """A record as sentences and tables; those of older packages have fewer entries."""
     lines = [counted(record)]
     if record.get("other_classes"):
-        lines.append(f"{record['other_classes']} tiles are of classes the model does not know")
+        lines.append(f"{record['other_classes']} tiles are of classes that the model does not have")
     lines += [*left_out(record), "", *_aligned(standing_rows(record)), "", *_aligned(class_rows(record)), ""]
     lines += [sentence for sentence in (verdict(record), *doubts(record), confidence(record), sets(record)) if sentence]
     for fold in record.get("each", ()):
@@ -27,31 +27,31 @@ def told(record: Mapping[str, Any]) -> str:
         lines.append(f"fold {fold['name']}: {fold['tiles']} tiles, accuracy {network['accuracy']:.3f}, macro-F1 "
                      f"{network['macro_f1']:.3f}; {verdict(fold)}")  # fmt: skip
     if "folds" in record:
-        lines += ["", f"{record['folds']['method']}:", told(record["folds"])]
+        lines += ["", f"{record['folds']['method']}:", record_text(record["folds"])]
     return "\n".join(lines)
 
 
 def counted(record: Mapping[str, Any]) -> str:
-    """How many tiles were scored."""
+    """Sentence on the number of tiles scored."""
     if "each" in record:
-        return f"{record['tiles']} tiles scored, each by a network that has not seen its ground"
+        return f"{record['tiles']} tiles scored, each by a network trained without its ground"
     return f"{record['tiles']} tiles scored, {record['set_aside']} set aside because they share ground with training"
 
 
 def left_out(record: Mapping[str, Any]) -> list[str]:
-    """Classes that no tile speaks for, and how few are left."""
+    """Sentences on classes without tiles."""
     absent = record.get("left_out", ())
     if not absent:
         return []
     every = len(record["network"]["classes"])
     lines = [f"no tile of these classes here, so they are not in the scores: {', '.join(absent)}"]
     if 2 * len(absent) >= every:
-        lines.append(f"only {every - len(absent)} of {every} classes are scored: this says little about the others")
+        lines.append(f"only {every - len(absent)} of {every} classes are scored: this is little evidence on the others")
     return lines
 
 
 def verdict(record: Mapping[str, Any]) -> str:
-    """Whether the network does better than the better baseline, by macro-F1."""
+    """Sentence that compares the network with the better baseline, by macro-F1."""
     if record.get("comparison") is None:
         # A package of a version without intervals, or a model without baselines.
         beats = record.get("beats_baselines")
@@ -71,7 +71,7 @@ def verdict(record: Mapping[str, Any]) -> str:
 
 
 def doubts(record: Mapping[str, Any]) -> list[str]:
-    """What intervals are worth."""
+    """Sentences on how the intervals were computed, and whether they are reliable."""
     given = record.get("intervals")
     if given is None:
         return []
@@ -80,7 +80,7 @@ def doubts(record: Mapping[str, Any]) -> list[str]:
 
 
 def confidence(record: Mapping[str, Any]) -> str:
-    """What temperature scaling did."""
+    """Sentence on temperature scaling."""
     given = record.get("calibration")
     if given is None:
         return ""
@@ -92,11 +92,11 @@ def confidence(record: Mapping[str, Any]) -> str:
 
 
 def sets(record: Mapping[str, Any]) -> str:
-    """What prediction sets hold."""
+    """Sentence on prediction sets."""
     given = record.get("prediction_sets")
     if given is None:
         return ""
-    return (f"prediction sets at {given['level']:.0%}: {given['coverage']:.1%} hold the truth, "
+    return (f"prediction sets at {given['level']:.0%}: {given['coverage']:.1%} contain the true class, "
             f"{given['mean_size']:.2f} classes on average, {given['of_one']:.0%} of a single one")  # fmt: skip
 
 

@@ -1,7 +1,7 @@
-"""How a tile, a curve, a confusion matrix, a map is drawn: arrays in, matplotlib figures out.
+"""Draw tiles, curves, confusion matrices and maps: arrays in, matplotlib figures out.
 
-Figures are made without pyplot, so nothing is global and nothing needs a screen: ``look`` is what they share;
-``tiles``, ``curves``, ``scores`` and ``maps`` are what is drawn; ``giving`` is a figure for a notebook or a page.
+Figures are made without pyplot, so there is no global state and no display is needed. ``tiles``, ``curves``, ``scores``
+and ``maps`` draw, ``style`` is the common style, ``render`` writes a figure as SVG or PNG or shows it in a notebook.
 """
 
 import lazy_loader

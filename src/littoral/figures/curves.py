@@ -1,4 +1,4 @@
-"""A training by its epochs and its rates."""
+"""Draw losses by epoch and by learning rate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outlines on a map, with scale and north."""
+"""Draw outlines on a map with a scale bar and a north arrow."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from littoral.vectors import require_crs
 _HALO = withStroke(linewidth=3, foreground="white")
 _PLATE: dict[str, Any] = {"facecolor": "white", "alpha": 0.8, "linewidth": 0, "boxstyle": "round,pad=0.2"}
 _MANY_OUTLINES = 5000
-"""More outlines than that are drawn as pixels: a page with each of them as a vector would be slow to open."""
+"""More outlines than this are drawn as pixels: a page with each of them as a vector would be slow to open."""
 
 
 def plot_map(
@@ -46,7 +46,7 @@ def plot_map(
         width_in: Width of the figure, inches.
 
     Raises:
-        InputError: the outlines do not say which CRS they are in.
+        InputError: the outlines have no CRS.
     """
     require_crs(outlines, "the table of outlines")
     shapes, index = shapely.get_parts(outlines.geometry.to_numpy(), return_index=True)
@@ -68,7 +68,7 @@ def plot_map(
         axes.imshow((picture * 0.6 + 255 * 0.4).astype(np.uint8), extent=extent)
     chosen = np.asarray(colours, dtype=object)[index[drawn]].tolist()
     vertices = [shapely.get_coordinates(ring) for ring in rings[drawn]]
-    # Solid edges in a white rim are told apart on any ground; through the filling the shore can be seen.
+    # Solid edges in a white rim stand out on any background; the transparent filling leaves the shore visible.
     filled = to_rgba_array(chosen, 0.55 if background is not None else 0.8)
     for width, edges, faces in ((2.8, "white", "none"), (1.5, chosen, filled)):
         collection = PolyCollection(vertices, facecolors=faces, edgecolors=edges, linewidths=width)
@@ -89,7 +89,7 @@ def plot_map(
 
 
 def _view(bounds: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    """Bounds with a margin, neither a sliver nor a point: a side is at least half the other.
+    """Bounds with a margin, the shorter side at least half the longer one.
 
     >>> _view(np.array([0.0, 0.0, 80.0, 8.0]))
     (-4.0, -18.0, 84.0, 26.0)
@@ -129,7 +129,7 @@ def _scale_bar(axes: Axes, width: float, unit_m: float) -> None:
 
 
 def _north_arrow(axes: Axes, y_axis_deg: float) -> None:
-    """``y_axis_deg``: bearing of the map's up."""
+    """An arrow to the north, upper right; ``y_axis_deg`` is the bearing of the y axis."""
     if not np.isfinite(y_axis_deg):
         return
     turn = np.radians(-y_axis_deg)

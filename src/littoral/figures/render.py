@@ -1,4 +1,4 @@
-"""A figure as others want it: in a notebook, in a page, as a file."""
+"""Write figures: as SVG for a page, as PNG, in a notebook."""
 
 from __future__ import annotations
 
@@ -7,12 +7,18 @@ import io
 import re
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import lru_cache
 from html import escape
 
 import matplotlib
+from matplotlib import font_manager
 from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font
+from matplotlib.text import Text
+
+from littoral.errors import LittoralWarning
+
+_NO_GLYPH = "Glyph .* missing from font"
 
 
 class Picture(Figure):
@@ -25,10 +31,12 @@ class Picture(Figure):
 def svg(figure: Figure, description: str = "") -> str:
     """The figure as an ``<svg>`` element to stand in a page; text stays text, equal figures give equal bytes.
 
-    ``description`` is what a reader who cannot see it is told.
+    ``description`` is the text alternative for readers who cannot see it.
     """
     buffer = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "littoral"}), _any_script():
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "littoral"}), warnings.catch_warnings():
+        # The text is drawn by the browser, which has further fonts.
+        warnings.filterwarnings("ignore", message=_NO_GLYPH, category=UserWarning)
         figure.savefig(buffer, format="svg", transparent=True, dpi=120, metadata={"Date": None})
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
@@ -51,16 +59,65 @@ def show(figure: Figure) -> None:
 
 
 def png(figure: Figure, dpi: int) -> bytes:
-    """The figure as the bytes of a PNG; equal figures give equal bytes."""
+    """The figure as the bytes of a PNG; equal figures give equal bytes.
+
+    Text in scripts that matplotlib's own font lacks is drawn in a font of this system that has them.
+
+    Warns:
+        LittoralWarning: no font of this system has them, so boxes stand in their place.
+    """
+    content, complete = _saved(figure, dpi)
+    if complete:
+        return content
+    lacking = _use_fonts_with_all_characters(figure)
+    if lacking:
+        text = "".join(sorted(lacking))
+        warnings.warn(
+            f"no font on this system has the characters {text[:40]}, which the figure shows as boxes: "
+            "install a font that has them, e.g. one of the Noto family",
+            LittoralWarning,
+            stacklevel=2,
+        )
+    return _saved(figure, dpi)[0]
+
+
+def _saved(figure: Figure, dpi: int) -> tuple[bytes, bool]:
+    """The PNG, and whether the fonts have all of its characters."""
     buffer = io.BytesIO()
-    with _any_script():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.filterwarnings("always", message=_NO_GLYPH, category=UserWarning)
         figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
-    return buffer.getvalue()
+    return buffer.getvalue(), not caught
 
 
-@contextmanager
-def _any_script() -> Iterator[None]:
-    """A class may be named in a script that matplotlib's own font lacks; a browser has it."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
-        yield
+def _use_fonts_with_all_characters(figure: Figure) -> set[str]:
+    """Add system fonts to texts that matplotlib's own font cannot draw; characters that no font has."""
+    own = _characters(font_manager.findfont("DejaVu Sans"))
+    lacking: set[str] = set()
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        missing = {ord(character) for character in text.get_text() if not character.isspace()} - own
+        if missing:
+            names, left = _fonts_for(frozenset(missing))
+            text.set_fontfamily(["DejaVu Sans", *names])
+            lacking |= {chr(code) for code in left}
+    return lacking
+
+
+@lru_cache(maxsize=64)
+def _fonts_for(missing: frozenset[int]) -> tuple[tuple[str, ...], frozenset[int]]:
+    """Names of system fonts that together have the characters, in the order of their files, and what none has."""
+    names = []
+    for font in sorted(font_manager.fontManager.ttflist, key=lambda entry: entry.fname):
+        # matplotlib's font of last resort has boxes only.
+        usable = font.style == "normal" and not font.name.startswith("Last Resort")
+        if missing and usable and missing & _characters(font.fname):
+            names.append(font.name)
+            missing -= _characters(font.fname)
+    return tuple(names), missing
+
+
+@lru_cache(maxsize=256)
+def _characters(path: str) -> frozenset[int]:
+    """Code points that a font file has glyphs for."""
+    return frozenset(get_font(path).get_charmap())

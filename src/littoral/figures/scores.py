@@ -1,4 +1,4 @@
-"""Answers beside the truth: confusion matrix, reliability; and how much there is of each class."""
+"""Draw confusion matrices, reliability diagrams, and the share of each class."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from matplotlib.transforms import ScaledTranslation
@@ -19,7 +19,7 @@ _SHADES = LinearSegmentedColormap.from_list("shares", ["#FFFFFF", "#BCD3E5", "#5
 
 
 class ReliabilityBin(Protocol):
-    """One bar of a reliability diagram (``learn.evaluation.Bin`` is one); all shares are 0 to 1."""
+    """One bar of a reliability diagram (:class:`littoral.evaluation.scores.Bin` is one); all shares are 0 to 1."""
 
     @property
     def low(self) -> float:
@@ -31,7 +31,7 @@ class ReliabilityBin(Protocol):
 
     @property
     def count(self) -> int:
-        """Answers in the bin."""
+        """Predictions in the bin."""
 
     @property
     def confidence(self) -> float:
@@ -39,15 +39,15 @@ class ReliabilityBin(Protocol):
 
     @property
     def accuracy(self) -> float:
-        """Share of them that is right."""
+        """Share of them that is correct."""
 
 
 def plot_confusion_matrix(matrix: ArrayLike, names: Sequence[str], colours: Sequence[str] | None = None) -> Figure:
-    """Counts by class, and their share of the row: rows are what it is, columns what was said; the darker, the larger
-    the share.
+    """Draw counts by class and their share of the row: rows are true classes, columns predicted ones; the larger the
+    share, the darker the cell.
 
     Args:
-        matrix: (truth, answer) counts.
+        matrix: (true, predicted) counts.
         names: Of the classes.
         colours: Of the classes, shown as a small square beside each name.
     """
@@ -59,14 +59,14 @@ def plot_confusion_matrix(matrix: ArrayLike, names: Sequence[str], colours: Sequ
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap=_SHADES, vmin=0, vmax=1)
     for row, column in np.ndindex(size, size):
-        count, share = int(counts[row, column]), shares[row, column]
-        colour = "white" if share > 0.6 else (INK if count else "#B8C0C7")
+        count = int(counts[row, column])
+        colour = readable_on(_SHADES(shares[row, column])) if count else QUIET
         axes.text(column, row - 0.12 * bool(count), f"{count}", ha="center", va="center", color=colour,
                   fontsize=9 if count < 1e4 else 7)  # fmt: skip
     for row, column in np.argwhere(counts > 0).tolist():
         share = shares[row, column]
         axes.text(column, row + 0.24, f"{share:.0%}", ha="center", va="center", fontsize=6.5,
-                  color="white" if share > 0.6 else QUIET)  # fmt: skip
+                  color=readable_on(_SHADES(share)))  # fmt: skip
     labels = [wrapped(name, 18) for name in names]
     axes.set_yticks(range(size), labels)
     axes.set_xticks(range(size), labels, rotation=45, ha="right", rotation_mode="anchor")
@@ -75,12 +75,31 @@ def plot_confusion_matrix(matrix: ArrayLike, names: Sequence[str], colours: Sequ
     axes.grid(which="minor", color=RULE, linewidth=1)
     axes.tick_params(which="both", length=0, labelsize=9, labelcolor=INK)
     axes.spines[:].set_visible(False)
-    axes.set_xlabel("said to be", fontsize=9, color=QUIET)
-    axes.set_ylabel("truly", fontsize=9, color=QUIET)
+    axes.set_xlabel("predicted", fontsize=9, color=QUIET)
+    axes.set_ylabel("true", fontsize=9, color=QUIET)
     if colours is not None:
         axes.tick_params(which="major", pad=15)
         _squares_beside(axes, colours)
     return figure
+
+
+def readable_on(background: Any) -> str:
+    """The first of ink, white and black whose contrast on a colour is at least 4.5 (WCAG 2.2, success criterion 1.4.3);
+    on any colour one is.
+
+    >>> readable_on("#FFFFFF") == INK, readable_on("#1F5582"), readable_on("#7F7F7F")
+    (True, 'white', 'black')
+    """
+
+    def luminance(colour: Any) -> float:
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+        return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+    def contrast(colour: str) -> float:
+        dark, light = sorted((luminance(background), luminance(colour)))
+        return (light + 0.05) / (dark + 0.05)
+
+    return next((colour for colour in (INK, "white", "black") if contrast(colour) >= 4.5), "black")
 
 
 def _squares_beside(axes: Axes, colours: Sequence[str]) -> None:
@@ -97,11 +116,11 @@ def _squares_beside(axes: Axes, colours: Sequence[str]) -> None:
 
 
 def plot_reliability(bins: Sequence[ReliabilityBin], *, before: Sequence[ReliabilityBin] = ()) -> Figure:
-    """Share of right answers by confidence; bars on the dashed line mean that confidence can be taken at its word.
+    """Draw the share of correct predictions by confidence; bars on the dashed line: confidence equals accuracy.
 
     Args:
-        bins: Confidence as it is given.
-        before: The same before it was calibrated, drawn as a line of hollow dots.
+        bins: Of the calibrated confidence.
+        before: Of the confidence before calibration, drawn as a line of hollow dots.
     """
     figure = new_figure(4.4, 4.2)
     grid = figure.add_gridspec(2, 1, height_ratios=(3, 1))
@@ -122,11 +141,11 @@ def plot_reliability(bins: Sequence[ReliabilityBin], *, before: Sequence[Reliabi
                   markerfacecolor="white", label="before", **{**dots, "zorder": 4})  # fmt: skip
         figure.legend(loc="outside upper left", ncols=2, frameon=False, fontsize=8, labelcolor=INK)
     axes.set(xlim=(0, 1), ylim=(0, 1.03))
-    axes.set_ylabel("share that is right")
+    axes.set_ylabel("share correct")
     axes.tick_params(labelbottom=False)
     below.set(ylim=(0, max((bar.count for bar in bins), default=1) * 1.35), yticks=[])
     below.set_xlabel("confidence")
-    below.set_ylabel("answers")
+    below.set_ylabel("rectangles")
     below.spines["left"].set_visible(False)
     below.grid(visible=False)
     for axis in (axes.yaxis, below.xaxis):

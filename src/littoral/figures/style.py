@@ -1,4 +1,4 @@
-"""The one quiet look that figures share: dark grey text, light rules, colour only where it carries meaning."""
+"""Common style of the figures: dark grey text, light rules, colour only where it has a meaning."""
 
 from __future__ import annotations
 

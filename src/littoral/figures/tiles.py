@@ -1,4 +1,4 @@
-"""Pixels to pictures, and tiles side by side."""
+"""Make pictures of pixels, and draw tiles side by side."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from littoral.figures.style import INK, RULE, new_figure, wrapped
+from littoral.figures.style import INK, QUIET, RULE, new_figure, wrapped
 
 Image = NDArray[np.uint8]
 """(height, width, 3), red, green and blue, 0 to 255."""
 
 MISSING_GREY = 221
 """Of missing pixels, in all three colours."""
+
+_TWO_COLOURS = "frame: true class left and above, predicted class right and below"
 
 _SENTINEL_NAME = re.compile(r"B0?(\d{1,2}A?)", re.IGNORECASE)
 _COLOUR_BANDS = (("4", "red"), ("3", "green"), ("2", "blue"))
@@ -79,11 +81,12 @@ def plot_tiles(
 
     Args:
         images: Their pictures.
-        titles: A text each; lines are broken.
+        titles: A text each; long lines are broken.
         columns: Tiles in a row.
-        colours: Of their frames; of two colours, the first is left and above, the second right and below.
-        heat: (height, width) maps of 0 to 1 laid over them, of any resolution: strong places stay lit, weak ones
-            darken, and a line runs where it is half.
+        colours: Of their frames. Of two colours, the true class's is left and above, the predicted class's right and
+            below; a line under the tiles then explains it.
+        heat: (height, width) maps of 0 to 1 laid over them, of any resolution: pixels darken towards 0, and a line is
+            drawn at 0.5.
     """
     columns = max(min(columns, len(images)), 1)
     rows = max(-(-len(images) // columns), 1)
@@ -103,6 +106,8 @@ def plot_tiles(
             first, second = (given, given) if isinstance(given, str) else given
             for side, colour in {"left": first, "top": first, "right": second, "bottom": second}.items():
                 axes.spines[side].set_color(colour)
+    if colours and not all(isinstance(given, str) for given in colours):
+        figure.supxlabel(_TWO_COLOURS, x=0.01, ha="left", fontsize=7.5, color=QUIET)
     return figure
 
 

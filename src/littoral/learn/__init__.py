@@ -1,6 +1,6 @@
-"""Tiles to a trained classifier: network, training, evaluation; the only room with gradients.
+"""Training: labelled tiles to a model, and the model's scores, files and figures.
 
-``evaluation`` needs no torch; the rest is loaded when it is first asked for.
+Names are loaded when they are first used; all but the options need torch.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""Some of a tile's bands, in an order of one's own."""
+"""Selection of a tile's bands, in any order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from littoral.tiles.tileset import Store
 
 
 def band_positions(names: Sequence[str], wanted: Iterable[str | int]) -> list[int]:
-    """Places of the wanted bands among ``names``: by name in any case (B4 is B04), or by number from 1.
+    """Positions of the wanted bands among ``names``: by name in any case (B4 is B04), or by number from 1.
 
     Raises:
         InputError: a band that is not there.
@@ -40,17 +40,17 @@ def band_positions(names: Sequence[str], wanted: Iterable[str | int]) -> list[in
 
 
 def with_bands(tiles: TileSet, wanted: Iterable[str | int]) -> TileSet:
-    """The same tiles with the wanted bands only, in the order asked for; nothing is written.
+    """The same tiles with the wanted bands only, in that order; nothing is written.
 
-    A pixel stays valid where it is in all bands of the file, those left away too.
+    A pixel is valid where it is valid in all bands of the file, also those that are left out.
 
     Raises:
-        InputError: a band that is not there, one asked for twice, or none.
+        InputError: a band that is not there, one given twice, or none.
     """
     places = band_positions(tiles.bands, wanted)
     if not places or len(set(places)) < len(places):
-        what = "are asked for one band twice" if places else "are asked for no band"
-        raise InputError("the tiles", what, f"name each of the wanted bands once, e.g. {tiles.bands[0]}")
+        what = "have one band twice" if places else "have no band"
+        raise InputError("the chosen bands", what, f"name each of the wanted bands once, e.g. {tiles.bands[0]}")
     if places == list(range(len(tiles.bands))):
         return tiles
     return replace(tiles, store=_SomeBands(tiles.store, tuple(places)), bands=tuple(tiles.bands[i] for i in places))
@@ -58,7 +58,7 @@ def with_bands(tiles: TileSet, wanted: Iterable[str | int]) -> TileSet:
 
 @dataclass(frozen=True)
 class _SomeBands:
-    """A :class:`littoral.tiles.tileset.Store` that shows some bands of another."""
+    """A :class:`littoral.tiles.tileset.Store` with some bands of another."""
 
     store: Store
     places: tuple[int, ...]

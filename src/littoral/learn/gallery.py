@@ -1,9 +1,8 @@
-"""Which tiles a person is shown, and what stands above them; :mod:`littoral.figures` draws."""
+"""Figures of tiles: a batch, predictions, and those with the largest loss; :mod:`littoral.figures` draws them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -16,81 +15,38 @@ from littoral.learn.band_selection import band_positions
 from littoral.package import Preprocessing
 from littoral.tiles import TileSet
 
-if TYPE_CHECKING:
-    from littoral.learn.data import TileData
-
 Bands = Sequence[str | int] | None
 Explain = Callable[[NDArray[np.float32], NDArray[np.int64]], NDArray[np.float32]]
 """From inputs (tiles, bands, chip, chip) and class indices (tiles,) to maps (tiles, height, width) of 0 to 1."""
 Explained = tuple[Preprocessing, Explain]
-"""How a model sees a tile, and what in it speaks for a class."""
+"""Preprocessing of a tile, and the map of what in it speaks for a class."""
 
 
-def batch(data: TileData, rows: int, columns: int, rgb_bands: Bands) -> Figure:
-    """Some training tiles, drawn by the seed, each in the colour of its class."""
-    chosen = _drawn(data, data.split.training, rows, columns)
-    shown = [data.categories[target] for target in chosen.targets]
+def plot_batch(tiles: TileSet, part: NDArray[np.int64], seed: int, rows: int, columns: int, rgb_bands: Bands) -> Figure:
+    """Some tiles of a part, drawn by the seed, each framed in the colour of its class.
+
+    Args:
+        tiles: All tiles.
+        part: Positions to draw from.
+        seed: Of the draw.
+        rows: Rows of the picture.
+        columns: Tiles in a row.
+        rgb_bands: Bands shown.
+
+    Raises:
+        InputError: no rows or columns, or bands that cannot be shown.
+    """
+    chosen = drawn(tiles, part, seed, rows, columns)
+    shown = [tiles.categories[target] for target in chosen.targets]
     return figures.plot_tiles(
-        _tiles(chosen, rgb_bands),
+        _images(chosen, rgb_bands),
         [category.name for category in shown],
         columns=columns,
         colours=[category.colour for category in shown],
     )
 
 
-def results(
-    data: TileData,
-    answers: Callable[[TileSet], NDArray[np.float64]],
-    rows: int,
-    columns: int,
-    rgb_bands: Bands,
-    explained: Explained | None = None,
-) -> Figure:
-    """Some validation tiles, drawn by the seed, with truth and answer; what speaks for the answer may be lit.
-
-    Args:
-        data: Where they come from.
-        answers: From tiles to probabilities (tiles, classes).
-        rows: Rows of the picture.
-        columns: Tiles in a row.
-        rgb_bands: What is shown.
-        explained: By it only the chip is shown, dark but for what speaks for the answer.
-    """
-    chosen = _drawn(data, data.split.validation, rows, columns)
-    return _answered(data, chosen, answers(chosen), columns, rgb_bands, explained)
-
-
-def hard_examples(data: TileData, probabilities: NDArray[np.float64], count: int, columns: int, rgb_bands: Bands
-                  ) -> Figure:  # fmt: skip
-    """The validation tiles with the largest loss, largest first.
-
-    Args:
-        data: Where they come from.
-        probabilities: (tiles of the validation part, classes).
-        count: How many.
-        columns: Tiles in a row.
-        rgb_bands: What is shown.
-    """
-    if count < 1:
-        raise InputError(f"num_examples {count}", "is not a number of tiles", "pass 1 or more")
-    tiles = data.tiles.subset(data.split.validation)
-    losses = losses_of(tiles.targets, probabilities)
-    hardest = np.argsort(-losses, kind="stable")[:count]
-    return _answered(data, tiles.subset(hardest), probabilities[hardest], columns, rgb_bands, losses=losses[hardest])
-
-
-def losses_of(targets: NDArray[np.int64], probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Cross-entropy (tiles,) of each: minus the logarithm of the probability of its true class.
-
-    >>> losses_of(np.array([0, 1]), np.array([[1.0, 0.0], [0.5, 0.5]])).round(3).tolist()
-    [0.0, 0.693]
-    """
-    truth = probabilities[np.arange(len(targets)), targets]
-    return np.asarray(-np.log(np.maximum(truth, np.finfo(np.float64).tiny)) + 0.0)
-
-
-def _answered(
-    data: TileData,
+def plot_results(
     tiles: TileSet,
     probabilities: NDArray[np.float64],
     columns: int,
@@ -98,8 +54,19 @@ def _answered(
     explained: Explained | None = None,
     losses: NDArray[np.float64] | None = None,
 ) -> Figure:
+    """Tiles with truth and prediction; the frame has the colour of the truth on the left and above, of the prediction
+    on the right and below.
+
+    Args:
+        tiles: Shown.
+        probabilities: (tiles, classes).
+        columns: Tiles in a row.
+        rgb_bands: Bands shown.
+        explained: With it only the chip is shown, dark except for what speaks for the prediction.
+        losses: (tiles,), shown if given.
+    """
     targets, answers = tiles.targets, probabilities.argmax(axis=1)
-    pairs = [(data.categories[t], data.categories[a]) for t, a in zip(targets, answers, strict=True)]
+    pairs = [(tiles.categories[t], tiles.categories[a]) for t, a in zip(targets, answers, strict=True)]
     said = ["✓" if truth == answer else f"→ {answer.name}" for truth, answer in pairs]
     sure = [f" {probability:.0%}" for probability in probabilities.max(axis=1)]
     if losses is not None:
@@ -112,7 +79,7 @@ def _answered(
         inputs = np.stack([given.apply(*tiles.read(position)) for position in range(len(tiles))])
         heat = list(explain(inputs, answers))
     return figures.plot_tiles(
-        _tiles(tiles, rgb_bands, share),
+        _images(tiles, rgb_bands, share),
         titles,
         columns=columns,
         colours=[(truth.colour, answer.colour) for truth, answer in pairs],
@@ -120,14 +87,43 @@ def _answered(
     )
 
 
-def _drawn(data: TileData, part: NDArray[np.int64], rows: int, columns: int) -> TileSet:
-    """As many tiles of a part as fit the picture, at random by the seed."""
+def plot_hard_examples(
+    tiles: TileSet, probabilities: NDArray[np.float64], count: int, columns: int, rgb_bands: Bands
+) -> Figure:
+    """The tiles with the largest loss, largest first.
+
+    Args:
+        tiles: To choose from.
+        probabilities: (tiles, classes).
+        count: How many are shown.
+        columns: Tiles in a row.
+        rgb_bands: Bands shown.
+    """
+    if count < 1:
+        raise InputError(f"num_examples {count}", "is not a number of tiles", "pass 1 or more")
+    losses = losses_of(tiles.targets, probabilities)
+    hardest = np.argsort(-losses, kind="stable")[:count]
+    return plot_results(tiles.subset(hardest), probabilities[hardest], columns, rgb_bands, losses=losses[hardest])
+
+
+def losses_of(targets: NDArray[np.int64], probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Cross-entropy (tiles,) of each: minus the logarithm of the probability of its true class.
+
+    >>> losses_of(np.array([0, 1]), np.array([[1.0, 0.0], [0.5, 0.5]])).round(3).tolist()
+    [0.0, 0.693]
+    """
+    truth = probabilities[np.arange(len(targets)), targets]
+    return np.asarray(-np.log(np.maximum(truth, np.finfo(np.float64).tiny)) + 0.0)
+
+
+def drawn(tiles: TileSet, part: NDArray[np.int64], seed: int, rows: int, columns: int) -> TileSet:
+    """As many tiles of a part as fit the picture, drawn by the seed."""
     if rows < 1 or columns < 1:
         raise InputError(f"a picture of {rows} x {columns} tiles", "shows nothing", "pass 1 or more rows and columns")
-    return data.tiles.subset(np.random.default_rng(data.seed).permutation(part)[: rows * columns])
+    return tiles.subset(np.random.default_rng(seed).permutation(part)[: rows * columns])
 
 
-def _tiles(tiles: TileSet, rgb_bands: Bands, share: float | None = None) -> list[figures.Image]:
+def _images(tiles: TileSet, rgb_bands: Bands, share: float | None = None) -> list[figures.Image]:
     """Pictures of tiles, or of the middle of each: ``share`` of its side."""
     if rgb_bands is None:
         shown = figures.rgb_bands(tiles.bands)

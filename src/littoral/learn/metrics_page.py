@@ -1,4 +1,4 @@
-"""``model_metrics.html``: figures and numbers for whoever opens a package by hand; one file, no script, no address."""
+"""``model_metrics.html`` of a package: scores and figures of the model in one file, without scripts or links."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def metrics_page(name: str, manifest: Manifest, record: Mapping[str, Any], epoch
 
     Args:
         name: Of the model.
-        manifest: What it says about itself.
-        record: What ``FeatureClassifier.evaluate`` says of its validation tiles; empty if it was never scored.
-        epochs: Of its training, where it was trained just now.
+        manifest: Of the model.
+        record: Scores of the validation tiles; empty if there are none.
+        epochs: Of a training in this session.
     """
     parts = [f"<h1>{escape(name)}</h1>", _lines([f"Backbone {manifest.backbone}; {manifest.split}."], "quiet")]
     if "network" in record:
-        parts += _judged(record, "Validation tiles")
+        parts += _scores_of(record, "Validation tiles")
     if "folds" in record:
-        parts += [*_judged(record["folds"], "Folds"),
+        parts += [*_scores_of(record["folds"], "Folds"),
                   "<h3>Each fold</h3>", _table(_fold_rows(record["folds"]["each"]))]  # fmt: skip
     if epochs:
         drawn = figures.plot_losses([epoch.train_loss for epoch in epochs], [epoch.valid_loss for epoch in epochs])
@@ -54,7 +54,7 @@ def metrics_page(name: str, manifest: Manifest, record: Mapping[str, Any], epoch
     )
 
 
-def _judged(record: Mapping[str, Any], heading: str) -> list[str]:
+def _scores_of(record: Mapping[str, Any], heading: str) -> list[str]:
     scores = Scores.from_json(record["network"])
     named = [(entry.name, entry.colour) for entry in scores.classes]
     matrix = figures.plot_confusion_matrix(scores.matrix, *zip(*named, strict=True))
@@ -70,10 +70,10 @@ def _judged(record: Mapping[str, Any], heading: str) -> list[str]:
         _lines((f"{sentence}." for sentence in text.doubts(record)), "quiet"),
         "<h3>By class</h3>",
         _table(text.class_rows(record), [colour for _, colour in named]),
-        _drawn(matrix, "Confusion matrix: rows are the truth, columns the answer"),
-        "<h3>Can the confidence be believed?</h3>",
+        _drawn(matrix, "Confusion matrix: rows are the truth, columns the prediction"),
+        "<h3>Calibration of the confidence</h3>",
         _lines(f"{sentence}." for sentence in (text.confidence(record), text.sets(record)) if sentence),
-        _drawn(reliability, "Share of right answers by confidence"),
+        _drawn(reliability, "Accuracy by confidence"),
     ]
 
 

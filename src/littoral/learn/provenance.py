@@ -1,10 +1,9 @@
-"""Where a model comes from: hashes that tell two trainings apart, and the dates of the imagery."""
+"""Origin of a model: hashes of its tiles and its configuration, its training area, the dates of the imagery."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,12 @@ import shapely
 
 from littoral.evaluation import fit_baselines
 from littoral.learn.data import TileData, training_area
-from littoral.learn.recipe import OF_THE_RUN, Step
 from littoral.package import Manifest
 from littoral.tiles import TileSet
 
 
-def learnt_from(data: TileData) -> dict[str, Any]:
-    """What a manifest says of the tiles that a model learnt from, by its field."""
+def training_origin(data: TileData) -> dict[str, Any]:
+    """Fields of the manifest that describe the training tiles."""
     part = data.split.training
     return {
         "split": data.split.describe(),
@@ -33,23 +31,27 @@ def learnt_from(data: TileData) -> dict[str, Any]:
     }
 
 
-def taught(manifest: Manifest, data: TileData) -> Manifest:
-    """A model's manifest once it has learnt from other data than it says: the ground of both, the rest of the new."""
+def trained_on(manifest: Manifest, data: TileData) -> Manifest:
+    """The manifest of a model after further training.
+
+    The training area and the dates become those of the earlier and the new tiles together, all else that of the new
+    tiles.
+    """
     if data_hash(data) == manifest.data_hash:
         return manifest
-    told = learnt_from(data)
-    areas = [shapely.from_wkt(area) for area in (manifest.training_area, told["training_area"]) if area]
-    told["training_area"] = shapely.to_wkt(shapely.union_all(areas), rounding_precision=6) if areas else ""
-    if manifest.acquired and told["acquired"]:
-        days = sorted([*manifest.acquired, *told["acquired"]])
-        told["acquired"] = (days[0], days[-1])
-    return replace(manifest, **told)
+    origin = training_origin(data)
+    areas = [shapely.from_wkt(area) for area in (manifest.training_area, origin["training_area"]) if area]
+    origin["training_area"] = shapely.to_wkt(shapely.union_all(areas), rounding_precision=6) if areas else ""
+    if manifest.acquired and origin["acquired"]:
+        days = sorted([*manifest.acquired, *origin["acquired"]])
+        origin["acquired"] = (days[0], days[-1])
+    return replace(manifest, **origin)
 
 
 def data_hash(data: TileData) -> str:
-    """SHA-256 of the tiles: class, ground and band statistics of each in turn, and which of them teach and validate.
+    """SHA-256 of the tiles: class, footprint and band statistics of each, and which are for training and validation.
 
-    Pixels themselves are not read again for it: another image gives other band statistics.
+    Band statistics stand for the pixels, which are not read again.
     """
     digest = hashlib.sha256()
     tiles, split = data.tiles, data.split
@@ -62,52 +64,28 @@ def data_hash(data: TileData) -> str:
     return digest.hexdigest()
 
 
-def configuration_hash(backbone: str, data: TileData, weights: str | Path, oversample: bool) -> str:
-    """SHA-256 of what a new model is asked to be: network, first weights (a file's by its bytes), how tiles are cut and
-    varied, seed, batch."""
+def configuration_hash(backbone: str, data: TileData, weights: str | Path) -> str:
+    """SHA-256 of the configuration of a new model: network, first weights (of a file its bytes), how tiles are cut and
+    augmented, classes, seed and batch size. Each training adds its settings."""
     path = Path(weights)
     first = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else str(weights)
-    return _hash(
-        {
-            "backbone": backbone,
-            "weights": first,
-            "oversample": oversample,
-            "tile": asdict(data.preprocessing.tile),
-            "chip_px": data.preprocessing.chip_px,
-            "resize_px": data.preprocessing.resize_px,
-            "jitter": data.jitter,
-            "transforms": data.transforms is not None,
-            "unreadable": data.unreadable,
-            "classes": [category.code for category in data.categories],
-            "seed": data.seed,
-            "batch_size": data.batch_size,
-        }
-    )
-
-
-def trained_hash(first: str, recipe: Sequence[Step]) -> str:
-    """SHA-256 of what training was asked for: the model it began with, and each call since with all its arguments.
-
-    Args:
-        first: :func:`configuration_hash` of a new model, or the hash that a loaded one came with.
-        recipe: The calls; a model that was loaded and not trained keeps its hash.
-    """
-    if not recipe:
-        return first
-    # What these say stands in the first hash: a file's bytes, not where it lies.
-    known = {"self", "data", "backbone", "pretrained"} | OF_THE_RUN
-    steps = []
-    for step in recipe:
-        given = step.complete()
-        steps.append([step.name, {name: repr(value) for name, value in given.items() if name not in known}])
-    return _hash({"first": first, "steps": steps})
-
-
-def _hash(asked: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+    content = {
+        "backbone": backbone,
+        "weights": first,
+        "tile": asdict(data.preprocessing.tile),
+        "chip_px": data.preprocessing.chip_px,
+        "resize_px": data.preprocessing.resize_px,
+        "jitter": data.jitter,
+        "transforms": data.transforms is not None,
+        "unreadable": data.unreadable,
+        "classes": [category.code for category in data.categories],
+        "seed": data.seed,
+        "batch_size": data.batch_size,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def acquired(tiles: TileSet) -> tuple[str, str] | None:
-    """First and last day that the tiles' images were taken on, as far as the set knows."""
+    """First and last day on which the tiles' images were taken; None where it is not known."""
     days = tiles.origin.get("Acquired")
     return None if not days else (str(days[0]), str(days[-1]))

@@ -1,33 +1,34 @@
-"""What a model keeps of its training beside the weights, so that it knows later what it knew: the shares of the
-classes it was shown, what its features look like, and how the coast changes from class to class."""
+"""Summary of the training data in a manifest: class shares, features for novelty, transitions along the coast."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from littoral.evaluation import ground_blocks
 from littoral.learn.data import TileData
-from littoral.package import Manifest
-from littoral.predictions import evened, fit_novelty
-
-if TYPE_CHECKING:
-    from littoral.learn.feature_classifier import FeatureClassifier
+from littoral.learn.trained_model import TrainedModel
+from littoral.learn.training import EpochTraining, TrainingStep
+from littoral.predictions import fit_novelty, signed_sqrt
 
 MOST = 2048
-"""Training tiles whose features are looked at, drawn by the seed: a record of 32 directions needs no more."""
+"""Most training tiles whose features are computed, drawn by the seed; enough for a summary in 32 dimensions."""
 FEWEST = 20
-"""With fewer there is no record."""
+"""With fewer training tiles there is no summary of features."""
 _BATCH = 32
 
 
-def know(model: FeatureClassifier, data: TileData) -> Manifest:
-    """The manifest of a model that has just been trained, with what it knows of its training.
+def training_summary(model: TrainedModel, data: TileData, step: TrainingStep) -> dict[str, Any]:
+    """Fields ``prior``, ``novelty`` and ``transitions`` of the manifest.
 
-    Features are those of the chips in the middle of upright tiles, as classifying computes them.
+    Features are those of the upright tiles' middle chips, as in classifying.
+
+    Args:
+        model: Just trained.
+        data: That it was trained on.
+        step: How.
 
     Memory: :data:`MOST` x 2 x channels x 12 bytes (resnet34: 25 MB), and a batch.
     """
@@ -36,30 +37,32 @@ def know(model: FeatureClassifier, data: TileData) -> Manifest:
         part = np.sort(np.random.default_rng(data.seed).permutation(part)[:MOST])
     novelty = {}
     if len(part) >= FEWEST:
-        place = ground_blocks(data.tiles, data.split).of
+        block = ground_blocks(data.tiles, data.split).of
         unseen = data.split.validation[:MOST]
         novelty = fit_novelty(
             features(model, data, part),
             data.tiles.targets[part],
-            place[part],
+            block[part],
             features(model, data, unseen) if len(unseen) else None,
         )
-    return replace(model.manifest, prior=_prior(model, data), novelty=novelty, transitions=data.transitions)
+    return {"prior": _prior(data, step), "novelty": novelty, "transitions": data.transitions}
 
 
-def features(model: FeatureClassifier, data: TileData, part: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Of some tiles, evened, (tiles, 2 x channels)."""
+def features(model: TrainedModel, data: TileData, part: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Features (tiles, 2 x channels) of some tiles, each number as its square root with its sign."""
     found = []
     for start in range(0, len(part), _BATCH):
         tiles = [model.prepare(*data.tiles.read(int(at))) for at in part[start : start + _BATCH]]
-        found.append(model.answer_inputs(np.stack(tiles))[1])
-    return evened(np.concatenate(found))
+        found.append(model.predict_with_features(np.stack(tiles))[1])
+    return signed_sqrt(np.concatenate(found))
 
 
-def _prior(model: FeatureClassifier, data: TileData) -> tuple[float, ...]:
-    """Share of each class in what training showed; one that it did not show counts as one tile."""
-    shown = np.maximum(np.bincount(data.tiles.targets[data.split.training], minlength=data.c), 1).astype(np.float64)
-    if model.oversample:
+def _prior(data: TileData, step: TrainingStep) -> tuple[float, ...]:
+    """Share of each class in what training showed; a class without tiles counts as one tile."""
+    targets = data.tiles.targets[data.split.training]
+    shown = np.maximum(np.bincount(targets, minlength=data.c), 1).astype(np.float64)
+    if step.oversample:
         shown[:] = 1
-    shown *= model.objective.class_weights or 1.0
+    if isinstance(step, EpochTraining):
+        shown *= step.objective(data.categories, targets).class_weights or 1.0
     return tuple((shown / shown.sum()).tolist())

@@ -1,8 +1,8 @@
-"""The self-describing file: a ``.dlpk`` is a zip with a model definition (``.emd``), weights and a manifest.
+"""Model packages: a ``.dlpk`` is a zip with a model definition (``.emd``), weights and a manifest.
 
-Weights are bytes here; nothing in a package is executed or unpickled by this room. Layout and keys of the ``.emd``
-are those that GIS deep-learning tools write and read for a feature classifier; ``littoral.json`` is ours and holds all
-that the ``.emd`` has no place for.
+Weights are bytes here; nothing in a package is run or unpickled. Layout and keys of the ``.emd`` are those that GIS
+deep-learning tools write and read for a feature classifier; ``littoral.json``, the manifest, holds what the ``.emd``
+has no key for.
 """
 
 import lazy_loader

@@ -1,7 +1,7 @@
 from .definition import definition_of
 from .files import METRICS_PAGE, Package, read_package, write_package
 from .inspection import Inspection, inspect_package
-from .manifest import FORMAT, MANIFEST, Manifest, manifest_json, manifest_of
+from .manifest import FORMAT, MANIFEST, MOST_CLASSES, Manifest, manifest_json, manifest_of
 from .metrics import METRICS
 from .mlm import MLM_ITEM, stac_item
 from .preprocessing import Preprocessing, standardise
@@ -14,6 +14,7 @@ __all__ = [
     "METRICS",
     "METRICS_PAGE",
     "MLM_ITEM",
+    "MOST_CLASSES",
     "Inspection",
     "Manifest",
     "Package",

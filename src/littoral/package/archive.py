@@ -1,4 +1,4 @@
-"""A stranger's files: a zip, or a definition with its weights beside it, listed and read without trusting either."""
+"""List and read the files of a package from an untrusted source: a zip, or a definition with files beside it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from littoral.errors import InputError
+from littoral.errors import InputError, first_line
 from littoral.http import checked_entries
-from littoral.package.json_checks import one_line, shown
+from littoral.package.json_checks import shown
 
 MOST_BYTES = 4 * 2**30
 """Of all files together, unpacked."""
@@ -27,7 +27,7 @@ _DISTRUST = "do not use this file"
 
 
 class Archive:
-    """The files of a zip. What is not asked for is never unpacked, and no more than the directory says.
+    """The files of a zip. A file is unpacked only by :meth:`read`, to no more bytes than the directory states.
 
     Raises:
         InputError: no zip, damaged; names that lead out of it, links, encrypted or doubled entries, other methods than
@@ -56,7 +56,7 @@ class Archive:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """Bytes of each file, as the directory says."""
+        """Bytes of each file, from the zip's directory."""
         return {name: entry.file_size for name, entry in self._entries.items()}
 
     def read(self, name: str, most: int = MOST_BYTES) -> bytes:
@@ -68,7 +68,7 @@ class Archive:
         entry = self._entries[name]
         _check_size(self.path, name, entry.file_size, most)
         with self._whole(), self._zip.open(entry) as file:
-            # One byte more than said: so the end is reached, where the checksum is compared.
+            # One byte more than stated: the checksum is compared at the end of the file.
             content = file.read(entry.file_size + 1)
             if len(content) != entry.file_size:
                 raise EOFError(f"{shown(name)} ends early")
@@ -82,11 +82,11 @@ class Archive:
             raise
         except _DAMAGE as error:
             raise InputError(
-                self.path, f"is not a whole .dlpk ({one_line(error)})", "copy or train the model again"
+                self.path, f"is not a whole .dlpk ({first_line(error)})", "copy or train the model again"
             ) from error
 
 
-class Beside:
+class DefinitionFolder:
     """A definition (``.emd``) and the files beside it.
 
     Raises:
@@ -97,9 +97,9 @@ class Beside:
         self.path = path
         try:
             beside = [each for each in path.parent.iterdir() if each.is_file() and not each.is_symlink()]
-            self.sizes = {
-                each.name: each.stat().st_size for each in beside if each.suffix != ".emd" or each.name == path.name
-            }
+            # Of several definitions in a folder, only the given one.
+            files = [each for each in beside if each.suffix.lower() != ".emd" or each.name == path.name]
+            self.sizes = {each.name: each.stat().st_size for each in files}
         except OSError as error:
             raise InputError(path, f"cannot be read ({error.strerror})", "check the path and your rights") from error
 
@@ -122,11 +122,11 @@ class Beside:
             raise InputError(self.path.parent / name, f"cannot be read ({error.strerror})", "copy it again") from error
 
 
-def open_files(path: Path) -> Archive | Beside:
-    """The files of a package: a ``.dlpk``, an ``.emd`` with its weights beside it, or a folder that holds one of them.
+def open_files(path: Path) -> Archive | DefinitionFolder:
+    """Open a package: a ``.dlpk``, an ``.emd`` with its weights beside it, or a folder that holds one of them.
 
     Raises:
-        InputError: none of these, or not one that can be trusted.
+        InputError: none of these, or an unsafe zip.
     """
     if not path.exists():
         raise InputError(path, "does not exist", "check the path to the model")
@@ -136,7 +136,9 @@ def open_files(path: Path) -> Archive | Beside:
             kind = inside[0].suffix if inside else ".dlpk"
             raise InputError(path, f"holds {len(inside)} {kind} files", "pass the path of one")
         path = inside[0]
-    return Beside(path) if path.suffix.lower() == ".emd" else Archive(path)
+    if not path.is_file():
+        raise InputError(path, "is not a file", "pass the path of a .dlpk or an .emd")
+    return DefinitionFolder(path) if path.suffix.lower() == ".emd" else Archive(path)
 
 
 def _check_size(path: Path, name: str, size: int, most: int) -> None:

@@ -1,4 +1,4 @@
-"""The ``.emd`` as we write it, in the layout that GIS tools read."""
+"""Write the model definition (``.emd``) in the layout that GIS tools read."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 from littoral.package.manifest import Manifest
 
 BUILT_IN = "[Functions]System\\DeepLearning\\ArcGISLearn\\ArcGISObjectClassifier.py"
-"""The GIS tool's own function for such a network; no script has to come with the package."""
+"""The GIS tool's own inference function for such a network; the package needs no script."""
 
 
 def definition_of(name: str, manifest: Manifest) -> dict[str, Any]:
-    """The ``.emd`` of a model of ours.
+    """The ``.emd`` of a model.
 
-    The consumer computes ((x - min)/(max - min) - scaled mean)/scaled std: with min 0 and max 1 that is our own
+    The GIS tool computes ((x - min)/(max - min) - scaled mean)/scaled std: with min 0 and max 1 that is littoral's
     standardisation.
     """
     given = manifest.preprocessing
@@ -59,7 +59,7 @@ def definition_of(name: str, manifest: Manifest) -> dict[str, Any]:
 
 
 def runs_by(name: str) -> dict[str, str]:
-    """What loads the network and its weights: the GIS tool's own function."""
+    """Keys that make the GIS tool load the network and its weights with its own function."""
     return {
         "Framework": "arcgis.learn.models._inferencing",
         "ModelConfiguration": "_FeatureClassifier",

@@ -1,4 +1,4 @@
-"""What a package says, for people and as JSON: nothing in it is run, unpickled or unpacked to disk."""
+"""Describe a model package as text and as JSON; nothing in it is run, unpickled or unpacked to disk."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 import shapely
 
-from littoral.errors import InputError
+from littoral.errors import InputError, is_printable
 from littoral.imagery import AS_STORED
 from littoral.package.archive import open_files
-from littoral.package.files import Contents, read_contents
+from littoral.package.files import PackageContents, read_contents
 from littoral.package.foreign import BACKBONES, about
-from littoral.package.json_checks import harmless, shown
+from littoral.package.json_checks import shown
 from littoral.package.manifest import Manifest
 from littoral.package.mlm import geographic
 from littoral.raster_function import SCRIPT
@@ -24,16 +24,16 @@ _SCRIPTS = (".py", ".pyc", ".pyt", ".dll", ".so", ".exe", ".bat", ".sh", ".js")
 
 @dataclass(frozen=True)
 class Inspection:
-    """What is inside a package."""
+    """Properties of a package and its model."""
 
     path: str
     """Of the file."""
     made_by: str
-    """The program and its version, as far as it is known."""
+    """The program that wrote it, and its version where known."""
     cannot_run: str
     """Why littoral cannot run it; empty where it can."""
-    says: Mapping[str, str]
-    """The definition's own words: kind, framework, backbone, …"""
+    definition: Mapping[str, str]
+    """Keys of the ``.emd`` that name its kind: ModelType, Framework, backbone, …"""
     classes: tuple[tuple[int, str, str], ...]
     """Value, name and colour of each, in the order of the network's outputs."""
     bands: tuple[str, ...]
@@ -43,38 +43,38 @@ class Inspection:
     scores: Mapping[str, Any]
     """Tiles scored, accuracy and macro-F1 with intervals where they are recorded, the same of the baselines."""
     split: str
-    """How training and validation were parted."""
+    """How training and validation tiles were split."""
     training: Mapping[str, Any]
-    """Where and when it was trained, by what libraries, and hashes of data and configuration."""
+    """Area, dates and libraries of its training, and hashes of data and configuration."""
     calibration: Mapping[str, Any]
     """As recorded; empty where there is none."""
     licence: str
-    """Empty where nobody said it."""
+    """Empty where it was not given."""
     attribution: str
     """Of the training imagery, likewise."""
     files: Mapping[str, int]
     """Bytes of each file."""
     warnings: tuple[str, ...]
-    """What to know before it is used, a sentence each."""
+    """Limits of the model and of the package, a sentence each."""
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
         return asdict(self)
 
     def describe(self) -> str:
-        """Some lines for people."""
+        """As lines of text."""
         lines = [f"{self.path}: {self.made_by}"]
         rows = {
-            "classes": ", ".join(f"{code} {name}" for code, name, _ in self.classes) or "not said",
-            "bands": ", ".join(self.bands) or "not said",
-            **{key.replace("_", " "): _told(value) for key, value in self.input.items()},
+            "classes": ", ".join(f"{code} {name}" for code, name, _ in self.classes) or "not given",
+            "bands": ", ".join(self.bands) or "not given",
+            **{key.replace("_", " "): _text(value) for key, value in self.input.items()},
             "split": self.split or "not recorded",
             **{f"  {name}": text for name, text in _score_rows(self.scores).items()},
-            "calibration": _calibration_told(self.calibration),
-            **{key.replace("_", " "): _told(value) for key, value in self.training.items()},
-            "licence": self.licence or "not said",
-            "attribution": self.attribution or "not said",
-            "says of itself": "; ".join(f"{key} {value}" for key, value in self.says.items()),
+            "calibration": _calibration_text(self.calibration),
+            **{key.replace("_", " "): _text(value) for key, value in self.training.items()},
+            "licence": self.licence or "not given",
+            "attribution": self.attribution or "not given",
+            "definition": "; ".join(f"{key} {value}" for key, value in self.definition.items()),
             "files": ", ".join(f"{name} ({size:,} bytes)" for name, size in self.files.items()),
         }
         width = max(map(len, rows))
@@ -86,13 +86,13 @@ class Inspection:
 
 
 def inspect_package(path: str | Path) -> Inspection:
-    """What a package of ours or of another program says of its model, also of one that littoral cannot run.
+    """Describe a package of littoral or of another program, also one whose model littoral cannot run.
 
     Args:
         path: A ``.dlpk``, an ``.emd`` with its weights beside it, or a folder that holds one of them.
 
     Raises:
-        InputError: no package, damaged, or not to be trusted.
+        InputError: no package, damaged, or unsafe.
     """
     with open_files(Path(path)) as files:
         contents = read_contents(files)
@@ -125,8 +125,8 @@ def inspect_package(path: str | Path) -> Inspection:
     )
 
 
-def _not_run(contents: Contents, why: str) -> Inspection:
-    """Of a model of another kind: what can be said all the same."""
+def _not_run(contents: PackageContents, why: str) -> Inspection:
+    """Describe a package whose model littoral cannot run."""
     classes = tuple((code, name, "") for code, name in _named(contents.definition))
     bands = tuple(map(str, contents.definition.get("Bands") or ()))
     return Inspection(
@@ -135,7 +135,7 @@ def _not_run(contents: Contents, why: str) -> Inspection:
     )  # fmt: skip
 
 
-def _maker(contents: Contents) -> str:
+def _maker(contents: PackageContents) -> str:
     if contents.manifest is None:
         return "a package of another program"
     versions = contents.manifest.get("versions")
@@ -153,7 +153,7 @@ def _input(manifest: Manifest) -> dict[str, Any]:
         "tile": f"{width} x {height} pixels{resized}, "
         f"of which the network sees the middle {given.chip_px} x {given.chip_px}",
         "placement": given.tile.placement + (", other ground blackened" if given.tile.blacken else ""),
-        "cell_size": f"{cell[0]:g} x {cell[1]:g}, EPSG {manifest.cell_epsg}" if cell[0] > 0 else "not said",
+        "cell_size": f"{cell[0]:g} x {cell[1]:g}, EPSG {manifest.cell_epsg}" if cell[0] > 0 else "not given",
         "values": f"{given.pixels} ({given.dtype})",
         "scaling": [
             f"({band} - {m:g}) / {s:g}" for band, m, s in zip(given.tile.bands, given.mean, given.std, strict=True)
@@ -190,7 +190,7 @@ def place(wkt: str) -> str:
 
 
 def _scores(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Of the network and the baselines, each with its interval where one is recorded."""
+    """Scores of the network and of the baselines, each with its interval where one is recorded."""
     if not record.get("network"):
         return {}
     ends = record.get("intervals", {}).get("of", {})
@@ -214,55 +214,57 @@ def _score_rows(scores: Mapping[str, Any]) -> dict[str, str]:
     if not scores:
         return {"scores": "none recorded"}
 
-    def told(entry: Mapping[str, Any]) -> str:
+    def scores_text(entry: Mapping[str, Any]) -> str:
         parts = []
         for measure, word in (("accuracy", "accuracy"), ("macro_f1", "macro-F1")):
             value, ends = entry[measure]["value"], entry[measure]["interval"]
             parts.append(f"{word} {value:.3f}" + (f" (95 % {ends[0]:.3f} to {ends[1]:.3f})" if ends else ""))
         return ", ".join(parts)
 
-    rows = {"this model": f"{told(scores['network'])} on {scores['tiles']} tiles"}
-    return rows | {name: told(entry) for name, entry in scores["baselines"].items()}
+    rows = {"this model": f"{scores_text(scores['network'])} on {scores['tiles']} tiles"}
+    return rows | {name: scores_text(entry) for name, entry in scores["baselines"].items()}
 
 
-def _calibration_told(calibration: Mapping[str, Any]) -> str:
+def _calibration_text(calibration: Mapping[str, Any]) -> str:
     if not calibration:
         return "none"
     temperature = calibration.get("temperature")
     return f"temperature {temperature:.3g}" if isinstance(temperature, float | int) else "recorded"
 
 
-def _told(value: Any) -> str:
+def _text(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _warnings(
-    contents: Contents, manifest: Manifest, calibration: Mapping[str, Any], scores: Mapping[str, Any]
+    contents: PackageContents, manifest: Manifest, calibration: Mapping[str, Any], scores: Mapping[str, Any]
 ) -> list[str]:
     found = _scripts(contents)
     names = [category.name for category in manifest.categories]
     if contents.manifest is not None and _named(contents.definition) != [(c.code, c.name) for c in manifest.categories]:
-        found.append("its .emd names other classes than its littoral.json: other programs would answer otherwise.")
+        found.append("its .emd has other classes than its littoral.json: other programs would give other predictions.")
     if names != sorted(names):
         found.append("its classes are not in the order of their names, so some programs may name them wrongly.")
     if not calibration:
-        found.append("its confidence is not calibrated: 0.9 need not mean right in nine cases of ten.")
+        found.append(
+            "its confidence is not calibrated: of predictions with confidence 0.9 other than 90 % may be correct."
+        )
     found += _notes(calibration)
     if not scores:
-        found.append("it carries no scores: nothing says how good it is.")
+        found.append("it has no scores on validation tiles, so its accuracy is unknown.")
     elif scores["beats_baselines"] in (False, 0):
-        found.append("the network is not shown to beat the better of two simple baselines.")
+        found.append("the network is not shown to score higher than the better of two baselines.")
     if scores and scores["left_out"]:
         found.append(f"no tile of these classes was scored: {', '.join(scores['left_out'])}.")
     if "LEAK" in manifest.split:
-        found.append("training and validation tiles overlap (random split), so its scores flatter.")
+        found.append("training and validation tiles overlap (random split), so its scores are too high.")
     elif "NOTHING PROVES" in manifest.split:
-        found.append("nothing proves that training and validation tiles share no ground.")
+        found.append("training and validation tiles may overlap: some have no georeference.")
     if not manifest.training_area:
-        found.append("it does not say where it was trained, so nothing keeps its training ground out of an evaluation.")
+        found.append("its training area is not recorded, so an evaluation cannot leave it out.")
     if not manifest.licence or not manifest.attribution:
         lacking = " and ".join(name for name in ("licence", "attribution") if not getattr(manifest, name))
-        found.append(f"nobody said the {lacking} of the imagery it was trained on.")
+        found.append(f"the {lacking} of its training imagery is not given.")
     if contents.manifest is not None:
         found += _for_others(manifest, contents.scripted)
     return found
@@ -277,32 +279,36 @@ def _named(definition: Mapping[str, Any]) -> list[tuple[Any, Any]]:
 
 
 def _notes(calibration: Mapping[str, Any]) -> list[str]:
-    """What there is to know about a calibration, e.g. that the tiles were too few for one."""
+    """Notes on the calibration, e.g. that there were too few tiles for one."""
     notes = calibration.get("notes")
     if not isinstance(notes, list):
         return []
-    return [f"calibration: {note}." for note in notes if isinstance(note, str) and len(note) < 200 and harmless(note)]
+    return [
+        f"calibration: {note}." for note in notes if isinstance(note, str) and len(note) < 200 and is_printable(note)
+    ]
 
 
 def _for_others(manifest: Manifest, scripted: bool) -> list[str]:
-    """Where another program that reads the definition would fail, or see other numbers than littoral."""
+    """Warnings where another program that reads the definition would fail, or give other predictions."""
     given, found = manifest.preprocessing, []
     if manifest.backbone not in BACKBONES and not scripted:
-        found.append(f"its backbone {manifest.backbone} is none that other programs know (resnet18, resnet34, …).")
+        found.append(
+            f"its backbone {manifest.backbone} is not supported by other programs (resnet18, resnet34, … are)."
+        )
     if given.resize_px and not scripted:
-        found.append("it resizes its tiles; other programs would do that in a way of their own, if at all.")
+        found.append("it resizes its tiles; other programs resize them in another way or not at all.")
     if given.tile.placement == "oriented":
-        found.append("its tiles are turned along the shore; other programs would cut them upright.")
+        found.append("its tiles are rotated along the shore; other programs cut them with north up.")
     if given.tile.blacken and given.fill is None:
-        found.append("it takes ground outside a feature for missing (the mean); other programs make it black.")
+        found.append("pixels outside a feature are missing to it (the mean); to other programs they are 0.")
     if given.pixels != AS_STORED and given.dtype == "int16":
         found.append(
-            f"it expects {given.pixels} with offsets taken off; other programs read values as they are stored."
+            f"it expects {given.pixels} with offsets subtracted; other programs read values as they are stored."
         )
     return found
 
 
-def _scripts(contents: Contents) -> list[str]:
+def _scripts(contents: PackageContents) -> list[str]:
     found, scripts = [], [name for name in contents.left_out if name.lower().endswith(_SCRIPTS)]
     if contents.manifest is not None and SCRIPT in scripts:
         scripts.remove(SCRIPT)

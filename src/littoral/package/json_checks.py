@@ -1,8 +1,8 @@
-"""What a stranger's JSON must look like: a form is called with a value and what the value is called.
+"""Check JSON from untrusted sources against schemas: functions of a value and the key it stands under.
 
->>> form = record({"size": whole, "names": listed(text)})
->>> form({"size": 3, "names": ["a"], "later": None}, "")
->>> form({"size": "3", "names": ["a"]}, "")
+>>> schema = record({"size": whole, "names": listed(text)})
+>>> schema({"size": 3, "names": ["a"], "later": None}, "")
+>>> schema({"size": "3", "names": ["a"]}, "")
 Traceback (most recent call last):
 ValueError: size is '3', not a whole number
 """
@@ -17,8 +17,8 @@ from typing import Any
 
 from littoral.errors import is_printable
 
-Form = Callable[[Any, str], None]
-"""Raises ValueError, with the key and the value, for what has another form."""
+Schema = Callable[[Any, str], None]
+"""Raises ValueError, with the key and the value, for a value that does not fit."""
 
 _LARGEST = 1e300
 _short = reprlib.Repr()
@@ -26,7 +26,7 @@ _short.maxstring = _short.maxother = 60
 
 
 def shown(value: object) -> str:
-    r"""A value in a message: short, on one line, nothing in it that a terminal would obey.
+    r"""A value for a message: shortened, on one line, control characters escaped.
 
     >>> shown("a\x1b[2J\nb")
     "'a\\x1b[2J\\nb'"
@@ -34,20 +34,14 @@ def shown(value: object) -> str:
     return _short.repr(value)
 
 
-def one_line(error: Exception) -> str:
-    """What an error says, fit for a sentence."""
-    said = str(error)
-    return said if harmless(said) and len(said) <= 200 else shown(said)
-
-
-def parsed(content: bytes) -> dict[str, Any]:
-    """The object that a JSON text is.
+def parsed(content: str) -> dict[str, Any]:
+    """Parse a JSON object.
 
     Raises:
-        ValueError: it is no JSON, no UTF-8, nested too deep, or no object.
+        ValueError: no JSON, nested too deep, or no object.
     """
     try:
-        value = json.loads(content.decode("utf-8-sig"))
+        value = json.loads(content)
     except RecursionError as error:
         raise ValueError("nested too deep") from error
     if not isinstance(value, dict):
@@ -55,27 +49,18 @@ def parsed(content: bytes) -> dict[str, Any]:
     return value
 
 
-def harmless(value: str) -> bool:
-    r"""Whether a text has no control or format characters, which could rewrite what a person reads.
-
-    >>> harmless("Côte d’Azur"), harmless("a\x1b[2J"), harmless("a\u202eb")
-    (True, False, False)
-    """
-    return is_printable(value)
-
-
 def _must(holds: bool, value: object, key: str, what: str) -> None:
     if not holds:
-        raise ValueError(f"{key or 'it'} is {shown(value)}, not {what}")
+        raise ValueError(f"{key or 'the value'} is {shown(value)}, not {what}")
 
 
 def text(value: Any, key: str) -> None:
-    """One line."""
-    _must(isinstance(value, str) and harmless(value), value, key, "a line of text")
+    """One line of text."""
+    _must(isinstance(value, str) and is_printable(value), value, key, "a line of text")
 
 
 def word(value: Any, key: str) -> None:
-    """One line that says something."""
+    """A name of 1 to 200 letters."""
     text(value, key)
     _must(0 < len(value.strip()) <= 200, value, key, "a name of 1 to 200 letters")
 
@@ -87,75 +72,75 @@ def number(value: Any, key: str) -> None:
 
 
 def whole(value: Any, key: str) -> None:
-    """An integer that other programs can hold, too."""
+    """An integer within 32 bits."""
     fits = isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**31
     _must(fits, value, key, "a whole number")
 
 
 def flag(value: Any, key: str) -> None:
-    """True or false, or 1 or 0, as some programs write it."""
+    """True, false, 1 or 0."""
     _must(isinstance(value, bool | int) and value in (0, 1), value, key, "true or false")
 
 
 def area(value: Any, key: str) -> None:
-    """WKT of polygons, or empty; other kinds could be nested without end."""
+    """WKT of polygons, or empty; collections could be nested without end."""
     fits = isinstance(value, str) and (not value or re.match(r"(MULTI)?POLYGON\b", value) is not None)
     _must(fits, value, key, "the WKT of polygons")
 
 
-def maybe(form: Form) -> Form:
-    """Or null."""
-    return lambda value, key: None if value is None else form(value, key)
+def maybe(schema: Schema) -> Schema:
+    """Null, or what fits the schema."""
+    return lambda value, key: None if value is None else schema(value, key)
 
 
-def either(*forms: Form) -> Form:
-    """The first that fits; the complaint is that of the last."""
+def either(*schemas: Schema) -> Schema:
+    """What fits one of the schemas; the error is that of the last."""
 
     def check(value: Any, key: str) -> None:
-        for form in forms[:-1]:
+        for schema in schemas[:-1]:
             try:
-                return form(value, key)
+                return schema(value, key)
             except ValueError:
                 continue
-        return forms[-1](value, key)
+        return schemas[-1](value, key)
 
     return check
 
 
-def listed(form: Form, length: int | None = None) -> Form:
-    """A list of such values."""
+def listed(schema: Schema, length: int | None = None) -> Schema:
+    """A list whose elements fit the schema."""
 
     def check(value: Any, key: str) -> None:
         _must(isinstance(value, list), value, key, "a list")
         _must(length is None or len(value) == length, value, key, f"a list of {length}")
         for position, each in enumerate(value):
-            form(each, f"{key}[{position}]")
+            schema(each, f"{key}[{position}]")
 
     return check
 
 
-def table(form: Form | None = None) -> Form:
-    """An object of such values, whatever the keys."""
+def table(schema: Schema | None = None) -> Schema:
+    """An object with any keys whose values fit the schema."""
 
     def check(value: Any, key: str) -> None:
         _must(isinstance(value, dict), value, key, "an object")
         for name, each in value.items():
             text(name, f"a key of {key}")
-            if form is not None:
-                form(each, f"{key}.{name}")
+            if schema is not None:
+                schema(each, f"{key}.{name}")
 
     return check
 
 
-def record(needed: Mapping[str, Form], optional: Mapping[str, Form] | None = None) -> Form:
-    """An object with these keys; others are passed over."""
+def record(needed: Mapping[str, Schema], optional: Mapping[str, Schema] | None = None) -> Schema:
+    """An object with these keys; other keys are ignored."""
 
     def check(value: Any, key: str) -> None:
         _must(isinstance(value, dict), value, key, "an object")
-        for name, form in {**needed, **(optional or {})}.items():
+        for name, schema in {**needed, **(optional or {})}.items():
             path = f"{key}.{name}" if key else name
             if name in value:
-                form(value[name], path)
+                schema(value[name], path)
             elif name in needed:
                 raise ValueError(f"{path} is missing")
 

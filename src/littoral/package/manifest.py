@@ -1,9 +1,8 @@
-"""``littoral.json``: all about a model that the ``.emd`` has no place for."""
+"""Read and write ``littoral.json``: what the ``.emd`` of a model has no key for."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,14 +12,13 @@ import numpy as np
 import shapely
 
 from littoral.categories import Category
-from littoral.errors import InputError
+from littoral.errors import InputError, first_line
 from littoral.package.json_checks import (
     area,
     flag,
     listed,
     maybe,
     number,
-    one_line,
     record,
     shown,
     table,
@@ -33,7 +31,7 @@ from littoral.tiles import TileSpec
 
 MANIFEST = "littoral.json"
 FORMAT = 1
-"""Of the manifest; a reader refuses others."""
+"""Version of the manifest's format; others are refused."""
 MOST_CLASSES = 256
 MOST_NOVELTY = 300_000
 """Bytes."""
@@ -41,7 +39,7 @@ MOST_NOVELTY = 300_000
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a package says about its model."""
+    """Properties of a model, as its package carries them."""
 
     backbone: str
     """timm's name of the network's body."""
@@ -54,37 +52,36 @@ class Manifest:
     cell_epsg: int | None
     """EPSG code of that CRS."""
     split: str
-    """How training and validation were parted, in words."""
+    """How training and validation tiles were split, in words."""
     only_training: tuple[int, ...]
     """Class values that are left out of the validation scores, as they exist in one place only."""
     training_area: str
-    """WKT of the ground under the training tiles in longitude and latitude; empty where it is not known."""
+    """Training area: WKT of the outlines of the training tiles in longitude and latitude; empty where unknown."""
     baselines: Mapping[str, Any]
-    """Simple models fitted on the same training tiles (see ``learn.evaluation``)."""
+    """Parameters of the baseline models fitted on the same training tiles (:mod:`littoral.evaluation`)."""
     versions: Mapping[str, str] = field(default_factory=dict)
-    """Of the libraries that made it."""
+    """Versions of the libraries used in training, by name."""
     seed: int = 42
     """Of split and training."""
     calibration: Mapping[str, Any] = field(default_factory=dict)
-    """Temperature and thresholds of prediction sets (see ``learn.evaluation``); empty where none were fitted."""
+    """Temperature and thresholds of prediction sets (:mod:`littoral.evaluation`); empty where none were fitted."""
     attribution: str = ""
-    """Whom the training imagery is to be credited to; empty where nobody said it."""
+    """Credit for the training imagery; empty where it was not given."""
     licence: str = ""
-    """Of the model and the imagery it was trained on, an SPDX name if there is one; empty where nobody said it."""
+    """Licence of model and training imagery, an SPDX identifier if there is one; empty where it was not given."""
     acquired: tuple[str, str] | None = None
-    """First and last day of the training imagery, ISO 8601; None where it is not known."""
+    """First and last day of the training imagery, ISO 8601; None where unknown."""
     data_hash: str = ""
-    """SHA-256 of the tiles: classes, ground, band means, and which of them taught."""
+    """SHA-256 of the tiles: classes, outlines, band means, and which of them are for training."""
     configuration_hash: str = ""
-    """SHA-256 of what training was asked for."""
+    """SHA-256 of the options of training."""
     prior: tuple[float, ...] = ()
-    """Share of each class in what training showed, in the order of ``categories``; empty where it is not known."""
+    """Share of each class among the training samples, in the order of ``categories``; empty where unknown."""
     novelty: Mapping[str, Any] = field(default_factory=dict)
-    """What the training's features look like (see ``predictions.novelty``), at most :data:`MOST_NOVELTY` bytes of JSON;
-    empty where nobody looked."""
+    """Distribution of the training features (:mod:`littoral.predictions.novelty`); empty where it was not measured. At
+    most :data:`MOST_NOVELTY` bytes of JSON."""
     transitions: Mapping[str, Any] = field(default_factory=dict)
-    """How the training coast changes from class to class (see ``predictions.transitions``); empty where it is not
-    known."""
+    """Class transitions along the training coast (:mod:`littoral.predictions.transitions`); empty where unknown."""
 
 
 _TILE = record(
@@ -99,7 +96,7 @@ _TILE = record(
         "max_cloud": number,
     },
 )
-_FORM = record(
+_SCHEMA = record(
     {
         "backbone": word,
         "preprocessing": record(
@@ -138,20 +135,20 @@ _FORM = record(
 
 
 def manifest_json(manifest: Manifest) -> dict[str, Any]:
-    """What :func:`manifest_of` reads, as plain JSON values."""
+    """A manifest as plain JSON values, which :func:`manifest_of` reads."""
     return {"format": FORMAT, **asdict(manifest)}
 
 
 def manifest_of(path: Path, content: dict[str, Any]) -> Manifest:
-    """Every value checked before it is used; keys of later versions are passed over.
+    """Read a manifest; every value is checked, keys of later versions are ignored.
 
     Raises:
-        InputError: another format, or a value that no model of ours has.
+        InputError: another format, or a value that no model of littoral has.
     """
     if content.get("format") != FORMAT:
         raise InputError(path, f"is of format {shown(content.get('format'))}, not {FORMAT}", "update littoral")
     try:
-        _FORM(content, "")
+        _SCHEMA(content, "")
         given = content["preprocessing"]
         preprocessing = Preprocessing(
             TileSpec.from_json(given["tile"]),
@@ -187,9 +184,9 @@ def manifest_of(path: Path, content: dict[str, Any]) -> Manifest:
             content.get("novelty", {}),
             content.get("transitions", {}),
         )
-        check(manifest)
+        check_manifest(manifest)
     except (KeyError, TypeError, ValueError, OverflowError, InputError, shapely.errors.GEOSException) as error:
-        what = error.what if isinstance(error, InputError) else one_line(error)
+        what = error.what if isinstance(error, InputError) else first_line(error)
         raise InputError(path, f"has a {MANIFEST} that is damaged ({what})", "copy or train the model again") from error
     return manifest
 
@@ -203,10 +200,11 @@ def _pair(values: Any) -> tuple[float, float]:
     return x, y
 
 
-def check(manifest: Manifest) -> None:
-    """
+def check_manifest(manifest: Manifest) -> None:
+    """Check the values of a manifest against one another.
+
     Raises:
-        ValueError: values that no model of ours has.
+        ValueError: values that no model of littoral has.
     """
     given = manifest.preprocessing
     if not 0 < len(given.tile.bands) == len(given.mean) == len(given.std):
@@ -222,8 +220,6 @@ def check(manifest: Manifest) -> None:
         raise ValueError("class codes are missing or repeated")
     if len(codes) > MOST_CLASSES:
         raise ValueError(f"{len(codes)} classes are more than {MOST_CLASSES}")
-    if not all(re.fullmatch("#[0-9A-Fa-f]{6}", category.colour) for category in manifest.categories):
-        raise ValueError("colours must be #RRGGBB")
     if manifest.prior and (len(manifest.prior) != len(codes) or min(manifest.prior) < 0 or sum(manifest.prior) <= 0):
         raise ValueError("prior is no share of each class")
     if manifest.novelty and len(json.dumps(manifest.novelty)) > MOST_NOVELTY:

@@ -1,4 +1,4 @@
-"""``metrics.json``: what a model scored on ground it had not seen, as ``learn.evaluation`` writes it."""
+"""Schema of ``metrics.json``: scores on validation tiles, as :mod:`littoral.evaluation` writes them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _nothing(value: object, key: str) -> None:
         raise ValueError(f"{key} is not empty")
 
 
-METRICS_FORM = record(
+METRICS_SCHEMA = record(
     {},
     {
         "tiles": whole,
@@ -51,4 +51,4 @@ METRICS_FORM = record(
         "intervals": record({}, {"of": table(table(maybe(listed(number, 2))))}),
     },
 )
-"""Of the parts that are read; there may be more."""
+"""Of the keys that are read; there may be more."""

@@ -1,7 +1,7 @@
-"""A model as an item of a STAC catalogue: the Machine Learning Model extension, version 1.5.
+"""Write a model as a STAC item of the Machine Learning Model extension, version 1.5.
 
-Source: https://github.com/stac-extensions/mlm (Apache-2.0). The item is plain JSON; its addresses are relative, so it
-holds wherever the package is unpacked.
+Source: https://github.com/stac-extensions/mlm (Apache-2.0). The item is plain JSON; its addresses are relative to the
+folder that the package is unpacked to.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ _NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_.\-\s]+[a-zA-Z0-9]", re.ASCII)
 
 
 def stac_item(name: str, manifest: Manifest, files: Collection[str] = ()) -> dict[str, Any]:
-    """The STAC item of a model: its place is the training area, its time that of the training imagery.
+    """The STAC item of a model: its geometry is the training area, its time range that of the training imagery.
 
-    What is not known is not made up: without a training area the geometry is null, without dates the item is open in
-    time and says so, without a licence that is ``other``.
+    Without a training area the geometry is null; without dates the time range is the longest possible, with a note in
+    the description; without a licence it is ``other``.
 
     Args:
         name: Of the package.
         manifest: Of its model.
-        files: Names of what else the package holds: its graph and its script.
+        files: Names of further files in the package: graph and script.
     """
     given = manifest.preprocessing
     named = [{"name": band} for band in given.tile.bands]
@@ -82,7 +82,7 @@ def stac_item(name: str, manifest: Manifest, files: Collection[str] = ()) -> dic
                 "type": "application/octet-stream; application=pytorch",
                 "roles": ["mlm:model", "mlm:weights", "data"],
                 "mlm:artifact_type": "torch.save",
-                # The extension wants bands among the properties, STAC allows them there if an asset has them, too.
+                # The extension requires bands in the properties; STAC allows them there if an asset has them, too.
                 "bands": named,
             },
             "definition": {
@@ -97,7 +97,7 @@ def stac_item(name: str, manifest: Manifest, files: Collection[str] = ()) -> dic
 
 
 def _further(name: str, bands: list[dict[str, str]]) -> dict[str, dict[str, Any]]:
-    """Assets that not every package has."""
+    """Assets that only some packages have."""
     return {
         "graph": {
             "href": f"./{name}.onnx",

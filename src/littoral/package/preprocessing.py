@@ -1,4 +1,4 @@
-"""From a scene's pixels to a network's input: what a model carries of how its tiles were cut and scaled."""
+"""Preprocessing of a model: how tiles are cut, resized, cropped and standardised."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from littoral.tiles import TileSpec
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """From a scene's pixels to a network's input; learning and classifying apply the same."""
+    """From a scene's pixels to a network's input, the same in training and in classifying."""
 
     tile: TileSpec
     """How tiles are cut."""
     chip_px: int
     """Side of the network's input: the middle of the tile."""
     mean: tuple[float, ...]
-    """Of each band over the valid pixels of the training tiles."""
+    """Mean of each band over the valid pixels of the training tiles."""
     std: tuple[float, ...]
-    """Standard deviation, likewise."""
+    """Standard deviation of each band, likewise."""
     dtype: str
     """NumPy type of the training tiles."""
     pixels: str
-    """What their values mean: reflectance x 10000, or as stored."""
+    """Meaning of their values: reflectance x 10000, or as stored."""
     nodata: float | None = None
     """Value that means nodata in the training tiles; None if there is none."""
     fill: float | None = None
-    """Value that stands for missing pixels before scaling; None: the training mean."""
+    """Value of missing pixels before scaling; None: the training mean."""
 
     resize_px: int | None = None
     """Side that a tile of ``tile.size_px`` is resized to before the chip is taken; None: as it is cut."""
 
     def resized(self, values: Values, valid: NDArray[np.bool_]) -> tuple[Values, NDArray[np.bool_]]:
-        """A tile at the scale the network sees it; one of another size than ``tile.size_px`` is scaled by as much."""
+        """A tile resized for the network; one of another size than ``tile.size_px`` is scaled by the same factor."""
         if self.resize_px is None:
             return values, valid
         scale = self.resize_px / self.tile.size_px
@@ -47,7 +47,7 @@ class Preprocessing:
     def apply(self, values: Values, valid: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Resize, crop and standardise one tile ``(bands, height, width)``.
 
-        Missing pixels get 0, the training mean, or what ``fill`` becomes.
+        Missing pixels become 0, which is the training mean, or the scaled ``fill``.
 
         Raises:
             InputError: another number of bands, or smaller than the network's input.

@@ -1,4 +1,4 @@
-"""Saving what was loaded: what stays of another program's definition, what does not, and saying so."""
+"""Renew the definition of a model that was loaded from another program's package and is saved again."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from littoral.errors import InputError
+from littoral.errors import InputError, is_printable
 from littoral.package.definition import definition_of, runs_by
 from littoral.package.foreign import manifest_from
-from littoral.package.json_checks import harmless, shown
+from littoral.package.json_checks import shown
 from littoral.package.manifest import Manifest
 
 
 def renewed(
     old: Mapping[str, Any], name: str, manifest: Manifest, left_out: Sequence[str] = ()
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The ``.emd`` of a model that was loaded and is saved again, and what is not as it was, a sentence each.
+    """The ``.emd`` of a model that was loaded and is saved again, and the changes, a sentence each.
 
-    Keys that we do not know stay. Where what another program said of classes and preprocessing still holds, all stays
-    but the name of the weights, older spellings, and what runs the network: scripts of others are not carried.
+    Unknown keys stay. Where classes and preprocessing are as another program's definition has them, all stays but the
+    name of the weights, older spellings, and the inference function: scripts of others are not carried.
 
     Args:
         old: What was loaded; empty for a new model.
@@ -44,32 +44,32 @@ def renewed(
 
 
 def credited(manifest: Manifest, licence: str | None, attribution: str | None) -> Manifest:
-    """With a licence and an attribution; None leaves what was said before.
+    """A manifest with a licence and an attribution; None keeps the earlier ones.
 
     Raises:
         InputError: text of several lines, or with control characters.
     """
     given = {"licence": licence, "attribution": attribution}
-    said = {name: text.strip() for name, text in given.items() if text is not None}
-    for name, text in said.items():
-        if not harmless(text):
+    stripped = {name: text.strip() for name, text in given.items() if text is not None}
+    for name, text in stripped.items():
+        if not is_printable(text):
             raise InputError(f"{name} {shown(text)}", "is not one line of text", "pass one line")
-    return replace(manifest, licence=said.get("licence", manifest.licence),
-                   attribution=said.get("attribution", manifest.attribution))  # fmt: skip
+    return replace(manifest, licence=stripped.get("licence", manifest.licence),
+                   attribution=stripped.get("attribution", manifest.attribution))  # fmt: skip
 
 
 def _holds(old: Mapping[str, Any], manifest: Manifest) -> bool:
-    """Whether a definition, read as another program's, tells of this very model."""
+    """Whether a definition, read as another program's, has the model's backbone, preprocessing and classes."""
     try:
-        said, _ = manifest_from(Path("model.emd"), old)
+        read, _ = manifest_from(Path("model.emd"), old)
     except InputError:
         return False
-    told = said.backbone, said.preprocessing, said.categories
-    return told == (manifest.backbone, manifest.preprocessing, manifest.categories)
+    found = read.backbone, read.preprocessing, read.categories
+    return found == (manifest.backbone, manifest.preprocessing, manifest.categories)
 
 
 def _classes(old: Mapping[str, Any], manifest: Manifest) -> list[dict[str, Any]]:
-    """In the spelling of today, with whatever else was said of each."""
+    """In the current spelling, with the further keys of each class."""
     older = ("ClassValue", "ClassName")
     kept = ({key: value for key, value in entry.items() if key not in older} for entry in old["Classes"])
     return [

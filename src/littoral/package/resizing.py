@@ -1,4 +1,4 @@
-"""Tiles brought to another size, missing pixels left out."""
+"""Resize tiles without their missing pixels."""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""Scores to statements: what probabilities say about stretches of coast, once pixels and models are out of sight.
+"""Class predictions of rectangles, and what follows from them.
 
-All of it works on tables of rectangles with ``P_<code>`` and on arrays: along the chain (:func:`smooth`), as sets of
-classes, on the shoreline itself, between two dates, and how unlike the training a place looks.
+``predictions`` holds class probabilities as arrays and writes and reads them as columns (``columns``), with the classes
+that a person changed (``corrections``). ``chains`` orders rectangles along the coast, ``smoothing`` smooths
+probabilities with the ``transitions`` between classes, ``summary`` cuts the shoreline by class and adds up
+``kilometres``, ``changes`` compares two dates, ``novelty`` measures how unlike the training a place is.
 """
 
 import lazy_loader

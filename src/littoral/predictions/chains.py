@@ -1,4 +1,4 @@
-"""The coast is a sequence: which rectangle follows which, and how far apart they are.
+"""Order rectangles along the coast: which follows which, and how far apart they are.
 
 ``Previous`` and ``Next`` are SeqIds within a ``GroupId``. A link counts if both ends agree on it, so each rectangle
 has at most one neighbour on either side: what follows is chains and rings, and a junction, a missing rectangle or an
@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from littoral.errors import LittoralWarning
 from littoral.geodesy import DEGREES, ELLIPSOID
+from littoral.predictions.columns import LINKS
 from littoral.shoreline.chains import follow_successors
-from littoral.vectors import find_column, require_column, require_crs
+from littoral.vectors import find_column, numeric_column, require_column, require_crs
 
 Integers = NDArray[np.int64]
 Numbers = NDArray[np.float64]
@@ -28,7 +29,7 @@ _LEAST_STEP_M = 1.0
 
 
 @dataclass(frozen=True)
-class Chains:
+class RectangleChains:
     """Rows of a table chain after chain and along each; every row is in one chain, if need be alone."""
 
     row: Integers
@@ -53,7 +54,7 @@ class Chains:
         return np.asarray(total - np.repeat(total[self.first[:-1]], np.diff(self.first)))
 
 
-def read_chains(rectangles: gpd.GeoDataFrame, source: object = "the table of rectangles") -> Chains:
+def read_chains(rectangles: gpd.GeoDataFrame, source: object = "the table of rectangles") -> RectangleChains:
     """Order rectangles along their chains.
 
     The distance between neighbours is half of each one's ``line_m``, metres along the shore, or where the table has no
@@ -83,13 +84,18 @@ def read_chains(rectangles: gpd.GeoDataFrame, source: object = "the table of rec
     chain = np.repeat(np.arange(len(lengths)), lengths)
     first = np.append(0, np.cumsum(lengths, dtype=np.int64))[:-1]
     before = np.roll(row, 1)
-    ring = np.array(rings, bool)
     # The one before the first of a ring is its last.
     before[first] = row[first + np.array(lengths, np.int64) - 1]
     step = np.maximum(_distances(rectangles, before, row), _LEAST_STEP_M)
-    closing = np.where(ring, step[first], np.inf)
+    closing = np.where(np.array(rings, bool), step[first], np.inf)
     step[first] = np.inf
-    return Chains(row, chain, step, closing)
+    return RectangleChains(row, chain, step, closing)
+
+
+def read_chains_if_linked(rectangles: gpd.GeoDataFrame, source: object) -> RectangleChains | None:
+    """Order rectangles along their chains; None for a table that does not say how they follow one another."""
+    linked = rectangles.crs is not None and all(find_column(rectangles, name) is not None for name in LINKS)
+    return read_chains(rectangles, source) if linked else None
 
 
 def read_links(table: gpd.GeoDataFrame, source: object = "the table of rectangles") -> Integers:
@@ -99,18 +105,17 @@ def read_links(table: gpd.GeoDataFrame, source: object = "the table of rectangle
         InputError: a field is missing, or the table has no CRS.
     """
     require_crs(table, source)
-    group, seq, previous, following = (
-        table[require_column(table, name, source)] for name in ("GroupId", "SeqId", "Previous", "Next")
-    )
+    group_name, *number_names = LINKS
+    group = table[require_column(table, group_name, source)]
     count = len(table)
     groups = pd.factorize(group)[0]
-    numbers = [pd.to_numeric(column).to_numpy(float, na_value=np.nan) for column in (seq, previous, following)]
+    numbers = [numeric_column(table, name, source) for name in number_names]
     keys = pd.MultiIndex.from_arrays([groups, numbers[0]])
     twice = keys.duplicated()
     if twice.any():
-        told = (f"{source} has {int(twice.sum())} rows whose GroupId and SeqId another row has, too: they stand alone, "
-                "the chain leads through the first")  # fmt: skip
-        warnings.warn(LittoralWarning(told), stacklevel=4)
+        message = (f"{source} has {int(twice.sum())} rows whose GroupId and SeqId another row has, too: they stand "
+                   "alone, the chain leads through the first")  # fmt: skip
+        warnings.warn(LittoralWarning(message), stacklevel=4)
     known = ~twice & np.isfinite(numbers[0]) & (groups >= 0)
     rows = np.flatnonzero(known)
     index = keys[known]
@@ -128,7 +133,7 @@ def _distances(table: gpd.GeoDataFrame, one: Integers, other: Integers) -> Numbe
     """Metres between the middles of two rows, pair by pair."""
     name = find_column(table, "line_m")
     if name is not None:
-        line_m = pd.to_numeric(table[name]).to_numpy(float, na_value=np.nan)
+        line_m = numeric_column(table, name, "the table of rectangles")
         if np.isfinite(line_m).all():
             return np.asarray((line_m[one] + line_m[other]) / 2)
     middles = gpd.GeoSeries(shapely.centroid(table.geometry.to_numpy()), crs=table.crs).to_crs(DEGREES)

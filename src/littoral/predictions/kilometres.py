@@ -1,13 +1,15 @@
-"""Kilometres of each class, with the interval in which the truth may lie.
+"""Compute the kilometres of each class, with the interval in which the truth may lie.
 
 Each rectangle is of class k with probability p, so its expected metres are L p, and those of a coast their sum. Their
-variance is that of a sum of correlated yes-or-no answers,
+variance is that of a sum of correlated yes-or-no variables,
 
     V = sum over i, j of L_i s_i L_j s_j exp(-d_ij / correlation),  s = sqrt(p (1 - p)),
 
-because neighbours are mistaken together: taken as independent, an interval would be far too narrow. ``d_ij`` is the
-distance along the chain; different chains are independent. The interval is that of the beta distribution on 0 to all
-with this mean and variance: it stays inside, leans as it must where a class is rare, and needs no random numbers.
+because errors of neighbours are alike: taken as independent, they would make an interval far too narrow. ``d_ij`` is
+the distance along the chain; different chains are independent. On the unseen coast of the demo the correlation is 0.54
+at 1.3 km, 0.30 at 3.8 km and 0.03 at 7.5 km, hence the default of 3 km. The interval is that of the beta distribution
+from 0 to the whole length with this mean and variance: it stays inside, is asymmetric where a class is rare, and needs
+no random numbers.
 """
 
 from __future__ import annotations
@@ -17,28 +19,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-from littoral.errors import InputError
-from littoral.predictions.chains import Chains
-from littoral.predictions.classified_table import Answers
+from littoral.predictions.chains import RectangleChains
+from littoral.predictions.options import IntervalOptions
+from littoral.predictions.predictions import Predictions
 
 Numbers = NDArray[np.float64]
 
-CORRELATION_M = 3000.0
-"""Metres over which the correlation of mistakes falls to 1/e: on the unseen coast of the demo it is 0.54 at 1.3 km,
-0.30 at 3.8 km and 0.03 at 7.5 km."""
-
-
-def require_level(level: float) -> None:
-    """
-    Raises:
-        InputError: not between 0 and 100.
-    """
-    if not 0 < level < 100:
-        raise InputError(f"the level {level:g} %", "is not between 0 and 100", "pass e.g. 95")
-
 
 def expected_with_interval(
-    metres: Numbers, probabilities: Numbers, chains: Chains, *, correlation_m: float = CORRELATION_M, level: float = 95
+    metres: Numbers, probabilities: Numbers, chains: RectangleChains, options: IntervalOptions
 ) -> tuple[Numbers, Numbers, Numbers]:
     """Expected metres of each class, and where the interval begins and ends; (classes,) each.
 
@@ -46,8 +35,8 @@ def expected_with_interval(
         metres: (rows,) of shore that each rectangle stands for.
         probabilities: (rows, classes) of yes-or-no answers; rows with NaN are left out.
         chains: Order and distances of the rows.
-        correlation_m: Metres over which the correlation of mistakes falls to 1/e; 0: independent.
-        level: Of the interval, per cent.
+        options: Level of the interval, and the distance over which the correlation of errors falls to 1/e; at 0 they
+            are independent.
     """
     counted = (metres > 0) & np.isfinite(probabilities).all(axis=1)
     at = counted[chains.row]
@@ -59,15 +48,15 @@ def expected_with_interval(
         return np.zeros(probabilities.shape[1]), nothing, nothing
     spread = length[:, None] * np.sqrt(np.clip(chance * (1 - chance), 0, None))
     decay = np.zeros(len(row))
-    if correlation_m > 0:
+    if options.correlation_m > 0:
         same = chain[1:] == chain[:-1]
-        decay[1:][same] = np.exp(-np.diff(along)[same] / correlation_m)
+        decay[1:][same] = np.exp(-np.diff(along)[same] / options.correlation_m)
     variance = np.square(spread).sum(axis=0)
     carried = np.zeros(probabilities.shape[1])
     for one, keeps, before in zip(spread[1:], decay[1:].tolist(), spread[:-1], strict=True):
         carried = keeps * (carried + before)
         variance += 2 * one * carried
-    low, high = beta_interval(mean / total, variance / total**2, level)
+    low, high = beta_interval(mean / total, variance / total**2, options.level)
     return mean, low * total, high * total
 
 
@@ -91,33 +80,31 @@ def beta_interval(mean: Numbers, variance: Numbers, level: float) -> tuple[Numbe
 
 
 def kilometres(
-    metres: Numbers, answers: Answers, chains: Chains, *, correlation_m: float = CORRELATION_M, level: float = 95
+    metres: Numbers, predictions: Predictions, chains: RectangleChains, options: IntervalOptions
 ) -> pd.DataFrame:
-    """A row per class, and one for shore without answer.
+    """Add up a row per class, and one for shore without a class.
 
     Args:
         metres: (rows + 1,) of shore in each rectangle, and in none.
-        answers: Classes and probabilities of the rectangles.
+        predictions: Of the rectangles. A class that a person gave counts as certain.
         chains: Their order.
-        correlation_m: See :func:`expected_with_interval`.
-        level: Likewise.
+        options: Of the intervals.
 
     Returns:
-        ``ClassValue``, ``ClassLabel``; ``km`` of shore whose answer it is; ``share`` of all; ``expected_km``, the sum
-        of probabilities; ``low_km`` and ``high_km``. They speak of shore with an answer; a model that is too sure of
-        itself makes them too narrow.
+        ``ClassValue``, ``ClassLabel``; ``km`` of shore with that class; ``share`` of all shore; ``expected_km``, the
+        sum of its probabilities; ``low_km`` and ``high_km``, the interval. The last three are of shore with a class; a
+        model that is overconfident makes the interval too narrow.
     """
-    own = np.where(answers.answered, metres[:-1], 0.0)
-    expected, low, high = expected_with_interval(
-        own, answers.probabilities, chains, correlation_m=correlation_m, level=level
-    )
-    coloured = np.bincount(answers.best, weights=own, minlength=len(answers.codes))
+    categories, chosen = predictions.categories, predictions.chosen
+    own = np.where(chosen >= 0, metres[:-1], 0.0)
+    expected, low, high = expected_with_interval(own, predictions.evidence, chains, options)
+    of_class = np.bincount(np.maximum(chosen, 0), weights=own, minlength=len(categories))
     total = metres.sum()
     table = pd.DataFrame(
         {
-            "ClassValue": pd.array([*answers.codes, None], dtype="Int64"),
-            "ClassLabel": [*(category.name for category in answers.categories), "not classified"],
-            "km": np.append(coloured, max(total - own.sum(), 0.0)) / 1000,
+            "ClassValue": pd.array([*predictions.codes, None], dtype="Int64"),
+            "ClassLabel": [*(category.name for category in categories), "not classified"],
+            "km": np.append(of_class, max(total - own.sum(), 0.0)) / 1000,
             "expected_km": np.append(expected, np.nan) / 1000,
             "low_km": np.append(low, np.nan) / 1000,
             "high_km": np.append(high, np.nan) / 1000,

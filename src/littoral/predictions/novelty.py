@@ -1,13 +1,13 @@
-"""How unlike the training a place looks to the network: an inland car park must not become a confident mangrove.
+"""Measure how unlike the training tiles a place is, so that an inland car park does not become a confident mangrove.
 
-There are fewer tiles than features, so the space of the network's last features is parted as in probabilistic principal
-components (Tipping and Bishop, 1999, Journal of the Royal Statistical Society B 61): a few main directions, and all the
-others, in which the training hardly varied. In the main ones the distance is that of Mahalanobis from the nearest class
-(Lee and others, 2018, NeurIPS, "A simple unified framework for detecting out-of-distribution samples") with a shrunk
-covariance (Ledoit and Wolf, 2004); in the others what is left over counts (Wang and others, 2022, CVPR, "ViM"). Each is
-divided by what is usual, and the larger one is the score: their sum would drown a place between the classes in the many
-directions that are usual. Nearest neighbours (Sun and others, 2022, ICML) would do as well, but their record is the
-training itself.
+There are fewer tiles than features, so the space of the network's last features is divided as in probabilistic
+principal components (Tipping and Bishop, 1999, Journal of the Royal Statistical Society B 61): a few main directions,
+and all the others, in which the training hardly varied. In the main ones the distance is that of Mahalanobis from the
+nearest class (Lee and others, 2018, NeurIPS, "A simple unified framework for detecting out-of-distribution samples")
+with a shrunk covariance (Ledoit and Wolf, 2004); in the others it is the length of the residual (Wang and others, 2022,
+CVPR, "ViM"). Each is divided by its median over tiles left out of the fit, and the larger one is the score: in their
+sum a place between the classes would be hidden by the many other directions. Nearest neighbours (Sun and others, 2022,
+ICML) would do as well, but their record is the training itself.
 
 Of a network's features the square roots are to be taken first: what a rectifier lets through is skewed, and roots are
 nearer to the normal distribution that these distances take for granted (Tukey's ladder; Yang and others, 2021, ICLR,
@@ -16,7 +16,7 @@ nearer to the normal distribution that these distances take for granted (Tukey's
 What is usual, and the thresholds, are quantiles of tiles left out in turn: of tiles that were fitted, distances are too
 small. Whole places are left out, as the tiles of a place are near or far together. Of a new place that is like n of the
 training, the chance to hold the farthest tile of all is one in n + 1, however many tiles there are: no threshold of a
-few places keeps 1 %, and the record says how many there were. On real coasts (``docs/real-coasts.md``) thresholds of
+few places keeps 1 %, and the record says how many there were. On real coasts (``docs/figures/real-coasts.md``) those of
 ten places let pass 96 of 100 rectangles of unseen shore, and found 7 of 35 inland squares; no other score that was
 tried does better in all.
 """
@@ -44,10 +44,10 @@ _FOLDS = 5
 _FEWEST = 20
 
 
-def evened(features: NDArray[np.floating[Any]]) -> Numbers:
-    """Square roots, with their signs: what to give to :func:`fit_novelty` and :func:`novelty` of a network's features.
+def signed_sqrt(features: NDArray[np.floating[Any]]) -> Numbers:
+    """Square roots that keep the sign, for a network's features before :func:`fit_novelty` and :func:`novelty_of`.
 
-    >>> evened(np.array([[4.0, -9.0]])).tolist()
+    >>> signed_sqrt(np.array([[4.0, -9.0]])).tolist()
     [[2.0, -3.0]]
     """
     values = np.asarray(features, np.float64)

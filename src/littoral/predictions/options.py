@@ -42,11 +42,9 @@ class ChangeOptions(Options):
 
     GROUP: ClassVar[str] = "Change"
 
-    rate: Annotated[float | None, Number(0, 1), Cli(default="estimated from the two coasts by maximum likelihood")] = (
-        None
-    )
+    rate: Annotated[float | None, Number(above=0, below=1), Cli(default="estimated from the two coasts")] = None
     """Share of the shore that is expected to have changed, e.g. 0.05."""
-    min_overlap: Annotated[float, Number(0, 1)] = 0.3
+    min_overlap: Annotated[float, Number(above=0, maximum=1)] = 0.3
     """Smallest overlap of two rectangles of the same place, intersection over union."""
     class_label_field: Annotated[str, Cli(advanced=True)] = "ClassLabel"
     """Field with the name of the class."""

@@ -1,33 +1,32 @@
-"""Answers along the chain: what a rectangle shows, and what its neighbours show, together.
+"""Smooth class probabilities along the coast.
 
 The forward-backward algorithm (Rabiner, 1989, Proceedings of the IEEE 77) over the process of
-:mod:`littoral.predictions.transitions`. A rectangle's probabilities are divided by the prior that the model learnt:
-what is left is its likelihood but for a factor. The prior matters: a model that saw as many of each class, taken for
-one that learnt how rare they are, would find the rarest everywhere. A rectangle without answer says nothing, and its
-neighbours meet across the distance; an end, or a break, is an infinite distance, across which nothing is known; so all
-chains are one sequence.
+:mod:`littoral.predictions.transitions`. A rectangle's probabilities are divided by the prior of the model's training,
+which leaves its likelihood but for a factor. The prior matters: a model that was trained on as many tiles of each
+class, treated as one that was trained on the true shares, would find the rarest class everywhere. A rectangle without
+a class adds no evidence, and its neighbours meet across the distance. An end or a break of the chain is an infinite
+distance, across which there is no dependence; so all chains are computed as one sequence.
 
-Mistakes of neighbours are alike, so what they say of a rectangle is taken to a power below 1: a logarithmic pool
-(Genest and Zidek, 1986, Statistical Science 1) of what the rectangle shows, with weight 1, and of all that its
-neighbours make of it, with the weight ``trust``. To discount their likelihoods alone, and not how seldom the coast
-changes, would wipe out short stretches: the less is seen, the more the transitions decide (``docs/real-coasts.md``).
+Mistakes of neighbours are alike, so their evidence is taken to a power below 1: a logarithmic pool (Genest and Zidek,
+1986, Statistical Science 1) of the rectangle's own evidence, with weight 1, and of all its neighbours' evidence, with
+the weight ``trust``. To discount their likelihoods alone, and not how seldom the coast changes, would remove short
+stretches: the less evidence there is, the more the transitions decide (``docs/figures/real-coasts.md``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-import geopandas as gpd
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from littoral.categories import CATCOA, Scheme
 from littoral.errors import InputError
-from littoral.predictions.chains import Chains, read_chains
-from littoral.predictions.classified_table import SMOOTHED, read_answers
+from littoral.predictions.chains import RectangleChains
+from littoral.predictions.columns import LINKS
+from littoral.predictions.predictions import Predictions
 from littoral.predictions.transitions import Transitions
-from littoral.vectors import free_names
+from littoral.tiles import CLASSIFIED
 
 Numbers = NDArray[np.float64]
 
@@ -40,74 +39,65 @@ _FAR = 1e15
 
 
 def smooth(
-    classified: gpd.GeoDataFrame,
+    predictions: Predictions,
     transitions: Transitions,
     *,
     prior: Mapping[int, float] | None = None,
     coast_shares: bool = False,
     trust: float = TRUST,
-    class_label_field: str = "ClassLabel",
-    scheme: Scheme = CATCOA,
-) -> gpd.GeoDataFrame:
-    """Add to each answer the one that its neighbours along the coast make likely.
+) -> Predictions:
+    """Add the probabilities that the neighbours along the coast make likely.
 
-    Neighbours do not err independently: their tiles overlap, and what misleads at one place is there at the next. So
-    what they show counts less than what the rectangle itself shows, by ``trust``. Even so, what smoothed probabilities
-    are worth must be measured on a coast with labels.
+    Neighbours do not err independently: their tiles overlap, and what misleads at one place does so at the next. So
+    their evidence counts less than the rectangle's own, by ``trust``. Even so, how good smoothed probabilities are must
+    be measured on a coast with labels.
 
     Args:
-        classified: What classifying wrote, with ``GroupId``, ``SeqId``, ``Previous`` and ``Next``; not changed.
-        transitions: How the shore changes; of at least the table's classes.
+        predictions: With ``chains``. A class that a person gave counts with probability 1.
+        transitions: How often the class changes along the coast; of at least the predictions' classes.
         prior: Share of each class, by code, that the model was trained on; None: equal ones, as where it saw as many of
             each.
         coast_shares: Whether the coast has the shares of ``transitions``: then a class that is rare there becomes less
-            likely everywhere. False: it has those of ``prior``, and a rectangle without neighbours keeps its answer.
-        trust: Power, above 0 and at most 1, to which what neighbours say is taken; 1: as if they erred independently.
-        class_label_field: Field with the names of classes.
-        scheme: Names of classes that no row has.
+            likely everywhere. False: it has those of ``prior``, and a rectangle without neighbours keeps its
+            probabilities.
+        trust: Power, above 0 and at most 1, to which the neighbours' evidence is taken; 1: as if they erred
+            independently.
 
     Returns:
-        The same rows, and ``<class label field>Smoothed``, ``ClassValueSmoothed``, ``ConfidenceSmoothed`` and
-        ``PS_<code>``, null where there was no answer.
+        The same with ``smoothed``, which has no probabilities and no class where there was none before.
 
     Raises:
-        InputError: not such a table, a class that the transitions lack, or a prior that is none.
+        InputError: predictions without chains, a class that the transitions lack, or a prior that is not positive.
 
     Memory: 40 numbers of 8 bytes per row and class at most; rings take as many passes as there are classes.
     """
-    answers = read_answers(classified, class_label_field=class_label_field, scheme=scheme)
-    learnt = _prior(dict.fromkeys(answers.codes, 1.0) if prior is None else prior, answers.codes)
-    own = transitions.restricted(answers.codes)
+    own = predictions.by_code()
+    if own.chains is None:
+        raise InputError(
+            "the classified table", f"lacks {', '.join(LINKS)}", "make the rectangles with littoral rectangles"
+        )
+    learnt = _prior(dict.fromkeys(own.codes, 1.0) if prior is None else prior, own.codes)
+    process = transitions.restricted(own.codes)
     if not coast_shares:
-        own = own.with_share(learnt)
+        process = process.with_share(learnt)
     if not 0 < trust <= 1:
         raise InputError(f"the trust {trust:g}", "is not above 0 and at most 1", "pass e.g. 0.2")
-    chains = read_chains(classified, "the classified table")
-    likelihood = np.where(answers.answered[:, None], np.maximum(answers.probabilities / learnt, _LEAST), 1.0)
-    alone = likelihood * own.share
+    order, known = own.chains.row, own.chosen >= 0
+    likelihood = np.where(known[:, None], np.maximum(own.evidence / learnt, _LEAST), 1.0)
+    alone = likelihood * process.share
     alone = np.maximum(alone / alone.max(axis=1, keepdims=True), _LEAST)
     posterior = np.empty_like(alone)
-    posterior[chains.row] = marginals(alone[chains.row], chains, own)
-    # Of itself, a rectangle is to be believed in full; what is left of the posterior is what its neighbours say.
+    posterior[order] = marginals(alone[order], own.chains, process)
+    # A rectangle's own evidence counts in full; the rest of the posterior is its neighbours'.
     posterior = alone * (posterior / alone) ** trust
     posterior /= posterior.sum(axis=1, keepdims=True)
-    posterior[~answers.answered] = np.nan
-
-    fields = [f"{SMOOTHED}{code}" for code in answers.codes]
-    names = [f"{class_label_field}Smoothed", "ClassValueSmoothed", "ConfidenceSmoothed"]
-    out, renamed = free_names(classified, [*names, *fields])
-    best = np.nan_to_num(posterior, nan=-1.0).argmax(axis=1)
-    none = ~answers.answered
-    out[names[0]] = pd.Series(np.take([c.name for c in answers.categories], best), out.index, dtype="string").mask(none)
-    out[names[1]] = pd.Series(np.take(answers.codes, best), out.index, dtype="Int64").mask(none)
-    out[names[2]] = posterior.max(axis=1)
-    for field, values in zip(fields, posterior.T, strict=True):
-        out[field] = values
-    out.attrs["renamed"] = {**classified.attrs.get("renamed", {}), **renamed}
-    return out
+    posterior[~known] = np.nan
+    status = np.where(known, CLASSIFIED, own.status).astype(object)
+    smoothed = Predictions(own.categories, posterior, status, chains=own.chains, by_person=own.by_person)
+    return replace(own, smoothed=smoothed)
 
 
-def marginals(weights: Numbers, chains: Chains, transitions: Transitions) -> Numbers:
+def marginals(weights: Numbers, chains: RectangleChains, transitions: Transitions) -> Numbers:
     """Posterior probability of each class in each rectangle, (rows, classes).
 
     Args:
@@ -126,7 +116,9 @@ def marginals(weights: Numbers, chains: Chains, transitions: Transitions) -> Num
     return out
 
 
-def _around(weights: Numbers, chains: Chains, on_ring: NDArray[np.bool_], spectrum: tuple[Numbers, Numbers]) -> Numbers:
+def _around(
+    weights: Numbers, chains: RectangleChains, on_ring: NDArray[np.bool_], spectrum: tuple[Numbers, Numbers]
+) -> Numbers:
     """Rings are opened at their first rectangle, which is given each class in turn and comes again at the end."""
     ring = np.flatnonzero(np.isfinite(chains.closing_m))
     begin = chains.first[ring]

@@ -1,4 +1,4 @@
-"""What a classified coast adds up to: the line in colours, and kilometres per class and area."""
+"""Sum up a classified coast: the shoreline cut by class, and kilometres per class and area."""
 
 from __future__ import annotations
 
@@ -10,63 +10,62 @@ import numpy as np
 import pandas as pd
 
 from littoral.categories import CATCOA, Category, Scheme
-from littoral.errors import LittoralWarning
-from littoral.predictions.chains import Chains, read_chains
-from littoral.predictions.classified_table import RAW, SMOOTHED, UNCERTAIN, read_answers
-from littoral.predictions.kilometres import CORRELATION_M, kilometres, require_level
+from littoral.errors import InputError, LittoralWarning
+from littoral.predictions.chains import RectangleChains
+from littoral.predictions.columns import CONFIDENCE, LINKS, STATUS, UNCERTAIN, VALUE
+from littoral.predictions.kilometres import kilometres
+from littoral.predictions.options import IntervalOptions, SummariseOptions
+from littoral.predictions.predictions import Predictions
 from littoral.predictions.stretches import OUTSIDE_RECTANGLES, chords_as_pieces, cut_shoreline, on_pieces
 from littoral.progress import Track, silent
 from littoral.tiles import CLASSIFIED
 from littoral.vectors import find_column, require_column
 
-ALL, NO_AREA = "all", "outside areas"
+ALL, OUTSIDE_AREAS = "all", "outside areas"
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A coast in lines and in figures."""
+    """A classified coast as pieces of shoreline and as kilometres."""
 
     pieces: gpd.GeoDataFrame
     """The shoreline, cut: the line's own columns, then ``ID`` of the rectangle, the class name, ``ClassValue``,
-    ``Confidence`` and ``status`` (``outside rectangles`` where it lies in none), ``area`` and ``length_m``."""
+    ``Confidence`` (null where a person gave the class) and ``status`` (``outside rectangles`` where it lies in none),
+    ``area`` and ``length_m``."""
     table: pd.DataFrame
-    """``area``, then what :func:`littoral.predictions.kilometres.kilometres` says of it; the whole coast is
-    first."""
+    """``area``, then the columns of :func:`littoral.predictions.kilometres.kilometres`; the whole coast is first."""
     categories: tuple[Category, ...]
     """The classes, for the map."""
+    notes: tuple[str, ...]
+    """Sentences about classes that a person changed."""
 
 
 def summarise(
     classified: gpd.GeoDataFrame,
     shoreline: gpd.GeoDataFrame | None = None,
     areas: gpd.GeoDataFrame | None = None,
+    options: SummariseOptions | None = None,
+    intervals: IntervalOptions | None = None,
     *,
-    area_field: str | None = None,
-    smoothed: bool = False,
-    correlation_m: float = CORRELATION_M,
-    level: float = 95,
-    reach_m: float = 100.0,
-    class_label_field: str = "ClassLabel",
     scheme: Scheme = CATCOA,
     track: Track = silent,
 ) -> Summary:
-    """Bring the answers back on the line, and add them up.
+    """Cut a shoreline by the class of the rectangles it lies in, and add up kilometres.
+
+    A class that a person changed in the table counts, with probability 1.
 
     Args:
-        classified: What classifying wrote, in any CRS.
+        classified: Rectangles that ``classify`` wrote, in any CRS.
         shoreline: Lines in any CRS; None: the chord of each rectangle, which stands for its ``line_m``.
         areas: Polygons in any CRS, to sum by; shore in several counts to the first.
-        area_field: Field with their names; None: the first field of text, or else their position.
-        smoothed: Take the answers along the chain (``PS_<code>``).
-        correlation_m: Metres along the shore over which the correlation of mistakes falls to 1/e.
-        level: Of the intervals, per cent.
-        reach_m: How far beyond its last rectangle a line belongs to it.
-        class_label_field: Field with the names of classes.
+        options: Smoothed or not, and how lines are matched to rectangles. Without ``area_field`` areas are named by
+            the first field of text, or else by their position.
+        intervals: Level and correlation of the intervals.
         scheme: Colours, and names of classes that no row has.
         track: Shows progress.
 
     Raises:
-        InputError: a table that was not classified, has no CRS, or other geometries; a field that is not there.
+        InputError: a table that was not classified, has no CRS, or other geometries; a field that is missing.
 
     >>> from shapely import LineString, box
     >>> coast = gpd.GeoDataFrame({"ClassLabel": ["sandy shore", "mangrove"], "ClassValue": [3, 7], "Confidence": 0.9,
@@ -77,66 +76,73 @@ def summarise(
     >>> summarise(coast, line).table[["ClassLabel", "km"]].round(1).values.tolist()
     [['sandy shore', 1.0], ['mangrove', 1.0], ['not classified', 0.0]]
     """
-    require_level(level)
-    prefix = SMOOTHED if smoothed else RAW
-    answers = read_answers(classified, prefix=prefix, class_label_field=class_label_field, scheme=scheme)
-    names = None if areas is None else _names(areas, area_field)
+    options, intervals = options or SummariseOptions(), intervals or IntervalOptions()
+    label = options.class_label_field
+    predictions = Predictions.from_table(classified, class_label_field=label, scheme=scheme)
+    notes = predictions.notes
+    if options.smoothed:
+        if predictions.smoothed is None:
+            raise InputError(
+                "the classified table", "has no field PS_<code>", "pass what littoral classify --smooth wrote"
+            )
+        unsmoothed, predictions = predictions.status, predictions.smoothed
+    names = None if areas is None else _names(areas, options.area_field)
     if shoreline is None:
         pieces = chords_as_pieces(classified, areas)
     else:
-        pieces = cut_shoreline(shoreline, classified, areas, reach_m=reach_m, track=track)
+        pieces = cut_shoreline(shoreline, classified, areas, reach_m=options.reach_m, track=track)
     if shoreline is not None and len(pieces.row) and len(classified) and (pieces.row < 0).all():
-        told = "the shoreline runs through none of the classified rectangles; they were made from another line"
-        warnings.warn(LittoralWarning(told), stacklevel=2)
-    best, none = answers.best, ~answers.answered
-    labels = [category.name for category in answers.categories]
-    status = classified[require_column(classified, "status", "the table")].astype("string").reset_index(drop=True)
-    if smoothed:
-        status = status.mask(none & (status == CLASSIFIED), UNCERTAIN).mask(~none, CLASSIFIED)
+        message = "the shoreline runs through none of the classified rectangles; they were made from another line"
+        warnings.warn(LittoralWarning(message), stacklevel=2)
+    none = predictions.chosen < 0
+    labels = [category.name for category in predictions.categories]
+    status = pd.Series(unsmoothed if options.smoothed else predictions.status, dtype="string")
+    status = status.mask(none & (status == CLASSIFIED), UNCERTAIN).mask(~none, CLASSIFIED)
     identity = find_column(classified, "ID")
+    by_model = np.ones(len(none), bool) if predictions.by_person is None else ~predictions.by_person
     columns = pd.DataFrame(
         {
             "ID": np.arange(1, len(classified) + 1) if identity is None else classified[identity].to_numpy(),
-            class_label_field: pd.Series(np.take(labels, best), dtype="string").mask(none),
-            "ClassValue": pd.Series(np.take(answers.codes, best), dtype="Int64").mask(none),
-            "Confidence": answers.probabilities.max(axis=1),
-            "status": status,
+            label: pd.Series(np.take(labels, predictions.chosen), dtype="string").mask(none),
+            VALUE: pd.Series(np.take(predictions.codes, predictions.chosen), dtype="Int64").mask(none),
+            CONFIDENCE: np.where(by_model, predictions.evidence.max(axis=1), np.nan),
+            STATUS: status,
         }
     )
     columns["ID"] = columns["ID"].astype("Int64") if pd.api.types.is_integer_dtype(columns["ID"]) else columns["ID"]
     columns["area"] = pd.NA
     columns["length_m"] = 0.0
     out = on_pieces(pieces, columns)
-    out["status"] = out["status"].fillna(OUTSIDE_RECTANGLES)
+    out[STATUS] = out[STATUS].fillna(OUTSIDE_RECTANGLES)
     out["length_m"] = pieces.length_m
     if names is None:
         out = out.drop(columns="area")
     else:
         out["area"] = pd.Series(np.append(names, "")[pieces.area], dtype="string").mask(pieces.area < 0)
 
-    chains = chains_or_none(classified)
     places = [(ALL, np.ones(len(pieces.row), bool))]
     if names is not None:
-        places += [(name, pieces.area == at) for at, name in enumerate(names)] + [(NO_AREA, pieces.area < 0)]
+        places += [(name, pieces.area == at) for at, name in enumerate(names)] + [(OUTSIDE_AREAS, pieces.area < 0)]
+    chains = chains_of(predictions)
     tables = []
     for name, here in places:
         metres = np.bincount(np.where(pieces.row < 0, len(classified), pieces.row)[here],
                              weights=pieces.length_m[here], minlength=len(classified) + 1)  # fmt: skip
-        table = kilometres(np.asarray(metres, np.float64), answers, chains, correlation_m=correlation_m, level=level)
+        table = kilometres(np.asarray(metres, np.float64), predictions, chains, intervals)
         table.insert(0, "area", name)
         tables.append(table)
-    return Summary(out, pd.concat(tables, ignore_index=True), answers.categories)
+    return Summary(out, pd.concat(tables, ignore_index=True), predictions.categories, notes)
 
 
-def chains_or_none(classified: gpd.GeoDataFrame) -> Chains:
+def chains_of(predictions: Predictions) -> RectangleChains:
     """Those of the table; if it has none, which a :class:`LittoralWarning` says, each rectangle is alone."""
-    if all(find_column(classified, name) for name in ("GroupId", "SeqId", "Previous", "Next")):
-        return read_chains(classified, "the classified table")
-    told = ("the classified table has no GroupId, SeqId, Previous and Next: neighbours are taken to be mistaken "
-            "independently, and intervals are too narrow")  # fmt: skip
-    warnings.warn(LittoralWarning(told), stacklevel=3)
-    count = len(classified)
-    return Chains(np.arange(count), np.arange(count), np.full(count, np.inf), np.full(count, np.inf))
+    if predictions.chains is not None:
+        return predictions.chains
+    message = (f"the classified table has no {', '.join(LINKS)}: errors of neighbours are taken to be independent, and "
+               "intervals are too narrow")  # fmt: skip
+    warnings.warn(LittoralWarning(message), stacklevel=3)
+    count = len(predictions.status)
+    return RectangleChains(np.arange(count), np.arange(count), np.full(count, np.inf), np.full(count, np.inf))
 
 
 def _names(areas: gpd.GeoDataFrame, field: str | None) -> list[str]:

@@ -1,8 +1,8 @@
-"""The script that a package carries for ArcGIS's Classify Objects, where that tool has none of its own.
+"""The Python raster function in packages for ArcGIS's Classify Objects, for networks that the tool cannot run itself.
 
-``LittoralClassifier.py`` beside this file is data here: it goes into packages as it stands and is run by the tool
-only. It runs the package's ONNX graph, not torch: preprocessing and calibration are in the graph, so the script has
-none to get wrong, nothing is unpickled, and no network has to be rebuilt by name.
+``LittoralClassifier.py`` beside this file is copied into packages unchanged and is run by the tool only. It
+runs the package's ONNX graph, which holds preprocessing, network and calibration: the script needs no torch and
+unpickles nothing.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from importlib.resources import files
 from typing import Any
 
 SCRIPT = "LittoralClassifier.py"
-"""Its name in a package; the tool wants a class of the same name in it."""
+"""Its name in a package; the tool requires a class of the same name in it."""
 BUILT_IN = frozenset({"resnet18", "resnet34", "resnet50"})
-"""Backbones that the tool's own function can rebuild."""
+"""Backbones that the tool's own function supports."""
 
 
 def script() -> bytes:
-    """The script, as it goes into a package."""
+    """The script as bytes, as it is written into a package."""
     return (files(__name__) / SCRIPT).read_bytes()
 
 
 def scripted(definition: Mapping[str, Any], graph: str, size: tuple[int, int]) -> dict[str, Any]:
-    """A model definition that has the tool run our script on a graph.
+    """A model definition that makes the tool run the script on a graph.
 
     Args:
         definition: The ``.emd`` of the same model.
         graph: Name of the ``.onnx`` beside it.
-        size: Width and height of the tiles that it wants, pixels.
+        size: Width and height of its input tiles, pixels.
 
     >>> emd = scripted({"ModelFile": "m.pth", "InferenceFunction": "theirs"}, "m.onnx", (64, 64))
     >>> emd["ModelFile"], emd["InferenceFunction"], emd["OnnxFile"]
@@ -39,7 +39,7 @@ def scripted(definition: Mapping[str, Any], graph: str, size: tuple[int, int]) -
 
 
 def unscripted(definition: Mapping[str, Any]) -> dict[str, Any]:
-    """A definition without what :func:`scripted` added that nothing else says; any other as it is.
+    """A definition without the keys that :func:`scripted` added; any other definition as it is.
 
     >>> unscripted({"ModelFile": "m.pth", "InferenceFunction": "LittoralClassifier.py", "OnnxFile": "m.onnx"})
     {'ModelFile': 'm.pth'}

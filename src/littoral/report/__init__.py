@@ -1,9 +1,9 @@
-"""Classified coast and scores to one page: what a person looks at first.
+"""Write one HTML page about a classified coast.
 
-The page is one HTML file that needs nothing else and may ask nothing of any address. Its map can be moved where scripts
-run; on paper and without them a drawn one stands in its place. A part that lacks an input is left out, and the page
-names it and says what to pass. ``coast`` has the classified table in the terms of the page, ``first`` says what to look
-at first, ``maps``, ``interactive``, ``judging`` and ``samples`` make the parts, ``writing`` puts them together.
+The page is one file that needs nothing else and makes no requests. Its map is interactive where scripts run; on paper
+and without them drawn maps stand in its place. A part that lacks an input is left out, and the page says which option
+would add it. ``coast`` reads the classified table, ``review_list`` chooses the places to review first, ``maps``,
+``map_data``, ``model_scores`` and ``samples`` make the parts, ``page`` puts them together.
 """
 
 import lazy_loader

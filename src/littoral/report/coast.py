@@ -1,8 +1,7 @@
-"""The classified table in the terms of the page."""
+"""A classified table with its model, scene and true classes, in the terms of the page."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,11 +14,15 @@ import shapely
 from numpy.typing import NDArray
 
 from littoral.categories import CATCOA, Category, Scheme
+from littoral.classify.compatibility import trained_cell_m
 from littoral.errors import InputError
 from littoral.evaluation import Scores, score
 from littoral.imagery import Scene, open_scene
 from littoral.package import Package, read_package
-from littoral.predictions import UNCERTAIN
+from littoral.predictions import LABEL, UNCERTAIN, Predictions
+from littoral.predictions.columns import CONFIDENCE, LINKS, VALUE, require_classified, smoothed_columns
+from littoral.tiles import CLASSIFIED, ground_pairs
+from littoral.tiles.splits.shared_ground import KM_PER_DEGREE
 from littoral.vectors import read_vector, require_column, require_crs
 
 Rows = NDArray[np.intp]
@@ -29,29 +32,36 @@ class LeftOut(Exception):  # noqa: N818 - not an error: the page goes on without
     """Why a part of the page is left out, and what to do."""
 
 
-class Summary(NamedTuple):
-    """A class, or a status, in figures."""
+class Group(NamedTuple):
+    """The rectangles of a class, or of a status, in figures."""
 
     name: str
     colour: str
     rectangles: int
     km: float
     confidence: float
+    """Mean, 0 to 1; NaN where there is none."""
 
 
 @dataclass(frozen=True)
-class Coast:
-    """The classified table in the terms of this page; arrays have one entry for each rectangle."""
+class CoastData:
+    """A classified coast and what the page is made from; arrays have one entry for each rectangle."""
 
     table: gpd.GeoDataFrame
     label: str
+    """Column with the class names."""
+    predictions: Predictions
+    """As read from the table."""
     truth_field: str | None
     package: Package | None
     scene: Scene | None
 
     def need(self, *, truth: bool = False, model: bool = False, scene: bool = False) -> None:
-        """Leave the part out if the page was written without one of these."""
-        inputs = ((truth and self.truth_field is None, "the truth", "--truth FIELD"),
+        """
+        Raises:
+            LeftOut: the page was written without one of these.
+        """
+        inputs = ((truth and self.truth_field is None, "the true classes", "--truth FIELD"),
                   (model and self.package is None, "the model", "--model FILE"),
                   (scene and self.scene is None, "the imagery", "--scene PATH"))  # fmt: skip
         lacking = [(what, option) for lacks, what, option in inputs if lacks]
@@ -59,17 +69,25 @@ class Coast:
             raise LeftOut(f"needs {', '.join(what for what, _ in lacking)}: pass {' '.join(o for _, o in lacking)}")
 
     @cached_property
-    def answered(self) -> NDArray[np.bool_]:
-        return np.asarray(self.table["ClassValue"].notna(), bool)
+    def classified(self) -> NDArray[np.bool_]:
+        """Which rectangles have a class."""
+        return np.asarray(self.predictions.chosen >= 0, bool)
 
     @cached_property
-    def answer(self) -> NDArray[np.float64]:
-        """Class value, NaN where there is none."""
-        return np.where(self.answered, numbers(self.table["ClassValue"]), np.nan)
+    def code(self) -> NDArray[np.float64]:
+        """Class code, NaN where there is none."""
+        return _codes(self.predictions)
+
+    @cached_property
+    def by_person(self) -> NDArray[np.bool_]:
+        """Which rectangles have a class that a person changed or removed."""
+        changed = self.predictions.by_person
+        return np.zeros(len(self.table), bool) if changed is None else changed
 
     @cached_property
     def confidence(self) -> NDArray[np.float64]:
-        return np.where(self.answered, numbers(self.table["Confidence"]), np.nan)
+        """Confidence of the model in the class, NaN where there is none or a person gave it."""
+        return np.where(self.classified & ~self.by_person, self.highest, np.nan)
 
     @cached_property
     def status(self) -> NDArray[np.object_]:
@@ -77,25 +95,24 @@ class Coast:
 
     @cached_property
     def highest(self) -> NDArray[np.float64]:
-        """Of all probabilities, where there are any: also of rectangles whose class was withheld."""
-        return numbers(self.table["Confidence"])
+        """Highest probability, also of rectangles whose class was withheld."""
+        return numbers(self.table[CONFIDENCE])
 
     @cached_property
     def likeliest(self) -> list[str]:
-        """Name of the class with the highest probability; empty where there is none, or the table does not say."""
-        fields = [f"P_{c.code}" for c in self.classes]
-        if not fields or not set(fields) <= set(self.table.columns):
+        """Name of the class with the highest probability; empty where there are no probabilities."""
+        values = self.predictions.probabilities
+        if not values.size:
             return [""] * len(self.table)
-        values = np.column_stack([numbers(self.table[name]) for name in fields])
-        best = np.nan_to_num(values, nan=-1.0).argmax(axis=1)
-        known = np.isfinite(values.sum(axis=1)).tolist()
-        return [self.classes[at].name if there else "" for at, there in zip(best.tolist(), known, strict=True)]
+        best, known = np.nan_to_num(values, nan=-1.0).argmax(axis=1), np.asarray(np.isfinite(values).all(axis=1))
+        names = [self.scheme.category(code).name for code in self.predictions.codes]
+        return [names[at] if there else "" for at, there in zip(best.tolist(), known.tolist(), strict=True)]
 
     @cached_property
     def _names(self) -> list[str]:
         columns, count = self.table.columns, len(self.table)
         names = [f"row {row + 1}" for row in range(count)]
-        if {"GroupId", "SeqId"} <= set(columns):
+        if set(LINKS[:2]) <= set(columns):
             pairs = zip(self.table["SeqId"].tolist(), self.table["GroupId"].tolist(), strict=True)
             names = [f"rectangle {place} of group {group}" for place, group in pairs]
         if "ID" in columns:
@@ -103,17 +120,22 @@ class Coast:
             names = [other if pd.isna(own) else f"rectangle {own}" for own, other in zip(known, names, strict=True)]
         return names
 
-    @cached_property
-    def _labels(self) -> list[Any]:
-        return list(self.table[self.label].tolist())
+    def name_of(self, row: int) -> str:
+        """What to call a rectangle: by its ID, or its place in the chain, or its row."""
+        return self._names[row]
 
-    def said(self, row: int) -> str:
-        """What the model says of a rectangle: class and confidence, or why there is none and what it may be.
+    def description(self, row: int) -> str:
+        """Class and confidence of a rectangle, or why it has none and what it may be.
 
-        Of one that looks unlike the training the class is not told: nothing speaks for it.
+        Of one unlike the training the likeliest class is not named: its probabilities mean nothing.
         """
-        if self.answered[row]:
-            return f"{self._labels[row]}, {self.confidence[row]:.0%}"
+        if self.classified[row]:
+            name = self.table[self.label].iloc[row]
+            if pd.isna(name):
+                name = self.scheme.category(int(self.code[row])).name
+            return f"{name}, {'changed by a person' if self.by_person[row] else f'{self.confidence[row]:.0%}'}"
+        if self.by_person[row]:
+            return "class removed by a person"
         status = str(self.status[row])
         if status == UNCERTAIN and self.likeliest[row] and np.isfinite(self.highest[row]):
             return f"{status}: {self.likeliest[row]}, {self.highest[row]:.0%}"
@@ -121,52 +143,80 @@ class Coast:
 
     @cached_property
     def smoothed(self) -> NDArray[np.float64] | None:
-        """Class value by the answers along the chain, NaN where there is none; None where nobody smoothed."""
-        if "ClassValueSmoothed" not in self.table.columns:
-            return None
-        return numbers(self.table["ClassValueSmoothed"])
-
-    def name_of(self, row: int) -> str:
-        """What to call a rectangle: by its ID, or as its chain counts it, or by its row."""
-        return self._names[row]
+        """Class code after smoothing, NaN where there is none; None in a table without it."""
+        column = smoothed_columns(self.label)[1]
+        return numbers(self.table[column]) if column in self.table.columns else None
 
     @cached_property
     def km(self) -> NDArray[np.float64] | None:
-        """Shoreline; None where the table does not know it."""
+        """Shoreline in each rectangle; None in a table without ``line_m``."""
         return np.nan_to_num(numbers(self.table["line_m"])) / 1000 if "line_m" in self.table.columns else None
 
     @cached_property
-    def classes(self) -> tuple[Category, ...]:
-        """Of the model, in its order; without a model those of the table's probabilities, or else of its answers."""
+    def model_classes(self) -> tuple[Category, ...]:
+        """Classes of the model, in its order; without a model those of the table's probabilities or classes."""
         if self.package is not None:
             return self.package.manifest.categories
-        pairs = self.table.loc[self.answered, ["ClassValue", self.label]].dropna()
-        names = {int(code): str(name) for code, name in pairs.itertuples(index=False)}
-        codes = [int(str(name)[2:]) for name in self.table.columns if re.fullmatch(r"P_-?\d+", str(name))]
-        known = (CATCOA.category(code) for code in codes or sorted(names))
-        return tuple(Category(c.code, names.get(c.code, c.name), c.colour) for c in known)
+        return tuple(c for c in self.predictions.categories if c.code not in self.predictions.added)
+
+    @cached_property
+    def classes(self) -> tuple[Category, ...]:
+        """Those of the model, then those that only a person gave."""
+        codes = {c.code for c in self.model_classes}
+        given = set(self.code[self.by_person & self.classified].astype(int).tolist())
+        return (*self.model_classes, *(c for c in self.predictions.categories if c.code in given - codes))
 
     @cached_property
     def scheme(self) -> Scheme:
-        """The classes, and what else CATCOA has: the truth may know more than the model."""
+        """The classes, and the others of CATCOA, which the true classes may include."""
         codes = {c.code for c in self.classes}
         return Scheme((*self.classes, *(c for c in CATCOA.values() if c.code not in codes)))
 
     @cached_property
     def truth(self) -> NDArray[np.float64]:
-        """Class value by the truth field, NaN where it is not known."""
+        """True class code, NaN where it is not known."""
         self.need(truth=True)
         values = self.table[self.truth_field]
         codes = {value: self.scheme.code_of(value) for value in values.dropna().unique()}
         return np.array([np.nan if pd.isna(value) else codes[value] for value in values], np.float64)
 
     @cached_property
-    def scored(self) -> Rows:
-        """Rows with an answer whose truth is one of the classes."""
-        rows = np.flatnonzero(self.answered & np.isin(self.truth, [c.code for c in self.classes]))
+    def seen(self) -> NDArray[np.bool_] | None:
+        """Which rectangles have tiles that share ground with the model's training tiles; None where the training area
+        is not known.
+
+        As in ``evaluate``, the ground of a rectangle is that of its tile, as large as in the training.
+        """
+        if self.package is None or not self.package.manifest.training_area:
+            return None
+        manifest = self.package.manifest
+        shapes = self.table.geometry.to_crs(4326).to_numpy()
+        cell = trained_cell_m(manifest)
+        if cell is not None:
+            width, height = (side * cell for side in manifest.preprocessing.tile.size)
+            shapes = _tiles_around(shapes, width, height)
+        area = shapely.get_parts(shapely.from_wkt(manifest.training_area))
+        found = np.zeros(len(shapes), bool)
+        found[ground_pairs(shapes, area)[0]] = True
+        return found
+
+    @cached_property
+    def with_truth(self) -> Rows:
+        """Rows that the model classified and whose true class is one of its classes."""
+        known = (self.status == CLASSIFIED) & np.isin(self.truth, [c.code for c in self.model_classes])
+        rows = np.flatnonzero(known)
         if not len(rows):
             raise LeftOut(f"no classified rectangle has one of the model's classes in {self.truth_field}: "
                            "choose another field")  # fmt: skip
+        return rows
+
+    @cached_property
+    def scored(self) -> Rows:
+        """Those of them that share no ground with the training, as far as it is known."""
+        rows = self.with_truth if self.seen is None else self.with_truth[~self.seen[self.with_truth]]
+        if not len(rows):
+            raise LeftOut(f"all {len(self.with_truth)} rectangles with a true class lie on the model's training area, "
+                           "where scores are no measure for other coasts: pass another coast")  # fmt: skip
         return rows
 
     @cached_property
@@ -184,58 +234,84 @@ class Coast:
         return np.asarray(found)
 
     def probabilities(self, rows: Rows) -> NDArray[np.float64]:
-        """(rows, classes), as the table has them."""
-        fields = [f"P_{c.code}" for c in self.classes]
-        if missing := [name for name in fields if name not in self.table.columns]:
-            raise LeftOut(f"the table lacks {', '.join(missing)}: pass it as littoral classify wrote it, and the "
+        """(rows, model classes), as the model gave them."""
+        place = {code: at for at, code in enumerate(self.predictions.codes)}
+        codes = [c.code for c in self.model_classes]
+        given = np.asarray(np.isfinite(self.predictions.probabilities).any(axis=0))
+        absent = [f"P_{code}" for code in codes
+                  if code not in place or code in self.predictions.added or not given[place[code]]]  # fmt: skip
+        if absent:
+            raise LeftOut(f"the table lacks {', '.join(absent)}: pass it as littoral classify wrote it, and the "
                           "model that did")  # fmt: skip
-        return np.column_stack([numbers(self.table[name])[rows] for name in fields])
+        return self.predictions.probabilities[rows][:, [place[code] for code in codes]]
 
     def targets(self, rows: Rows) -> NDArray[np.int64]:
-        """(rows,), position of the truth among the classes, of some of the scored rows."""
-        place = {c.code: i for i, c in enumerate(self.classes)}
+        """(rows,), position of the true class among the model's classes."""
+        place = {c.code: i for i, c in enumerate(self.model_classes)}
         return np.array([place[int(code)] for code in self.truth[rows]], np.int64)
 
     @cached_property
     def scores(self) -> Scores:
-        """Of all scored rows."""
-        return score(self.targets(self.scored), self.probabilities(self.scored), self.classes)
+        """Of the model's own classes in the scored rows."""
+        return score(self.targets(self.scored), self.probabilities(self.scored), self.model_classes)
 
-    def summary(self, name: str, rows: NDArray[np.bool_], colour: str = "") -> Summary:
+    def group(self, name: str, rows: NDArray[np.bool_], colour: str = "") -> Group:
+        """Figures of some rectangles."""
         km = float(self.km[rows].sum()) if self.km is not None else 0.0
         known = self.confidence[rows & np.isfinite(self.confidence)]
-        return Summary(name, colour, int(rows.sum()), km, float(known.mean()) if len(known) else float("nan"))
+        return Group(name, colour, int(rows.sum()), km, float(known.mean()) if len(known) else float("nan"))
 
 
 def read_coast(
     classified: gpd.GeoDataFrame | str | Path,
-    model: Package | str | Path | None,
-    truth: str | None,
-    scene: Scene | str | Path | None,
-    label: str,
-) -> Coast:
+    model: Package | str | Path | None = None,
+    truth: str | None = None,
+    scene: Scene | str | Path | None = None,
+    label: str = LABEL,
+) -> CoastData:
+    """Read all that a page is made from.
+
+    Raises:
+        InputError: not a classified table, a column that is missing, or a model of other classes.
+    """
     source = classified if isinstance(classified, str | Path) else "the classified table"
     table = read_vector(classified) if isinstance(classified, str | Path) else classified
     require_crs(table, source)
-    for name in ("status", "ClassValue", "Confidence"):
+    require_classified(table, source)
+    for name in (VALUE, CONFIDENCE):
         if name not in table.columns:
             raise InputError(source, f"has no field {name!r}", "classify it first, with littoral classify")
     if table.empty:
         raise InputError(source, "has no rectangles", "classify some first, with littoral classify")
     if not np.isfinite(shapely.bounds(table.geometry.to_numpy())).all(axis=1).any():
-        raise InputError(source, "has no rectangle that lies anywhere", "pass rectangles with an outline")
-    coast = Coast(
+        raise InputError(source, "has no rectangle with an outline", "pass rectangles with an outline")
+    label = require_column(table, label, source)
+    coast = CoastData(
         table,
-        require_column(table, label, source),
+        label,
+        Predictions.from_table(table, class_label_field=label, source=source, need_probabilities=False),
         None if truth is None else require_column(table, truth, source),
         read_package(model) if isinstance(model, str | Path) else model,
         open_scene(scene) if isinstance(scene, str | Path) else scene,
     )
-    strange = set(coast.answer[coast.answered].astype(int).tolist()) - {c.code for c in coast.classes}
-    if strange:
-        raise InputError(source, f"has class values {sorted(strange)} that are none of the model's classes",
+    own = coast.code[coast.classified & ~coast.by_person].astype(int)
+    if foreign := set(own.tolist()) - {c.code for c in coast.model_classes}:
+        raise InputError(source, f"has class values {sorted(foreign)} that are none of the model's classes",
                          "pass the model that classified it")  # fmt: skip
     return coast
+
+
+def _codes(predictions: Predictions) -> NDArray[np.float64]:
+    return np.where(predictions.chosen < 0, np.nan, np.take([*predictions.codes, 0], predictions.chosen))
+
+
+def _tiles_around(shapes: NDArray[np.object_], width_m: float, height_m: float) -> NDArray[np.object_]:
+    """Boxes of that size, metres, around the middles of shapes; all in longitude and latitude."""
+    middles = shapely.centroid(shapes)
+    x, y = shapely.get_x(middles), shapely.get_y(middles)
+    down = height_m / 2000 / KM_PER_DEGREE
+    across = width_m / 2000 / KM_PER_DEGREE / np.maximum(np.cos(np.radians(y)), 1e-6)
+    return np.asarray(shapely.box(x - across, y - down, x + across, y + down))
 
 
 def numbers(column: pd.Series[Any]) -> NDArray[np.float64]:

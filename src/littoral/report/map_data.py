@@ -1,7 +1,8 @@
-"""The map that can be moved: outlines, answers and a picture of the ground as one JSON, which ``map.js`` draws."""
+"""The interactive map: outlines, classes and a picture of the ground as one JSON, which ``map.js`` draws."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,28 +11,27 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
-from littoral.classify import UNLIKE
 from littoral.geodesy import ELLIPSOID
-from littoral.predictions import UNCERTAIN
-from littoral.report.coast import Coast, Rows
+from littoral.predictions import UNCERTAIN, UNLIKE, columns
+from littoral.report.coast import CoastData, Rows
 from littoral.report.elements import corners, jpeg
 from littoral.report.maps import Ground, colour_without_class, map_crs
 from littoral.tiles import CLASSIFIED
 
 MOST = 20_000
-"""Rectangles that a browser draws at ease; of more, those to look at first and others at even steps are shown."""
+"""Rectangles that a browser draws quickly; of more, those to review first and others at even steps are shown."""
 _STEPS = 1_000_000
 """Of the longer side of the map: outlines are whole numbers of these."""
-_NO_ANSWER, _NO_TRUTH = "not classified", "not known"
+_NO_CLASS, _NO_TRUTH = "not classified", "not known"
 _HATCHED = {UNCERTAIN: 1, UNLIKE: 2}
-"""Of what was looked at and got no class: striped, or crossed; whatever else has none is plain grey."""
+"""Of statuses with probabilities but no class: striped, or crossed; other statuses are plain grey."""
 _LATTICE = 17
-"""Points along each side of the map whose longitude and latitude the script knows; between them it interpolates, on a
-map of 100 km to some metres."""
+"""Points along each side of the map whose longitude and latitude are given to the script; between them it
+interpolates, on a map of 100 km to some metres."""
 
 
-def map_data(coast: Coast, ground: Ground | None, first: Rows) -> dict[str, Any]:
-    """All that the script needs.
+def map_data(coast: CoastData, ground: Ground | None, first: Rows) -> dict[str, Any]:
+    """Data of the interactive map.
 
     Args:
         coast: The table.
@@ -40,9 +40,9 @@ def map_data(coast: Coast, ground: Ground | None, first: Rows) -> dict[str, Any]
 
     Returns:
         ``size`` of the map in steps; ``metres`` of a step; ``lattice``: longitude and latitude at even steps over the
-        map, row by row from its upper left corner, empty where the CRS does not say; ``categories`` (name, colour,
-        hatch): classes, then what stands for no class; of each shown rectangle ``outline`` (x, y, x, y, … in steps, y
-        down), ``row``, ``confidence`` and what is ``said`` of it; ``chance``: the least that the highest of all
+        map, row by row from its upper left corner, empty where the CRS has none; ``categories`` (name, colour,
+        hatch): classes, then the statuses without a class; of each rectangle ``outline`` (x, y, x, y, … in steps, y
+        down), ``row``, ``confidence`` and lines of ``text``; ``chance``: the least that the highest of all
         probabilities can be; ``views``: for each way to colour, its name and the category of each rectangle;
         ``ground``: address of the picture in the page itself, and its place; ``of``: how many rectangles there are.
 
@@ -75,7 +75,7 @@ def map_data(coast: Coast, ground: Ground | None, first: Rows) -> dict[str, Any]
         "views": views,
         "outline": [placed(corners(shape)) for shape in shapes],
         "row": rows.tolist(),
-        "said": _said(coast, rows),
+        "text": _texts(coast, rows),
         "confidence": [None if np.isnan(each) else round(float(each), 3) for each in coast.highest[rows]],
         "ground": None if ground is None else _picture(ground, left, high, step),
         "of": len(coast.table),
@@ -90,15 +90,15 @@ def shown_rows(count: int, first: Rows) -> Rows:
     return np.union1d(np.arange(0, count, -(-count // MOST) or 1), first).astype(np.intp)
 
 
-def _coloured(coast: Coast, rows: Rows) -> tuple[list[list[Any]], list[list[Any]]]:
+def _coloured(coast: CoastData, rows: Rows) -> tuple[list[list[Any]], list[list[Any]]]:
     """The legend, and for each way to colour its name and every row's place in the legend."""
     status = coast.status[rows]
-    without = np.where(status == CLASSIFIED, _NO_ANSWER, status)
-    views = {"answer": (coast.answer[rows], without)}
+    without = np.where(status == CLASSIFIED, _NO_CLASS, status)
+    views = {"class": (coast.code[rows], without)}
     if (smoothed := coast.smoothed) is not None:
-        views["smoothed along the coast"] = (smoothed[rows], without)
+        views["class, smoothed along the coast"] = (smoothed[rows], without)
     if coast.truth_field is not None:
-        views[f"truth ({coast.truth_field})"] = (coast.truth[rows], np.full(len(rows), _NO_TRUTH, object))
+        views[f"true class ({coast.truth_field})"] = (coast.truth[rows], np.full(len(rows), _NO_TRUTH, object))
     codes = sorted({int(code) for values, _ in views.values() for code in values[np.isfinite(values)]})
     names = [name for values, others in views.values() for name in others[np.isnan(values)].tolist()]
     no_class = {name: len(codes) + at for at, name in enumerate(dict.fromkeys([*_HATCHED, *sorted(set(names))]))}
@@ -112,7 +112,7 @@ def _coloured(coast: Coast, rows: Rows) -> tuple[list[list[Any]], list[list[Any]
 
 
 def _degrees(crs: Any, bounds: tuple[float, float, float, float]) -> tuple[list[list[float]], float]:
-    """Longitude and latitude over the map, none where its CRS does not say, and metres to a unit in the middle."""
+    """Longitude and latitude over the map, none where its CRS has none, and metres to a unit in the middle."""
     left, right, low, high = bounds
     down, across = np.meshgrid(np.linspace(high, low, _LATTICE), np.linspace(left, right, _LATTICE), indexing="ij")
     to_degrees = Transformer.from_crs(CRS.from_user_input(crs), 4326, always_xy=True)
@@ -128,28 +128,28 @@ def _degrees(crs: Any, bounds: tuple[float, float, float, float]) -> tuple[list[
     return np.column_stack([whole.ravel(), latitude]).round(6).tolist(), float(metres)
 
 
-def _said(coast: Coast, rows: Rows) -> list[list[str]]:
-    """Of each row the lines that the pointer brings up."""
+def _texts(coast: CoastData, rows: Rows) -> list[list[str]]:
+    """Lines that the pointer brings up for each row."""
     table = coast.table.iloc[rows]
-    lines = [[coast.name_of(row), coast.said(row)] for row in rows.tolist()]
+    lines = [[coast.name_of(row), coast.description(row)] for row in rows.tolist()]
 
-    def add(column: str, tell: Any) -> None:
+    def add(column: str, words: Callable[[Any], list[str]]) -> None:
         if column in table.columns:
             for of, value in zip(lines, table[column].tolist(), strict=True):
                 if pd.notna(value):
-                    of += tell(value)
+                    of += words(value)
 
     if (smoothed := coast.smoothed) is not None:
-        for of, raw, along in zip(lines, coast.answer[rows], smoothed[rows], strict=True):
+        for of, raw, along in zip(lines, coast.code[rows], smoothed[rows], strict=True):
             if np.isfinite(along) and along != raw:
-                of.append(f"along the coast: {coast.scheme.category(int(along)).name}")
-    add("PredictionSet", lambda names: [f"set: {names}"])
-    add("Novelty", lambda far: [f"novelty {far:.2f}, usual places are below 1"] if far > 1 else [])
+                of.append(f"smoothed along the coast: {coast.scheme.category(int(along)).name}")
+    add(columns.SET, lambda names: [f"prediction set: {names}"])
+    add(columns.NOVELTY, lambda far: [f"novelty {far:.2f}: above 1, unlike the training"] if far > 1 else [])
     if coast.truth_field is not None:
         for of, code in zip(lines, coast.truth[rows], strict=True):
             if np.isfinite(code):
-                of.append(f"truth: {coast.scheme.category(int(code)).name}")
-    add("SceneDate", lambda day: [f"seen {day}"])
+                of.append(f"true class: {coast.scheme.category(int(code)).name}")
+    add(columns.SCENE_DATE, lambda day: [f"scene of {day}"])
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Maps of the answers and of the truth, over the imagery where there is one."""
+"""Maps of the predicted and of the true classes, over the imagery where there is one."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 
 from littoral import figures
 from littoral.categories import UNKNOWN_COLOUR
-from littoral.classify import UNLIKE
 from littoral.errors import InputError
 from littoral.imagery import Scene, read_overview
 from littoral.package import Package
-from littoral.report.coast import Coast, LeftOut, read_coast
+from littoral.predictions import UNLIKE
+from littoral.report.coast import CoastData, LeftOut, read_coast
 from littoral.report.elements import as_svg, rgb_of
 
 _MAP_PX, _LONGEST_PX = 1000, 3000
 """Pixels wanted across the ground of the map; most that are read of a scene for it."""
 
 UNLIKE_COLOUR = "#FF6D00"
-"""Of rectangles that are unlike the training: no category's, and seen on sea, sand and forest."""
+"""Of rectangles that are unlike the training: no category's, and visible on sea, sand and forest."""
 
 Ground = tuple[figures.Image, tuple[float, float, float, float]]
 
@@ -38,13 +38,13 @@ def plot_classified(
     class_label_field: str = "ClassLabel",
     width_in: float = 7.0,
 ) -> Figure:
-    """A map of the answers, for a notebook.
+    """Draw a map of the classes, for a notebook.
 
     Args:
         classified: Rectangles as :func:`littoral.classify_objects` returns them or ``littoral classify`` writes them.
         model: The package that classified them, for names and colours of classes that are not CATCOA's.
         scene: The imagery, shown under them.
-        class_label_field: Field with the name of each answer.
+        class_label_field: Column with the class names.
         width_in: Width of the figure, inches.
 
     Raises:
@@ -56,22 +56,21 @@ def plot_classified(
     except LeftOut as reason:
         assert coast.scene is not None
         raise InputError(f"the scene {coast.scene.name}", "is turned", "pass it north up, or leave it away") from reason
-    return _map(coast, coast.answer, unanswered(coast), ground, width_in)
+    return _map(coast, coast.code, names_without_class(coast), ground, width_in)
 
 
-def unanswered(coast: Coast) -> NDArray[np.str_]:
-    """(rows,), what to call a rectangle that has no class: a place that the model does not know is told apart from one
-    that could not be seen."""
+def names_without_class(coast: CoastData) -> NDArray[np.str_]:
+    """(rows,), name in the legend of a rectangle without a class: ``unlike training``, or ``not classified``."""
     unlike = (coast.table["status"].astype("string") == UNLIKE).fillna(False).to_numpy(bool)
     return np.where(unlike, UNLIKE, "not classified")
 
 
 def colour_without_class(name: str) -> str:
-    """Of what stands for a class where there is none: a status, or "not known"."""
+    """Colour of a name in the legend that is no class: a status, or "not known"."""
     return UNLIKE_COLOUR if name == UNLIKE else UNKNOWN_COLOUR
 
 
-def ground_picture(coast: Coast) -> Ground:
+def ground_picture(coast: CoastData) -> Ground:
     """The scene around the rectangles as a picture, and its left, right, bottom, top."""
     coast.need(scene=True)
     scene = coast.scene
@@ -95,14 +94,22 @@ def ground_picture(coast: Coast) -> Ground:
 
 
 def draw_map(
-    coast: Coast, codes: NDArray[np.float64], caption: str, unknown: str | NDArray[np.str_], ground: Ground | None
+    coast: CoastData,
+    codes: NDArray[np.float64],
+    caption: str,
+    unknown: str | NDArray[np.str_],
+    ground: Ground | None,
 ) -> tuple[str, Markup]:
-    """A map of class values, NaN where there is none; ``unknown`` says what that is called, for all or for each row."""
+    """A map of class codes, NaN where there is none; ``unknown`` is the name of NaN, for all rows or for each."""
     return caption, as_svg(_map(coast, codes, unknown, ground, 5.2), f"Map: {caption}")
 
 
 def _map(
-    coast: Coast, codes: NDArray[np.float64], unknown: str | NDArray[np.str_], ground: Ground | None, width_in: float
+    coast: CoastData,
+    codes: NDArray[np.float64],
+    unknown: str | NDArray[np.str_],
+    ground: Ground | None,
+    width_in: float,
 ) -> Figure:
     shapes = coast.table.geometry
     outlines = gpd.GeoDataFrame(geometry=shapes.to_crs(map_crs(coast)))
@@ -116,7 +123,7 @@ def _map(
     return figures.plot_map(outlines, colours, legend=legend, background=ground, width_in=width_in)
 
 
-def map_crs(coast: Coast) -> Any:
+def map_crs(coast: CoastData) -> Any:
     """The scene's, or one that is true to scale around the rectangles."""
     return coast.scene.crs if coast.scene is not None else _local_crs(coast.table.geometry)
 

@@ -1,4 +1,4 @@
-"""The page put together."""
+"""Write the page about a classified coast."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from littoral import figures
 from littoral.imagery import Scene
 from littoral.package import Package
 from littoral.progress import Track, silent
-from littoral.report.coast import Coast, LeftOut, read_coast
+from littoral.report.coast import CoastData, LeftOut, read_coast
 from littoral.report.elements import as_svg
 from littoral.report.map_data import map_data
-from littoral.report.maps import draw_map, ground_picture, unanswered
+from littoral.report.maps import draw_map, ground_picture, names_without_class
+from littoral.report.model_scores import compared_rows, comparison, scored_rectangles, validation
+from littoral.report.options import ReportOptions
 from littoral.report.review_list import first_places, rows_of
 from littoral.report.samples import cut_samples, sample_picks, sample_sheets, thumbnails
-from littoral.report.scores import compared_rows, comparison, scored_words, validation
 from littoral.tiles import CLASSIFIED, NODATA, OUTSIDE
 from littoral.vectors import check_output, staged
 
@@ -28,11 +29,10 @@ from littoral.vectors import check_output, staged
 def write_report(
     classified: gpd.GeoDataFrame | str | Path,
     out: str | Path,
+    options: ReportOptions | None = None,
     *,
     model: Package | str | Path | None = None,
-    truth: str | None = None,
     scene: Scene | str | Path | None = None,
-    class_label_field: str = "ClassLabel",
     overwrite: bool = False,
     title: str | None = None,
     track: Track = silent,
@@ -43,16 +43,17 @@ def write_report(
         classified: Rectangles as ``littoral classify`` writes them, in any CRS: ``status``, ``ClassValue``, the class
             names, ``Confidence`` (0 to 1), ``P_<code>``, and ``line_m`` (metres of shoreline) if there is one.
         out: The HTML file.
-        model: The package that classified them: names and colours of the classes, baselines, facts about the model.
-        truth: Field of ``classified`` with the true class, as code or name; null where it is not known.
-        scene: The imagery: ground of the map, sample tiles, baselines.
-        class_label_field: Field with the name of each answer.
+        options: Columns of the table: that of the class names, and that of the true classes as codes or names, null
+            where they are not known. A class that a person changed in the table counts; scores are of the model's own.
+        model: The package that classified them: names and colours of the classes, baselines, facts about the model, and
+            its training area, whose rectangles are not scored.
+        scene: The imagery: background of the map, sample tiles, baselines.
         overwrite: Replace ``out``.
         title: Heading of the page.
         track: Shows how far the cutting of tiles is.
 
     Raises:
-        InputError: the table was not classified or lacks a field, a model of other classes, a scene elsewhere.
+        InputError: the table was not classified or lacks a column, a model of other classes, a scene elsewhere.
         ExistsError: ``out`` is there and ``overwrite`` is False.
         WriteError: the disk refused; an older page is still there.
 
@@ -62,10 +63,12 @@ def write_report(
     """
     out = Path(out)
     check_output(out, overwrite)
-    coast = read_coast(classified, model, truth, scene, class_label_field)
+    options = options or ReportOptions()
+    truth = options.truth
+    coast = read_coast(classified, model, truth, scene, options.class_label_field)
     left_out: dict[str, str] = {}
 
-    def part(name: str, make: Callable[[Coast], Any]) -> Any:
+    def part(name: str, make: Callable[[CoastData], Any]) -> Any:
         try:
             return make(coast)
         except LeftOut as reason:
@@ -73,29 +76,33 @@ def write_report(
             return None
 
     ground = part("imagery under the map", ground_picture)
-    answers = draw_map(coast, coast.answer, "The answers", unanswered(coast), ground)
-    truths = part("map of the truth", lambda c: draw_map(c, c.truth, f"The truth ({truth})", "not known", ground))
+    predicted = draw_map(coast, coast.code, "Classes", names_without_class(coast), ground)
+    true = part(
+        "map of the true classes", lambda c: draw_map(c, c.truth, f"True classes ({truth})", "not known", ground)
+    )
     first = first_places(coast)
     scores = part("confusion matrix, scores by class, reliability of the confidence", lambda c: c.scores)
     compared = part("comparison with simple models", compared_rows)
     picks = part("sample tiles", sample_picks)
-    told = rows_of(first)
-    seen = told[coast.on_scene[told]] if coast.scene is not None else told[:0]
-    means, images = cut_samples(coast, compared, [*(picks or ()), ("", seen)], track)
+    listed = rows_of(first)
+    shown = listed[coast.on_scene[listed]] if coast.scene is not None else listed[:0]
+    means, images = cut_samples(coast, compared, [*(picks or ()), ("", shown)], track)
     status = coast.status
     names = dict.fromkeys((CLASSIFIED, OUTSIDE, NODATA, *sorted(set(status))))
     page = {
         "title": title or "Classified coast",
         "counted": coast.km is None,
-        "total": coast.summary("all", np.ones(len(status), bool)),
-        "statuses": [coast.summary(name, status == name) for name in names],
-        "shares": [coast.summary(c.name, coast.answer == c.code, c.colour) for c in coast.classes],
-        "maps": [answers] + ([truths] if truths else []),
+        "total": coast.group("all", np.ones(len(status), bool)),
+        "statuses": [coast.group(name, status == name) for name in names],
+        "shares": [coast.group(c.name, coast.code == c.code, c.colour) for c in coast.classes],
+        "maps": [predicted, *([true] if true else [])],
         "first": first,
-        "thumbnails": thumbnails(coast, seen.tolist(), images),
-        "live": map_data(coast, ground, told),
+        "thumbnails": thumbnails(coast, shown.tolist(), images),
+        "live": map_data(coast, ground, listed),
         "scores": scores,
-        "scored": scored_words(coast) if scores else "",
+        "scored": scored_rectangles(coast) if scores else [],
+        "unseen": coast.seen is not None,
+        "notes": coast.predictions.notes,
         "comparison": compared is not None and part("comparison with simple models", lambda c: comparison(c, means)),
         "samples": picks and part("sample tiles", lambda c: sample_sheets(c, picks, images)),
         "package": coast.package,

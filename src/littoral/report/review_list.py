@@ -1,4 +1,4 @@
-"""What to look at first: places that the model is least sure of, that are odd, or that it gets wrong and is sure."""
+"""Choose the places to review first: of low confidence, unlike the training, at odds with neighbours, or wrong."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from littoral.predictions import novelty_places, read_chains
-from littoral.report.coast import Coast, Rows, numbers
+from littoral.predictions import columns, novelty_places
+from littoral.report.coast import CoastData, Rows, numbers
 
 PLACES = 6
 """Most of a kind."""
-_CHAIN = {"GroupId", "SeqId", "Previous", "Next"}
 
 
-class Place(NamedTuple):
-    """A rectangle to look at."""
+class ReviewPlace(NamedTuple):
+    """A rectangle to review."""
 
     row: int
     name: str
@@ -25,105 +24,112 @@ class Place(NamedTuple):
     """For a person."""
     pasted: str
     """For a GIS: longitude and latitude, degrees of WGS 84."""
-    said: str
+    description: str
+    """Class and confidence, or status."""
     why: str
 
 
-class Places(NamedTuple):
-    """Those of one kind, the most telling first."""
+class ReviewList(NamedTuple):
+    """Those of one kind, the clearest first."""
 
     heading: str
     explained: str
-    places: tuple[Place, ...]
+    places: tuple[ReviewPlace, ...]
     found: int
     """How many there are of this kind."""
 
 
-def first_places(coast: Coast) -> list[Places]:
-    """Kinds of places to look at, those that there are."""
+def first_places(coast: CoastData) -> list[ReviewList]:
+    """Kinds of places to review, without empty ones."""
     found = [_uncertain(coast), _odd(coast), _alone(coast)]
     if coast.truth_field is not None:
         found.append(_wrong(coast))
     return [each for each in found if each.places]
 
 
-def rows_of(found: list[Places]) -> Rows:
+def rows_of(found: list[ReviewList]) -> Rows:
     """All rows that are named."""
     return np.array(sorted({place.row for each in found for place in each.places}), np.intp)
 
 
-def _uncertain(coast: Coast) -> Places:
-    known = coast.highest
+def _uncertain(coast: CoastData) -> ReviewList:
+    known = np.where(coast.by_person, np.nan, coast.highest)
     rows = np.argsort(np.where(np.isfinite(known), known, np.inf), kind="stable")[:PLACES]
     rows = rows[np.isfinite(known[rows])]
-    sets = coast.table["PredictionSet"] if "PredictionSet" in coast.table.columns else None
+    sets = coast.table[columns.SET] if columns.SET in coast.table.columns else None
     why = [
         f"may be {sets.iloc[row].replace('; ', ', ')}"
         if sets is not None and isinstance(sets.iloc[row], str)
         else f"confidence {known[row]:.0%}"
         for row in rows.tolist()
     ]
-    told = "Lowest confidence" + (", and the classes that may be meant." if sets is not None else ".")
-    return _places(coast, "Least certain", told, rows, why, int(np.isfinite(known).sum()))
+    explained = "Lowest confidence" + (", with the prediction set." if sets is not None else ".")
+    return _places(coast, "Least certain", explained, rows, why, int(np.isfinite(known).sum()))
 
 
-def _odd(coast: Coast) -> Places:
-    strange = numbers(coast.table["Novelty"]) if "Novelty" in coast.table.columns else np.full(len(coast.table), np.nan)
-    odd = np.flatnonzero(np.nan_to_num(strange) > 1)
-    rows = odd[np.argsort(-strange[odd], kind="stable")][:PLACES]
+def _odd(coast: CoastData) -> ReviewList:
+    novelty = coast.predictions.novelty
+    if novelty is None:
+        return ReviewList("", "", (), 0)
+    odd = np.flatnonzero(np.nan_to_num(novelty) > 1)
+    rows = odd[np.argsort(-novelty[odd], kind="stable")][:PLACES]
     known = 0 if coast.package is None else novelty_places(coast.package.manifest.novelty)
     often = f"at most one in {min(known + 1, 100)}" if known else "few"
-    told = (f"Rectangles that look like nothing in the training: {len(odd)}. "
-            f"Of usual places {often} should have a novelty above 1.")  # fmt: skip
-    return _places(coast, "Unlike the training", told, rows, [f"novelty {strange[row]:.2f}" for row in rows], len(odd))
+    explained = (f"{len(odd)} rectangles whose features lie far from those of the training tiles (novelty above 1). "
+                 f"Of places like the training, {often} should be among them.")  # fmt: skip
+    why = [f"novelty {novelty[row]:.2f}" for row in rows.tolist()]
+    return _places(coast, "Unlike the training", explained, rows, why, len(odd))
 
 
-def _alone(coast: Coast) -> Places:
+def _alone(coast: CoastData) -> ReviewList:
     if (smoothed := coast.smoothed) is not None:
-        differ = np.flatnonzero(np.isfinite(smoothed) & np.isfinite(coast.answer) & (smoothed != coast.answer))
-        others, sure = smoothed, numbers(coast.table["ConfidenceSmoothed"])
-        told = f"Rectangles that are another class once the whole chain is heard: {len(differ)}."
-        says = "along the coast"
-    elif set(coast.table.columns) >= _CHAIN:
+        differ = np.flatnonzero(np.isfinite(smoothed) & np.isfinite(coast.code) & (smoothed != coast.code))
+        others, sure = smoothed, numbers(coast.table[columns.smoothed_columns(coast.label)[2]])
+        explained = f"{len(differ)} rectangles whose class is another after smoothing along the coast."
+        where = "smoothed"
+    elif coast.predictions.chains is not None:
         others, sure = _either_side(coast)
-        differ = np.flatnonzero(np.isfinite(others) & np.isfinite(coast.answer) & (others != coast.answer))
-        told, says = f"Rectangles between two that agree on another class: {len(differ)}.", "on either side"
+        differ = np.flatnonzero(np.isfinite(others) & np.isfinite(coast.code) & (others != coast.code))
+        explained = f"{len(differ)} rectangles between two of another class."
+        where = "on either side"
     else:
-        return Places("", "", (), 0)
+        return ReviewList("", "", (), 0)
     rows = differ[np.argsort(-sure[differ], kind="stable")][:PLACES]
-    why = [f"{says}: {coast.scheme.category(int(others[row])).name}, {sure[row]:.0%}" for row in rows.tolist()]
-    return _places(coast, "At odds with their neighbours", told, rows, why, len(differ))
+    why = [f"{where}: {coast.scheme.category(int(others[row])).name}, {sure[row]:.0%}" for row in rows.tolist()]
+    return _places(coast, "At odds with their neighbours", explained, rows, why, len(differ))
 
 
-def _either_side(coast: Coast) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(rows,) each: the class that the neighbours on both sides agree on, else NaN, and the lesser confidence of the
-    two."""
-    chains = read_chains(coast.table)
+def _either_side(coast: CoastData) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(rows,) each: the common class of the neighbours on both sides, else NaN, and the lower confidence of the two."""
+    chains = coast.predictions.chains
+    assert chains is not None
     agreed, sure = (np.full(len(coast.table), np.nan) for _ in range(2))
     inside = np.flatnonzero((np.diff(chains.chain)[:-1] == 0) & (np.diff(chains.chain)[1:] == 0)) + 1
     before, here, after = (chains.row[inside + away] for away in (-1, 0, 1))
-    same = coast.answer[before] == coast.answer[after]
-    agreed[here[same]] = coast.answer[before[same]]
+    same = coast.code[before] == coast.code[after]
+    agreed[here[same]] = coast.code[before[same]]
     sure[here[same]] = np.minimum(coast.confidence[before[same]], coast.confidence[after[same]])
     return agreed, sure
 
 
-def _wrong(coast: Coast) -> Places:
-    wrong = np.flatnonzero(coast.answered & np.isfinite(coast.truth) & (coast.truth != coast.answer))
+def _wrong(coast: CoastData) -> ReviewList:
+    wrong = np.flatnonzero(coast.classified & ~coast.by_person & np.isfinite(coast.truth) & (coast.truth != coast.code))
     rows = wrong[np.argsort(-coast.confidence[wrong], kind="stable")][:PLACES]
-    why = [f"truth: {coast.scheme.category(int(coast.truth[row])).name}" for row in rows.tolist()]
-    told = f"Rectangles that are not what {coast.truth_field} says: {len(wrong)}. Or it is wrong there."
-    return _places(coast, "Wrong, and most confident", told, rows, why, len(wrong))
+    why = [f"true class: {coast.scheme.category(int(coast.truth[row])).name}" for row in rows.tolist()]
+    explained = f"{len(wrong)} rectangles with another class in {coast.truth_field}, which may itself be wrong."
+    return _places(coast, "Wrong, and most confident", explained, rows, why, len(wrong))
 
 
-def _places(coast: Coast, heading: str, told: str, rows: NDArray[Any], why: list[str], found: int) -> Places:
+def _places(
+    coast: CoastData, heading: str, explained: str, rows: NDArray[Any], why: list[str], found: int
+) -> ReviewList:
     middles = shapely.centroid(coast.table.geometry.iloc[rows].to_crs(4326).to_numpy())
     where = zip(shapely.get_y(middles).tolist(), shapely.get_x(middles).tolist(), strict=True)
     places = tuple(
-        Place(row, coast.name_of(row), _degrees(*at), _numbers(*at), coast.said(row), reason)
+        ReviewPlace(row, coast.name_of(row), _degrees(*at), _numbers(*at), coast.description(row), reason)
         for row, at, reason in zip(rows.tolist(), where, why, strict=True)
     )
-    return Places(heading, told, places, found)
+    return ReviewList(heading, explained, places, found)
 
 
 def _degrees(latitude: float, longitude: float) -> str:

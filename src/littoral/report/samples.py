@@ -1,4 +1,4 @@
-"""Sample tiles, and band statistics of the rectangles that simple models are asked about."""
+"""Sample tiles, and the band statistics that simple models need."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from littoral import figures
 from littoral.evaluation import band_statistics
 from littoral.imagery import select_bands
 from littoral.progress import Track
-from littoral.report.coast import Coast, LeftOut, Rows
+from littoral.report.coast import CoastData, LeftOut, Rows
 from littoral.report.elements import as_svg, corners, jpeg, rgb_of
 from littoral.tiles import CLASSIFIED, TileSpec, cut_tiles
 
 SAMPLES = 8
 """Most sample tiles of a kind."""
 SAMPLE_PX = 256
-"""Side of a sample tile, pixels, where no model says it."""
+"""Side of a sample tile without a model, pixels."""
 
 THUMBNAIL_PX = 128
 """Side of the picture of a place to look at, pixels."""
@@ -37,15 +37,15 @@ class Cutout(NamedTuple):
     """(corners, 2), column and row of the rectangle's outline, pixels from the upper left corner."""
 
 
-def sample_picks(coast: Coast) -> list[Pick]:
+def sample_picks(coast: CoastData) -> list[Pick]:
     """Headings and rows of the sample tiles, the most telling first."""
-    rows = np.flatnonzero(coast.on_scene & coast.answered)
+    rows = np.flatnonzero(coast.on_scene & coast.classified & ~coast.by_person)
     rows = rows[np.argsort(-coast.confidence[rows], kind="stable")]
     if coast.truth_field:
         rows = rows[np.isin(rows, coast.scored)]
-        right = coast.answer[rows] == coast.truth[rows]
-        # The surest answers of all are often of one class; one of each class shows more.
-        rank = pd.Series(coast.answer[rows[right]]).groupby(coast.answer[rows[right]]).cumcount().to_numpy()
+        right = coast.code[rows] == coast.truth[rows]
+        # The most confident predictions are often of one class; one of each class shows more.
+        rank = pd.Series(coast.code[rows[right]]).groupby(coast.code[rows[right]]).cumcount().to_numpy()
         varied = rows[right][np.argsort(rank, kind="stable")]
         picks = [("Right, and most confident", varied), ("Wrong, and most confident", rows[~right])]
     else:
@@ -54,7 +54,7 @@ def sample_picks(coast: Coast) -> list[Pick]:
 
 
 def cut_samples(
-    coast: Coast, compared: Rows | None, picks: Iterable[Pick], track: Track
+    coast: CoastData, compared: Rows | None, picks: Iterable[Pick], track: Track
 ) -> tuple[dict[int, NDArray[np.float64]], dict[int, Cutout]]:
     """Band statistics of the compared rows, pictures of the picked ones; one tile is held at a time."""
     means: dict[int, NDArray[np.float64]] = {}
@@ -83,7 +83,7 @@ def cut_samples(
     return means, images
 
 
-def thumbnails(coast: Coast, rows: Iterable[int], images: Mapping[int, Cutout]) -> dict[int, Markup]:
+def thumbnails(coast: CoastData, rows: Iterable[int], images: Mapping[int, Cutout]) -> dict[int, Markup]:
     """Small pictures of places, each with the outline of its rectangle, as elements of the page."""
     found = {}
     for row in rows:
@@ -94,29 +94,29 @@ def thumbnails(coast: Coast, rows: Iterable[int], images: Mapping[int, Cutout]) 
         height, width = picture.shape[:2]
         corner = " ".join(f"{x:.1f},{y:.1f}" for x, y in outline.tolist())
         held = jpeg(picture[::step, ::step])
-        told = escape(f"{coast.name_of(row)} in the imagery")
-        # Two strokes, so that the outline is seen on snow and on the dark sea.
+        label = escape(f"{coast.name_of(row)} in the imagery")
+        # Two strokes, so that the outline is visible on snow and on the dark sea.
         found[row] = Markup(
-            f'<svg class="thumb" viewBox="0 0 {width} {height}" role="img" aria-label="{told}">'
+            f'<svg class="thumb" viewBox="0 0 {width} {height}" role="img" aria-label="{label}">'
             f'<image href="{held}" width="{width}" height="{height}"/>'
             f'<polygon points="{corner}" class="under"/><polygon points="{corner}" class="over"/></svg>'
         )
     return found
 
 
-def sample_sheets(coast: Coast, picks: Iterable[Pick], images: Mapping[int, Cutout]) -> list[tuple[str, Markup]]:
-    truth = coast.truth if coast.truth_field else coast.answer
+def sample_sheets(coast: CoastData, picks: Iterable[Pick], images: Mapping[int, Cutout]) -> list[tuple[str, Markup]]:
+    truth = coast.truth if coast.truth_field else coast.code
 
     def title(row: int) -> str:
-        said, true = (coast.scheme.category(int(codes[row])).name for codes in (coast.answer, truth))
-        return f"{said if said == true else f'{true} → {said}'}\n{coast.confidence[row]:.0%}"
+        predicted, true = (coast.scheme.category(int(codes[row])).name for codes in (coast.code, truth))
+        return f"{predicted if predicted == true else f'{true} → {predicted}'}\n{coast.confidence[row]:.0%}"
 
     sheets = []
     for heading, rows in picks:
         shown = [row for row in rows.tolist() if row in images]
         if shown:
             titles = [title(row) for row in shown]
-            colours = [coast.scheme.category(int(coast.answer[row])).colour for row in shown]
+            colours = [coast.scheme.category(int(coast.code[row])).colour for row in shown]
             drawn = figures.plot_tiles([images[row].picture for row in shown], titles, columns=4, colours=colours)
             sheets.append((heading, as_svg(drawn, f"{heading}: {', '.join(titles)}")))
     if not sheets:

@@ -1,5 +1,5 @@
 "use strict";
-// Draws the map of littoral's report. Asks nothing of the outside: all it knows stands in the page.
+// Draws the map of littoral's report. It makes no requests: all its data is in the page.
 (() => {
   const data = JSON.parse(document.getElementById("map-data").textContent);
   const box = document.getElementById("live-map"), canvas = box.querySelector("canvas");
@@ -152,7 +152,7 @@
   function zoom(factor, x, y) {
     const next = Math.min(Math.max(scale * factor, 1e-5), 50);
     x0 += x / scale - x / next; y0 += y / scale - y / next; scale = next;
-    tell(-1); redraw();
+    describe(-1); redraw();
   }
   function find(x, y) {
     let best = -1, near = Infinity;
@@ -163,16 +163,16 @@
     }
     return best;
   }
-  function tell(at) {
+  function describe(at) {
     tip.hidden = at < 0;
     if (at < 0) return;
     tip.replaceChildren();
-    data.said[at].forEach((line, i) => element(i ? "div" : "b", line, tip));
+    data.text[at].forEach((line, i) => element(i ? "div" : "b", line, tip));
     const x = (middle[at][0] - x0) * scale, y = (middle[at][1] - y0) * scale;
     tip.style.left = `${Math.min(Math.max(x + 14, 0), box.clientWidth - tip.offsetWidth - 4)}px`;
     tip.style.top = `${canvas.offsetTop + Math.min(Math.max(y + 14, 0), canvas.clientHeight - tip.offsetHeight - 4)}px`;
   }
-  function choose(at) { chosen = at; tell(at); redraw(); }
+  function choose(at) { chosen = at; describe(at); redraw(); }
   function go(row) {
     const at = data.row.indexOf(row);
     if (at < 0 || !data.outline[at].length) return;
@@ -203,7 +203,7 @@
       if (!counts.has(c)) return;
       const label = element("label", "", legend), tick = element("input", "", label);
       tick.type = "checkbox"; tick.checked = !hidden.has(c);
-      tick.onchange = () => { tick.checked ? hidden.delete(c) : hidden.add(c); tell(-1); redraw(); };
+      tick.onchange = () => { tick.checked ? hidden.delete(c) : hidden.add(c); describe(-1); redraw(); };
       if (!byConfidence) {
         const square = element("i", "", label);
         square.className = "swatch"; square.style.background = `${HATCH[hatch]}linear-gradient(${paint}, ${paint})`;
@@ -226,9 +226,9 @@
     key.onclick = () => zoom(by, box.clientWidth / 2, canvas.clientHeight / 2);
   });
   element("button", "whole coast", tools).onclick = () => { choose(-1); whole(); };
-  const doubt = element("label", "only up to confidence ", tools), slide = element("input", "", doubt), said = element("span", " 100%", doubt);
+  const doubt = element("label", "only up to confidence ", tools), slide = element("input", "", doubt), shownLimit = element("span", " 100%", doubt);
   slide.type = "range"; slide.min = 0; slide.max = 100; slide.value = 100;
-  slide.oninput = () => { most = slide.value / 100; said.textContent = ` ${slide.value}%`; tell(-1); redraw(); };
+  slide.oninput = () => { most = slide.value / 100; shownLimit.textContent = ` ${slide.value}%`; describe(-1); redraw(); };
 
   if (data.ground) {
     const label = element("label", "", tools), tick = element("input", "", label);
@@ -243,18 +243,18 @@
   canvas.addEventListener("pointermove", e => {
     const last = held.get(e.pointerId);
     pointer = [e.offsetX, e.offsetY];
-    if (!last) { if (chosen < 0) tell(find(e.offsetX, e.offsetY)); redraw(); return; }
+    if (!last) { if (chosen < 0) describe(find(e.offsetX, e.offsetY)); redraw(); return; }
     const others = [...held].filter(([id]) => id !== e.pointerId).map(([, at]) => at);
     moved = moved || others.length > 0 || Math.hypot(last[0] - e.offsetX, last[1] - e.offsetY) > 2;
     if (others.length) {
       const [other] = others, was = Math.hypot(last[0] - other[0], last[1] - other[1]);
       const now = Math.hypot(e.offsetX - other[0], e.offsetY - other[1]);
       if (was > 0) zoom(now / was, other[0], other[1]);
-    } else if (moved) { x0 -= (e.offsetX - last[0]) / scale; y0 -= (e.offsetY - last[1]) / scale; tell(-1); redraw(); }
+    } else if (moved) { x0 -= (e.offsetX - last[0]) / scale; y0 -= (e.offsetY - last[1]) / scale; describe(-1); redraw(); }
     if (moved) held.set(e.pointerId, [e.offsetX, e.offsetY]);
   });
   ["pointerup", "pointercancel"].forEach(name => canvas.addEventListener(name, e => held.delete(e.pointerId)));
-  canvas.addEventListener("pointerleave", () => { pointer = null; if (chosen < 0) tell(-1); redraw(); });
+  canvas.addEventListener("pointerleave", () => { pointer = null; if (chosen < 0) describe(-1); redraw(); });
   // The end of a drag is no click.
   canvas.addEventListener("click", e => { if (!moved) choose(find(e.offsetX, e.offsetY)); });
   canvas.addEventListener("wheel", e => { e.preventDefault(); zoom(Math.exp(-e.deltaY / 400), e.offsetX, e.offsetY); }, { passive: false });
@@ -262,7 +262,7 @@
     const step = 60 / scale, keys = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
     const x = box.clientWidth / 2, y = canvas.clientHeight / 2;
     if (e.ctrlKey || e.metaKey || e.altKey) return;
-    if (keys[e.key]) { x0 += keys[e.key][0]; y0 += keys[e.key][1]; tell(-1); redraw(); }
+    if (keys[e.key]) { x0 += keys[e.key][0]; y0 += keys[e.key][1]; describe(-1); redraw(); }
     else if (e.key === "+" || e.key === "-") zoom(e.key === "+" ? 1.6 : 1 / 1.6, x, y);
     else if (e.key === "Enter") choose(find(x, y));
     else if (e.key === "Escape") choose(-1);

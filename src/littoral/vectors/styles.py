@@ -18,7 +18,7 @@ Colour = tuple[int, int, int]
 
 _RIM = (128, 128, 128)
 _OTHERS = "not classified"
-_GREY = Category(0, "", UNKNOWN_COLOUR).rgb
+_GREY = Category(0, "unknown", UNKNOWN_COLOUR).rgb
 
 
 def qgis_style(

@@ -1,6 +1,5 @@
-"""What a classifier learns from: tiles, their split, and how the training part measures."""
+"""Labelled tiles with their split, preprocessing and band statistics."""
 
-from littoral.learn.data.prepare import prepare_data
-from littoral.learn.data.tile_data import TileData, training_area
+import lazy_loader
 
-__all__ = ["TileData", "prepare_data", "training_area"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""How the coast that tiles were cut on changes from class to class, as far as anybody says it."""
+"""Transitions between classes along the coast that the tiles were cut on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from littoral.tiles.labels import CLASS_FIELDS
 from littoral.vectors import find_column, read_vector
 
 NEIGHBOURS = ("GroupId", "SeqId", "Previous", "Next", "line_m")
-"""Fields of rectangles that know what comes after them."""
+"""Fields of rectangles that are linked to their neighbours."""
 
 
 def transitions(
@@ -24,14 +24,14 @@ def transitions(
     categories: Sequence[Category],
     scheme: Scheme,
 ) -> dict[str, Any]:
-    """What :class:`littoral.predictions.Transitions` keeps, of the tiles' classes; empty where nobody says it.
+    """Transitions of the tiles' classes (:class:`littoral.predictions.Transitions`) as JSON values; empty if unknown.
 
     Args:
-        coast: Named by the user: lines, or rectangles that know their neighbours.
-        rectangles: That tiles were cut on; they count if there is no ``coast`` and they know their neighbours.
+        coast: Lines, or rectangles that are linked to their neighbours.
+        rectangles: That tiles were cut on; used if there is no ``coast`` and they are linked to their neighbours.
         class_field: Field with the class; None: the first there is of CATCOA, value, classvalue.
         categories: Classes of the tiles.
-        scheme: What names stand for.
+        scheme: Categories that names in the field stand for.
 
     Raises:
         InputError: a ``coast`` without the field, without neighbours, or with fewer than two classes.

@@ -1,4 +1,4 @@
-"""What tiles measure: band statistics of each, mean and deviation of the training part."""
+"""Band statistics of each tile, and mean and standard deviation of the training tiles."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _MOST_NAMED = 20
 
 def measured(tiles: TileSet, training: NDArray[np.int64], draft: Preprocessing, track: Track
              ) -> tuple[NDArray[np.float64], Preprocessing]:  # fmt: skip
-    """Band statistics (tiles, 2 x bands) of every tile as it was cut, and the preprocessing with mean and deviation of
-    each band over the training tiles' valid pixels, at the scale the network sees them.
+    """Band statistics (tiles, 2 x bands) of every tile as it was cut, and the preprocessing with mean and standard
+    deviation of each band over the training tiles' valid pixels, after resizing.
 
     Raises:
-        InputError: a tile that cannot be read or shows nothing, or a band of one value.
+        InputError: a tile that cannot be read or has no valid pixel, or a band of one value.
     """
     bands = len(tiles.bands)
     statistics = np.zeros((len(tiles), 2 * bands))
@@ -32,8 +32,8 @@ def measured(tiles: TileSet, training: NDArray[np.int64], draft: Preprocessing, 
     for_training[training] = True
     for position in track(range(len(tiles)), len(tiles), "measuring tiles"):
         values, valid = tiles.read(position)
-        seen, shown = draft.resized(values, valid)
-        if not shown.any():
+        resized, usable = draft.resized(values, valid)
+        if not usable.any():
             raise InputError(
                 tiles.name(position),
                 "has no valid pixel",
@@ -42,8 +42,8 @@ def measured(tiles: TileSet, training: NDArray[np.int64], draft: Preprocessing, 
             )
         statistics[position] = band_statistics(values, valid)
         if for_training[position]:
-            pixels = seen[:, shown].astype(np.float64)
-            # Chan's update: deviations are taken from each tile's own mean, so that large offsets cost no digits.
+            pixels = resized[:, usable].astype(np.float64)
+            # Chan's update: deviations from each tile's own mean, so that a large offset costs no precision.
             number, middle = pixels.shape[1], pixels.mean(axis=1)
             delta = middle - (total / count if count else middle)
             squares += ((pixels - middle[:, None]) ** 2).sum(axis=1) + delta**2 * count * number / (count + number)
@@ -57,7 +57,7 @@ def measured(tiles: TileSet, training: NDArray[np.int64], draft: Preprocessing, 
 
 
 def without_unreadable(tiles: TileSet, draft: Preprocessing, track: Track) -> TileSet:
-    """The tiles that can be read to their end and show something; what is left out is told in the set's notes.
+    """The tiles that can be read whole and have a valid pixel; a note of the set names those that are left out.
 
     Warns:
         LittoralWarning: some were left out.
@@ -67,7 +67,7 @@ def without_unreadable(tiles: TileSet, draft: Preprocessing, track: Track) -> Ti
     """
     lost = []
     keep = np.ones(len(tiles), bool)
-    for position in track(range(len(tiles)), len(tiles), "looking for unreadable tiles"):
+    for position in track(range(len(tiles)), len(tiles), "checking tiles"):
         try:
             keep[position] = draft.resized(*tiles.read(position))[1].any()
             why = "no valid pixel"
@@ -81,7 +81,7 @@ def without_unreadable(tiles: TileSet, draft: Preprocessing, track: Track) -> Ti
         raise InputError(f"all {len(tiles)} tiles", f"are unreadable, first {lost[0]}", "export them again")
     more = f" and {len(lost) - _MOST_NAMED} more" if len(lost) > _MOST_NAMED else ""
     named = f"{', '.join(lost[:_MOST_NAMED])}{more}"
-    note = f"tiles that cannot be read or show nothing were left out ({len(lost)}): {named}"
+    note = f"tiles that cannot be read or have no valid pixel were left out ({len(lost)}): {named}"
     warnings.warn(note, LittoralWarning, stacklevel=3)
     left = tiles.subset(keep)
     present = set(left.codes.tolist())

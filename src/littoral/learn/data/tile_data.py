@@ -1,4 +1,4 @@
-"""Labelled tiles, split and measured."""
+"""``TileData``: labelled tiles with their split, preprocessing and band statistics."""
 
 from __future__ import annotations
 
@@ -16,39 +16,41 @@ from numpy.typing import NDArray
 from littoral.categories import Category
 from littoral.errors import InputError, LittoralWarning
 from littoral.learn import gallery
-from littoral.learn.batches import Batches, Order, TileDataset, Transform
+from littoral.learn.training.batches import Batches, Order, TileDataset, Transform
 from littoral.package import Preprocessing
 from littoral.tiles import Split, TileSet
 
 
 @dataclass(frozen=True, repr=False)
 class TileData:
-    """Labelled tiles, split and measured: what a classifier learns from."""
+    """Labelled tiles with their split, preprocessing and band statistics, ready for training."""
 
     tiles: TileSet
     """All tiles, those set aside too."""
     split: Split
     """Which are for training and which for validation."""
     preprocessing: Preprocessing
-    """From tile to input, by the training part's statistics."""
+    """From a tile to the network's input, by mean and standard deviation of the training tiles."""
     statistics: NDArray[np.float64]
-    """(tiles, 2 x bands), means and deviations of the bands over each tile's valid pixels, for the baseline."""
+    """(tiles, 2 x bands), mean and standard deviation of each band over each tile's valid pixels, for the baselines."""
     batch_size: int
     """Tiles in a batch."""
     seed: int
-    """Of everything random."""
+    """Seed of all that is random."""
     dropped: tuple[str, ...]
     """Classes left out because they have a single tile."""
     folder: Path
-    """Where models of this data are saved unless told otherwise: ``<folder>/models``."""
+    """Models of these tiles are saved in ``<folder>/models`` by default."""
     transforms: Transform | None = None
-    """Called in training with each chip, a tensor (bands, chip, chip) of standardised values; returns its like."""
+    """Called in training with each chip, a tensor (bands, chip, chip) of standardised values; returns one of the same
+    shape."""
     jitter: float = 0.0
-    """Strength of random changes of light in training (:class:`littoral.learn.batches.TileDataset`), 0 to 1."""
+    """Size of random changes of brightness in training (:class:`littoral.learn.training.batches.TileDataset`), 0 to
+    1."""
     unreadable: Literal["fatal", "skip"] = "fatal"
-    """What becomes of a tile that cannot be read in the middle of a training."""
+    """What happens when a tile cannot be read during training: an error, or it is skipped."""
     transitions: Mapping[str, Any] = field(default_factory=dict)
-    """How the coast changes from class to class (``predictions.Transitions``); empty where nobody knows."""
+    """Transitions between classes along the coast (``predictions.Transitions``); empty if unknown."""
 
     @property
     def categories(self) -> tuple[Category, ...]:
@@ -62,7 +64,7 @@ class TileData:
 
     @property
     def c(self) -> int:
-        """How many classes there are."""
+        """Number of classes."""
         return len(self.categories)
 
     @property
@@ -77,7 +79,7 @@ class TileData:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was left out or taken otherwise than it stands, a sentence each."""
+        """What was left out or changed on reading, a sentence for each."""
         return self.tiles.notes
 
     def __str__(self) -> str:
@@ -87,7 +89,7 @@ class TileData:
         return f"TileData({len(self.tiles)} tiles of {self.c} classes: {', '.join(self.classes)})"
 
     def describe(self) -> str:
-        """Class balance and split, for people."""
+        """Table of the class balance, and the split in words."""
         width = max(map(len, self.classes))
         lines = [f"{'class':<{width}} {'training':>9} {'validation':>11} {'set aside':>10}"]
         targets = self.tiles.targets
@@ -97,8 +99,8 @@ class TileData:
             lines.append(f"{name:<{width}} {training:>9} {validation:>11} {aside:>10}")
         lines.append(self.split.describe())
         for codes, what in (
-            (self.split.only_training, "on the training side only (one place), so not in the validation scores"),
-            (self.split.only_validation, "on the validation side only, so never learnt"),
+            (self.split.only_training, "in the training tiles only (one place), so not in the validation scores"),
+            (self.split.only_validation, "in the validation tiles only, so not trained"),
         ):
             if codes:
                 lines.append(f"{what}: {', '.join(self.class_mapping[code] for code in codes)}")
@@ -108,7 +110,7 @@ class TileData:
         return "\n".join(lines)
 
     def show_batch(self, rows: int = 5, *, columns: int = 5, rgb_bands: Sequence[str | int] | None = None) -> Figure:
-        """Some training tiles, drawn at random (by the seed), with their classes.
+        """Figure of some training tiles, drawn by the seed, with their classes.
 
         Args:
             rows: Rows of the picture.
@@ -117,18 +119,18 @@ class TileData:
                 B03, B02 where there are such, else the first three, or the first.
 
         Raises:
-            InputError: a band that is not there, or no number of bands that can be shown.
+            InputError: a band that is not there, or a number of bands that cannot be shown.
         """
-        return gallery.batch(self, rows, columns, rgb_bands)
+        return gallery.plot_batch(self.tiles, self.split.training, self.seed, rows, columns, rgb_bands)
 
     def without_damaged(self) -> TileData:
-        """The same without tiles that can no longer be read, where they may be skipped (``unreadable``).
+        """The same without tiles that can no longer be read, if ``unreadable`` is ``skip``.
 
         Warns:
             LittoralWarning: some were left out.
 
         Raises:
-            InputError: none is left to learn from or to validate with.
+            InputError: no tile is left for training or validation.
         """
         if self.unreadable == "fatal":
             return self
@@ -156,7 +158,8 @@ class TileData:
         Args:
             part: Positions of the tiles.
             training: Shuffled, and randomly cropped, flipped and turned; else in order, the middle of each tile.
-            oversample: Draw every class equally often, with replacement; as many draws as classes times the largest.
+            oversample: Draw every class equally often, with replacement; the number of draws is that of classes times
+                the tiles of the largest.
         """
         dataset = TileDataset(
             self.tiles,

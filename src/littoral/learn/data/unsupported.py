@@ -1,4 +1,4 @@
-"""Arguments that :func:`littoral.prepare_data` does not take: what to say instead."""
+"""Arguments of the original ``prepare_data`` that are elsewhere or not needed here."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ ELSEWHERE = {
     "collate_fn": "leave it away: batches are (inputs, class indices)",
     "backend": "leave it away: there is one, PyTorch",
 }
-"""Arguments of the workflow this one follows that are found in another place here, or are not needed."""
+"""Name of an argument to what to do instead."""
 
 
 def refuse_unknown(given: Iterable[str], allowed: Collection[str], named: Iterable[str]) -> None:
-    """Refuse what is given beyond the named arguments and is not allowed.
+    """Refuse arguments that are neither named nor allowed.
 
     Raises:
-        InputError: an argument that is found in another place.
-        TypeError: one that nobody knows; the sentence names the nearest there is.
+        InputError: an argument that is elsewhere here.
+        TypeError: an unknown one; the message names the most similar one.
     """
     for name in given:
         if name in allowed:

@@ -1,16 +1,12 @@
-"""The network: any of timm's backbones whose last map has places, under one head; and its weights."""
+"""The network: a body from timm under one head, its weights, the device that computes it.
 
-from littoral.learn.network.bodies import backbones
-from littoral.learn.network.building import HIDDEN, Network, build_network
-from littoral.learn.network.weights import Weights, load_state_bytes, state_bytes, weights_of
+Importing anything here checks first that the libraries of the extra ``learn`` are installed.
+"""
 
-__all__ = [
-    "HIDDEN",
-    "Network",
-    "Weights",
-    "backbones",
-    "build_network",
-    "load_state_bytes",
-    "state_bytes",
-    "weights_of",
-]
+import lazy_loader
+
+from littoral.errors import require
+
+require("learn", "computing with torch", "torch", "timm", "lightning", "torchmetrics", "safetensors")
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -15,24 +15,21 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from littoral.errors import InputError, MissingExtraError, first_line
+import timm
+import torch
+from huggingface_hub import constants
+from huggingface_hub.errors import LocalEntryNotFoundError
+from timm.models import model_entrypoint
+from torch import Tensor, nn
 
-try:
-    import timm
-    import torch
-    from huggingface_hub import constants
-    from huggingface_hub.errors import LocalEntryNotFoundError
-    from timm.models import model_entrypoint
-    from torch import Tensor, nn
-except ImportError as error:
-    raise MissingExtraError("learning", "learn") from error
+from littoral.errors import InputError, first_line
 
 WITHOUT_MAP = frozenset({"coat", "crossvit", "efficientvim", "pit"})
 """Modules of timm whose networks end in no map: in several outputs at once, or in a token for the whole image only."""
 
 
 _PATIENCE_S = 10
-"""With the hub, until it is taken to be out of reach."""
+"""Time to wait for the hub, seconds."""
 
 
 class FeatureMap(nn.Module):
@@ -48,7 +45,7 @@ class FeatureMap(nn.Module):
         """(batch, bands, side, side) to (batch, channels, rows, columns)."""
         features: Tensor = self.net.forward_features(x)
         if features.ndim == 3:
-            # Tokens for the whole image stand first; not every network says that it has one.
+            # Tokens for the whole image come first; not every network states their number.
             rows = isqrt(features.shape[1] - self.prefix)
             places = features[:, -rows * rows :].transpose(1, 2)
             return places.reshape(*places.shape[:2], rows, rows)
@@ -58,8 +55,8 @@ class FeatureMap(nn.Module):
 def backbones(pattern: str = "*") -> list[str]:
     """Names of timm's networks that can be a body, sorted.
 
-    Left out are families that end in no map of places (coat, crossvit, efficientvim, pit). Some others take chips of
-    certain sizes only, and say so when they are built.
+    Families that do not end in a map (coat, crossvit, efficientvim, pit) are left out. Some others accept only certain
+    sizes of chips, with an error when they are built.
 
     Args:
         pattern: With ``*`` and ``?``: ``resnet*``.
@@ -74,7 +71,7 @@ def make_body(backbone: str, bands: int, chip_px: int | None, *, hub: bool) -> A
     """timm's network without its classifier.
 
     Raises:
-        InputError: unknown, or its weights are out of reach.
+        InputError: an unknown backbone, or weights that cannot be fetched.
     """
     if not timm.is_model(backbone):
         close = timm.list_models(f"*{backbone[:6]}*")[:5] or ["resnet18", "resnet34", "resnet50"]
@@ -82,7 +79,7 @@ def make_body(backbone: str, bands: int, chip_px: int | None, *, hub: bool) -> A
     if _module(backbone) in WITHOUT_MAP:
         raise InputError(
             f"backbone {backbone!r}",
-            "ends in no map of places that could be pooled",
+            "does not end in a map that could be pooled",
             "choose e.g. resnet34; FeatureClassifier.backbones() lists all",
         )
     config = timm.get_pretrained_cfg(backbone)
@@ -95,7 +92,7 @@ def make_body(backbone: str, bands: int, chip_px: int | None, *, hub: bool) -> A
             except AssertionError:
                 # Some cannot be had without their pooling; their features can, all the same.
                 return timm.create_model(backbone, **given)
-    # A hub out of reach is an OSError; a backbone that nobody has published weights of, a RuntimeError.
+    # OSError: the hub cannot be reached; RuntimeError: there are no weights of this backbone.
     except (OSError, RuntimeError) as error:
         if not hub:
             raise _refused(backbone, chip_px, error) from error
@@ -140,16 +137,15 @@ def _module(backbone: str) -> str:
 
 @contextmanager
 def _hub() -> Iterator[None]:
-    """Where the hub is out of reach, only what is kept of it is looked at: its client would try for most of a minute,
-    and say so each time."""
+    """If the hub cannot be reached, use its cache only: its client would retry for most of a minute, with warnings."""
     before = constants.HF_HUB_OFFLINE
     try:
         if not before:
             urlopen(Request(constants.ENDPOINT, method="HEAD"), timeout=_PATIENCE_S).close()
     except HTTPError:
-        pass  # It answers, if not to that.
+        pass  # The hub can be reached.
     except (OSError, RuntimeError) as error:
-        # Certificates are the client's own business.
+        # A problem with certificates is left to the client to report.
         constants.HF_HUB_OFFLINE = not isinstance(getattr(error, "reason", None), SSLError)
     try:
         yield

@@ -1,4 +1,4 @@
-"""A body under the head of fastai v1's ``create_cnn``.
+"""The network: a body with the head of fastai v1's ``create_cnn``.
 
 Head: concatenated max and average pooling (max first), batch norm, dropout 0.25, linear to 512, ReLU, batch norm,
 dropout 0.5, linear to the classes. Positions in the ``Sequential`` give the keys that packages carry (``1.2.weight``,
@@ -9,19 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-from littoral.errors import MissingExtraError
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
 from littoral.learn.network.bodies import make_body, with_map
 from littoral.learn.network.sentinel2 import PREFIX, load_sentinel2
-from littoral.learn.network.stages import FirstStages, parted
+from littoral.learn.network.stages import FirstStages, split_stride
 from littoral.learn.network.weights import load_body
-
-try:
-    import torch
-    from torch import Tensor, nn
-except ImportError as error:
-    raise MissingExtraError("learning", "learn") from error
 
 HIDDEN = 512
 
@@ -65,11 +63,42 @@ class Network(nn.Sequential):
         """Pooling and all after it."""
         return self[1]
 
-    def parted(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (batch, classes), and what they come from: pooled features (batch, 2 x channels)."""
+    def with_features(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (batch, classes), and the pooled features (batch, 2 x channels) that they are computed from."""
         head = cast(nn.Sequential, self.head)
         features: Tensor = head[:2](self.body(x))
         return head[2:](features), features
+
+    def predict(
+        self, batch: NDArray[np.float32], *, bf16: bool = False
+    ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Probabilities (tiles, classes) and features (tiles, 2 x channels), in evaluation mode.
+
+        Args:
+            batch: Preprocessed tiles (tiles, bands, chip, chip).
+            bf16: Compute in 16-bit arithmetic, else in 32-bit.
+        """
+        self.eval()
+        device = next(self.parameters()).device
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            logits, features = self.with_features(channels_last(torch.from_numpy(batch).to(device)))
+            return torch.softmax(logits.double(), dim=1).cpu().numpy(), features.float().cpu().numpy()
+
+    def freeze(self) -> None:
+        """Let training change only the head and the batch norms."""
+        for layer in self.body.modules():
+            for parameter in layer.parameters(recurse=False):
+                parameter.requires_grad = isinstance(layer, nn.modules.batchnorm._BatchNorm)
+
+    def unfreeze(self) -> None:
+        """Let training change all weights."""
+        for parameter in self.parameters():
+            parameter.requires_grad = True
+
+
+def channels_last(batch: Any) -> Tensor:
+    """A tensor in the memory layout in which convolutions are fastest."""
+    return torch.as_tensor(batch).contiguous(memory_format=torch.channels_last)
 
 
 def build_network(
@@ -79,8 +108,9 @@ def build_network(
     weights: str | Path = "none",
     *,
     chip_px: int | None = None,
+    seed: int | None = None,
 ) -> Network:
-    """A network with fresh head.
+    """A network with a new head.
 
     Args:
         backbone: timm's name of a network, one of :func:`backbones`; with a stride (``resnet34/8``) its first stages,
@@ -91,13 +121,16 @@ def build_network(
             self-supervised weights (:mod:`littoral.learn.network.sentinel2`), or a file of the backbone's weights
             (safetensors, or a ``torch.save`` of tensors).
         chip_px: Side of the input, which some backbones are made for; None: timm's own.
+        seed: Of the first weights; None: torch's generator as it is.
 
     Raises:
         InputError: an unknown backbone or one without a map, chips it does not take, a hub out of reach, or weights
             that do not fit.
         MissingExtraError: ``sentinel2:`` weights without torchgeo.
     """
-    name, stride = parted(backbone)
+    if seed is not None:
+        torch.manual_seed(seed)
+    name, stride = split_stride(backbone)
     names = None if isinstance(bands, int) else tuple(bands)
     count = bands if isinstance(bands, int) else len(bands)
     whole = make_body(name, count, chip_px, hub=str(weights) == "hub")

@@ -1,10 +1,10 @@
 """Self-supervised weights from Sentinel-2, as torchgeo publishes them (extra ``sentinel2-weights``).
 
-They were learnt on all bands of Level-1C, on some, or on B04, B03, B02. The kernels that meet a band are picked by its
-name and put in the order of the data; those of bands that the data lacks are left away, and the others stay as they
-are. Their authors divide reflectance × 10000 by 10000 or standardise it; here inputs are standardised by the training
-tiles, as always. What differs is taken up by the batch norms, which learn even in a frozen body; transformers have none
-and are better unfrozen. torchgeo's documentation names the paper and the licence of each.
+They were trained on all bands of Level-1C, on some, or on B04, B03, B02. The first layer's kernels are selected by the
+name of their band and put in the order of the data's bands; those of other bands are dropped. The authors divide
+reflectance × 10000 by 10000 or standardise it; here inputs are standardised by the training tiles, and the batch norms,
+which are trained even in a frozen body, adapt to the difference. Transformers have no batch norms and are better
+unfrozen. torchgeo's documentation names the paper and the licence of each.
 """
 
 from __future__ import annotations
@@ -14,16 +14,13 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any
 
+import timm
+import torch
+from torch import nn
+
 from littoral.errors import InputError, MissingExtraError, first_line
 from littoral.imagery.scene import same_band
 from littoral.learn.network.weights import fill_body, first_kernel
-
-try:
-    import timm
-    import torch
-    from torch import nn
-except ImportError as error:
-    raise MissingExtraError("learning", "learn") from error
 
 PREFIX = "sentinel2:"
 

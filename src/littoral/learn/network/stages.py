@@ -1,32 +1,30 @@
 """The first stages of a backbone, on tiles that are standardised one by one.
 
-``mobilenetv2_100/8`` is mobilenetv2_100 up to the last map at an eighth of the resolution. With few tiles, textures
-carry over to other coasts where objects and colours do not: ``docs/trials.md`` has the figures. What sky, sun and
-sensor do to all pixels of a band cancels, and so does the brightness of a place.
+``mobilenetv2_100/8`` is mobilenetv2_100 up to the last map at an eighth of the resolution. With few training tiles,
+early layers (textures) transfer to other coasts better than later ones (objects); figures in
+``docs/figures/trials.md``. Standardising each tile removes the effects of sky, sun and sensor that are the same for
+all pixels of a band.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from littoral.errors import InputError, MissingExtraError
+from torch import Tensor, nn
 
-try:
-    from torch import Tensor, nn
-except ImportError as error:
-    raise MissingExtraError("learning", "learn") from error
+from littoral.errors import InputError
 
 _LEAST = 1e-3
-"""Added to a deviation: of what a deviation is among all training tiles."""
+"""Added to a tile's standard deviation, in units of the training tiles' standard deviation."""
 
 
 class FirstStages(nn.Module):
-    """Each band of each tile less its mean, over its deviation; then the first stages of a network.
+    """Standardise each band of each tile, then apply the first stages of a network.
 
     Args:
-        net: A network of timm's; it is cut in place.
+        net: timm's network; its later stages are removed in place.
         stride: Of the last map that is kept.
-        backbone: What to call it in a message.
+        backbone: Name for messages.
 
     Raises:
         InputError: the network cannot be cut, or has no such map.
@@ -36,11 +34,11 @@ class FirstStages(nn.Module):
         super().__init__()
         info, cut = getattr(net, "feature_info", None), getattr(net, "prune_intermediate_layers", None)
         if not info or cut is None:
-            raise InputError(f"backbone {backbone!r}", "cannot be cut", "leave the stride away")
+            raise InputError(f"backbone {backbone!r}", "cannot be cut", "leave out the stride")
         strides = [int(one["reduction"]) for one in info]
         if stride not in strides:
-            known = ", ".join(str(one) for one in sorted(set(strides)))
-            raise InputError(f"backbone {backbone!r}", f"has no map of stride {stride}", f"choose among {known}")
+            available = ", ".join(str(one) for one in sorted(set(strides)))
+            raise InputError(f"backbone {backbone!r}", f"has no map of stride {stride}", f"choose among {available}")
         place = len(strides) - 1 - strides[::-1].index(stride)
         cut([place], prune_norm=True)
         self.net = net
@@ -56,7 +54,7 @@ class FirstStages(nn.Module):
 def standardised(x: Tensor) -> Tensor:
     """Tiles (batch, bands, height, width), each band of each with mean 0 and deviation 1.
 
-    Missing pixels, which preprocessing leaves at 0 in all bands, count for nothing and stay 0.
+    Missing pixels, which preprocessing leaves at 0 in all bands, are ignored and stay 0.
 
     >>> import torch
     >>> standardised(torch.tensor([[[[1.0, 3.0, 0.0]]]])).abs().round(decimals=2).tolist()
@@ -69,13 +67,13 @@ def standardised(x: Tensor) -> Tensor:
     return centred / (spread + _LEAST)
 
 
-def parted(backbone: str) -> tuple[str, int | None]:
-    """timm's name, and the stride after which the network ends; None: as a whole.
+def split_stride(backbone: str) -> tuple[str, int | None]:
+    """timm's name, and the stride at which the network ends; None: the whole network.
 
     Raises:
-        InputError: what stands behind the slash is no stride.
+        InputError: the text after the slash is no stride.
 
-    >>> parted("resnet34"), parted("resnet34/8")
+    >>> split_stride("resnet34"), split_stride("resnet34/8")
     (('resnet34', None), ('resnet34', 8))
     """
     name, slash, stride = backbone.partition("/")

@@ -9,18 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from littoral.errors import InputError, MissingExtraError
-from littoral.learn.torch_files import check_records
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from timm.layers.pos_embed import resample_abs_pos_embed
+from timm.models import adapt_input_conv
+from torch import Tensor, nn
 
-try:
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-    from timm.layers.pos_embed import resample_abs_pos_embed
-    from timm.models import adapt_input_conv
-    from torch import Tensor, nn
-except ImportError as error:
-    raise MissingExtraError("learning", "learn") from error
+from littoral.errors import InputError
+from littoral.learn.network.torch_files import check_records
 
 Weights = dict[str, Tensor]
 
@@ -33,7 +30,7 @@ _RESNET_CHILDREN = {"conv1": "0", "bn1": "1", "layer1": "4", "layer2": "5", "lay
 
 
 def weights_of(network: nn.Module) -> Weights:
-    """A copy, on the CPU, that training does not touch."""
+    """A copy on the CPU."""
     return {key: value.detach().cpu().clone() for key, value in network.state_dict().items()}
 
 
@@ -57,22 +54,26 @@ def load_state_bytes(network: nn.Module, backbone: str, content: bytes, source: 
     """
     check_records(content, source)
     # Names and shapes first, on no device: nothing is allocated for what would not fit.
-    shapes = _tensors(io.BytesIO(content), source, "meta")
+    raw = _unpickled(io.BytesIO(content), source, "meta")
+    if _claimed(raw) > len(content):
+        raise InputError(source, "has weights that claim more than its bytes", "do not use this file")
+    shapes = _state_of(raw, source)
     own = {_package_key(key, backbone): value for key, value in network.state_dict().items()}
-    unknown, lacking = sorted(shapes.keys() - own.keys()), sorted(own.keys() - shapes.keys())
+    # Files of before torch 0.4.1 have no counters of batches, which do not matter.
+    needed = {key for key in own if not key.endswith("num_batches_tracked")}
+    unknown, lacking = sorted(shapes.keys() - own.keys()), sorted(needed - shapes.keys())
     if unknown or lacking:
         key = (unknown + lacking)[0]
         raise InputError(source, f"has weights that do not fit {backbone} ({key[:60]!r})", "train the model again")
     for key, value in own.items():
+        if key not in shapes:
+            continue
         if shapes[key].layout != torch.strided or shapes[key].is_complex() or shapes[key].is_quantized:
             raise InputError(source, f"has weights that are no plain numbers ({key})", "train the model again")
         if shapes[key].shape != value.shape:
-            told = f"{key} is {tuple(shapes[key].shape)}, not {tuple(value.shape)}"
-            raise InputError(source, f"has weights of other shapes ({told})", "pass weights of the same network")
-    storages = {storage._cdata: storage.nbytes() for storage in (one.untyped_storage() for one in shapes.values())}
-    if sum(storages.values()) > len(content):
-        raise InputError(source, "has weights that claim more than its bytes", "do not use this file")
-    state = _tensors(io.BytesIO(content), source)
+            detail = f"{key} is {tuple(shapes[key].shape)}, not {tuple(value.shape)}"
+            raise InputError(source, f"has weights of other shapes ({detail})", "pass weights of the same network")
+    state = {**own, **_tensors(io.BytesIO(content), source)}
     _load(network, {key: state[_package_key(key, backbone)] for key in network.state_dict()}, source)
 
 
@@ -159,18 +160,59 @@ def _load(module: nn.Module, state: Mapping[str, Tensor], source: object) -> Non
             raise InputError(source, f"has weights that are not finite ({key})", "train the model again")
 
 
-def _tensors(file: Any, source: object, device: str = "cpu") -> dict[str, Tensor]:
+def _tensors(file: Any, source: object) -> Weights:
+    return _state_of(_unpickled(file, source), source)
+
+
+def _unpickled(file: Any, source: object, device: str = "cpu") -> Any:
     try:
         with warnings.catch_warnings():
             # Of other pickle protocols, of sparse tensors: what is no state dict is refused below.
             warnings.simplefilter("ignore")
-            state = torch.load(file, map_location=device, weights_only=True)
+            return torch.load(file, map_location=device, weights_only=True)
     except _UNREADABLE as error:
         raise InputError(
             source, "holds weights that cannot be read safely", "use a state dict of tensors only"
         ) from error
-    if not isinstance(state, dict) or not all(
-        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
+
+
+def _state_of(raw: Any, source: object) -> Weights:
+    """The state dict of a network in what training programs save: beside the optimiser's, or under the prefixes that
+    parallel and compiled networks put before each key.
+
+    Raises:
+        InputError: something else than tensors.
+    """
+    if isinstance(raw, dict) and not any(isinstance(value, Tensor) for value in raw.values()):
+        inner = [raw[key] for key in ("model", "state_dict", "model_state_dict") if isinstance(raw.get(key), dict)]
+        raw = inner[0] if inner else raw
+    if not isinstance(raw, dict) or not all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in raw.items()
     ):
         raise InputError(source, "holds more than tensors", "use a state dict of tensors only")
+    state = raw
+    for prefix in ("module.", "_orig_mod.", "module."):
+        if state and all(key.startswith(prefix) for key in state):
+            state = {key.removeprefix(prefix): value for key, value in state.items()}
     return state
+
+
+def _claimed(raw: Any) -> int:
+    """Bytes of all tensors in what was read, storages that are shared counted once."""
+    seen: set[int] = set()
+    storages: dict[int, int] = {}
+    todo = [raw]
+    while todo:
+        value = todo.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, Tensor):
+            if value.layout == torch.strided:
+                storage = value.untyped_storage()
+                storages[storage._cdata] = storage.nbytes()
+        elif isinstance(value, dict):
+            todo += value.values()
+        elif isinstance(value, list | tuple | set):
+            todo += value
+    return sum(storages.values())

@@ -1,8 +1,8 @@
-"""A classifier as an ONNX graph that any program can run: pixels in, probabilities out.
+"""Export of a model as an ONNX graph: pixels in, probabilities out.
 
-torch turns the network into a graph; the rest is put around it here, node by node: the middle of the tile is cut out,
-scaled, missing pixels become the training mean, and logits become probabilities. Names, shapes and metadata are those
-that ``docs/onnx.md`` promises. The same model gives the same bytes.
+torch exports the network; the nodes around it are added here: the middle of the tile is cut out and scaled, missing
+pixels become the training mean, and logits become probabilities. ``docs/how-to/onnx.md`` documents names, shapes and
+metadata. The same model gives the same bytes.
 """
 
 from __future__ import annotations
@@ -13,56 +13,54 @@ from hashlib import sha256
 from typing import Any
 
 import numpy as np
+import onnx
+import onnxscript  # noqa: F401 - needed by torch's exporter
+import torch
 from numpy.typing import NDArray
+from onnx import TensorProto, helper
 
-from littoral.errors import InputError, MissingExtraError
+from littoral.errors import InputError
 from littoral.imagery import Values
 from littoral.inference import MANIFEST_KEY, WEIGHTS_KEY, OnnxClassifier
-from littoral.learn.batches import inputs
 from littoral.learn.network import Network
+from littoral.learn.network.building import channels_last
 from littoral.learn.onnx.preprocessing import PIXELS, TILES, preprocessing_nodes, tile_shape
 from littoral.package import Manifest, manifest_json
 
-try:
-    import onnx
-    import onnxscript  # noqa: F401 - torch's exporter needs it, and says so late
-    import torch
-    from onnx import TensorProto, helper
-except ImportError as error:
-    raise MissingExtraError("writing ONNX", "onnx") from error
-
 OPSET = 18
 """Of the graph's operators; ONNX Runtime reads it from 1.14 on."""
+IR_VERSION = 8
+"""Of the file; ONNX Runtime reads it from 1.11 on, newer ones not before 1.18."""
 MOST_DIFFERENCE = 1e-4
-"""A graph whose probabilities differ from torch's by more is not written."""
+"""A graph whose probabilities differ more from torch's is not written."""
 
 FEATURES = "features"
-"""Output with what the network's head sees: how unlike the training a tile is shows there."""
+"""Output with the pooled features, from which novelty is computed."""
 
 Tile = tuple[Values, NDArray[np.bool_]]
-"""Values (bands, height, width) and what is valid of them (height, width)."""
+"""Values (bands, height, width) and their mask (height, width), True where valid."""
 
 
 def export_graph(network: Network, manifest: Manifest, weights: bytes, tiles: Iterable[Tile] = ()) -> bytes:
-    """The graph of a classifier, checked against torch; prints by how much they differ.
+    """The graph of a model, compared with torch; prints the largest difference of a probability.
 
     Args:
         network: Trained.
-        manifest: What its package says about it.
+        manifest: Of the model; goes into the metadata.
         weights: As the package carries them; their hash goes into the metadata.
-        tiles: Real ones to check with, beside made ones.
+        tiles: Tiles to compare with, beside random ones.
 
     Returns:
         An ``.onnx``: ``tiles`` (batch, bands, height, width), float32 with NaN where missing, to ``probabilities``
         (batch, classes) and the ``features`` (batch, features) behind them, float32.
 
     Raises:
-        InputError: the network cannot be exported, or the graph answers otherwise than torch.
+        InputError: the network cannot be exported, or the probabilities differ from torch's.
     """
-    proto = _around(_network_graph(network, manifest), manifest)
-    describe(proto, {**_facts(manifest), WEIGHTS_KEY: sha256(weights).hexdigest()})
+    proto = _with_preprocessing(_network_graph(network, manifest), manifest)
+    set_metadata(proto, {**_metadata(manifest), WEIGHTS_KEY: sha256(weights).hexdigest()})
     graph = _bytes(proto)
-    difference = _difference(graph, network, manifest, [*_made_tiles(manifest), *tiles])
+    difference = _difference(graph, network, manifest, [*_random_tiles(manifest), *tiles])
     print(f"ONNX graph: probabilities differ from torch's by at most {difference:.1e}", flush=True)
     if not difference <= MOST_DIFFERENCE:
         raise InputError(
@@ -73,17 +71,17 @@ def export_graph(network: Network, manifest: Manifest, weights: bytes, tiles: It
     return graph
 
 
-class _Parted(torch.nn.Module):
-    """Logits, and the features behind them; its weights have the names that they have in the network."""
+class _WithFeatures(torch.nn.Module):
+    """A module that returns logits and features; its weights have the names that they have in the network."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
         for name, part in network.named_children():
             self.add_module(name, part)
-        self._parted = network.parted
+        self._with_features = network.with_features
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return self._parted(x)
+        return self._with_features(x)
 
 
 def _network_graph(network: Network, manifest: Manifest) -> onnx.ModelProto:
@@ -94,7 +92,7 @@ def _network_graph(network: Network, manifest: Manifest) -> onnx.ModelProto:
     try:
         with torch.no_grad():
             program = torch.onnx.export(
-                _Parted(network).eval(),
+                _WithFeatures(network).eval(),
                 (example,),
                 dynamo=True,
                 verbose=False,
@@ -112,7 +110,7 @@ def _network_graph(network: Network, manifest: Manifest) -> onnx.ModelProto:
     return proto
 
 
-def _around(proto: onnx.ModelProto, manifest: Manifest) -> onnx.ModelProto:
+def _with_preprocessing(proto: onnx.ModelProto, manifest: Manifest) -> onnx.ModelProto:
     """Preprocessing before a network's graph, softmax behind it."""
     given, graph = manifest.preprocessing, proto.graph
     before, constants = preprocessing_nodes(given)
@@ -129,19 +127,19 @@ def _around(proto: onnx.ModelProto, manifest: Manifest) -> onnx.ModelProto:
         [*constants, *graph.initializer],
     )
     out = helper.make_model(whole, opset_imports=list(proto.opset_import), functions=list(proto.functions))
-    out.ir_version = proto.ir_version
+    out.ir_version = IR_VERSION
     return out
 
 
-def describe(proto: onnx.ModelProto, facts: Mapping[str, Any]) -> None:
-    """Write metadata; what is no text becomes JSON."""
-    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in facts.items()}
+def set_metadata(proto: onnx.ModelProto, metadata: Mapping[str, Any]) -> None:
+    """Write metadata; values that are no text as JSON."""
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in metadata.items()}
     proto.producer_name = "littoral"
     helper.set_model_props(proto, texts)
 
 
-def _facts(manifest: Manifest) -> dict[str, Any]:
-    """The whole manifest, and under plain names what other programs need of it."""
+def _metadata(manifest: Manifest) -> dict[str, Any]:
+    """Metadata of the graph: the whole manifest, and separately the entries that other programs need."""
     given = manifest.preprocessing
     return {
         "classes": [{"value": c.code, "name": c.name, "color": c.colour} for c in manifest.categories],
@@ -166,7 +164,7 @@ def _facts(manifest: Manifest) -> dict[str, Any]:
 
 
 def _bytes(proto: onnx.ModelProto) -> bytes:
-    """Without what the exporter notes for its own developers: paths and lines of this machine."""
+    """The serialised graph, without the exporter's debugging notes, which have paths of this machine."""
     for each in (*proto.graph.node, *proto.graph.initializer, *(n for f in proto.functions for n in f.node)):
         del each.metadata_props[:]
         each.doc_string = ""
@@ -175,8 +173,8 @@ def _bytes(proto: onnx.ModelProto) -> bytes:
     return content
 
 
-def _made_tiles(manifest: Manifest) -> list[Tile]:
-    """Noise like the training pixels: whole, with missing pixels, and nothing but missing ones."""
+def _random_tiles(manifest: Manifest) -> list[Tile]:
+    """Random tiles with the training pixels' statistics: without, with some, and with only missing pixels."""
     given = manifest.preprocessing
     rng = np.random.default_rng(manifest.seed)
     width, height = given.tile.size
@@ -191,11 +189,11 @@ def _difference(graph: bytes, network: Network, manifest: Manifest, tiles: list[
     runtime = OnnxClassifier(graph, "the graph")
     worst = 0.0
     for values, valid in tiles:
-        # The graph's own crop is checked too, so it gets the whole tile.
+        # The whole tile, so that the graph's own crop is compared too.
         whole = np.where(valid, values.astype(np.float32), np.float32(np.nan))[None]
         with torch.inference_mode():
             prepared = torch.from_numpy(manifest.preprocessing.apply(values, valid)[None])
-            expected = torch.softmax(network(inputs(prepared)).double(), dim=1).numpy()
+            expected = torch.softmax(network(channels_last(prepared)).double(), dim=1).numpy()
         difference = float(np.abs(runtime.predict_inputs(whole) - expected).max())
         worst = difference if not difference <= worst else worst
     return worst

@@ -1,6 +1,6 @@
-"""What a model does to a tile before its network sees it, as nodes of an ONNX graph.
+"""Preprocessing as nodes of an ONNX graph.
 
-The same as :meth:`littoral.package.Preprocessing.apply`, NaN standing for the mask.
+The same computation as :meth:`littoral.package.Preprocessing.apply`; NaN stands for the mask.
 """
 
 from __future__ import annotations
@@ -9,23 +9,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from littoral.errors import MissingExtraError
 from littoral.package import Preprocessing
 from littoral.package.resizing import weights
 
-try:
-    from onnx import NodeProto, TensorProto, helper, numpy_helper
-except ImportError as error:
-    raise MissingExtraError("writing ONNX", "onnx") from error
-
 TILES, PIXELS = "tiles", "pixels"
-"""Names of what goes in (batch, bands, height, width) and what comes out (batch, bands, chip, chip)."""
+"""Names of the input (batch, bands, height, width) and the output (batch, bands, chip, chip)."""
 
 
 def preprocessing_nodes(given: Preprocessing) -> tuple[list[NodeProto], list[TensorProto]]:
     """Nodes from :data:`TILES` to :data:`PIXELS`, and the constants they need; other names begin with ``tile.``, so
-    that they meet none of a network's."""
+    that they differ from the network's."""
     nodes, constants = _resized(given) if given.resize_px else ([], {})
     more, further = _standardised(given, "resized" if given.resize_px else TILES)
     nodes += more
@@ -37,7 +32,7 @@ def preprocessing_nodes(given: Preprocessing) -> tuple[list[NodeProto], list[Ten
 
 
 def tile_shape(given: Preprocessing) -> tuple[int | str, int | str]:
-    """Height and width of what goes in: free, from the network's own size on, unless the graph resizes."""
+    """Height and width of the input: any from the network's own size on, unless the graph resizes."""
     return given.tile.size[::-1] if given.resize_px else ("height", "width")
 
 
@@ -46,7 +41,8 @@ def _own(name: str) -> str:
 
 
 def _missing(values: str, node: Any) -> list[NodeProto]:
-    """A pixel counts where all bands are there: to ``<values>_missing`` (batch, 1, height, width), 0 or 1."""
+    """Nodes that mark a pixel as missing where any band is: to ``<values>_missing`` (batch, 1, height, width), 0 or
+    1."""
     return [
         node("IsNaN", [values], [f"{values}_nan"]),
         node("Cast", [f"{values}_nan"], [f"{values}_numbers"], to=TensorProto.FLOAT),
@@ -55,7 +51,8 @@ def _missing(values: str, node: Any) -> list[NodeProto]:
 
 
 def _resized(given: Preprocessing) -> tuple[list[NodeProto], dict[str, NDArray[Any]]]:
-    """The weighted mean of the valid pixels, as :func:`littoral.package.resizing.resize`: rows, then columns."""
+    """Nodes that compute the weighted mean of the valid pixels, as :func:`littoral.package.resizing.resize`: rows, then
+    columns."""
     assert given.resize_px is not None
     scale = given.resize_px / given.tile.size_px
     width, height = given.tile.size
@@ -89,7 +86,8 @@ def _resized(given: Preprocessing) -> tuple[list[NodeProto], dict[str, NDArray[A
 
 
 def _standardised(given: Preprocessing, tile: str) -> tuple[list[NodeProto], dict[str, NDArray[Any]]]:
-    """The middle, scaled; missing pixels become 0, the training mean, or what ``fill`` becomes."""
+    """Nodes that cut out the middle and scale it; missing pixels become 0, the training mean, or the scaled
+    ``fill``."""
     bands, chip = len(given.mean), given.chip_px
     mean, std = (np.array(numbers, np.float32).reshape(1, bands, 1, 1) for numbers in (given.mean, given.std))
     constants = {
@@ -100,7 +98,7 @@ def _standardised(given: Preprocessing, tile: str) -> tuple[list[NodeProto], dic
         "two": np.array([2]),
         "rows_and_columns": np.array([2, 3]),
         "band_axis": np.array([1]),
-        # 0 keeps the batch: a tile that is too small is an error, not a smaller picture.
+        # 0 keeps the batch; a tile that is too small is an error.
         "chip_shape": np.array([0, bands, chip, chip]),
     }
     node = helper.make_node

@@ -1,29 +1,7 @@
-"""Training: losses, rates, the loop, its table and its checkpoints. Devices and nodes are Lightning's (its Fabric)."""
+"""Training: batches, losses, learning rates, the loop with its checkpoints, and fitting a head on a frozen body."""
 
-from __future__ import annotations
+import lazy_loader
 
-from littoral.learn.training.checkpoints import Checkpoints
-from littoral.learn.training.devices import Machine, is_first_process, precision
-from littoral.learn.training.log import HEADING, Epoch, Table
-from littoral.learn.training.loop import Plan, train
-from littoral.learn.training.losses import ClassWeights, Objective, weigh
-from littoral.learn.training.rate_finder import find_rate
-from littoral.learn.training.rates import Rate, rate_of
+from littoral.learn import network as _checks_that_torch_is_installed  # noqa: F401
 
-__all__ = [
-    "HEADING",
-    "Checkpoints",
-    "ClassWeights",
-    "Epoch",
-    "Machine",
-    "Objective",
-    "Plan",
-    "Rate",
-    "Table",
-    "find_rate",
-    "is_first_process",
-    "precision",
-    "rate_of",
-    "train",
-    "weigh",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,7 +1,7 @@
-"""Checkpoints: all that a training needs to go on after a kill as if nothing had happened.
+"""Checkpoints, from which an interrupted training resumes with the same bits.
 
-Order, augmentation and dropout are functions of seed, epoch and step, so what is kept is the position, the weights and
-the optimizer. A checkpoint is read as tensors and plain values only: it cannot run code.
+Order, augmentation and dropout are functions of seed, epoch and step, so a checkpoint has the position, the weights and
+the optimizer. It is read as tensors and plain values only and cannot run code.
 """
 
 from __future__ import annotations
@@ -16,33 +16,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-from littoral.errors import InputError, MissingExtraError, WriteError
-from littoral.learn.batches import Batches
+from littoral.errors import InputError, WriteError
 from littoral.learn.network import Network
+from littoral.learn.training.batches import Batches
 from littoral.learn.training.losses import Objective
 from littoral.vectors import staged
 
-try:
-    import torch
-except ImportError as error:
-    raise MissingExtraError("learning", "learn") from error
-
 FORMAT = 1
-"""Of the file; a reader refuses others."""
+"""Version of the file; others are refused."""
 NAME = "training.ckpt"
 
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Where a training keeps its last checkpoint, and whether it goes on from one."""
+    """Where a training writes its checkpoint, and whether it resumes from one."""
 
     folder: Path
-    """Holds one file; each checkpoint takes the place of the one before, once it is whole."""
+    """Has one file; each checkpoint replaces the one before when it is complete."""
     every: int | None = None
     """Steps between checkpoints inside an epoch; None: at the end of each epoch only."""
     resume: bool = False
-    """Go on from the one that is there."""
+    """Resume from the checkpoint in the folder."""
 
     def __post_init__(self) -> None:
         if self.every is not None and self.every < 1:
@@ -54,12 +50,12 @@ class Checkpoints:
         return self.folder / NAME
 
     def write(self, run: Mapping[str, Any], state: Mapping[str, Any], *, finished: bool) -> None:
-        """Write the file anew.
+        """Write a checkpoint.
 
         Args:
-            run: What the training is of, plain values; whoever goes on must be of the same.
+            run: Description of the training (:func:`describe_run`); one that resumes must have the same.
             state: Tensors and plain values.
-            finished: There is nothing to go on with.
+            finished: The training is complete.
 
         Raises:
             WriteError: the disk refused; the checkpoint before is still there.
@@ -68,7 +64,7 @@ class Checkpoints:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise WriteError(self.folder, error) from error
-        # By way of memory, as torch does not say what the disk said.
+        # Through memory, because torch does not pass on the system's error.
         buffer = io.BytesIO()
         torch.save({"format": FORMAT, "run": dict(run), "finished": finished, "state": dict(state)}, buffer)
         with staged(self.path) as stage, stage.open("wb") as file:
@@ -77,10 +73,10 @@ class Checkpoints:
             os.fsync(file.fileno())
 
     def read(self, run: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The state to go on from; None for a training that starts anew.
+        """The state to resume from; None for a training that starts anew.
 
         Raises:
-            InputError: a checkpoint to go on from that is not there, cannot be read or is of another training; or one
+            InputError: a checkpoint to resume from that is not there, cannot be read or is of another training; or one
                 of an unfinished training that a new one would overwrite.
         """
         if not self.resume:
@@ -88,7 +84,7 @@ class Checkpoints:
                 raise InputError(
                     self.path,
                     "is of a training that is not finished",
-                    "go on with it with --resume (resume=True), choose another folder, or delete it",
+                    "resume it with --resume (resume=True), choose another folder, or delete it",
                 )
             return None
         if not self.path.exists():
@@ -99,7 +95,7 @@ class Checkpoints:
                 raise InputError(
                     self.path,
                     f"is of a training with other {name}",
-                    "go on with what that one was started with, or start anew in another folder",
+                    "resume with the settings that it was started with, or start anew in another folder",
                 )
         state: dict[str, Any] = content["state"]
         return state
@@ -124,7 +120,7 @@ def describe_run(
     precision: str,
     processes: int,
 ) -> dict[str, Any]:
-    """What decides the weights that come out, each under the name that a person would call it by."""
+    """Settings and data that decide the resulting weights, by names for messages."""
     data, order = training.dataset, training.order
     layers = [(name, tuple(value.shape), value.requires_grad) for name, value in network.named_parameters()]
     return {

@@ -1,4 +1,4 @@
-"""Ctrl-C between two steps, so that none is half done."""
+"""Ctrl-C between two training steps, so that no step is half done."""
 
 from __future__ import annotations
 
@@ -9,34 +9,42 @@ from contextlib import contextmanager
 from typing import Any
 
 
-class Asked(Exception):  # noqa: N818
-    """Somebody pressed Ctrl-C."""
+class InterruptedTraining(Exception):  # noqa: N818
+    """Ctrl-C was pressed."""
 
 
 class Interruption:
-    """Whether somebody pressed Ctrl-C; looked at between steps, so that none is half done."""
+    """Whether Ctrl-C was pressed."""
 
-    asked = False
+    pressed = False
 
-    def hear(self, number: int, frame: Any) -> None:
-        if self.asked:
+    def handle(self, number: int, frame: Any) -> None:
+        """Signal handler; a second Ctrl-C stops at once."""
+        if self.pressed:
             raise KeyboardInterrupt
-        self.asked = True
+        self.pressed = True
 
-    def heed(self) -> None:
-        if self.asked:
-            raise Asked
+    def check(self) -> None:
+        """
+        Raises:
+            InterruptedTraining: Ctrl-C was pressed.
+        """
+        if self.pressed:
+            raise InterruptedTraining
 
 
 @contextmanager
 def interruptible(world: int) -> Iterator[Interruption]:
-    """Several processes would stop at different steps and wait for each other: there Ctrl-C stops at once."""
+    """Handle Ctrl-C between steps, in a training of one process.
+
+    Several processes would stop at different steps and wait for each other; there Ctrl-C stops at once.
+    """
     interruption = Interruption()
     ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     if world > 1 or ignored or threading.current_thread() is not threading.main_thread():
         yield interruption
         return
-    before = signal.signal(signal.SIGINT, interruption.hear)
+    before = signal.signal(signal.SIGINT, interruption.handle)
     try:
         yield interruption
     finally:

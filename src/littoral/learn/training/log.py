@@ -1,4 +1,4 @@
-"""What a training shows and logs: a row per epoch, a bar, a CSV file, TensorBoard's events."""
+"""Output of a training: a row per epoch, a progress bar, a CSV file, TensorBoard events."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ class Epoch:
     number: int
     """From 0."""
     train_loss: float
-    """Mean over the epoch's batches of what is minimised: cross-entropy, unless mixup, focal loss, class weights or
-    label smoothing were asked for."""
+    """Mean loss over the epoch's batches: cross-entropy, with mixup, focal loss, class weights or label smoothing if
+    chosen."""
     valid_loss: float
     """Mean cross-entropy over the validation tiles."""
     accuracy: float
-    """Share of the validation tiles that is right."""
+    """Share of the validation tiles that is classified correctly."""
     seconds: float
-    """How long it took."""
+    """Time of the epoch."""
     steps_s: float = 0.0
-    """How long of it the training steps took; the rest is validation."""
+    """Time of the training steps; the rest is validation."""
     waited_s: float = 0.0
-    """How long of that they waited for their tiles."""
+    """Time that the steps waited for their tiles."""
 
     def __str__(self) -> str:
         minutes, seconds = divmod(round(self.seconds), 60)
@@ -46,8 +46,8 @@ class Epoch:
         )
 
 
-class Table:
-    """Prints the rows of a training as they come, and logs them.
+class EpochTable:
+    """Rows of a training, printed as they come and written to a log.
 
     Args:
         progress: Show a bar on standard error, gone at the end; None: where there is a terminal or a notebook.
@@ -56,7 +56,7 @@ class Table:
         tensorboard: Write TensorBoard's events there too.
 
     Raises:
-        InputError: TensorBoard is asked for and not installed.
+        InputError: TensorBoard is not installed, or has no folder.
     """
 
     def __init__(self, progress: bool | None = None, log: Path | None = None, *, tensorboard: bool = False) -> None:
@@ -74,14 +74,14 @@ class Table:
             self.writer = SummaryWriter
 
     @contextmanager
-    def shown(self, steps: int, done: int, epochs: Iterable[Epoch], *, quiet: bool = False) -> Iterator[Table]:
-        """Show the table while a training of so many steps runs.
+    def shown(self, steps: int, done: int, epochs: Iterable[Epoch], *, quiet: bool = False) -> Iterator[EpochTable]:
+        """Print the rows and show a bar while a training runs.
 
         Args:
-            steps: Of the whole training.
-            done: How many of them an earlier run made.
+            steps: Number of steps of the whole training.
+            done: Steps done by the run that is resumed.
             epochs: Rows of that run.
-            quiet: Show and log nothing: another process does.
+            quiet: Print and write nothing: another process does.
         """
         rows, self.quiet = list(epochs), quiet
         if not quiet:
@@ -96,7 +96,7 @@ class Table:
                 self.events.close()
 
     def row(self, epochs: list[Epoch]) -> None:
-        """Show and log the last of a training's rows.
+        """Print and log the last row.
 
         Raises:
             WriteError: the disk refused; the file before is still there.
@@ -122,7 +122,7 @@ class Table:
 
 @contextmanager
 def bar(what: str, total: int, done: int, shown: bool | None) -> Iterator[Any]:
-    """A progress bar that is gone at the end; gives the function that moves it on by a step."""
+    """A progress bar that is removed at the end; yields the function that advances it by a step."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -132,8 +132,7 @@ def bar(what: str, total: int, done: int, shown: bool | None) -> Iterator[Any]:
     elif not (console.is_terminal or console.is_jupyter) and shown is None:
         shown = False
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    # Rows that go to a terminal pass through the bar's console, so that they do not run into it; those that go to a
-    # file go straight there.
+    # In a terminal, rows are printed through the bar's console, so that they do not run into it.
     with Progress(
         *columns, console=console, transient=True, disable=shown is False, redirect_stdout=sys.stdout.isatty()
     ) as progress:

@@ -1,4 +1,4 @@
-"""What training minimises: cross-entropy, and what may be done to it for few, unequal or doubtful labels."""
+"""The loss: cross-entropy, with mixup, focal loss, class weights and label smoothing."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from littoral.categories import Category
-from littoral.errors import InputError, MissingExtraError
-
-try:
-    import torch
-    from torch import Tensor, nn
-except ImportError as error:
-    raise MissingExtraError("learning", "learn") from error
+from littoral.errors import InputError
 
 ClassWeights = Literal["balanced"] | Mapping[int | str, float] | Sequence[float]
 """``balanced``, or a number for each class: by value or name, or in the classes' order."""
@@ -32,13 +28,13 @@ class Objective:
     """The loss of a training step; its default is plain cross-entropy."""
 
     classes: int
-    """Outputs of the network."""
+    """Number of classes."""
     mixup: bool = False
     """Blend pairs of tiles and their labels (Zhang et al. 2018, arXiv:1710.09412)."""
     focal_loss: bool = False
-    """Weigh tiles by how wrong the answer is, (1 - p)² (Lin et al. 2017, arXiv:1708.02002)."""
+    """Weigh tiles by (1 - p)², p the probability of the true class (Lin et al. 2017, arXiv:1708.02002)."""
     class_weights: tuple[float, ...] = ()
-    """Of each class; none: all alike."""
+    """Weight of each class; empty: all 1."""
     label_smoothing: float = 0.0
     """Share of each label that is spread over all classes (Szegedy et al. 2016, arXiv:1512.00567)."""
 
@@ -74,18 +70,18 @@ class Objective:
 
 
 def mixing(count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """The share of itself that each of some tiles keeps, from 0.5, and the tile that it is blended with."""
+    """For mixup: the share, 0.5 to 1, that each tile keeps, and the tile that it is blended with."""
     share = rng.beta(MIXING, MIXING, count)
     return torch.from_numpy(np.maximum(share, 1 - share).astype(np.float32)), torch.from_numpy(rng.permutation(count))
 
 
-def weigh(given: ClassWeights | None, categories: Sequence[Category], shown: NDArray[np.int64]) -> tuple[float, ...]:
-    """A number for each class, in the order of ``categories``.
+def weigh(weights: ClassWeights | None, categories: Sequence[Category], shown: NDArray[np.int64]) -> tuple[float, ...]:
+    """Weight of each class, in the order of ``categories``.
 
     Args:
-        given: ``balanced`` is tiles / (classes x tiles of the class), scikit-learn's rule; None: no weights.
+        weights: ``balanced`` is tiles / (classes x tiles of the class), scikit-learn's rule; None: no weights.
         categories: All classes.
-        shown: How many tiles of each class an epoch shows.
+        shown: Number of tiles of each class in an epoch.
 
     Raises:
         InputError: a class without a weight, one that is not there, or a weight that is not a positive number.
@@ -96,24 +92,24 @@ def weigh(given: ClassWeights | None, categories: Sequence[Category], shown: NDA
     >>> weigh({7: 2, "sandy shore": 1}, [CATCOA[3], CATCOA[7]], np.array([30, 10]))
     (1.0, 2.0)
     """
-    if given is None:
+    if weights is None:
         return ()
-    if isinstance(given, str):
-        if given != "balanced":
-            raise InputError(f"class_weights {given!r}", "is not known", 'pass "balanced", or a number for each class')
+    if isinstance(weights, str):
+        if weights != "balanced":
+            raise InputError(f"class_weights {weights!r}", "is not known", "pass 'balanced', or a number for each")
         present = np.maximum(shown, 1)
         return tuple((shown.sum() / ((shown > 0).sum() * present)).tolist())
     found: dict[int, Any] = {}
-    if isinstance(given, Mapping):
+    if isinstance(weights, Mapping):
         codes: dict[int | str, int] = {c.name: c.code for c in categories} | {c.code: c.code for c in categories}
-        if unknown := [key for key in given if key not in codes]:
+        if unknown := [key for key in weights if key not in codes]:
             raise InputError(f"class_weights of {unknown[0]!r}", "name no class of the data", "see data.class_mapping")
-        found = {codes[key]: value for key, value in given.items()}
+        found = {codes[key]: value for key, value in weights.items()}
     else:
-        if len(given) != len(categories):
-            what = f"are {len(given)} for {len(categories)} classes"
+        if len(weights) != len(categories):
+            what = f"are {len(weights)} for {len(categories)} classes"
             raise InputError("class_weights", what, "pass one each, in the order of data.classes")
-        found = {category.code: value for category, value in zip(categories, given, strict=True)}
+        found = {category.code: value for category, value in zip(categories, weights, strict=True)}
     for category in categories:
         weight = found.get(category.code)
         if weight is None or not (np.isfinite(weight) and weight > 0):

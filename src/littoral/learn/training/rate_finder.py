@@ -7,28 +7,24 @@ from itertools import chain, count
 from typing import Any
 
 import numpy as np
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor
 
-from littoral.errors import InputError, MissingExtraError
-from littoral.learn.batches import Batch, Batches
+from littoral.errors import InputError
 from littoral.learn.network import Network, weights_of
-from littoral.learn.training.devices import Machine, given_to, seeded, started
+from littoral.learn.training.batches import Batch, Batches
 from littoral.learn.training.log import bar
 from littoral.learn.training.losses import Objective
+from littoral.learn.training.machine import Machine, seeded, started, to_device
 from littoral.learn.training.rates import adam
 
-try:
-    import torch
-    from lightning.fabric import Fabric
-    from torch import Tensor
-except ImportError as error:
-    raise MissingExtraError("learning", "learn") from error
-
 LOWEST, HIGHEST = 1e-6, 1.0
-"""Rates of the range test."""
+"""Lowest and highest rate of the range test."""
 
 
 def default_steps(training: Batches) -> int:
-    """Of a range test: a curve needs some twenty; of more, an epoch is enough, and a hundred always."""
+    """Number of batches of a range test: those of an epoch, but 20 to 100."""
     return min(100, max(20, len(training)))
 
 
@@ -41,13 +37,13 @@ def find_rate(
     machine: Machine,
     progress: bool | None = None,
 ) -> tuple[float, list[float], list[float]]:
-    """Learning-rate range test: rates grow from 1e-6 to 1 over some batches; the network is left as it was.
+    """Learning-rate range test: rates grow from 1e-6 to 1 over some batches; the network keeps its weights.
 
     Returns:
         The rate of the steepest fall of the loss, and all rates and losses tried.
 
     Raises:
-        InputError: no rate made the loss fall.
+        InputError: no rate lowers the loss.
     """
     with started(machine, None) as fabric:
         found = found_rate(fabric, network, training, objective, steps or default_steps(training), progress)
@@ -58,7 +54,7 @@ def find_rate(
 def found_rate(
     fabric: Fabric, network: Network, training: Batches, objective: Objective, steps: int, progress: bool | None
 ) -> tuple[float, list[float], list[float]]:
-    """A range test of this process alone, which leaves the network as it was."""
+    """A range test in this process only; the network keeps its weights."""
     before = weights_of(network)
     network.to(fabric.device).to(memory_format=torch.channels_last).train()
     with bar("learning rates", steps, 0, progress if fabric.is_global_zero else False) as advance:
@@ -66,7 +62,7 @@ def found_rate(
         def loss_of(step: int, batch: Batch) -> Tensor:
             rng = seeded(training.order.seed, 0, step, fabric.global_rank)
             with fabric.autocast():
-                loss = objective(network, *given_to(fabric.device, batch), rng)
+                loss = objective(network, *to_device(fabric.device, batch), rng)
             advance()
             return loss
 
@@ -82,13 +78,13 @@ def range_test(
 ) -> tuple[float, list[float], list[float]]:
     """Smith's range test (arXiv:1506.01186): the rate grows from step to step until the loss grows fourfold.
 
-    The network is moved; whoever calls puts it back.
+    The weights change; the caller restores them.
 
     Returns:
         The rate at which the smoothed loss falls most steeply, all rates tried, and the smoothed losses.
 
     Raises:
-        InputError: no rate made the loss fall.
+        InputError: no rate lowers the loss.
     """
     rates = np.geomspace(LOWEST, HIGHEST, steps)
     optimizer = adam(network, LOWEST, 0.0)
@@ -113,7 +109,7 @@ def range_test(
 
 
 def _steepest(rates: Sequence[float], losses: Sequence[float]) -> float:
-    """The first steps say little, as the mean over them is of few losses."""
+    """The rate of the steepest fall, without the first tenth, whose smoothed losses are means of few."""
     first = len(losses) // 10
     slopes = np.gradient(losses)[first:-1] if len(losses) > first + 2 else np.zeros(0)
     if not (slopes < 0).any():

@@ -1,18 +1,14 @@
-"""Learning rates: what a user may pass, and what moves the weights by them."""
+"""Learning rates, and the optimizer."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+import torch
 
-from littoral.errors import InputError, MissingExtraError
+from littoral.errors import InputError
 from littoral.learn.network import Network
-
-try:
-    import torch
-except ImportError as error:
-    raise MissingExtraError("learning", "learn") from error
 
 Rate = float | tuple[float, float]
 """One learning rate, or one for the body and one for the head."""
@@ -38,16 +34,16 @@ def rate_of(lr: float | slice) -> Rate:
 
 
 def adam(network: Network, rate: Rate, weight_decay: float) -> torch.optim.AdamW:
-    """An optimizer of what may learn: body and head, each with its rate.
+    """AdamW for the parameters that require gradients, with a rate each for body and head.
 
     Raises:
-        InputError: nothing may learn.
+        InputError: no parameter requires gradients.
     """
     groups: list[dict[str, Any]] = []
     for part, lr in zip((network.body, network.head), rate if isinstance(rate, tuple) else (rate, rate), strict=True):
         learning = [parameter for parameter in part.parameters() if parameter.requires_grad]
         groups += [{"params": learning, "lr": lr}] if learning else []
     if not groups:
-        raise InputError("the network", "has no weight that may learn", "call unfreeze() first")
-    # One pass over the weights instead of ten: on a processor without a GPU, a tenth of the time of a step.
+        raise InputError("the network", "has no weight to train, as all are frozen", "call unfreeze() first")
+    # Fused: one pass over the weights instead of ten, which on a CPU saves a tenth of a step.
     return torch.optim.AdamW(groups, weight_decay=weight_decay, fused=True)

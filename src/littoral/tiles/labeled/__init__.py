@@ -1,4 +1,4 @@
-"""``Labeled_Tiles`` folders: images with one class each, as deep-learning tools of GIS export and read them.
+"""Read ``Labeled_Tiles`` and ``Imagenet`` folders: images with one class each, as GIS deep-learning tools export them.
 
 Layout::
 
@@ -9,14 +9,14 @@ Layout::
     esri_accumulated_stats.json, esri_model_definition.emd
 
 ``map.txt`` is written last: a tile is in the folder when it is in the map. ``Imagenet`` folders have no labels, and
-need no map: an image's class is the name of its folder, ``images/<class>/…``.
+need no map: an image's class is the name of its folder, ``images/<class>/…`` or ``<class>/…``.
 
-Folders of other programs are read in all the spellings that are known of them; what had to be left out of one, or taken
-otherwise than it stands, is in the ``notes`` of the set.
+Folders of other programs come in several versions and encodings. What was left out of one or interpreted is in the
+``notes`` of the set.
 """
 
 from littoral.tiles.labeled.images import ImageFiles, origin_of, read_tile
-from littoral.tiles.labeled.layout import ACCUMULATED, DEFINITION, MAP, STATS, read_json, read_text
+from littoral.tiles.labeled.layout import ACCUMULATED, DEFINITION, MAP, STATS, decoded, read_json, read_text
 from littoral.tiles.labeled.read import read_tiles
 from littoral.tiles.tileset import TileSet
 
@@ -27,6 +27,7 @@ __all__ = [
     "STATS",
     "ImageFiles",
     "TileSet",
+    "decoded",
     "origin_of",
     "read_json",
     "read_text",

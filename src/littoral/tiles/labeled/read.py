@@ -1,4 +1,4 @@
-"""Folders of tiles to one set, pixels left on disk."""
+"""Read folders of tiles into one set; pixels stay on disk."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from littoral.categories import CATCOA, Category, Scheme
-from littoral.errors import InputError, LittoralWarning
+from littoral.errors import InputError, LittoralWarning, printable
 from littoral.imagery import AS_STORED, same_scaling
 from littoral.progress import Track, silent
 from littoral.tiles.labeled.images import Head, ImageFiles, read_head
-from littoral.tiles.labeled.layout import find_folders, unfinished
-from littoral.tiles.labeled.listing import Listing, notes_on, read_listing
+from littoral.tiles.labeled.layout import DEFINITION, find_folders, unfinished
+from littoral.tiles.labeled.listing import Listing, notes_on, numbered_folders, read_listing
 from littoral.tiles.tileset import TileSet, acquired_of, outlines_of
 
 
@@ -31,21 +31,21 @@ def read_tiles(
     unreadable: Literal["fatal", "skip"] = "fatal",
     track: Track = silent,
 ) -> TileSet:
-    """Read what Labeled_Tiles or Imagenet folders hold, pixels left on disk; several folders become one set.
+    """Read Labeled_Tiles or Imagenet folders into one set; pixels stay on disk.
 
     Args:
         path: A folder, a folder of such folders, or a list of either.
-        categories: Colours, and names where a folder's own name of a class is just its number.
-        unreadable: ``skip``: leave out images that cannot be opened, and say which; ``fatal``: refuse them. Pixels are
-            not looked at here.
+        categories: Colours, and names of classes whose name in a folder is only their number.
+        unreadable: ``skip``: leave out images that cannot be opened, with a warning; ``fatal``: raise an error. Pixels
+            are not read here.
         track: Shows progress, a step per tile.
 
     Warns:
         LittoralWarning: some images were left out because they cannot be opened.
 
     Raises:
-        InputError: no such folder, one that an export left unfinished, one without the needed files or with bands or a
-            tile size of its own, tiles of different sizes, a label that cannot be resolved, a tile that cannot be read.
+        InputError: no such folder, an unfinished export, missing files, bands or tile sizes that differ between the
+            tiles, a label of no known class, a tile that cannot be read.
 
     Memory: 3 KB per tile.
     """
@@ -53,8 +53,9 @@ def read_tiles(
     folders = [folder for one in given for folder in find_folders(Path(one))]
     if not folders:
         raise InputError("the list of tile folders", "is empty", "pass the folder that littoral tiles wrote")
+    categories, notes = numbered_folders(folders, categories)
     listings = [read_listing(folder, categories) for folder in folders]
-    notes = [
+    notes += [
         *notes_on(listings),
         *(f"an export to {folder} was interrupted; run that export again to add its tiles"
           for folder in folders if unfinished(folder).exists()),
@@ -77,7 +78,8 @@ def read_tiles(
                 raise
             lost[number] = image
     if lost:
-        notes.append(f"images that cannot be opened were left out ({len(lost)}): {', '.join(map(str, lost.values()))}")
+        names = ", ".join(printable(str(image)) for image in lost.values())
+        notes.append(f"images that cannot be opened were left out ({len(lost)}): {names}")
         warnings.warn(notes[-1], LittoralWarning, stacklevel=2)
         if not heads:
             raise InputError(folders[0], f"holds no tile that can be used ({notes[-1]})", "export the tiles again")
@@ -106,7 +108,7 @@ def read_tiles(
 
 
 def _completed(head: Head, listing: Listing) -> Head:
-    """What the file does not say of itself, its folder may."""
+    """A header, completed from the folder's text files."""
     definition, accumulated = listing.definition, listing.accumulated
     made = definition.get("Littoral", {})
     crs, corners = head.crs or _stated_crs(definition, accumulated), head.corners
@@ -123,20 +125,20 @@ def _completed(head: Head, listing: Listing) -> Head:
 
 
 def _stated_crs(definition: Mapping[str, Any], accumulated: Mapping[str, Any]) -> CRS | None:
-    """The CRS of a folder's cells: that of its tiles, if all cells are in one."""
+    """The CRS of a folder's cell sizes, if all of them have the same."""
     found: set[int] = set()
     for key in ("MinCellSize", "MaxCellSize"):
         for content in (definition, accumulated):
             cell = content.get(key)
             place = cell.get("spatialReference") if isinstance(cell, dict) else None
             code = (place.get("latestWkid") or place.get("wkid")) if isinstance(place, dict) else None
-            if isinstance(code, int):
-                found.add(code)
+            if isinstance(code, int) or (isinstance(code, str) and re.fullmatch(r"\d{1,9}", code, re.ASCII)):
+                found.add(int(code))
     return _crs_of_wkid(found.pop()) if len(found) == 1 else None
 
 
 def _crs_of_wkid(code: int) -> CRS | None:
-    """Esri's numbers are EPSG's, and its own from where EPSG's end.
+    """CRS of a well-known id: an EPSG code, or one of Esri's own.
 
     >>> _crs_of_wkid(32617).to_string(), _crs_of_wkid(102008).to_string(), _crs_of_wkid(7)
     ('EPSG:32617', 'ESRI:102008', None)
@@ -150,7 +152,7 @@ def _crs_of_wkid(code: int) -> CRS | None:
 
 
 def _stated_names(definition: Mapping[str, Any], accumulated: Mapping[str, Any], count: int) -> tuple[str, ...] | None:
-    """Names of the bands by the folder; ``Band_1``, ``Band_2``, … only counts them.
+    """Band names from the folder's text files; None where they are only ``Band_1``, ``Band_2``, ….
 
     >>> _stated_names({"InputRastersProps": {"BandNames": ["Red", "Green"]}}, {}, 2)
     ('Red', 'Green')
@@ -161,8 +163,8 @@ def _stated_names(definition: Mapping[str, Any], accumulated: Mapping[str, Any],
         properties = content.get("InputRastersProps")
         names = properties.get("BandNames") if isinstance(properties, dict) else None
         if isinstance(names, list) and len(set(map(str, names))) == count == len(names):
-            told = tuple(str(name) for name in names)
-            return None if all(re.fullmatch(r"Band_?\d+", name, re.IGNORECASE) for name in told) else told
+            found = tuple(str(name) for name in names)
+            return None if all(re.fullmatch(r"Band_?\d+", name, re.IGNORECASE) for name in found) else found
     return None
 
 
@@ -178,8 +180,7 @@ def _check_alike(images: Sequence[Path], heads: Sequence[Head]) -> None:
                 image,
                 f"has {head.size_px[0]} x {head.size_px[1]} pixels, {images[0]} has "
                 f"{first.size_px[0]} x {first.size_px[1]}",
-                "export tiles of one fixed size, around the rectangles and not cropped to them (FIXED_SIZE, "
-                "fix_chip_size=True): what is classified later comes in such tiles",
+                "export tiles of one fixed size, not cropped to the rectangles (FIXED_SIZE, fix_chip_size=True)",
             )
         if head.size_px[0] != head.size_px[1]:
             raise InputError(image, f"is {head.size_px[0]} x {head.size_px[1]} pixels", "train on square tiles")
@@ -203,7 +204,7 @@ def _check_alike(images: Sequence[Path], heads: Sequence[Head]) -> None:
 
 
 def _present(codes: NDArray[np.int64], listings: Sequence[Listing]) -> tuple[Category, ...]:
-    """Classes that occur; of several names for one value, the first wins."""
+    """Classes that occur; of several names for one value, the first counts."""
     found: dict[int, Category] = {}
     for listing in listings:
         found = {**listing.classes, **found}
@@ -211,7 +212,12 @@ def _present(codes: NDArray[np.int64], listings: Sequence[Listing]) -> tuple[Cat
 
 
 def _origin(listings: Sequence[Listing]) -> dict[str, Any]:
-    origins = [listing.definition.get("Littoral", {}) for listing in listings]
+    """How the tiles were cut.
+
+    Raises:
+        InputError: not all in one way.
+    """
+    origins = [_made(listing) for listing in listings]
     ways = [_way(origin) for origin in origins]
     for listing, origin, way in zip(listings, origins, ways, strict=True):
         if other := [name for name in way if way[name] != ways[0][name]]:
@@ -226,11 +232,60 @@ def _origin(listings: Sequence[Listing]) -> dict[str, Any]:
                 f"was exported with another --raw than {listings[0].folder}",
                 "train on tiles of one scaling",
             )
-    return dict(origins[0])
+    filled = [{"Fill": origin["Fill"]} for origin in origins if "Fill" in origin]
+    return origins[0] | (filled[0] if filled else {})
+
+
+def _made(listing: Listing) -> dict[str, Any]:
+    """How the tiles of a folder were cut, from littoral's own record or the keys of other programs.
+
+    Other programs blacken with zeros: ``Fill`` is what then stands for missing pixels.
+
+    Raises:
+        InputError: an unknown value.
+    """
+    if "Littoral" in listing.definition:
+        return dict(listing.definition["Littoral"])
+    cut: dict[str, Any] = {}
+    for keys, words in _CUT_KEYS:
+        for key in keys:
+            for content in (listing.definition, listing.accumulated):
+                value = content.get(key)
+                # Old exports hold hints in the place of values.
+                if value is None or value == "" or (isinstance(value, str) and value.startswith("e.g.")):
+                    continue
+                whole = int(value) if isinstance(value, float) and value.is_integer() else value
+                word = re.sub("[^a-z0-9]", "", str(whole).casefold())
+                if word not in words:
+                    what = f"has the unknown {key} {value!r}"
+                    raise InputError(listing.folder / DEFINITION, what, "export the folder again")
+                cut.update([words[word]])
+    return {"Tile": cut, **({"Fill": 0.0} if cut.get("blacken") else {})} if cut else {}
+
+
+_BLACK, _SHOWN = ("blacken", True), ("blacken", False)
+_FIXED, _BOUNDS = ("crop", "fixed"), ("crop", "bounding-box")
+_CUT_KEYS: tuple[tuple[tuple[str, ...], dict[str, tuple[str, object]]], ...] = (
+    (
+        ("BlackenAroundFeature", "BlackenAround"),
+        {"1": _BLACK, "true": _BLACK, "yes": _BLACK, "blackenaroundfeature": _BLACK, "blacken": _BLACK,
+         "0": _SHOWN, "false": _SHOWN, "no": _SHOWN, "noblacken": _SHOWN},
+    ),
+    (
+        ("CropTileMode", "CropMode"),
+        {"fixedsize": _FIXED, "fixed": _FIXED, "boundingbox": _BOUNDS, "bounds": _BOUNDS},
+    ),
+    (("CropSizeFixed", "FixChipSize"), {"1": _FIXED, "true": _FIXED, "0": _BOUNDS, "false": _BOUNDS}),
+    (
+        ("ImageSpaceUsed", "ReferenceSystem"),
+        {"mapspace": ("space", "map"), "pixelspace": ("space", "pixel"), "imagespace": ("space", "pixel")},
+    ),
+)  # fmt: skip
+"""Keys of other programs' definitions, and what their values mean: a field of :class:`littoral.tiles.TileSpec`."""
 
 
 def _way(origin: Mapping[str, Any]) -> dict[str, Any]:
-    """How tiles lie on their rectangles, by what a folder says of them; what it does not say is as it was at first."""
+    """How tiles lie on their rectangles; where nothing is recorded, the defaults of the first versions."""
     cut = origin.get("Tile", {})
     usual = {"crop": "fixed", "blacken": False, "space": "map"}
     return {

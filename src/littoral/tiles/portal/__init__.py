@@ -1,8 +1,8 @@
-"""Training sets that others host: items of a portal (ArcGIS Online or ArcGIS Enterprise), fetched by their id.
+"""Download training sets: items of a portal (ArcGIS Online or ArcGIS Enterprise), by their id.
 
 A portal's REST interface: ``<portal>/sharing/rest/content/items/<id>?f=json`` describes an item, ``…/<id>/data`` is its
 file, often by way of a redirect to a signed address of a store. Errors come with status 200, as
-``{"error": {"code": 498, "message": …}}``. Items that are not public want ``token=`` in the query.
+``{"error": {"code": 498, "message": …}}``. Items that are not public need ``token=`` in the query.
 """
 
 from littoral.tiles.portal.fetch import FetchedItem, TileFolder, fetch_item

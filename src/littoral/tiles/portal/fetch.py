@@ -1,4 +1,4 @@
-"""From an item's id to a folder of tiles: fetched, unpacked where it is a zip, and what is in it."""
+"""Download an item of a portal, unpack it, and list the folders of tiles in it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from littoral.vectors import staged
 _DOWNLOADS = ".downloads"
 _MOST_FILES = 1_000_000
 _MOST_TIMES, _AT_LEAST_BYTES = 100, 2**28
-"""A zip may unpack to so many times its size, as tiles that are mostly empty do, and to 256 MiB in any case."""
+"""Most times its size that a zip may unpack to, as tiles that are mostly empty do; 256 MiB are always allowed."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class TileFolder:
     """A folder of labelled tiles that came with an item."""
 
     path: Path
-    """Where it is."""
+    """Of the folder."""
     tiles: dict[str, int]
-    """How many of each class, by its name, in the order of the class values."""
+    """Number of tiles by name of the class, in the order of the class values."""
     problem: str | None
-    """Why littoral cannot read it, in a sentence; None: it can."""
+    """Why littoral cannot read it, a sentence; None where it can."""
 
     def __str__(self) -> str:
         classes = ", ".join(f"{name} {count:,}" for name, count in self.tiles.items())
@@ -46,14 +46,14 @@ class TileFolder:
 
 @dataclass(frozen=True)
 class FetchedItem:
-    """What :func:`fetch_item` did."""
+    """Result of :func:`fetch_item`."""
 
     item: Item
-    """As the portal describes it now."""
+    """Its description by the portal."""
     path: Path
-    """The folder it was unpacked to, or the file as it is."""
+    """The folder that the zip was unpacked to, or the file."""
     size: int
-    """Bytes fetched; 0 where all was there as the portal has it."""
+    """Bytes fetched; 0 where the item was there unchanged."""
     folders: tuple[TileFolder, ...]
     """Folders of tiles in it, by path."""
 
@@ -76,25 +76,26 @@ def fetch_item(
     """Fetch an item of a portal into a folder, and unpack it where its file is a zip.
 
     A zip ``<name>.zip`` is unpacked to ``<folder>/<name>`` as a whole or not at all, without an outermost folder of the
-    same name; it is a stranger's, see :func:`littoral.http.unpack_zip`. Any other file is kept as it is. What the
-    portal says of the item, its terms of use among it, is written to ``<folder>/<id>.item.json``; as long as the
-    portal names the same file, size and time of change, a later call fetches nothing. What broke off goes on.
+    same name; it is not trusted, see :func:`littoral.http.unpack_zip`. Any other file is kept as it is. The portal's
+    description of the item, with its terms of use, is written to ``<folder>/<id>.item.json``; as long as the portal
+    has the same file, size and time of change, a later call fetches nothing. An interrupted download is resumed.
 
     Args:
         item_id: 32 hexadecimal digits.
         folder: Made if it is not there.
         portal: Its address; None: that of the environment variable LITTORAL_PORTAL, or ArcGIS Online.
-        token: Of a member who may see the item; None: that of the environment variable LITTORAL_PORTAL_TOKEN, or none.
+        token: Of a member with access to the item; None: that of the environment variable LITTORAL_PORTAL_TOKEN, or
+            none.
         overwrite: Replace what is in the place of the item, with all that was added to it since.
-        categories: Names of classes, where a folder's own name of a class is just its number.
-        patience: With a server that fails.
+        categories: Names of classes whose name in a folder is only their number.
+        patience: Retries and time limits.
         track: Shows progress, a step per 64 KiB.
 
     Raises:
-        InputError: not an id, an item without a file, a zip that is damaged or unsafe; what was there is as it was.
+        InputError: not an id, an item without a file, a zip that is damaged or unsafe; files that were there stay.
         ExistsError: something else is in the place of the item.
-        DownloadError: the portal has no such item, wants another token, cannot be reached, or sent something else.
-        WriteError: the disk refused; what was fetched stays for the next call.
+        DownloadError: the portal has no such item, refuses the token, cannot be reached, or sent something else.
+        WriteError: the disk refused; the downloaded part stays for the next call.
 
     Memory: 1 KB per file of a zip.
     """
@@ -118,13 +119,13 @@ def _is_zip(item: Item) -> bool:
 
 
 def _fetch(item: Item, waiting: Path, record: Path, place: Path, patience: Patience, track: Track) -> int:
-    """Bytes of the file, which waits in a folder of its own until it is in its place."""
+    """Download the file to a folder of its own, move or unpack it to its place, and return its size in bytes."""
     path = Path(item.download(waiting, patience=patience, track=track))
     size = path.stat().st_size
     replaces = place.exists()
     try:
         if not replaces:
-            # Before: killed in between, the next call knows that what is there is the item.
+            # Written first: after a kill in between, the next call recognises the folder as the item's.
             _write_record(item, record)
         if _is_zip(item):
             most = max(_AT_LEAST_BYTES, _MOST_TIMES * size)
@@ -134,7 +135,7 @@ def _fetch(item: Item, waiting: Path, record: Path, place: Path, patience: Patie
         if replaces:
             _write_record(item, record)
     except InputError:
-        # Else it would be taken for fetched, and be refused again and again.
+        # A file that stayed would be taken for the item, and refused in each call.
         shutil.rmtree(waiting, ignore_errors=True)
         if not replaces:
             record.unlink(missing_ok=True)
@@ -150,7 +151,7 @@ def _write_record(item: Item, record: Path) -> None:
 
 
 def _stated(item: Item) -> dict[str, Any]:
-    """All that is known of an item but the token."""
+    """The item's description as JSON values, without the token."""
     stated = {each.name: getattr(item, each.name) for each in fields(item) if each.name != "portal"}
     return {"portal": item.portal.address, **stated}
 
@@ -174,10 +175,10 @@ def _check_place(item: Item, record: Path, place: Path, overwrite: bool) -> None
 
 
 def _read_record(record: Path) -> dict[str, Any]:
-    """Empty without one, or with one that is damaged: the item is then fetched again."""
+    """Empty where there is none or it is damaged: the item is then fetched again."""
     try:
         content = json.loads(record.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

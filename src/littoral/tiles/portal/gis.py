@@ -1,4 +1,4 @@
-"""The first calls of notebooks that were written for ArcGIS: a connection, an item by its id, its file."""
+"""``GIS``: the first calls of notebooks that were written for ArcGIS, to find an item and download its file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from littoral.tiles.portal.items import Item, ask_item
 from littoral.tiles.portal.rest import PORTAL_VARIABLE, TOKEN_VARIABLE, NoItemError, Portal, find_portal
 
 _SIGNED_IN = {"home", "pro"}
-"""Of an ArcGIS notebook or ArcGIS Pro: the portal at which its user is signed in."""
+"""Addresses that in ArcGIS mean the portal at which the user is signed in."""
 
 
 class Content:
@@ -20,11 +20,11 @@ class Content:
         self._portal = portal
 
     def get(self, itemid: str) -> Item | None:
-        """The item of this id; None where the portal has none, or none that it would admit to.
+        """The item of this id; None where the portal has none that is open to the user.
 
         Raises:
             InputError: not an id.
-            DownloadError: the portal cannot be reached or wants another token.
+            DownloadError: the portal cannot be reached or refuses the token.
         """
         try:
             return ask_item(self._portal, itemid)
@@ -33,7 +33,7 @@ class Content:
 
 
 class GIS:
-    """A portal, as anybody or with a token; nothing is asked until an item is."""
+    """A portal, used anonymously or with a token; no request is made before the first item."""
 
     def __init__(
         self,
@@ -46,8 +46,8 @@ class GIS:
         """
         Args:
             url: Of the portal; None: that of the environment variable LITTORAL_PORTAL, or ArcGIS Online. "home" and
-                "pro" are taken for None, with a warning where the variable does not say which portal is meant.
-            username, password: Refused; littoral asks for no passwords.
+                "pro" are taken for None, with a warning where the variable is not set.
+            username, password: Not supported.
             token: None: that of the environment variable LITTORAL_PORTAL_TOKEN, or none.
 
         Raises:
@@ -64,8 +64,8 @@ class GIS:
         if signed_in and not os.environ.get(PORTAL_VARIABLE):
             who = "with your token" if self.portal.token else "anonymously"
             warnings.warn(
-                f'GIS("{url}") means the portal at which ArcGIS is signed in, which littoral does not know; it asks '
-                f"{self.portal.address} {who}: set {PORTAL_VARIABLE} or pass the portal's address to ask another",
+                f'GIS("{url}") means the portal at which ArcGIS is signed in, which littoral cannot see; it uses '
+                f"{self.portal.address} {who}: set {PORTAL_VARIABLE} or pass the portal's address to use another",
                 LittoralWarning,
                 stacklevel=2,
             )

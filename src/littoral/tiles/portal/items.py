@@ -16,23 +16,23 @@ from littoral.tiles.portal.rest import Portal, one_line
 
 _ID = re.compile(r"[0-9a-fA-F]{32}")
 _NO_FILE_NAME = re.compile(r"""^\.|[/\\:*?"<>|\x00-\x1f\x7f]|[. ]$""")
-"""What leads elsewhere, hides, or is no name on one of the systems that people use."""
+"""Parts of names that lead to another folder, hide the file, or are not allowed on Windows, macOS or Linux."""
 
 
 @dataclass(frozen=True, repr=False)
 class Item:
-    """What a portal says of an item."""
+    """Description of an item by its portal."""
 
     id: str
     """32 hexadecimal digits."""
     title: str
-    """For people."""
+    """Title."""
     type: str
-    """In the portal's words, e.g. Image Collection or Deep Learning Package."""
+    """E.g. Image Collection or Deep Learning Package."""
     name: str | None
-    """Of its file; None where it has none. The owner's choice, and a stranger's."""
+    """Of its file, chosen by its owner and not trusted; None where it has none."""
     size: int
-    """Of its file in bytes; -1 where that is not said."""
+    """Of its file in bytes; -1 where unknown."""
     modified: int | None
     """When, in milliseconds since 1970 (UTC)."""
     owner: str
@@ -42,9 +42,9 @@ class Item:
     licence: str
     """Terms of use, may be HTML; empty where none are stated."""
     attribution: str
-    """Whom to credit; empty where nobody is named."""
+    """Credits; empty where none are stated."""
     url: str | None
-    """Of the service or page that it stands for, where it is no file."""
+    """Of the service or page, for items without a file."""
     portal: Portal = field(compare=False)
     """Where it is."""
 
@@ -59,14 +59,14 @@ class Item:
         patience: Patience = PATIENT,
         track: Track = silent,
     ) -> str:
-        """Fetch the item's file; what broke off goes on in the next call, what has not changed is not fetched again.
+        """Download the item's file; an interrupted download is resumed by the next call, an unchanged file is kept.
 
         The version that is there is remembered in ``<name>.version.json`` beside the file.
 
         Args:
             save_path: Folder, made if it is not there; None: that of the system for temporary files.
             file_name: Without folders; None: the item's.
-            patience: With a server that fails.
+            patience: Retries and time limits.
             track: Shows progress, a step per 64 KiB.
 
         Returns:
@@ -86,7 +86,7 @@ class Item:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if path.is_file() and path.stat().st_size != size:
-                # Not what was fetched then: what is remembered of its version does not hold.
+                # Another file than the one fetched: its recorded version does not apply.
                 path.with_name(f"{path.name}.version.json").unlink(missing_ok=True)
         except OSError as error:
             raise WriteError(folder, error) from error
@@ -95,12 +95,12 @@ class Item:
 
 
 def ask_item(portal: Portal, item_id: str, patience: Patience = PATIENT) -> Item:
-    """What a portal says of the item of this id.
+    """Get the description of an item from a portal.
 
     Raises:
         InputError: not an id.
         NoItemError: the portal has no such item.
-        DownloadError: it wants another token, or did not answer as a portal does.
+        DownloadError: it refuses the token, or is no portal.
     """
     wanted = item_id.strip()
     if not _ID.fullmatch(wanted):

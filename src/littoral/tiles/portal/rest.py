@@ -1,4 +1,4 @@
-"""A portal's REST interface: what it is asked, what its answers mean, and a token that goes nowhere else."""
+"""Requests to a portal's REST interface; the token is sent to the portal only."""
 
 from __future__ import annotations
 
@@ -35,35 +35,35 @@ TOKEN_VARIABLE = "LITTORAL_PORTAL_TOKEN"
 
 _HOW_TO_PASS = f"pass the token of a member with --token (token=…) or in the environment variable {TOKEN_VARIABLE}"
 _NO_TOKEN, _BAD_TOKEN = {401, 403, 499}, {498}
-# Possessive, as a stranger's comments must not be tried in all combinations.
+# Possessive quantifiers: hostile comments must not cause backtracking.
 _WEB_PAGE = re.compile(
     rb"(?:\xef\xbb\xbf)?\s*+(?:<\?xml[^>]*>\s*+)?(?:<!--.*?-->\s*+)*+<(?:!doctype\s+html|html|head)\b", re.I | re.S
 )
 
 
 class NoItemError(DownloadError):
-    """The portal has no item of that id, or none that it would admit to."""
+    """The portal has no item of that id that is open to the user."""
 
 
 @dataclass(frozen=True)
 class Portal:
-    """Where items are, and as whom it is asked."""
+    """Address of a portal, and a token."""
 
     address: str
     """Without the path of the REST interface, e.g. https://www.arcgis.com or https://gis.example.org/portal."""
     token: str | None = field(default=None, repr=False, compare=False)
-    """None: as anybody. Sent to this portal only, never shown and never written."""
+    """None: anonymous. Sent to this portal only, never shown or written."""
 
     def page(self, item_id: str) -> str:
-        """Address at which a person sees an item."""
+        """Address of an item's web page."""
         return f"{self.address}/home/item.html?id={item_id}"
 
     def describe(self, item_id: str, patience: Patience = PATIENT) -> dict[str, Any]:
-        """What the portal says of an item.
+        """Get the description of an item.
 
         Raises:
             NoItemError: it has none of that id.
-            DownloadError: it wants another token, or did not answer as a portal does.
+            DownloadError: it refuses the token, or is no portal.
         """
         subject = f"Item {item_id}"
         with self._session() as session:
@@ -74,7 +74,7 @@ class Portal:
                 patience=patience,
             )
         if not isinstance(content, dict) or str(content.get("id")).lower() != item_id.lower():
-            raise DownloadError(self.address, f"did not say what item {item_id} is", "check that it is a portal")
+            raise DownloadError(self.address, f"did not describe item {item_id}", "check that it is a portal")
         return content
 
     def fetch(
@@ -86,7 +86,7 @@ class Portal:
         patience: Patience = PATIENT,
         track: Track = silent,
     ) -> bool:
-        """Fetch an item's file to ``path`` as :func:`littoral.http.download` does, if it changed; whether it did.
+        """Download an item's file to ``path`` if it changed, see :func:`littoral.http.download`; whether it did.
 
         Raises:
             NoItemError, DownloadError: as above, or the file is not of ``size`` bytes.
@@ -114,21 +114,21 @@ class Portal:
 
     @contextmanager
     def _session(self) -> Iterator[Session]:
-        """A session that keeps the token: it is in no error's cause, and no redirect takes it to another host."""
+        """A session that protects the token: no error names it, and no redirect takes it to another host."""
         with open_session() as session:
             session.hooks["response"].append(partial(self._keep_token, session))
             try:
                 yield session
             except LittoralError as error:
-                # Causes are the HTTP library's, which name whole addresses.
+                # The HTTP library's own errors name whole addresses.
                 raise error from None
 
     def _keep_token(self, session: Session, response: Any, *_: Any, **__: Any) -> None:
-        """Take the token off an address that a portal redirects to, where that is not its own."""
+        """Remove the token from a redirect to another host."""
         location = response.headers.get("Location")
         if not location or not self.token:
             return
-        # An address that is none is left to the library, which closes the connection before it says so.
+        # An invalid address is left to the library, which closes the connection before it raises an error.
         with suppress(ValueError):
             target = urljoin(response.url, location)
             # The library's rule for the header Authorization: another host or port, or no longer https.
@@ -136,19 +136,19 @@ class Portal:
                 parts = urlsplit(target)
                 pairs = parse_qsl(parts.query, keep_blank_values=True)
                 kept = [pair for pair in pairs if pair[1] != self.token]
-                # Left as it is where it holds no token: to write it anew may break a signature.
+                # Left unchanged where it holds no token: rewriting may break a signature.
                 if len(kept) < len(pairs):
                     response.headers["Location"] = parts._replace(query=urlencode(kept)).geturl()
 
     def _look(self, subject: str, status: int, head: bytes, *, page_wanted: bool = False) -> None:
-        """Errors that come in the place of what was asked for, with whatever status."""
+        """Raise the error that a response holds, whatever its status."""
         error = stated_error(head)
         if error is not None:
             raise self._refusal(subject, *error)
         if status in _NO_TOKEN - {403} | _BAD_TOKEN:
             raise self._refusal(subject, status, "", "")
         if status == 200 and not page_wanted and _WEB_PAGE.match(head):
-            remedy = _HOW_TO_PASS if not self.token else "open the portal in a browser to see what it asks for"
+            remedy = _HOW_TO_PASS if not self.token else "open the portal in a browser to see why"
             raise DownloadError(subject, f"did not come from {self.address}, but a web page, as for signing in", remedy)
 
     def _refusal(self, subject: str, code: int, kind: str, message: str) -> DownloadError:
@@ -169,14 +169,14 @@ class Portal:
         return DownloadError(subject, f"was refused ({said})", "try again later, or ask who runs the portal")
 
     def _shown(self, message: str) -> str:
-        """A portal's own words on one short line, without the token."""
+        """A portal's message on one short line, without the token."""
         text = message.replace(self.token, "…") if self.token else message
         text = re.sub(r"(?<=://)(\S+?)\?\S*", r"\1", text)
         return one_line(text)[:200].rstrip(".: ")
 
 
 def one_line(text: str) -> str:
-    """A stranger's text without what moves a terminal's cursor.
+    """A text without control characters, on one line.
 
     >>> one_line("tiles\\x1b[2J of a\\ncoast ")
     'tiles [2J of a coast'
@@ -185,7 +185,7 @@ def one_line(text: str) -> str:
 
 
 def stated_error(head: bytes) -> tuple[int, str, str] | None:
-    """Code, kind and message of an answer that is an error by its content; None where it is something else.
+    """Code, kind and message of a response whose content is an error; None for any other.
 
     >>> stated_error(b'{"error": {"code": 499, "messageCode": "GWM_0003", "message": "Token Required"}}')
     (499, 'GWM_0003', 'Token Required')
@@ -206,7 +206,7 @@ def stated_error(head: bytes) -> tuple[int, str, str] | None:
 
 
 def find_portal(address: str | None = None, token: str | None = None) -> Portal:
-    """The portal that is meant.
+    """The portal of an address, or the default one.
 
     Args:
         address: Of the portal, its REST interface or its home page; None: that of the environment variable

@@ -1,6 +1,7 @@
-"""Splits that do not leak: no validation tile shares ground with a training tile.
+"""Split tiles in training and validation so that no validation tile overlaps a training tile.
 
-``ground`` compares outlines, ``choosing`` says which blocks validate, ``splitting`` makes the blocks and the split.
+``shared_ground`` compares outlines, ``block_choice`` chooses the blocks for validation, ``split`` makes the blocks and
+the split.
 """
 
 from littoral.tiles.splits.block_choice import Ground

@@ -1,10 +1,15 @@
-"""Which blocks validate: no class is lost from training, as many as can be are on both sides, shares are near.
+"""Choose the blocks of tiles for validation: no class is lost from training, as many classes as possible are on
+both sides, and the share of each class in validation is near the wanted one.
 
-A class is on both sides when a block with tiles of it validates and a tile of it trains. That tile, its witness, trains
-as long as no block validates that any tile touching it belongs to. So a choice that satisfies some classes is a set of
-blocks to validate, and one of blocks to keep from it, with nothing in common; whatever else is chosen of the rest keeps
-it true. Finding one that satisfies the most classes is set splitting, which is hard in general; here rare classes come
-first, and the search is exact unless it takes more than ``_STEPS`` steps.
+A class is on both sides when a block with tiles of it is for validation and a tile of it is for training. That tile,
+the class's witness, stays in training as long as no block with a tile that touches it is for validation. A choice that
+puts some classes on both sides is therefore a set of blocks for validation and a disjoint set of blocks kept from it;
+the remaining blocks may go to either side. To find the choice for the most classes is the set-splitting problem, which
+is NP-hard; here rare classes come first, and the search is exact unless it takes more than ``_STEPS`` steps.
+
+scikit-learn's GroupShuffleSplit and StratifiedGroupKFold split by group, too, but cannot replace this search: both take
+groups as independent, while here training tiles that touch a validation block are set aside, which may remove a class
+from training; the first ignores classes, the second guarantees neither a class on both sides nor any share but 1/k.
 """
 
 from __future__ import annotations
@@ -21,7 +26,7 @@ _STEPS = 20_000
 
 @dataclass(frozen=True)
 class Choice:
-    """Sides of the tiles; those on neither are set aside."""
+    """Training and validation tiles; those in neither are set aside."""
 
     training: NDArray[np.bool_]
     """(tiles,)"""
@@ -30,7 +35,7 @@ class Choice:
 
 
 class Ground:
-    """Tiles in blocks, and who touches whom.
+    """Blocks of tiles, and which tiles overlap or touch.
 
     Args:
         block: (tiles,) block of each, from 0.
@@ -46,7 +51,7 @@ class Ground:
         """(tiles, blocks), nonzero for the blocks of the tiles that a tile touches, its own included."""
 
     def sides(self, validate: NDArray[np.bool_]) -> Choice:
-        """What a choice of blocks (blocks,) means for the tiles."""
+        """Training and validation tiles for a choice of validation blocks (blocks,)."""
         beside = np.asarray(self.near @ validate.astype(np.int32)) > 0
         return Choice(~beside, validate[self.block])
 
@@ -58,17 +63,17 @@ def choose_blocks(
     rng: np.random.Generator,
     may_validate: NDArray[np.bool_],
 ) -> Choice | None:
-    """The best of some draws.
+    """The best of some random choices of validation blocks.
 
     Args:
         ground: The tiles.
         targets: (tiles,) class of each, from 0.
-        val_share: Share wanted of every class.
-        rng: Draws.
-        may_validate: (blocks,), those that may.
+        val_share: Wanted share of every class in validation.
+        rng: Source of the random choices.
+        may_validate: (blocks,), which blocks may be for validation.
 
     Returns:
-        Sides, or None where every choice loses a class from training.
+        The choice, or None where every choice loses a class from training.
     """
     holds = np.zeros((ground.blocks, int(targets.max()) + 1), np.int64)
     np.add.at(holds, (ground.block, targets), 1)
@@ -101,7 +106,7 @@ def _filled(
     rng: np.random.Generator,
     may_validate: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
-    """Blocks (blocks,) to validate: the given ones, and others that bring the classes nearer to what is wanted."""
+    """Validation blocks (blocks,): the given ones, and others that bring the classes nearer to the wanted counts."""
     chosen = np.array([bool(validate >> block & 1) for block in range(len(holds))])
     weight = 1 / holds.sum(axis=0)
     lacking = wanted - holds[chosen].sum(axis=0)
@@ -115,27 +120,29 @@ def _filled(
 
 
 class _Search:
-    """Blocks to validate and blocks to keep from it, as bits of whole numbers, that satisfy the most classes."""
+    """Search for the blocks for validation and the blocks kept from it, as bits of integers."""
 
     def __init__(
         self, ground: Ground, targets: NDArray[np.int64], holds: NDArray[np.int64], may_validate: NDArray[np.bool_]
     ) -> None:
         classes = range(holds.shape[1])
         self.places = [[1 << block for block in np.flatnonzero(may_validate & (held > 0)).tolist()] for held in holds.T]
-        """Of each class, the blocks that may validate it."""
+        """For each class, the blocks that may be for validation and hold tiles of it."""
         self.witnesses = [_witnesses(ground, np.flatnonzero(targets == index)) for index in classes]
-        """Of each class, sets of blocks: while none of one validates, a tile of it trains."""
+        """For each class, sets of blocks: while no block of a set is for validation, a tile of the class is for
+        training."""
         self.parted = [
             any(not place & witness for witness in self.witnesses[index] for place in self.places[index])
             for index in classes
         ]
-        """Which classes have tiles in two places, and so can be on both sides, each for itself."""
+        """Which classes have tiles in two separate places, so that each alone could be on both sides."""
         self.order = sorted(classes, key=lambda index: len(self.places[index]) * len(self.witnesses[index]))
         self.missed = 0
-        """Classes in two places that cannot all be satisfied."""
+        """Number of such classes that cannot be on both sides together with the others."""
 
     def run(self, rng: np.random.Generator) -> tuple[int, int] | None:
-        """One such choice, drawn at random; None where none keeps all classes in training and validates anything."""
+        """Blocks for validation and blocks kept from it, drawn at random; None where every choice loses a class from
+        training or leaves validation empty."""
         for several in (*self.places, *self.witnesses):
             rng.shuffle(several)
         while self.missed < sum(self.parted):
@@ -147,7 +154,7 @@ class _Search:
         return None
 
     def _go(self, depth: int, validate: int, keep: int, may_miss: int) -> tuple[int, int] | None:
-        """Satisfy the classes from ``depth`` on, without touching what is chosen already."""
+        """Choose for the classes from ``depth`` on, on top of the blocks that are chosen already."""
         if depth == len(self.order):
             return (validate, keep) if validate else None
         state = (depth, validate, keep, may_miss)
@@ -155,7 +162,7 @@ class _Search:
             return None
         index = self.order[depth]
         witnesses = [witness for witness in self.witnesses[index] if not witness & validate]
-        # What is kept or validated anyway costs nothing: no other need be tried.
+        # Blocks that are kept already cost nothing: no other witness needs to be tried.
         witnesses = [w for w in witnesses if not w & ~keep][:1] or witnesses
         if self.parted[index]:
             there = [0] if any(place & validate for place in self.places[index]) else self.places[index]
@@ -175,8 +182,8 @@ class _Search:
 
 
 def _witnesses(ground: Ground, tiles: NDArray[np.int64]) -> list[int]:
-    """Sets of blocks as bits, one for each way in which some of these tiles are surrounded; smaller sets stand for
-    larger ones that hold them, where the smaller one is a single block."""
+    """Sets of blocks as bits: for each of these tiles, the blocks of the tiles that it touches. Sets that hold a block
+    which is a set of its own are left out."""
     near = ground.near[tiles]
     around = {tuple(sorted(part.tolist())) for part in np.split(near.indices, near.indptr[1:-1])}
     alone = {blocks[0] for blocks in around if len(blocks) == 1}

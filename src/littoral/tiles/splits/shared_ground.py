@@ -1,4 +1,4 @@
-"""Which outlines share ground, in longitude and latitude, across the antimeridian too."""
+"""Find outlines that overlap or touch, in longitude and latitude, across the antimeridian too."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 KM_PER_DEGREE = 111.2
-"""Of a meridian."""
+"""Length of a degree of a meridian."""
 _AT_ONCE = 2_000_000
 """Pairs of bounds compared together."""
 
@@ -42,7 +42,7 @@ def ground_pairs(a: Outlines, b: Outlines) -> NDArray[np.int64]:
 
 
 def touching(outlines: Outlines) -> csr_array:
-    """Symmetric (outlines, outlines) matrix, 1 where two share ground, diagonal included."""
+    """Symmetric (outlines, outlines) matrix, 1 where two overlap or touch, diagonal included."""
     count = len(outlines)
     pairs = np.concatenate([ground_pairs(outlines, outlines), np.tile(np.arange(count), (2, 1))], axis=1)
     matrix = csr_array((np.ones(pairs.shape[1], np.int32), (pairs[0], pairs[1])), shape=(count, count))
@@ -53,8 +53,8 @@ def touching(outlines: Outlines) -> csr_array:
 def common_ground(a: Outlines, b: Outlines) -> tuple[int, int] | None:
     """Positions of the first two outlines, one of each, whose insides overlap; None where no two do.
 
-    This is the proof of a split, and so it goes another way than :func:`ground_pairs`: all bounds are compared with
-    all, longitudes by their difference on the circle, and then areas.
+    It verifies a split, so it works in another way than :func:`ground_pairs`: all bounds are compared with all,
+    longitudes by their difference on the circle, then areas of intersection.
 
     >>> box = shapely.box
     >>> common_ground(np.array([box(0, 0, 1, 1)]), np.array([box(1, 0, 2, 1), None]))
@@ -82,14 +82,14 @@ def common_ground(a: Outlines, b: Outlines) -> tuple[int, int] | None:
 
 
 def _bounds(outlines: Outlines) -> tuple[NDArray[Any], ...]:
-    """Positions of the outlines that are there; middles of their bounds, and half their widths and heights."""
+    """Positions of the outlines that are not None; centres, half widths and half heights of their bounds."""
     there = np.flatnonzero([outline is not None for outline in outlines])
     left, lower, right, upper = shapely.bounds(outlines[there]).reshape(-1, 4).T
     return there, (left + right) / 2, (lower + upper) / 2, (right - left) / 2, (upper - lower) / 2
 
 
 def _around(outlines: Outlines) -> tuple[Outlines, NDArray[np.int64]]:
-    """The outlines, and those beyond the antimeridian once more where their longitudes also name them."""
+    """The outlines, those beyond the antimeridian a second time shifted by 360 degrees, and the position of each."""
     bounds = shapely.bounds(outlines)
     east, west = np.flatnonzero(bounds[:, 2] > 180), np.flatnonzero(bounds[:, 0] < -180)
     copies = [outlines, shapely.transform(outlines[east], _west_360), shapely.transform(outlines[west], _east_360)]

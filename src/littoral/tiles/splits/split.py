@@ -1,4 +1,4 @@
-"""The split: blocks of ground or regions, whole ones to one side, proven after."""
+"""Split tiles by square blocks or by regions, and verify that the two sides do not overlap."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from littoral.errors import InputError, LittoralWarning
+from littoral.errors import InputError, LittoralWarning, printable
 from littoral.tiles.splits.block_choice import Choice, Ground, choose_blocks
 from littoral.tiles.splits.shared_ground import KM_PER_DEGREE, Outlines, common_ground, touching
 from littoral.tiles.tileset import TileSet
 
 Kind = Literal["spatial", "region", "random"]
 _TILES_WIDE = 4
-"""Side of a block, unless it is given."""
+"""Default side of a block, in tiles."""
 
 
 class UnplacedWarning(LittoralWarning):
-    """Tiles have no georeference, so nothing proves that they share no ground."""
+    """Tiles without georeference: whether they overlap cannot be checked."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """Which tiles are for training, which for validation, which for neither."""
+    """Training tiles, validation tiles, and tiles set aside."""
 
     kind: str
     """``spatial``, ``region`` or ``random``."""
@@ -36,26 +36,26 @@ class Split:
     validation: NDArray[np.int64]
     """Positions in the tile set."""
     set_aside: NDArray[np.int64]
-    """Positions of tiles that would stand on both sides' ground."""
+    """Positions of tiles that overlap a validation tile and are in neither part."""
     only_training: tuple[int, ...]
-    """Class values on the training side only, as they exist in one place: not in the validation scores."""
+    """Class values without validation tiles, as they exist in one place only."""
     block_km: float
-    """Side of the square blocks that went to one side as a whole; 0 where there are none."""
+    """Side of the square blocks, km; 0 where there are none."""
     unplaced: int = 0
-    """Tiles without georeference, of which nobody can say what ground they show."""
+    """Number of tiles without georeference."""
     regions: tuple[str, ...] = ()
     """Regions that were held out as a whole."""
     only_validation: tuple[int, ...] = ()
-    """Class values in held-out regions only, so never learnt."""
+    """Class values without training tiles, as they exist in held-out regions only."""
 
     def describe(self) -> str:
-        """One line for people and records."""
+        """One line of text."""
         text = f"{len(self.training)} tiles to train, {len(self.validation)} to validate"
         if self.kind == "random":
             return f"{text}; random split: neighbouring tiles overlap, so the validation scores LEAK and flatter"
         text += f", {len(self.set_aside)} set aside because they share ground with validation tiles"
         if self.kind == "region":
-            text += f"; held out as a whole: {', '.join(self.regions)}"
+            text += f"; held out as a whole: {', '.join(map(printable, self.regions))}"
         elif self.block_km:
             text += f"; blocks of {self.block_km:.1f} km (squares; all the shore in one is on one side)"
         if self.unplaced:
@@ -72,21 +72,21 @@ def split_tiles(
     block_km: float | None = None,
     val_regions: Sequence[str] | None = None,
 ) -> Split:
-    """Split a set of tiles in training and validation.
+    """Split a set of tiles into training and validation tiles.
 
     ``spatial``: the ground is divided in squares; tiles with their middle in one square are a block, which goes to one
     side as a whole. Training tiles that share ground with a validation tile (outlines compared in longitude and
     latitude, whatever their CRS) are set aside.
 
-    ``region``: the same with the tiles' regions for blocks: those of ``val_regions`` validate, or else some that the
-    seed chooses. Tiles without a region may only train.
+    ``region``: the same with the tiles' regions as blocks: ``val_regions``, or else some chosen at random, are for
+    validation. Tiles without a region are for training.
 
-    Which blocks validate: every class keeps training tiles, and as many classes as can be are on both sides, whatever
-    the seed (:mod:`littoral.tiles.splits.block_choice`). A class in one place only, which is one block or tiles that
-    all touch one another, stays on the training side. Of 64 seeded draws, the one is taken that brings every class
-    nearest to the asked share and sets the least aside. The order of the tiles does not matter.
+    Choice of the validation blocks: every class keeps training tiles, and as many classes as possible are on both
+    sides, whatever the seed (:mod:`littoral.tiles.splits.block_choice`). A class in one place only, which is one block
+    or tiles that all touch one another, is for training. Of 64 random choices, the one with class shares nearest to
+    ``val_share`` and the fewest tiles set aside is taken. The order of the tiles does not matter.
 
-    ``random``: what other tools do; it leaks.
+    ``random``: tiles are drawn one by one, as in other tools; validation tiles then overlap training tiles.
 
     At the end, the outlines of the two sides are compared once more in another way.
 
@@ -94,15 +94,15 @@ def split_tiles(
         tiles: The set.
         val_share: Share of the tiles to validate with, above 0 and below 1.
         kind: See above.
-        seed: Of what is drawn.
+        seed: Of the random choices.
         block_km: Side of the squares; None: four tiles.
         val_regions: Regions to hold out, by name; the share then does not count.
 
     Raises:
-        InputError: a share that is none, one place only, tiles that say no region, or a region that none is of.
+        InputError: a share out of range, tiles in one place only, tiles without regions, or an unknown region.
 
     Warns:
-        UnplacedWarning: tiles without georeference cannot be compared; each counts as a place of its own.
+        UnplacedWarning: tiles without georeference cannot be compared; each counts as a block of its own.
 
     Memory: 100 bytes for each pair of tiles that share ground, and 100 MB for the proof.
     """
@@ -206,7 +206,7 @@ def region_blocks(tiles: TileSet) -> tuple[list[str], NDArray[np.int64]]:
     if tiles.regions is None:
         raise InputError(
             "the tiles",
-            "do not say which region they are of",
+            "have no region",
             "cut them with the field that does (region_field, --region-field), or choose split spatial",
         )
     names, block = np.unique(tiles.regions.astype(str), return_inverse=True)
@@ -214,11 +214,11 @@ def region_blocks(tiles: TileSet) -> tuple[list[str], NDArray[np.int64]]:
 
 
 def _named(wanted: Sequence[str], names: Sequence[str]) -> NDArray[np.bool_]:
-    """Regions (regions,) that are asked for."""
+    """Whether each region (regions,) is among the wanted ones."""
     known = [name for name in names if name]
     for name in wanted:
         if name not in known:
-            raise InputError(f"region {name!r}", "is none that a tile is of", f"choose among {', '.join(known)}")
+            raise InputError(f"region {name!r}", "is the region of no tile", f"choose among {', '.join(known)}")
     if not wanted:
         raise InputError("the list of regions to hold out", "is empty", f"choose among {', '.join(known)}")
     return np.isin(names, list(wanted))
@@ -239,10 +239,10 @@ def _cannot(ground: Ground, kind: str) -> InputError:
 
 
 def prove(tiles: TileSet, choice: Choice) -> None:
-    """Compare the outlines of the two sides once more, in another way than the choice was made.
+    """Compare the outlines of the two sides in another way than the choice was made.
 
     Raises:
-        RuntimeError: the split leaks, which is our mistake.
+        RuntimeError: a validation tile overlaps a training tile, which is a fault of littoral.
     """
     training, validation = np.flatnonzero(choice.training), np.flatnonzero(choice.validation)
     found = common_ground(tiles.footprints[training], tiles.footprints[validation])
