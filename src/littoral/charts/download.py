@@ -99,7 +99,7 @@ def fetch_charts(
     base_url = options.base_url
     source = urljoin(_base(base_url), options.catalogue)
     if not options.cells and not options.states and options.bbox is None:
-        raise InputError("fetch charts", "was not told what to fetch", "name cells, states or a bounding box")
+        raise InputError("fetch charts", "has no choice of cells", "name cells, states or a bounding box")
     try:
         (folder / _DOWNLOADS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -167,7 +167,7 @@ def choose_cells(
         if areas:
             known = {state for cell in published.values() for state in cell.states}
             if not known:
-                raise InputError(source, "does not say in which state a cell is", "use ENCProdCat.xml, or --bbox")
+                raise InputError(source, "does not list the states of its cells", "use ENCProdCat.xml, or --bbox")
             if areas - known:
                 missing = ", ".join(sorted(areas - known))
                 raise InputError(f"State {missing}", f"is not in {source}", f"choose from {', '.join(sorted(known))}")
@@ -177,7 +177,7 @@ def choose_cells(
         found = [cell for cell in found if not kinds or cell.usage_band in kinds]
         chosen.update({cell.name: cell for cell in found})
     if not chosen:
-        raise InputError(source, "has no cell that is all you asked for", "widen --bbox, --state or --band")
+        raise InputError(source, "has no cell that matches all options", "widen --bbox, --state or --band")
     return [chosen[name] for name in sorted(chosen)]
 
 

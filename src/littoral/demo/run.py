@@ -115,7 +115,7 @@ def run_demo(
     model.fit(epochs, RATE, progress=track is not silent)
     path = model.save(folder / "model.dlpk")
 
-    step(6, "evaluate: on the unseen coast, flips and turns asked too, beside the baselines")
+    step(6, "evaluate: on the unseen coast, averaged over flips and rotations, beside the baselines")
     record = model.evaluate(folder / "tiles-unseen", tta=True, track=track)
     metrics = folder / "metrics.json"
     with staged(metrics) as stage:

@@ -40,7 +40,7 @@ def check_output(
     """
     allowed = sorted(suffixes)
     if allowed and path.suffix.lower() not in allowed:
-        raise InputError(path, "has a suffix that stands for no format", f"use one of {', '.join(allowed)}")
+        raise InputError(path, "has the suffix of no known format", f"use one of {', '.join(allowed)}")
     if len(os.fsencode(path.name)) > _NAME_BYTES:
         raise InputError(path, f"has a name of more than {_NAME_BYTES} bytes", "choose a shorter name")
     if is_there(path) and path.is_dir():
