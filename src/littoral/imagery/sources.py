@@ -23,7 +23,7 @@ from littoral.imagery.scene import SENTINEL_NAME, Band, Scene
 from littoral.imagery.stac.item_files import is_item
 from littoral.imagery.stac.items import open_items
 from littoral.imagery.stac.redaction import without_secrets
-from littoral.imagery.stac.scaling import Told, baseline_of, reflectance_scaling
+from littoral.imagery.stac.scaling import ScalingMetadata, baseline_of, reflectance_scaling
 
 IMAGE_FOLDERS = ("IMG_DATA", "R10m", "R20m", "R60m")
 """Of Sentinel-2 products."""
@@ -232,7 +232,7 @@ def _by_baseline(bands: Sequence[Band]) -> tuple[Band, ...]:
     out = []
     for band in bands:
         if _is_bare(band) and band.href.lower().endswith(".jp2") and (baseline := _baseline_beside(Path(band.href))):
-            scaling = reflectance_scaling(Told(baseline=baseline))
+            scaling = reflectance_scaling(ScalingMetadata(baseline=baseline))
             if scaling is not None:
                 band = replace(band, scale=scaling[0], offset=scaling[1], nodata=0.0)
         out.append(band)
