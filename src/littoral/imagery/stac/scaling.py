@@ -74,7 +74,7 @@ def reflectance_scaling(metadata: ScalingMetadata) -> tuple[float, float] | None
         if abs(metadata.offset) > _LARGEST_OFFSET:
             raise InputError(
                 metadata.named,
-                f"declares an offset of {metadata.offset:g}, which is none of reflectance "
+                f"declares an offset of {metadata.offset:g}, which is too large for reflectance "
                 f"(Sentinel-2's is {-_OFFSET:g})",
                 f"write {metadata.offset * scale:g} if it is one of stored values, or take the scene from elsewhere",
             )
