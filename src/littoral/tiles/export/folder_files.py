@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from xml.sax.saxutils import escape
 
 from littoral.categories import Scheme
@@ -16,12 +16,10 @@ from littoral.errors import InputError
 from littoral.imagery import Scene, same_scaling
 from littoral.tiles.cut import Tile
 from littoral.tiles.export.statistics import BandStats, merged_areas, stats_text
-from littoral.tiles.export.tile_files import SUFFIXES, ImageFormat
+from littoral.tiles.export.tile_files import SUFFIXES
 from littoral.tiles.labeled import ACCUMULATED, DEFINITION, MAP, STATS, read_json, read_text
+from littoral.tiles.options import ImageFormat, MetadataFormat
 from littoral.tiles.spec import TileSpec
-
-MetadataFormat = Literal["Labeled_Tiles", "Imagenet"]
-"""Storage of the class of a tile: in a label file (Labeled_Tiles), or by the name of its folder (Imagenet)."""
 
 _UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
 """Characters that some operating system does not allow in folder names."""
