@@ -55,7 +55,7 @@ def shoreline(
 
     Args:
         output: Shoreline to write: .gpkg, .parquet, .fgb, .geojson or .shp.
-        options: How water is told from land.
+        options: How water is separated from land.
         opening: How the scene is opened.
         cloud_mask: Raster on the scene's grid that is not 0 where there is cloud, or a scene classification (SCL).
         sea: Polygons or points that lie in the sea.
