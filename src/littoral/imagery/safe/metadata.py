@@ -72,7 +72,7 @@ class Product:
 
 
 @dataclass(frozen=True)
-class Tile:
+class GranuleTile:
     """What a granule's own metadata says."""
 
     crs: CRS
@@ -192,7 +192,7 @@ def read_product(text: bytes, path: str) -> Product:
     )  # fmt: skip
 
 
-def read_tile(text: bytes, path: str) -> Tile:
+def read_tile(text: bytes, path: str) -> GranuleTile:
     """A granule's metadata; ``path`` is its name in sentences.
 
     Raises:
@@ -222,7 +222,7 @@ def read_tile(text: bytes, path: str) -> Tile:
         for entry in found.all("MASK_FILENAME")
         if entry.get("bandId") is None
     ]
-    return Tile(crs, grids, tuple(masks))
+    return GranuleTile(crs, grids, tuple(masks))
 
 
 def read_checksums(text: bytes, path: str) -> dict[str, tuple[str, str]]:

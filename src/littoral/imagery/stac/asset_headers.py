@@ -22,7 +22,7 @@ from littoral.imagery.stac.scaling import band_entries
 
 
 @dataclass(frozen=True)
-class Pixels:
+class AssetPixels:
     """Of one layer of a file."""
 
     crs: CRS
@@ -39,7 +39,7 @@ class Pixels:
     """Whether the file's rows run from the south, its columns from the east; ``grid`` is as if they did not."""
 
 
-def pixels_of(item: Item, asset: Asset) -> Pixels:
+def pixels_of(item: Item, asset: Asset) -> AssetPixels:
     """By the item, or by the file's header where the item is silent or the file is at hand.
 
     What the item of a file on a server says is held against the file when that is opened to be read
@@ -58,7 +58,7 @@ def pixels_of(item: Item, asset: Asset) -> Pixels:
         if asset.index > dataset.count:
             raise InputError(href, f"has {dataset.count} layers, and its item says more", "ask the catalogue's keepers")
         layer = asset.index - 1
-        found = Pixels(
+        found = AssetPixels(
             crs,
             grid,
             dataset.dtypes[layer],
@@ -78,7 +78,7 @@ def pixels_of(item: Item, asset: Asset) -> Pixels:
     return found
 
 
-def _said_pixels(item: Item, content: Mapping[str, Any], asset: Asset) -> Pixels | None:
+def _said_pixels(item: Item, content: Mapping[str, Any], asset: Asset) -> AssetPixels | None:
     crs, grid = _said_crs(item, content), _said_grid(item, content)
     entries = band_entries(content, asset.index)
     dtype = next((str(entry["data_type"]) for entry in entries if entry.get("data_type")), None)
@@ -91,7 +91,7 @@ def _said_pixels(item: Item, content: Mapping[str, Any], asset: Asset) -> Pixels
     if crs is None or grid is None or dtype is None or (nodata is None and not known):
         return None
     try:
-        return Pixels(crs, grid, np.dtype(dtype).name, None if nodata is None else float(nodata))
+        return AssetPixels(crs, grid, np.dtype(dtype).name, None if nodata is None else float(nodata))
     except (TypeError, ValueError):
         # The raster extension has types that numpy has not (cint16); the header decides.
         return None

@@ -59,7 +59,7 @@ class Kind:
         }
 
 
-class Contents:
+class FolderContents:
     """A folder's own account: what is there, and what comes to it."""
 
     def __init__(self, folder: Path, kind: Kind, start_index: int) -> None:

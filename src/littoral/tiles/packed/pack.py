@@ -59,7 +59,7 @@ class Pack:
 
 
 @dataclass(frozen=True)
-class Contents:
+class PackContents:
     """What a pack holds."""
 
     pack: Pack
@@ -106,7 +106,7 @@ class PackWriter:
         self._values.add(values)
         self._valid.add(np.packbits(valid))
 
-    def finish(self, table: gpd.GeoDataFrame, told: Mapping[str, Any]) -> Contents:
+    def finish(self, table: gpd.GeoDataFrame, told: Mapping[str, Any]) -> PackContents:
         """Add the table (``name`` of each tile, and more) and what is said of all tiles; the pack, mapped."""
         self._open.close()
         buffer = io.BytesIO()
@@ -128,7 +128,7 @@ class PackWriter:
         return made
 
 
-def read_pack(folder: Path, key: str) -> Contents | None:
+def read_pack(folder: Path, key: str) -> PackContents | None:
     """Map a pack; None where there is none, or one that is not as it was written."""
     try:
         outer = json.loads((folder / HEADER).read_bytes())
@@ -146,7 +146,9 @@ def read_pack(folder: Path, key: str) -> Contents | None:
     if hashlib.sha256(content).hexdigest() != header["table"]:
         return None
     table = gpd.read_parquet(io.BytesIO(content))
-    return Contents(Pack(values, valid, table["name"].to_numpy(object), np.arange(len(values))), table, header["told"])
+    return PackContents(
+        Pack(values, valid, table["name"].to_numpy(object), np.arange(len(values))), table, header["told"]
+    )
 
 
 def mask_bytes(shape: tuple[int, ...]) -> int:
