@@ -261,7 +261,7 @@ def test_what_goes_into_a_package(
 
 
 def test_a_script_without_its_graph_is_refused(package: Package) -> None:
-    with pytest.raises(InputError, match="leaves the raster function nothing to run"):
+    with pytest.raises(InputError, match="leaves the raster function no graph to run"):
         beside(a_model(package.manifest), {}, False, True)
 
 
@@ -450,7 +450,7 @@ def outside(proto: onnx.ModelProto) -> None:
     [
         (says("littoral", ""), "was not written by littoral"),
         (says("littoral", "{"), "has damaged metadata"),
-        (says("littoral", "[]"), "metadata that are no JSON object"),
+        (says("littoral", "[]"), "metadata that are not a JSON object"),
         (says("littoral", '{"format": 99}'), "is of format 99"),
         (says("littoral", '{"format": 1}'), "backbone is missing"),
         (outside, "holds a graph whose weights are in other files"),

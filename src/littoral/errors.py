@@ -82,6 +82,15 @@ class LittoralWarning(UserWarning):
     """Something was changed or left out; the message names what and why."""
 
 
+def counted(number: int, word: str) -> str:
+    """A number and its noun, singular or plural.
+
+    >>> counted(1, "line"), counted(2, "line")
+    ('1 line', '2 lines')
+    """
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
 def first_line(error: BaseException, clean: Callable[[str], str] = str) -> str:
     """First line of the message of a library's error, or the name of its class if it has no message.
 

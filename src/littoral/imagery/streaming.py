@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from littoral.imagery.raster_files import open_file
 from littoral.imagery.resampling import Fit
 from littoral.imagery.scene import Band, Grid, Scene, Values, Window
-from littoral.imagery.windows import Canvas, Layout, open_band, read_part
+from littoral.imagery.windows import BandFiles, Canvas, open_band, read_part
 from littoral.threads import map_ahead
 
 Integers = NDArray[np.int64]
@@ -115,7 +115,7 @@ def stream_windows(
 
     Memory: :func:`most_held_bytes` of pixels, 64 MB in GDAL, and for each window 60 bytes and 32 for each pixel size.
     """
-    layout = Layout(scene, bands, raw)
+    layout = BandFiles(scene, bands, raw)
     sources = _sources(layout)
     places = np.array([(w.row, w.column, w.height, w.width) for w in windows], np.int64).reshape(-1, 4)
     # Files with the same grid share the edges of the windows.
@@ -158,7 +158,7 @@ def most_held_bytes(scene: Scene, bands: Sequence[Band], height: int, width: int
         width: Width of the widest window, pixels.
         workers: Number of blocks decoded at the same time.
     """
-    layout = Layout(scene, bands, False)
+    layout = BandFiles(scene, bands, False)
     sources = _sources(layout)
     held = 0
     for source in sources:
@@ -178,18 +178,18 @@ def most_held_bytes(scene: Scene, bands: Sequence[Band], height: int, width: int
     return held + largest * 2 * (_blocks_ahead(sources, layout, workers) + 2) + canvas
 
 
-def _pixel_bytes(source: _Source, layout: Layout) -> int:
+def _pixel_bytes(source: _Source, layout: BandFiles) -> int:
     """Bytes per pixel of a file's bands and their mask."""
     return 1 + sum(np.dtype(band.dtype).itemsize for band in layout.sources[source.number])
 
 
-def _blocks_ahead(sources: Sequence[_Source], layout: Layout, workers: int) -> int:
+def _blocks_ahead(sources: Sequence[_Source], layout: BandFiles, workers: int) -> int:
     """Largest number of blocks decoded ahead."""
     largest = max(_pixel_bytes(source, layout) * source.block_height * source.block_width for source in sources)
     return min(max(workers, _AHEAD_BYTES // largest), 8 * workers)
 
 
-def _sources(layout: Layout) -> list[_Source]:
+def _sources(layout: BandFiles) -> list[_Source]:
     out = []
     for number, (bands, grid, fit) in enumerate(zip(layout.sources, layout.grids, layout.fits, strict=True)):
         with open_file(bands[0].href, bands[0].access) as dataset:
@@ -242,7 +242,7 @@ def _blocks(source: _Source, edges: Integers) -> Iterator[_Block]:
             yield _Block(source, part, wanted)
 
 
-def _decoded(blocks: Iterator[_Block], layout: Layout, workers: int, most: int) -> Iterator[tuple[_Block, _Piece]]:
+def _decoded(blocks: Iterator[_Block], layout: BandFiles, workers: int, most: int) -> Iterator[tuple[_Block, _Piece]]:
     """Blocks in order with their pixels; up to ``most`` are decoded ahead."""
     own = threading.local()
     with ExitStack() as stack:

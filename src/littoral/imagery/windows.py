@@ -34,7 +34,7 @@ def read_windows(
     Raises:
         InputError: a file cannot be read.
     """
-    layout = Layout(scene, bands, raw)
+    layout = BandFiles(scene, bands, raw)
     with ExitStack() as stack:
         datasets = [stack.enter_context(open_band(source[0], scene)) for source in layout.sources]
         for window in windows:
@@ -92,7 +92,7 @@ def clip_window(window: Window, grid: Grid) -> Window | None:
     return Window(top, left, bottom - top, right - left) if top < bottom and left < right else None
 
 
-class Layout:
+class BandFiles:
     """Bands of a scene grouped by file, with the position of the scene's cells on each file's pixels."""
 
     def __init__(self, scene: Scene, bands: Sequence[Band], raw: bool) -> None:
@@ -113,7 +113,7 @@ class Layout:
 class Canvas:
     """A window's values and mask, filled in from parts of the files."""
 
-    def __init__(self, layout: Layout, window: Window) -> None:
+    def __init__(self, layout: BandFiles, window: Window) -> None:
         self._layout, self._window = layout, window
         self._values = np.empty((len(layout.bands), window.height, window.width), layout.dtype)
         self._patches: dict[tuple[Fit, Grid], _Patch] = {}

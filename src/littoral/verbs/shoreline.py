@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from littoral.errors import counted
 from littoral.imagery.options import SceneOptions
 from littoral.options import Cli, File, Overwrite
 from littoral.progress import Track, silent
 from littoral.shoreline.options import ShorelineOptions
 from littoral.verbs.parameters import SceneIn, VectorOut
-from littoral.verbs.wording import counted
 
 
 @dataclass(frozen=True)

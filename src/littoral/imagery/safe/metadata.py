@@ -74,7 +74,7 @@ class Product:
 
 
 @dataclass(frozen=True)
-class Tile:
+class GranuleTile:
     """Metadata of a granule."""
 
     crs: CRS
@@ -197,7 +197,7 @@ def read_product(text: bytes, path: str) -> Product:
     )  # fmt: skip
 
 
-def read_tile(text: bytes, path: str) -> Tile:
+def read_tile(text: bytes, path: str) -> GranuleTile:
     """Parse a granule's metadata; ``path`` is its name in messages.
 
     Raises:
@@ -227,7 +227,7 @@ def read_tile(text: bytes, path: str) -> Tile:
         for entry in found.all("MASK_FILENAME")
         if entry.get("bandId") is None
     ]
-    return Tile(crs, grids, tuple(masks))
+    return GranuleTile(crs, grids, tuple(masks))
 
 
 def read_checksums(text: bytes, path: str) -> dict[str, tuple[str, str]]:

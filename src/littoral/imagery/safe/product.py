@@ -26,8 +26,8 @@ from littoral.imagery.safe.files import (
 from littoral.imagery.safe.metadata import (
     NATIVE_M,
     Granule,
+    GranuleTile,
     Product,
-    Tile,
     image_of,
     read_product,
     read_tile,
@@ -156,7 +156,7 @@ def _granule(place: Place, product: Product, asked: str) -> Granule:
     raise InputError(place.root, what, f"pass the folder of one, e.g. {place.shown(f'GRANULE/{names[0]}')}")
 
 
-def _tile(place: Place, granule: Granule, files: Iterable[PurePosixPath]) -> Tile:
+def _tile(place: Place, granule: Granule, files: Iterable[PurePosixPath]) -> GranuleTile:
     names = [file for file in files if len(file.parts) == 3 and TILE_XML.fullmatch(file.name)]
     if not names:
         folder = place.shown(f"GRANULE/{granule.name}")
@@ -165,7 +165,7 @@ def _tile(place: Place, granule: Granule, files: Iterable[PurePosixPath]) -> Til
 
 
 def _bands(
-    place: Place, product: Product, granule: Granule, tile: Tile, files: Sequence[PurePosixPath], metres: float
+    place: Place, product: Product, granule: Granule, tile: GranuleTile, files: Sequence[PurePosixPath], metres: float
 ) -> tuple[list[Band], dict[str, str]]:
     listed = _listed(granule)
     bands, absent = [], {}
@@ -204,7 +204,7 @@ def _refuse_empty(
 
 
 def _masks(
-    place: Place, product: Product, granule: Granule, tile: Tile, files: Sequence[PurePosixPath]
+    place: Place, product: Product, granule: Granule, tile: GranuleTile, files: Sequence[PurePosixPath]
 ) -> tuple[list[Band], dict[str, str]]:
     listed = _listed(granule)
     for kind, path in tile.masks:
@@ -252,7 +252,7 @@ def _file(listed: str, files: Sequence[PurePosixPath]) -> PurePosixPath | None:
 
 
 def _opened(
-    place: Place, file: PurePosixPath, tile: Tile, metres: int, layers: dict[str, int], role: Role
+    place: Place, file: PurePosixPath, tile: GranuleTile, metres: int, layers: dict[str, int], role: Role
 ) -> list[Band]:
     """Layers of a file as bands.
 

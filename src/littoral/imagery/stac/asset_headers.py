@@ -25,7 +25,7 @@ from littoral.imagery.stac.scaling import band_entries
 
 
 @dataclass(frozen=True)
-class Pixels:
+class AssetPixels:
     """Georeference and value type of one layer of a file."""
 
     crs: CRS
@@ -47,7 +47,7 @@ class Pixels:
     and columns are reversed."""
 
 
-def pixels_of(item: Item, asset: Asset) -> Pixels:
+def pixels_of(item: Item, asset: Asset) -> AssetPixels:
     """Pixels of an asset: from the item for a remote file, if the item is complete; else from the file's header.
 
     A remote file is compared with its item when it is opened for reading
@@ -69,7 +69,7 @@ def pixels_of(item: Item, asset: Asset) -> Pixels:
         if asset.index > dataset.count:
             raise InputError(href, f"has {dataset.count} layers, and its item says more", "ask the catalogue's keepers")
         layer = asset.index - 1
-        found = Pixels(
+        found = AssetPixels(
             crs,
             grid,
             dataset.dtypes[layer],
@@ -89,7 +89,7 @@ def pixels_of(item: Item, asset: Asset) -> Pixels:
     return found
 
 
-def _declared_pixels(item: Item, content: Mapping[str, Any], asset: Asset) -> Pixels | None:
+def _declared_pixels(item: Item, content: Mapping[str, Any], asset: Asset) -> AssetPixels | None:
     """Pixels that the item declares for an asset; None if it lacks the CRS, grid, data type or nodata."""
     crs, grid = _declared_crs(item, content), _declared_grid(item, content)
     entries = band_entries(content, asset.index)
@@ -103,7 +103,7 @@ def _declared_pixels(item: Item, content: Mapping[str, Any], asset: Asset) -> Pi
     if crs is None or grid is None or dtype is None or (nodata is None and not known):
         return None
     try:
-        return Pixels(crs, grid, np.dtype(dtype).name, None if nodata is None else float(nodata))
+        return AssetPixels(crs, grid, np.dtype(dtype).name, None if nodata is None else float(nodata))
     except (TypeError, ValueError):
         # The raster extension has types that NumPy lacks (cint16); the file's header is read instead.
         return None

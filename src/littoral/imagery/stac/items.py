@@ -16,7 +16,7 @@ from littoral.imagery.raster_files import LANDSAT_SURFACE, with_names
 from littoral.imagery.resampling import at_cell_size, fit_grid
 from littoral.imagery.safe.metadata import take_resolution
 from littoral.imagery.scene import Band, Grid, Scene
-from littoral.imagery.stac.asset_headers import Pixels, pixels_of
+from littoral.imagery.stac.asset_headers import AssetPixels, pixels_of
 from littoral.imagery.stac.bands import Asset, bands_of, kind_of
 from littoral.imagery.stac.item_files import Item, Items, cloud_cover, is_web, read_items, taken, tile_of
 from littoral.imagery.stac.providers import access_of
@@ -146,7 +146,7 @@ def _missing(href: str) -> str:
     return Path(href).name
 
 
-def _band(item: Item, asset: Asset, found: Pixels, finest: Grid) -> Band:
+def _band(item: Item, asset: Asset, found: AssetPixels, finest: Grid) -> Band:
     content = item["assets"][asset.key]
     href = content["href"]
     nodata = found.nodata
@@ -176,7 +176,7 @@ def _band(item: Item, asset: Asset, found: Pixels, finest: Grid) -> Band:
     )
 
 
-def _scaling(item: Item, asset: Asset, found: Pixels) -> tuple[float, float]:
+def _scaling(item: Item, asset: Asset, found: AssetPixels) -> tuple[float, float]:
     content, kind = item["assets"][asset.key], kind_of(item)
     if kind == "sentinel-2":
         scaling = reflectance_scaling(scaling_metadata(item, content, asset.index))

@@ -59,7 +59,7 @@ class Kind:
         }
 
 
-class Contents:
+class FolderContents:
     """Metadata of a folder of tiles, before and after tiles are added."""
 
     def __init__(self, folder: Path, kind: Kind, start_index: int) -> None:

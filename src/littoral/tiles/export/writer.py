@@ -21,7 +21,7 @@ from littoral.imagery import Scene, select_bands
 from littoral.imagery.fingerprint import content_key
 from littoral.progress import Track
 from littoral.tiles.cut import CLASSIFIED, Tile
-from littoral.tiles.export.folder_files import Contents, Kind, label_xml
+from littoral.tiles.export.folder_files import FolderContents, Kind, label_xml
 from littoral.tiles.export.staging import Stage
 from littoral.tiles.export.statistics import measured
 from littoral.tiles.export.tile_files import Encoder
@@ -96,7 +96,7 @@ class Export:
         """
         codes = sorted(set(self.rows.codes.tolist()))
         names = [self._folder(code) for code in codes]
-        folders = {name: Contents(self.out / name, self.kind, start_index) for name in dict.fromkeys(names)}
+        folders = {name: FolderContents(self.out / name, self.kind, start_index) for name in dict.fromkeys(names)}
         # In the order of the codes and before any tile, so that folder names do not depend on the order of tiles.
         for code, name in zip(codes, names, strict=True):
             folders[name].image_folder(code)
@@ -133,7 +133,7 @@ class Export:
         position = self.plan.tiles[number].position
         return int(self.rows.codes[position]) if position >= 0 else None
 
-    def _not_there(self, folders: Mapping[str, Contents]) -> list[int]:
+    def _not_there(self, folders: Mapping[str, FolderContents]) -> list[int]:
         """Numbers of the planned tiles that are not in their folder from an earlier export."""
         there = {name: {origin_of(image) for image in one.images()} for name, one in folders.items()}
         if not any(there.values()):
@@ -169,7 +169,7 @@ class Export:
             keys[id(scene)] = key[:16]
         return keys
 
-    def _write_all(self, stage: Stage, folders: Mapping[str, Contents], numbers: list[int], track: Track) -> None:
+    def _write_all(self, stage: Stage, folders: Mapping[str, FolderContents], numbers: list[int], track: Track) -> None:
         """Cut tiles, write their files, and add each to the journal in the order of cutting."""
         following = {name: contents.start for name, contents in folders.items()}
         for note in stage.noted():
@@ -189,7 +189,7 @@ class Export:
                 while ahead:
                     _note_next(stage, ahead)
 
-    def _write(self, place: Path, name: str, contents: Contents, index: int, tile: Tile) -> dict[str, Any]:
+    def _write(self, place: Path, name: str, contents: FolderContents, index: int, tile: Tile) -> dict[str, Any]:
         """Write the files of a tile; returns its journal entry."""
         if tile.status != CLASSIFIED:
             return {"number": tile.number, "status": tile.status}
@@ -236,7 +236,7 @@ class Export:
         }
         return {name: value for name, value in tags.items() if value}
 
-    def _header(self, folders: Mapping[str, Contents]) -> dict[str, Any]:
+    def _header(self, folders: Mapping[str, FolderContents]) -> dict[str, Any]:
         """All settings that determine the result; an export is resumed only if they are equal."""
         digest = hashlib.sha256()
         for number, placed in enumerate(self.plan.tiles):

@@ -30,7 +30,7 @@ from littoral.tiles.labels import Labelled, labelled
 from littoral.tiles.multi_scene import cut_tiles
 from littoral.tiles.options import ClassOptions
 from littoral.tiles.packed.cache import cache_folder, keep
-from littoral.tiles.packed.pack import FORMAT, Contents, PackWriter, mask_bytes
+from littoral.tiles.packed.pack import FORMAT, PackContents, PackWriter, mask_bytes
 from littoral.tiles.spec import TileSpec
 from littoral.tiles.tileset import TileSet, acquired_of, outlines_of
 
@@ -128,7 +128,7 @@ def pack_files(tiles: TileSet, *, cache: str | Path | None = None, track: Track 
     for path in track(tiles.paths, len(tiles), "looking for packed tiles"):
         digest.update(file_key(path).encode())
 
-    def make(folder: Path, key: str) -> Contents:
+    def make(folder: Path, key: str) -> PackContents:
         with PackWriter(folder, key, shape, tiles.dtype) as writer:
             for position in track(range(len(tiles)), len(tiles), "packing tiles"):
                 writer.add(*tiles.read(position))
@@ -181,7 +181,7 @@ class _Order:
             digest.update(outline or b"none")
         return digest.hexdigest()[:40]
 
-    def make(self, folder: Path, key: str, track: Track) -> Contents:
+    def make(self, folder: Path, key: str, track: Track) -> PackContents:
         """Cut the tiles and write them to an empty folder."""
         found = self.found
         skipped = Counter(found.skipped)
@@ -233,7 +233,7 @@ class _Order:
         }
 
 
-def _tile_set(made: Contents, categories: Scheme) -> TileSet:
+def _tile_set(made: PackContents, categories: Scheme) -> TileSet:
     common, table = made.common, made.table
     codes = table["code"].to_numpy(np.int64)
     present = sorted((categories.category(code) for code in sorted(set(codes.tolist()))), key=lambda one: one.name)

@@ -15,9 +15,9 @@ from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from littoral.errors import LittoralWarning, WriteError
-from littoral.tiles.packed.pack import Contents, read_pack
+from littoral.tiles.packed.pack import PackContents, read_pack
 
-Make = Callable[[Path, str], Contents]
+Make = Callable[[Path, str], PackContents]
 """Function that writes a pack to an empty folder, given the folder and the key of the pack."""
 
 
@@ -29,7 +29,7 @@ def cache_folder(given: str | Path | None = None) -> Path:
     return user_cache_path("littoral", appauthor=False)
 
 
-def keep(cache: str | Path | None, key: str | None, needed_bytes: int, make: Make) -> Contents:
+def keep(cache: str | Path | None, key: str | None, needed_bytes: int, make: Make) -> PackContents:
     """Open the pack of a key, and create it first if it does not exist.
 
     Args:
@@ -54,7 +54,7 @@ def keep(cache: str | Path | None, key: str | None, needed_bytes: int, make: Mak
         raise WriteError(root, error) from error
 
 
-def _kept(root: Path, key: str, needed_bytes: int, make: Make) -> Contents:
+def _kept(root: Path, key: str, needed_bytes: int, make: Make) -> PackContents:
     place = root / key
     if (found := read_pack(place, key)) is not None:
         return found

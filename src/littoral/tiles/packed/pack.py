@@ -59,7 +59,7 @@ class Pack:
 
 
 @dataclass(frozen=True)
-class Contents:
+class PackContents:
     """Content of a pack."""
 
     pack: Pack
@@ -107,7 +107,7 @@ class PackWriter:
         self._values.add(values)
         self._valid.add(np.packbits(valid))
 
-    def finish(self, table: gpd.GeoDataFrame, common: Mapping[str, Any]) -> Contents:
+    def finish(self, table: gpd.GeoDataFrame, common: Mapping[str, Any]) -> PackContents:
         """Write the table and the header, and open the pack.
 
         Args:
@@ -137,7 +137,7 @@ class PackWriter:
         return made
 
 
-def read_pack(folder: Path, key: str) -> Contents | None:
+def read_pack(folder: Path, key: str) -> PackContents | None:
     """Open a pack by memory mapping; None if it does not exist or is damaged."""
     try:
         outer = json.loads((folder / HEADER).read_bytes())
@@ -155,7 +155,9 @@ def read_pack(folder: Path, key: str) -> Contents | None:
     if hashlib.sha256(content).hexdigest() != header["table"]:
         return None
     table = gpd.read_parquet(io.BytesIO(content))
-    return Contents(Pack(values, valid, table["name"].to_numpy(object), np.arange(len(values))), table, header["told"])
+    return PackContents(
+        Pack(values, valid, table["name"].to_numpy(object), np.arange(len(values))), table, header["told"]
+    )
 
 
 def mask_bytes(shape: tuple[int, ...]) -> int:
