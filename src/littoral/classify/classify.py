@@ -55,44 +55,39 @@ def classify_objects(
 ) -> gpd.GeoDataFrame:
     """Predict the class of each rectangle from the imagery.
 
-        Args:
-            scenes: A scene or several, open or as paths, with the bands the model was trained on, in any CRS.
-            rectangles: Polygons in any CRS, or the path of their file; not changed.
-            model: An open model, a package, or the path of a ``.dlpk`` or an ``.onnx``.
-            options: Extent, engine and device. With ``parts`` or ``dask`` models must be paths.
-            decisions: When a rectangle gets a class, prediction sets, smoothing.
-            scene: How paths are opened. ``cell_size``: that scenes are resampled to; None: the model's, or their own.
-            combine: How several scenes are combined.
-            also_models: Further models of the same classes, bands and tiles; the mean of all probabilities is used.
-            transitions: How the class changes along the coast, for smoothing; a path: JSON, or a labelled coast to count
-                them on (:func:`littoral.predictions.read_transitions`); None: those of the model.
-            track: Shows progress, a step per rectangle.
+    Args:
+        scenes: A scene or several, open or as paths, with the bands the model was trained on, in any CRS.
+        rectangles: Polygons in any CRS, or the path of their file; not changed.
+        model: An open model, a package, or the path of a ``.dlpk`` or an ``.onnx``.
+        options: Extent, engine and device. With ``parts`` or ``dask`` models must be paths.
+        decisions: When a rectangle gets a class, prediction sets, smoothing.
+        scene: How paths are opened. ``cell_size``: that scenes are resampled to; None: the model's, or their own.
+        combine: How several scenes are combined.
+        also_models: Further models of the same classes, bands and tiles; the mean of all probabilities is used.
+        transitions: How the class changes along the coast, for smoothing; a path: JSON, or a labelled coast to count
+            them on (:func:`littoral.predictions.read_transitions`); None: those of the model.
+        track: Shows progress, a step per rectangle.
 
-        Returns:
-            The same rows, CRS and index with all their columns (one that collides with a new one, compared without case, is
-            renamed to ``<name>_in``; ``.attrs["renamed"]`` has which), and: the class name, ``ClassValue`` (integer) and
-            ``Confidence`` (highest probability, 0 to 1); ``P_<code>``, the probability of each class; ``Novelty``, its
-            distance from the training features (above 1 for 1 % of places like the training); ``ValidShare`` of the
-            rectangle's own pixels, ``CloudShare`` of them (null where the scene has no masks); ``Scene`` and ``SceneDate``;
-            ``status``; ``PredictionSet``, class names joined by ``; ``, which contains the true class for ``level`` % of
-            rectangles like the validation tiles, and ``PredictionSetSize``; smoothed, ``<class label field>Smoothed``,
-            ``ClassValueSmoothed``, ``ConfidenceSmoothed`` and ``PS_<code>``.
+    Returns:
+        The same rows, CRS and index with all their columns (one that collides with a new one, compared without case, is
+        renamed to ``<name>_in``; ``.attrs["renamed"]`` has which), and: the class name, ``ClassValue`` (integer) and
+        ``Confidence`` (highest probability, 0 to 1); ``P_<code>``, the probability of each class; ``Novelty``, its
+        distance from the training features (above 1 for 1 % of places like the training); ``ValidShare`` of the
+        rectangle's own pixels, ``CloudShare`` of them (null where the scene has no masks); ``Scene`` and ``SceneDate``;
+        ``status``; ``PredictionSet``, class names joined by ``; ``, which contains the true class for ``level`` % of
+        rectangles like the validation tiles, and ``PredictionSetSize``; smoothed, ``<class label field>Smoothed``,
+        ``ClassValueSmoothed``, ``ConfidenceSmoothed`` and ``PS_<code>``.
 
-            The status is ``classified``; ``uncertain`` or ``unlike training``, which have probabilities but no class; or
-            ``outside imagery``, ``nodata``, ``cloud``, ``no area`` or ``outside extent``, which have neither.
-    <<<<<<< HEAD
-            ``Novelty`` and sets are left out where the model lacks what they need, which ``.attrs["notes"]`` says.
-            ``.attrs["provenance"]`` is the record of inputs and options that :func:`write_classified` writes into the file;
-            ``.attrs["categories"]`` are the model's, with the colours of its style.
-    =======
-            ``Novelty`` and sets are left out where the model lacks what they need, see ``.attrs["notes"]``.
-            ``.attrs["provenance"]`` is the record of inputs and options that :func:`write_classified` writes into the file.
-    >>>>>>> main
+        The status is ``classified``; ``uncertain`` or ``unlike training``, which have probabilities but no class; or
+        ``outside imagery``, ``nodata``, ``cloud``, ``no area`` or ``outside extent``, which have neither.
+        ``Novelty`` and sets are left out where the model lacks what they need, see ``.attrs["notes"]``.
+        ``.attrs["provenance"]`` is the record of inputs and options that :func:`write_classified` writes into the file;
+        ``.attrs["categories"]`` are the model's, with the colours of its style.
 
-        Raises:
-            InputError: bands or scaling the scene lacks, cells of another size, rectangles without CRS or all outside the
-                scene, a package that cannot be read, models of different classes or tiles, rectangles without links for
-                smoothing.
+    Raises:
+        InputError: bands or scaling the scene lacks, cells of another size, rectangles without CRS or all outside the
+            scene, a package that cannot be read, models of different classes or tiles, rectangles without links for
+            smoothing.
     """
     options, decisions = options or ClassifyOptions(), decisions or DecisionOptions()
     scene, combine = scene or SceneOptions(), combine or CombineOptions()
