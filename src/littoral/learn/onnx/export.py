@@ -1,8 +1,8 @@
 """Export of a model as an ONNX graph: pixels in, probabilities out.
 
 torch exports the network; the nodes around it are added here: the middle of the tile is cut out and scaled, missing
-pixels become the training mean, and logits become probabilities. ``docs/how-to/onnx.md`` documents names, shapes and metadata.
-The same model gives the same bytes.
+pixels become the training mean, and logits become probabilities. ``docs/how-to/onnx.md`` documents names, shapes and
+metadata. The same model gives the same bytes.
 """
 
 from __future__ import annotations
