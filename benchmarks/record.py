@@ -31,7 +31,7 @@ def main() -> None:
     if process.returncode:
         raise SystemExit(process.returncode)
     record = {
-        "command": " ".join(["python", f"benchmarks/{name}.py", *arguments]),
+        "command": " ".join(["python", f"benchmarks/{name}.py", *map(_shown, arguments)]),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "commit": _commit(),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
@@ -41,6 +41,11 @@ def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     with (RESULTS / f"{name}.jsonl").open("a", encoding="utf-8") as file:
         file.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+def _shown(argument: str) -> str:
+    """An argument as it is kept: of a path, only the last name, as folders differ from machine to machine."""
+    return Path(argument).name if Path(argument).is_absolute() else argument
 
 
 def _commit() -> str:

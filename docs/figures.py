@@ -37,10 +37,29 @@ TITLES = {
 """Heading of each benchmark, in the order of the page, and what it measures."""
 
 
+WORDS = {
+    "site": "one place after another held out",
+    "random": "a fifth of the tiles held out at random, which leaks",
+    "beyond_baseline": "gain over the better baseline in macro-F1, and its 95 % interval",
+    "macro_f1": "macro-F1",
+    "majority": "the commonest category",
+}
+"""Names in the benchmarks' lines, in words; others are shown as they are."""
+
+
+def words(name: object) -> str:
+    """A name of a figure, for people.
+
+    >>> words("macro_f1"), words("by_arc")
+    ('macro-F1', 'by arc')
+    """
+    return WORDS.get(str(name), str(name).replace("_", " "))
+
+
 def figures_page() -> str:
     """Markdown with a section for each benchmark that has a result; the latest result of each command counts."""
     found = {path.stem: latest(path) for path in sorted(RESULTS.glob("*.jsonl"))}
-    order = [*TITLES, *(name for name in found if name not in TITLES)]
+    order = [*(name for name in TITLES if name in found), *(name for name in found if name not in TITLES)]
     lines = [
         "# Figures",
         "",
@@ -52,11 +71,16 @@ def figures_page() -> str:
     for name in order:
         title, what = TITLES.get(name, (name, ""))
         lines += ["", f"## {title}", "", *([what, ""] if what else [])]
-        if name not in found:
-            lines += [f"No result is kept yet: `python benchmarks/record.py {name}`."]
-        for record in found.get(name, ()):
+        for record in found[name]:
             made = [f"`{record['command']}`", record["date"], f"commit {record['commit']}", record["machine"]]
             lines += [", ".join([*made, f"Python {record['python']}"]), "", *tables(record["figures"]), ""]
+    absent = [f"`{name}`" for name in TITLES if name not in found]
+    if absent:
+        lines += [
+            "## Not recorded yet",
+            "",
+            f"{', '.join(absent)}; some of their figures are in [Earlier results](earlier.md).",
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -70,10 +94,10 @@ def tables(figures: dict[str, Any]) -> Iterator[str]:
     """Lines of Markdown: a table of the plain values, then one for each mapping of rows with the same columns."""
     plain = {name: value for name, value in figures.items() if not _nested(value) and name != "benchmark"}
     if plain:
-        yield from _table(("", ""), list(plain.items()))
+        yield from _table(("", ""), [(words(name), value) for name, value in plain.items()])
     for name, value in figures.items():
         if _nested(value):
-            yield from ("", f"**{name.replace('_', ' ')}**", "")
+            yield from ("", f"**{words(name)}**", "")
             yield from _rows(value)
 
 
@@ -84,7 +108,7 @@ def _rows(value: Any) -> Iterator[str]:
     columns = list(dict.fromkeys(column for row in flat.values() for column in row))
     heads = [column or "value" for column in columns]
     yield from _table(
-        ("", *heads), [(name, *(row.get(column, "") for column in columns)) for name, row in flat.items()]
+        ("", *heads), [(words(name), *(row.get(column, "") for column in columns)) for name, row in flat.items()]
     )
 
 
@@ -106,7 +130,7 @@ def _nested(value: Any) -> bool:
 
 
 def _table(heads: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Iterator[str]:
-    yield "| " + " | ".join(head.replace("_", " ") for head in heads) + " |"
+    yield "| " + " | ".join(words(head) for head in heads) + " |"
     yield "|" + "---|" * len(heads)
     for row in rows:
         yield "| " + " | ".join(_cell(value) for value in row) + " |"
@@ -125,4 +149,4 @@ def _cell(value: Any) -> str:
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
     if isinstance(value, list):
         return (" to " if len(value) == 2 else ", ").join(_cell(entry) for entry in value)
-    return str(value).replace("_", " ").replace("|", "\\|")
+    return str(value).replace("|", "\\|")

@@ -14,6 +14,7 @@ from littoral.classify import check_cell_size, check_scene
 from littoral.classify.compatibility import coarser_than_trained, trained_cell_m
 from littoral.errors import InputError
 from littoral.imagery import open_scene
+from littoral.imagery.options import SceneOptions
 from littoral.package import Manifest, Preprocessing
 from littoral.tiles import TileSpec
 
@@ -59,7 +60,7 @@ def test_a_scene_of_another_sensor_is_told_what_to_do(data: Path, tmp_path: Path
         ):
             check_scene(open_scene(path), model.preprocessing)
     for path, kind in ((landsat_8, "float32"), (landsat_7, "uint8")):
-        scene = open_scene(path, band_names=[*named, "QA" if path == landsat_8 else "B12"])
+        scene = open_scene(path, SceneOptions(band_names=[*named, "QA" if path == landsat_8 else "B12"]))
         with pytest.raises(InputError, match=rf"has {kind} values .* where the model was trained on uint16"):
             check_scene(scene, model.preprocessing)
     wide = replace(model.preprocessing, tile=TileSpec(256, ("B04", "B11", "B12")))
@@ -71,11 +72,11 @@ def test_a_scene_of_another_sensor_is_told_what_to_do(data: Path, tmp_path: Path
         profile = source.profile | {"dtype": "uint16", "nodata": 0}
     with rasterio.open(tmp_path / "scaled.tif", "w", **profile) as target:
         target.write(values)
-    scene = open_scene(tmp_path / "scaled.tif", band_names=[*named, "QA"])
+    scene = open_scene(tmp_path / "scaled.tif", SceneOptions(band_names=[*named, "QA"]))
     check_scene(scene, model.preprocessing)
     with pytest.raises(InputError, match=r"cells of 30 m where the model was trained on 10 m: .*--cell-size 10"):
         check_cell_size(scene, model)
-    brought = open_scene(tmp_path / "scaled.tif", band_names=[*named, "QA"], cell_size=10)
+    brought = open_scene(tmp_path / "scaled.tif", SceneOptions(band_names=[*named, "QA"], cell_size=10))
     check_cell_size(brought, model)
     assert "pixels of scaled are 30 m wide where the model was trained on 10 m" in coarser_than_trained(brought, model)
     alike = replace(model.preprocessing, tile=replace(model.preprocessing.tile, cell_size=10.0))

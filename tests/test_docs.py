@@ -85,7 +85,7 @@ def test_options_in_pages_exist() -> None:
     known = {flag for verb in described() for p in verb["parameters"] for flag in (p["flag"], *p["aliases"]) if flag}
     known |= {"--help", "--json", "--version"}
     unknown = []
-    for page in [ROOT / "README.md", *WRITTEN]:
+    for page in [ROOT / "README.md", *(page for page in WRITTEN if page.parent.name != "developing")]:
         text = re.sub(r"python (?:docs|benchmarks)/[^`\n]*", "", page.read_text(encoding="utf-8"))
         unknown += [
             f"{page.name}: {flag}" for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]+", text) if flag not in known

@@ -18,6 +18,7 @@ from pyproj import Transformer
 from littoral import export_tiles
 from littoral.errors import InputError
 from littoral.imagery import as_scenes, open_scene
+from littoral.imagery.options import SceneOptions
 from littoral.tiles import (
     CLASSIFIED,
     CLOUD,
@@ -344,7 +345,7 @@ def test_a_folder_of_scenes_is_several(scenes: Callable[..., list[Path]], tmp_pa
     write_scene(tmp_path / "beside.tif", values(9)[:2], names=("B02", "B03"), nodata=0, origin=(502_000, 3_000_000))
     for asked in (tmp_path, [tmp_path], [open_scene(path), tmp_path / "beside.tif"]):
         assert sorted(scene.name for scene in as_scenes(asked)) == ["beside", "scene_0_20240101"]
-    assert [scene.cell_size for scene in as_scenes(path, cell_size=20)] == [(20, 20)]
+    assert [scene.cell_size for scene in as_scenes(path, SceneOptions(cell_size=20))] == [(20, 20)]
     with pytest.raises(InputError, match="the list of scenes is empty"):
         as_scenes([])
 

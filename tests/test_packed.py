@@ -24,6 +24,7 @@ from littoral import export_tiles, open_scene, prepare_data, read_tiles, write_v
 from littoral.cli import main
 from littoral.errors import InputError, LittoralWarning, WriteError
 from littoral.imagery.fingerprint import content_key
+from littoral.imagery.options import SceneOptions
 from littoral.tiles import Merging, TileSet, open_pack, pack_files
 from littoral.tiles.packed import build, cache_folder
 from platforms import linux_only, posix_only
@@ -158,7 +159,7 @@ def test_the_key_is_all_that_decides(tmp_path: Path, coast: Coast, cuts: list[in
     open_pack(scene, table, tile_size=32, cache=tmp_path)
     other_values = textured()
     other_values[0, 0, 0] += 1
-    renamed = open_scene(scene, band_names=["B02", "B03", "B08"])
+    renamed = open_scene(scene, SceneOptions(band_names=["B02", "B03", "B08"]))
     relabelled = table.assign(CATCOA=[7] + table["CATCOA"].tolist()[1:])
     moved = table.set_geometry(table.translate(10, 0))
     others = [

@@ -9,6 +9,7 @@ import pytest
 from littoral import extract_shoreline
 from littoral.errors import InputError, LittoralWarning
 from littoral.imagery import open_scene, open_scenes
+from littoral.imagery.options import SceneOptions
 
 REFUSED = {
     "B02_original.tif": "has no coordinate reference system: say which it is with --scene-crs",
@@ -32,7 +33,7 @@ def test_every_raster_opens_or_is_refused_with_the_right_sentence(data: Path) ->
     assert refused.keys() == REFUSED.keys()
     for name, sentence in REFUSED.items():
         assert sentence in refused[name]
-    degrees = open_scene(data / "miami" / "B02_original.tif", crs="EPSG:4326")
+    degrees = open_scene(data / "miami" / "B02_original.tif", SceneOptions(crs="EPSG:4326"))
     assert [band.name for band in degrees.bands] == ["B02"]
 
 
@@ -41,7 +42,7 @@ def test_products(data: Path) -> None:
     assert len(open_scene(l2a).absent) == 11
     with pytest.raises(InputError, match=r"the product lists B01, B02, .*open it at a cell size whose files are there"):
         extract_shoreline(l2a)
-    coarse = open_scene(l2a, cell_size=60)
+    coarse = open_scene(l2a, SceneOptions(cell_size=60))
     assert [band.name for band in coarse.bands] == ["B01", "B02", "B03", "B04", "B8A", "B09", "B11"]
     assert {band.offset for band in coarse.bands} == {-0.1}
     assert coarse.acquired == "2022-10-05"

@@ -58,7 +58,7 @@ def test_fields_of_a_straight_line() -> None:
         "geometry",
     ]
     assert boxes["ID"].tolist() == [1, 2, 3]
-    assert boxes["Angle"].tolist() == [0, 0, 0]
+    assert boxes["Angle"].tolist() == pytest.approx([0, 0, 0], abs=0.01)
     assert boxes["Previous"].astype("float").tolist()[1:] == [1, 2]
     assert boxes["Previous"].isna().tolist() == [True, False, False]
     assert boxes["Next"].isna().tolist() == [False, False, True]
@@ -70,9 +70,9 @@ def test_start_corner(sort: str, angle: float) -> None:
     """From upper left to lower right; seen from UR and LL both ends are equally far and the western one wins."""
     boxes = rectangles_along_lines(coast([(0, 3000), (3000, 0)]), RectangleOptions(sort=sort))  # type: ignore[arg-type]
     if sort in ("UL", "LR"):
-        assert set(boxes["Angle"]) == {angle}
+        assert boxes["Angle"].to_numpy() == pytest.approx(angle, abs=0.01)
     else:
-        assert set(boxes["Angle"]) == {135}
+        assert boxes["Angle"].to_numpy() == pytest.approx(135, abs=0.01)
 
 
 @pytest.mark.slow
@@ -149,7 +149,8 @@ def test_ring_of_two_categories() -> None:
     for rings in (table, table.set_geometry(table.geometry.reverse())):
         boxes = rectangles_along_lines(rings, RectangleOptions(sort="UR"))
         assert boxes["CATCOA"].tolist() == [7] * 8 + [3] * 8
-        assert boxes["Angle"].tolist() == [-90] * 4 + [180] * 4 + [90] * 4 + [0] * 4
+        turned = boxes["Angle"].to_numpy() - np.repeat([-90, 180, 90, 0], 4)
+        assert (turned + 180) % 360 - 180 == pytest.approx(0, abs=0.01)
         assert boxes["Previous"].tolist() == [16, *range(1, 16)]
         assert boxes["Next"].tolist() == [*range(2, 17), 1]
 
@@ -353,7 +354,9 @@ def test_reversing_and_moving(points: list[tuple[int, int]], rule: dict[str, Any
     if not degrees:
         moved = boxes(translate(place, 4096, -2048))
         assert moved.geometry.geom_equals_exact(one.geometry.translate(4096, -2048), 1e-3).all()
-        assert moved["Angle"].to_numpy() == pytest.approx(one["Angle"].to_numpy(), abs=1e-3)
+        # Meridians converge by 0.02 degrees over this distance.
+        turned = moved["Angle"].to_numpy() - one["Angle"].to_numpy()
+        assert (turned + 180) % 360 - 180 == pytest.approx(0, abs=0.05)
 
 
 def test_bad_input() -> None:

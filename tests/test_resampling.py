@@ -16,6 +16,7 @@ from rasterio.vrt import WarpedVRT
 
 from littoral.errors import InputError
 from littoral.imagery import Scene, Window, at_cell_size, open_scene, read_overview, read_windows, stream_windows
+from littoral.imagery.options import SceneOptions
 from littoral.imagery.resampling import Axis
 from littoral.imagery.streaming import most_held_bytes
 
@@ -42,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, write_scene: Writer) -> Pat
 
 @pytest.mark.parametrize("cell", [10, 20, 60, 30, 5])
 def test_a_cell_is_the_mean_of_the_pixels_under_it(folder: Path, cell: int) -> None:
-    scene = open_scene(folder, cell_size=cell)
+    scene = open_scene(folder, SceneOptions(cell_size=cell))
     side = SIDE_M // cell
     assert (scene.height, scene.width, scene.cell_size) == (side, side, (cell, cell))
     ((values, valid),) = read_windows(scene, scene.bands, [Window(0, 0, side, side)])
@@ -93,7 +94,7 @@ windows_anywhere = st.lists(
 @pytest.mark.slow
 @given(windows=windows_anywhere, cell=st.sampled_from([10, 20, 30, 60]))
 def test_streamed_windows_are_those_read_one_by_one(folder: Path, windows: list[Window], cell: int) -> None:
-    scene = open_scene(folder, cell_size=cell)
+    scene = open_scene(folder, SceneOptions(cell_size=cell))
     bands = [*scene.bands, *scene.masks]
     plain = list(read_windows(scene, bands, windows))
     streamed = list(stream_windows(scene, bands, windows))
@@ -141,9 +142,9 @@ def test_what_cannot_be_one_scene(tmp_path: Path, folder: Path, write_scene: Wri
     with pytest.raises(InputError, match=r"other\.tif is in another CRS than .*separate scenes"):
         open_scene([folder / "T17_B03.tif", other])
     with pytest.raises(InputError, match=r"cell size -1 is no size"):
-        open_scene(folder, cell_size=-1)
+        open_scene(folder, SceneOptions(cell_size=-1))
     with pytest.raises(InputError, match="cell size 50000 is larger than the scene"):
-        open_scene(folder, cell_size=50_000)
+        open_scene(folder, SceneOptions(cell_size=50_000))
 
 
 def test_the_bound_knows_each_files_pixels(folder: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import re
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +37,7 @@ from littoral.imagery import (
     open_items,
     open_scene,
     open_scenes,
+    read_overview,
     read_windows,
     search_scenes,
     select_bands,
@@ -43,6 +46,7 @@ from littoral.imagery import (
     without_secrets,
     write_items,
 )
+from littoral.imagery.options import FetchScenesOptions, SceneOptions, SearchOptions
 from littoral.imagery.stac import providers, redaction, signing
 from littoral.imagery.stac.extent import enclosing_box, time_range
 from littoral.imagery.stac.scaling import Told, baseline_of, reflectance_scaling
@@ -321,10 +325,10 @@ def test_no_cloud_is_a_finding() -> None:
 
 def test_cells_decide_which_size_of_a_band_is_read() -> None:
     assert {band.stem for band in open_item(cdse()).bands} == {"B02", "B03", "B04", "B08", "B11"}
-    coarse = open_item(cdse(), cell_size=20)
+    coarse = open_item(cdse(), SceneOptions(cell_size=20))
     assert [band.stem for band in coarse.bands] == ["B02_20m", "B03_20m", "B04_20m", "B08_20m", "B11"]
     assert (coarse.width, coarse.bands[0].grid) == (512, None)
-    assert open_item(planetary_dict(), cell_size=40).cell_size == (40.0, 40.0)
+    assert open_item(planetary_dict(), SceneOptions(cell_size=40)).cell_size == (40.0, 40.0)
 
 
 def planetary_dict() -> dict[str, Any]:
@@ -540,7 +544,7 @@ def test_the_token_is_seen_nowhere(
     caplog.set_level(logging.DEBUG)
     portal.items = [planetary(portal), planetary(portal, day="2024-06-06")]
     del portal.files["/closed/B04.tif"]
-    items = search_scenes((-81, 27, -80.9, 27.1), source="planetary-computer")
+    items = search_scenes((-81, 27, -80.9, 27.1), options=SearchOptions(source="planetary-computer"))
     write_items(items, tmp_path / "scenes.json")
     scenes = open_items(tmp_path / "scenes.json")
     said = [repr(scenes), *(scene.describe() for scene in scenes)]
@@ -554,9 +558,9 @@ def test_the_token_is_seen_nowhere(
     with pytest.raises(
         InputError, match=r"1 of 1 scenes could not be fetched, 0 were .*B04.tif does not exist"
     ) as error:
-        fetch_scenes([items[0]], tmp_path / "scenes", bands=["B02", "B04"], patience=QUICK)
+        fetch_scenes([items[0]], tmp_path / "scenes", FetchScenesOptions(bands=["B02", "B04"]), patience=QUICK)
     said.append(str(error.getrepr(style="long")))
-    fetch_scenes([items[0]], tmp_path / "scenes", bands=["B02"], patience=QUICK)
+    fetch_scenes([items[0]], tmp_path / "scenes", FetchScenesOptions(bands=["B02"]), patience=QUICK)
     written = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file() and file.suffix != ".tif"]
     assert len(written) >= 4
     assert portal.tokens
@@ -652,7 +656,7 @@ def test_plain_addresses(portal: Portal, images: dict[str, Path], tmp_path: Path
         open_scene(f"{portal.url}/closed/B03.tif?sig=OTHER")
     assert "OTHER" not in str(error.value)
     portal.items = [earth_search(f"{portal.url}/open")]
-    scene = open_scene(f"{portal.api}/collections/c/items/{portal.items[0]['id']}", cell_size=20)
+    scene = open_scene(f"{portal.api}/collections/c/items/{portal.items[0]['id']}", SceneOptions(cell_size=20))
     assert (scene.cell_size, scene.bands[0].offset) == ((20.0, 20.0), -0.1)
 
 
@@ -748,35 +752,46 @@ BOX = (-81.0, 27.0, -80.9, 27.1)
 def test_pages_by_post_and_by_get(stocked: Portal, posts: bool) -> None:
     stocked.posts = posts
     said: list[str] = []
-    items = search_scenes(BOX, datetime="2024-06", max_cloud=60, source="planetary-computer", say=said.append)
+    items = search_scenes(
+        BOX, say=said.append, options=SearchOptions(datetime="2024-06", max_cloud=60, source="planetary-computer")
+    )
     assert days_of(items) == ["2024-06-01", "2024-06-06", "2024-06-06", "2024-06-11"]
     assert said == [
         f"1 earlier versions of the same scenes left out ({LEVEL_2.format(day='20240606', baseline='0500')})"
     ]
     assert stocked.paths("/stac/search").count("/stac/search") >= 3
     assert (
-        search_scenes(BOX, datetime="2024-06", max_cloud=60, source=stocked.api, collection="sentinel-2-l2a") == items
+        search_scenes(
+            BOX,
+            options=SearchOptions(datetime="2024-06", max_cloud=60, source=stocked.api, collection="sentinel-2-l2a"),
+        )
+        == items
     )
 
 
 def test_cloud_is_looked_at_where_the_catalogue_cannot(stocked: Portal) -> None:
     stocked.conforms = ("/core", "/item-search", "/item-search#filter")
-    search_scenes(BOX, max_cloud=15, source="planetary-computer")
+    search_scenes(BOX, options=SearchOptions(max_cloud=15, source="planetary-computer"))
     asked = json.loads(next(query for method, _, query, _ in stocked.asked if method == "POST"))
     assert asked["filter"] == {"op": "<=", "args": [{"property": "eo:cloud_cover"}, 15]}
     stocked.conforms = ("/core", "/item-search")
-    assert days_of(search_scenes(BOX, max_cloud=15, source="planetary-computer")) == ["2024-05-30", "2024-06-06"]
+    assert days_of(search_scenes(BOX, options=SearchOptions(max_cloud=15, source="planetary-computer"))) == [
+        "2024-05-30",
+        "2024-06-06",
+    ]
     del stocked.items[0]["properties"]["eo:cloud_cover"]
-    assert days_of(search_scenes(BOX, max_cloud=15, source="planetary-computer")) == ["2024-06-06"]
-    assert len(search_scenes(BOX, source="planetary-computer")) == 6
+    assert days_of(search_scenes(BOX, options=SearchOptions(max_cloud=15, source="planetary-computer"))) == [
+        "2024-06-06"
+    ]
+    assert len(search_scenes(BOX, options=SearchOptions(source="planetary-computer"))) == 6
 
 
 def test_more_than_the_limit_is_said(stocked: Portal) -> None:
     with pytest.warns(LittoralWarning, match="has more than 2 such scenes, the rest is left out"):
-        items = search_scenes(BOX, source="planetary-computer", limit=2)
+        items = search_scenes(BOX, options=SearchOptions(source="planetary-computer", limit=2))
     assert days_of(items) == ["2024-06-11", "2024-07-01"]
-    with pytest.raises(InputError, match="The limit 0 asks for nothing"):
-        search_scenes(BOX, limit=0)
+    with pytest.raises(InputError, match="limit 0 is less than 1"):
+        search_scenes(BOX, options=SearchOptions(limit=0))
 
 
 def test_across_the_antimeridian_each_scene_once(portal: Portal) -> None:
@@ -786,7 +801,7 @@ def test_across_the_antimeridian_each_scene_once(portal: Portal) -> None:
         item["bbox"], item["geometry"] = box, shapely.geometry.mapping(shapely.box(*box))
     both["bbox"] = [-180, -17, 180, -16]
     portal.items = [west, east, far, both]
-    found = search_scenes((179.5, -17, -179.5, -16), source="planetary-computer")
+    found = search_scenes((179.5, -17, -179.5, -16), options=SearchOptions(source="planetary-computer"))
     assert days_of(found) == ["2024-06-01", "2024-06-02", "2024-06-04"]
 
 
@@ -807,7 +822,9 @@ def test_around_rectangles(portal: Portal) -> None:
     portal.items = [near, far]
     corners = [(500_500, 2_990_500), (509_000, 2_999_000)]
     table = gpd.GeoDataFrame(geometry=[shapely.box(x, y, x + 500, y + 500) for x, y in corners], crs=32617)
-    assert [item["id"] for item in search_scenes(around=table, source="planetary-computer")] == [near["id"]]
+    assert [item["id"] for item in search_scenes(around=table, options=SearchOptions(source="planetary-computer"))] == [
+        near["id"]
+    ]
     body = json.loads(next(query for method, path, query, _ in portal.asked if method == "POST"))
     np.testing.assert_allclose(body["bbox"], [-80.992, 27.038, -80.907, 27.12], atol=0.01)
     for wrong, said in (
@@ -815,7 +832,7 @@ def test_around_rectangles(portal: Portal) -> None:
         (table[:0], "has no geometries"),
     ):
         with pytest.raises(InputError, match=said):
-            search_scenes(around=wrong, source="planetary-computer")
+            search_scenes(around=wrong, options=SearchOptions(source="planetary-computer"))
     with pytest.raises(InputError, match="needs a place, said once"):
         search_scenes(BOX, around=table)
     with pytest.raises(InputError, match="needs a place, said once"):
@@ -838,6 +855,153 @@ def test_versions_of_one_acquisition() -> None:
     assert len(latest_versions([older, later_strip, other_tile, nameless, {**nameless, "id": "y"}])[0]) == 5
     made = [version(f"S2_{n}", **{"s2:generation_time": f"2023-07-0{n}"}) for n in (3, 1)]
     assert latest_versions(made)[0] == made[:1]
+
+
+def test_halves_of_a_tile_are_no_versions() -> None:
+    def half(name: str, west: float, east: float, baseline: str = "05.09") -> dict[str, Any]:
+        told = {"datetime": "2023-07-01T10:46:30Z", "grid:code": "MGRS-31UFU", "s2:processing_baseline": baseline}
+        ring = [[west, 50.0], [east, 50.0], [east, 51.0], [west, 51.0], [west, 50.0]]
+        geometry = {"type": "Polygon", "coordinates": [ring]}
+        return {"id": name, "collection": "sentinel-2-l2a", "properties": told, "geometry": geometry}
+
+    left, right, whole = half("left", 3.0, 3.6), half("right", 3.55, 4.0), half("whole", 3.0, 4.0, "05.10")
+    kept, dropped = latest_versions([left, right])
+    assert ([item["id"] for item in kept], dropped) == (["left", "right"], [])
+    kept, dropped = latest_versions([left, right, whole])
+    assert ([item["id"] for item in kept], dropped) == (["whole"], ["left", "right"])
+    # An older whole is not shown by one newer half, but by two.
+    older = half("older", 3.0, 4.0, "04.00")
+    assert len(latest_versions([left, older])[0]) == 2
+    assert [item["id"] for item in latest_versions([left, right, older])[0]] == ["left", "right"]
+    again = half("again", 3.0, 3.59, "05.10")
+    assert [item["id"] for item in latest_versions([left, again, right])[0]] == ["again", "right"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"proj:transform": [10, 0, ORIGIN[0] + 5, 0, -10, ORIGIN[1]]},
+        {"proj:transform": [20, 0, ORIGIN[0], 0, -20, ORIGIN[1]]},
+        {"proj:shape": [512, 1024]},
+        {"raster:bands": [{"data_type": "int16", "nodata": 0}]},
+        {"proj:epsg": 32618},
+    ],
+    ids=["half a pixel", "twice the ground", "half the rows", "another type", "another zone"],
+)
+def test_what_an_item_says_of_a_file_on_a_server_is_checked_when_it_is_read(
+    portal: Portal, images: dict[str, Path], change: dict[str, Any]
+) -> None:
+    item = earth_search(f"{portal.url}/open")
+    key = next(key for key, asset in item["assets"].items() if "B03" in asset["href"])
+    item["assets"] = {key: {**item["assets"][key], **change}}
+    scene = open_item(item)
+    for read in (
+        lambda: list(read_windows(scene, scene.bands, [Window(0, 0, 50, 50)])),
+        lambda: list(stream_windows(scene, scene.bands, [Window(0, 0, 50, 50)])),
+        lambda: read_overview(scene, scene.bands, 50),
+    ):
+        with pytest.raises(InputError, match=r"and its item says .* pass the address of the file itself"):
+            read()
+
+
+def test_the_six_numbers_in_gdals_order_are_left_to_the_file(portal: Portal, images: dict[str, Path]) -> None:
+    item = earth_search(f"{portal.url}/open")
+    whole = open_item(item)
+    for asset in (asset for asset in item["assets"].values() if "proj:transform" in asset):
+        a, b, c, d, e, f = asset["proj:transform"][:6]
+        asset["proj:transform"] = [c, a, b, f, d, e]
+    assert open_item(item) == whole
+
+
+@pytest.mark.parametrize(
+    ("item", "bands"),
+    [
+        ({"properties": {"platform": "landsat-8"}, "keys": ("B3", "B5")}, {"B3": "B03", "B5": "B8A"}),
+        ({"properties": {"platform": "landsat-5"}, "keys": ("SR_B2", "SR_B4")}, {"SR_B2": "B03", "SR_B4": "B8A"}),
+        ({"properties": {"instruments": ["msi"]}, "keys": ("B03", "B08")}, {"B03": "B03", "B08": "B08"}),
+        ({"properties": {}, "keys": ("B03", "B05")}, {}),
+    ],
+)
+def test_numbers_of_other_collections_are_those_of_their_sensor(item: dict[str, Any], bands: dict[str, str]) -> None:
+    content = {**item_at("https://example.org"), "id": "mosaic 7", "collection": "my-mosaics"}
+    kept = {key: value for key, value in content["properties"].items() if key.startswith(("proj:", "datetime"))}
+    content["properties"] = {**kept, **item["properties"]}
+    one = next(iter(content["assets"].values()))
+    place = {"type": "image/tiff", "proj:epsg": 32617, "proj:shape": [10, 10], "proj:transform": [30, 0, 0, 0, -30, 0]}
+    raster = [{"data_type": "uint16", "nodata": 0}]
+    content["assets"] = {
+        key: {**one, **place, "raster:bands": raster, "href": f"https://example.org/{key}.tif"} for key in item["keys"]
+    }
+    scene = open_item(content)
+    if bands:
+        assert [band.name for band in scene.bands] == list(bands.values())
+        assert select_bands(scene, list(bands.values()), exact=True)
+    else:
+        assert not any(band.described for band in scene.bands)
+
+
+def test_digital_earth_africa_and_aws_keep_no_offset() -> None:
+    africa = {**item_at("https://example.org"), "id": "c9c0ae5b-8a6b", "collection": "s2_l2a"}
+    for key in [key for key in africa["properties"] if key.startswith(("s2:", "earthsearch:"))]:
+        del africa["properties"][key]
+    africa["properties"] |= {"sentinel:boa_offset_applied": False, "sentinel:processing_baseline": "05.10"}
+    with pytest.warns(LittoralWarning, match="said to hold the offset"):
+        scene = open_item(africa)
+    assert {(band.scale, band.offset) for band in scene.bands} == {(1e-4, -0.1)}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<!DOCTYPE html><html>sign in</html>",
+        bytes(5000),
+        b'{"error": "expired"}',
+        b"",
+        "cut",
+        "VRT",
+    ],
+    ids=["page", "zeros", "json", "empty", "cut", "vrt"],
+)
+def test_what_is_fetched_is_a_raster(
+    portal: Portal, images: dict[str, Path], tmp_path: Path, body: bytes | str
+) -> None:
+    item = earth_search(f"{portal.url}/open")
+    key = next(key for key, asset in item["assets"].items() if "B03" in asset["href"])
+    path = item["assets"][key]["href"].removeprefix(portal.url)
+    whole = portal.files[path]
+    if body == "VRT":
+        body = b"<VRTDataset rasterXSize='1' rasterYSize='1'></VRTDataset>"
+    portal.files[path] = whole[: len(whole) // 2] if body == "cut" else bytes(body)
+    quick = Patience(attempts=1, pause_s=0)
+    with pytest.raises(InputError, match=r"did not come as a raster|came empty"):
+        fetch_scenes(item, tmp_path / "out", FetchScenesOptions(bands=["B03"]), patience=quick)
+    assert not list((tmp_path / "out").rglob("*.tif"))
+    portal.files[path] = whole
+    digest = hashlib.sha256(whole).hexdigest()
+    item["assets"][key]["file:checksum"] = f"1220{digest[::-1]}"
+    with pytest.raises(InputError, match=r"came with another checksum .sha256. than its item says"):
+        fetch_scenes(item, tmp_path / "out", FetchScenesOptions(bands=["B03"]), patience=quick)
+    item["assets"][key]["file:checksum"] = f"1220{digest}"
+    assert len(fetch_scenes(item, tmp_path / "out", FetchScenesOptions(bands=["B03"]), patience=quick).items) == 1
+
+
+def test_two_processes_fetch_into_one_folder_one_after_the_other(portal: Portal, tmp_path: Path) -> None:
+    item = earth_search(f"{portal.url}/open")
+    errors: list[BaseException] = []
+
+    def fetch() -> None:
+        try:
+            fetch_scenes(item, tmp_path / "out", patience=Patience(attempts=1, pause_s=0))
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=fetch) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert open_scene(tmp_path / "out" / item["id"]).bands
 
 
 @pytest.mark.parametrize(
@@ -885,20 +1049,20 @@ def test_any_text_is_a_time_or_a_sentence(text: str) -> None:
 def test_catalogues_that_fail(stocked: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(said: str, source: str = "planetary-computer", **how: Any) -> None:
         with pytest.raises(InputError, match=said):
-            search_scenes(BOX, source=source, patience=QUICK, **how)
+            search_scenes(BOX, patience=QUICK, options=SearchOptions(source=source, **how))
 
     refused(r"has no collection sentinel-3: choose among sentinel-2-l2a", collection="sentinel-3")
     refused(r"has no such scene in sentinel-2-l2a: widen the place", datetime="1999")
     refused(r"has no collection sentinel-2-c1-l2a", source="earth-search")
     for box in ((-81, 27, -81, 28), (-81, 28, -80, 27), (-181, 27, -80, 28), (-81, -91, -80, 28), (np.nan, 0, 1, 1)):
         with pytest.raises(InputError, match="is none on the globe"):
-            search_scenes(box, source="planetary-computer")
+            search_scenes(box, options=SearchOptions(source="planetary-computer"))
     refused(r"'sentinel' is not known: choose among earth-search, planetary-computer, cdse", source="sentinel")
     for status, said in ((500, "could not answer"), (403, "is not open to you"), (400, r"400: .*check collection")):
         stocked.statuses["/stac/search"] = [status, status]
         refused(said)
     stocked.statuses["/stac/search"] = [503]
-    assert search_scenes(BOX, source="planetary-computer", patience=QUICK)
+    assert search_scenes(BOX, patience=QUICK, options=SearchOptions(source="planetary-computer"))
     refused(r"is not there \(HTTP 404\): pass the address", source=f"{stocked.url}/nothing")
     refused("cannot be reached", source="http://127.0.0.1:1/stac")
     for body in (b"<html>", b"[]", b"{}", b'{"type": "Feature", "id": "a"}', json.dumps(planetary(stocked)).encode()):
@@ -908,7 +1072,7 @@ def test_catalogues_that_fail(stocked: Portal, monkeypatch: pytest.MonkeyPatch) 
     refused(r"cannot be searched .*not of a catalogue of files")
     monkeypatch.setitem(sys.modules, "pystac_client", None)
     with pytest.raises(MissingExtraError, match=r'pip install "littoral\[stac\]"'):
-        search_scenes(BOX, source="planetary-computer")
+        search_scenes(BOX, options=SearchOptions(source="planetary-computer"))
 
 
 def test_items_need_no_extra(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -957,14 +1121,14 @@ def test_searching_says_no_key(capsys: pytest.CaptureFixture[str], portal: Porta
     ):
         assert run("search", "--bbox", *BOX, "--source", source, "-o", tmp_path / "scenes.json") == 2
         with pytest.raises(InputError) as error:
-            search_scenes(BOX, source=source, patience=QUICK)
+            search_scenes(BOX, patience=QUICK, options=SearchOptions(source=source))
         told = capsys.readouterr()
         assert "SECRET" not in told.out + told.err + str(error.value)
         assert error.value.__suppress_context__ or error.value.__context__ is None
 
 
 def test_a_gis_opens_what_search_wrote(stocked: Portal, tmp_path: Path) -> None:
-    items = search_scenes(BOX, source="planetary-computer")
+    items = search_scenes(BOX, options=SearchOptions(source="planetary-computer"))
     write_items(items, tmp_path / "scenes.json")
     table = gpd.read_file(tmp_path / "scenes.json")
     assert len(table) == len(items)
@@ -985,7 +1149,7 @@ def test_fetched_scenes_open_offline_with_the_same_offsets(
 ) -> None:
     shifted = earth_search(f"{portal.url}/open", properties={"earthsearch:boa_offset_applied": True})
     items = [shifted, planetary(portal, day="2024-06-06")]
-    fetched = fetch_scenes(items, tmp_path / "scenes", bands=["b2", "B11"])
+    fetched = fetch_scenes(items, tmp_path / "scenes", FetchScenesOptions(bands=["b2", "B11"]))
     assert str(fetched) == f"2 scenes, 6 files fetched ({fetched.size / 1e6:.1f} MB), 0 unchanged"
     for item, path in zip(items, fetched.items, strict=True):
         assert path == tmp_path / "scenes" / item["id"] / "item.json"
@@ -1005,7 +1169,7 @@ def test_fetched_scenes_open_offline_with_the_same_offsets(
     np.testing.assert_array_equal(values[0], raw - 1000)
 
     sent = portal.sent
-    assert str(fetch_scenes(items, tmp_path / "scenes", bands=["B02", "B11"])) == (
+    assert str(fetch_scenes(items, tmp_path / "scenes", FetchScenesOptions(bands=["B02", "B11"]))) == (
         "2 scenes, 0 files fetched (0.0 MB), 6 unchanged"
     )
     assert portal.sent == sent
@@ -1019,7 +1183,7 @@ def test_one_bad_scene_does_not_lose_the_others(portal: Portal, tmp_path: Path) 
     assert (tmp_path / good["id"] / "item.json").is_file()
     assert not (tmp_path / bad["id"] / "item.json").exists()
     with pytest.raises(InputError, match=r"has no band B05: choose among B02, B03, B04, B08, B11"):
-        fetch_scenes([good], tmp_path, bands=["B02", "B05"])
+        fetch_scenes([good], tmp_path, FetchScenesOptions(bands=["B02", "B05"]))
     portal_gone = item_at("http://127.0.0.1:1/open")
     with pytest.raises(InputError, match=r"1 of 1 scenes could not be fetched, 0 were .*cannot be reached"):
         fetch_scenes([portal_gone], tmp_path, patience=QUICK)
@@ -1032,16 +1196,16 @@ def test_fetching_from_cdse(portal: Portal, tmp_path: Path, monkeypatch: pytest.
     for name in ("CDSE_S3_ACCESS_KEY", "CDSE_S3_SECRET_KEY", "CDSE_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(InputError, match="CDSE_S3_ACCESS_KEY and CDSE_S3_SECRET_KEY are not set"):
-        fetch_scenes([item], tmp_path / "a", bands=["B02"])
+        fetch_scenes([item], tmp_path / "a", FetchScenesOptions(bands=["B02"]))
     monkeypatch.setenv("CDSE_S3_ACCESS_KEY", "ACCESS")
     monkeypatch.setenv("CDSE_S3_SECRET_KEY", "HIDDEN")
-    (path,) = fetch_scenes([item], tmp_path / "a", bands=["B02"]).items
+    (path,) = fetch_scenes([item], tmp_path / "a", FetchScenesOptions(bands=["B02"])).items
     assert open_item(path).bands[0].offset == -0.1
     monkeypatch.delenv("CDSE_S3_SECRET_KEY")
     monkeypatch.setenv("CDSE_TOKEN", "HIDDEN")
     for key in ("B02_10m", "SCL_20m"):
         item["assets"][key]["alternate"] = {"https": {"href": f"{portal.url}/open/{key.partition('_')[0]}.tif"}}
-    (path,) = fetch_scenes([item], tmp_path / "b", bands=["B02"]).items
+    (path,) = fetch_scenes([item], tmp_path / "b", FetchScenesOptions(bands=["B02"])).items
     assert portal.asked[-1][3]["Authorization"] == "Bearer HIDDEN"
     written = "".join(file.read_text() for file in tmp_path.rglob("*.json"))
     assert not re.search("HIDDEN|X-Amz|ACCESS", written)

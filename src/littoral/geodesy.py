@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
-from pyproj import Geod, Transformer
+from pyproj import CRS, Geod, Transformer
 
 from littoral.errors import InputError
 
@@ -15,6 +17,8 @@ Points = NDArray[np.float64]
 
 DEGREES = "EPSG:4326"
 """Longitude, latitude of WGS 84, in this order."""
+_WORLD_M = 2e7
+"""Least width of a map that shows the whole world."""
 ELLIPSOID = Geod(ellps="WGS84")
 _TO_GEOCENTRIC = Transformer.from_crs("EPSG:4979", "EPSG:4978", always_xy=True)
 
@@ -58,6 +62,90 @@ def segment_lengths(points: Points) -> NDArray[np.float64]:
     """Geodesic length in metres from each of (points, 2) longitudes and latitudes to the next; (points - 1,)."""
     start, end = points[:-1], points[1:]
     return np.asarray(ELLIPSOID.inv(start[:, 0], start[:, 1], end[:, 0], end[:, 1])[2], np.float64)
+
+
+def azimuths(crs: object, points: Points, direction: Points) -> NDArray[np.float64]:
+    """True azimuth of a direction in a plane CRS, degrees clockwise from north, above -180 up to 180.
+
+    A plane's own axes do not point north and east: by the convergence of meridians away from its central one, by more
+    in polar projections, and by half a turn where axes count to the west and south.
+
+    Args:
+        crs: A projected CRS, axes in the order x, y.
+        points: (points, 2), coordinates.
+        direction: (points, 2), vectors in units of the CRS, about 100 m long.
+
+    >>> azimuths("EPSG:3413", np.array([[-2e6, 0.0]]), np.array([[0.0, 100.0]])).tolist()
+    [-90.0]
+    """
+    to_degrees = Transformer.from_crs(crs, DEGREES, always_xy=True)
+    lon, lat = to_degrees.transform(*points.T)
+    ahead, behind = (
+        np.asarray(ELLIPSOID.inv(lon, lat, *to_degrees.transform(*(points + sign * direction).T))[0])
+        for sign in (1, -1)
+    )
+    # The mean of both ways is that of the line through the point, not of one of its halves.
+    turn = (behind + 180 - ahead + 180) % 360 - 180
+    return half_open(ahead + turn / 2)
+
+
+def half_open(angle: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Angles in degrees above -180 up to 180, rounded to a micro-degree.
+
+    >>> half_open(np.array([-180.0, 270.0, 0.0])).tolist()
+    [180.0, -90.0, 0.0]
+    """
+    rounded = np.asarray((180 - (180 - angle) % 360).round(6) + 0.0, np.float64)
+    return np.where(rounded == -180, 180.0, rounded)
+
+
+def central_meridian(crs: object) -> float:
+    """Longitude in degrees in the middle of a projected CRS; half a turn from it, a map of the world is cut.
+
+    >>> central_meridian("EPSG:3857"), central_meridian("EPSG:3832")
+    (0.0, 150.0)
+    """
+    names = ("Longitude of natural origin", "Longitude of false origin", "Longitude of projection centre")
+    operation = CRS(crs).coordinate_operation
+    for parameter in operation.params if operation else ():
+        if parameter.name in names:
+            return float(np.degrees(float(parameter.value) * parameter.unit_conversion_factor))
+    return 0.0
+
+
+def unwrapped(longitude: NDArray[np.float64], middle: NDArray[np.float64] | float) -> NDArray[np.float64]:
+    """Longitudes moved by whole turns to within half a turn of ``middle``.
+
+    >>> unwrapped(np.array([-179.0, 178.0]), 180.0).tolist()
+    [181.0, 178.0]
+    """
+    return np.asarray(middle + (longitude - middle + 180) % 360 - 180, np.float64)
+
+
+def to_beyond_edge(crs: object) -> Transformer | None:
+    """From longitude and latitude to a map of the world that goes on beyond its edges; None for any other CRS.
+
+    Longitudes may be more than half a turn from :func:`central_meridian`; whole turns are kept.
+
+    >>> beyond = to_beyond_edge("EPSG:3857")
+    >>> round(beyond.transform(181.0, 0.0)[0]), to_beyond_edge("EPSG:32631") is None
+    (20148828, True)
+    """
+    own = CRS(crs)
+    if not own.is_projected:
+        return None
+    middle = central_meridian(own)
+    edge, _ = Transformer.from_crs(DEGREES, own, always_xy=True).transform(
+        [middle - 179.9999, middle + 179.9999], [0, 0]
+    )
+    # A polar projection comes back to the same point, a transverse one does not reach so far.
+    if not (np.isfinite(edge).all() and abs(edge[1] - edge[0]) * own.axis_info[0].unit_conversion_factor > _WORLD_M):
+        return None
+    with warnings.catch_warnings():
+        # What is lost in this form, names and areas of use, is not needed.
+        warnings.simplefilter("ignore", UserWarning)
+        over = f"{own.to_proj4()} +over"
+    return Transformer.from_crs(DEGREES, CRS.from_proj4(over), always_xy=True)
 
 
 def to_geocentric(points: Points) -> Points:

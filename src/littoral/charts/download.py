@@ -17,7 +17,7 @@ from urllib.parse import urljoin
 from littoral.charts.catalogue import Bounds, CatalogueCell, in_bounds, read_catalogue
 from littoral.charts.options import FetchChartsOptions
 from littoral.errors import InputError, WriteError
-from littoral.http import PATIENT, Patience, Session, UnreachableError, download, open_session, unpack_zip
+from littoral.http import PATIENT, Patience, Session, UnreachableError, download, only_process, open_session, unpack_zip
 from littoral.progress import Track, silent
 from littoral.vectors import staged
 
@@ -100,12 +100,12 @@ def fetch_charts(
     source = urljoin(_base(base_url), options.catalogue)
     if not options.cells and not options.states and options.bbox is None:
         raise InputError("fetch charts", "was not told what to fetch", "name cells, states or a bounding box")
-    state = _read_state(folder / STATE)
     try:
         (folder / _DOWNLOADS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WriteError(folder, error) from error
-    with open_session() as session:
+    with only_process(folder), open_session() as session:
+        state = _read_state(folder / STATE)
         published = _published(session, source, folder / _DOWNLOADS, patience, track)
         chosen = choose_cells(published, source, options)
         due = [cell for cell in chosen if not _is_current(folder, state.cells.get(cell.name), cell)]

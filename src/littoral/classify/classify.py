@@ -22,7 +22,7 @@ from littoral.classify.ensemble import Ensemble, Model, model_names, open_ensemb
 from littoral.classify.options import ClassifyOptions, DecisionOptions
 from littoral.classify.run import predict_rectangles
 from littoral.errors import InputError
-from littoral.imagery import Scene, Scenes, open_scenes
+from littoral.imagery import Scene, Scenes, as_scenes
 from littoral.imagery.options import CombineOptions, SceneOptions
 from littoral.package import read_package
 from littoral.predictions import BEYOND, NO_AREA, UNCERTAIN, UNLIKE, Predictions, Transitions, read_transitions
@@ -99,7 +99,7 @@ def classify_objects(
     if isinstance(transitions, str | Path):
         codes = [category.code for category in manifest.categories]
         transitions = read_transitions(transitions, codes, scheme=Scheme(manifest.categories))
-    opened = _opened(scenes, replace(scene, cell_size=manifest.preprocessing.tile.cell_size))
+    opened = as_scenes(scenes, replace(scene, cell_size=manifest.preprocessing.tile.cell_size))
     for each in opened:
         check_scene(each, manifest.preprocessing)
         if not options.any_cell_size:
@@ -161,20 +161,6 @@ def _open(
     source = ModelSource(files, open_ensemble, {"models": files, **how})
     source.adopt(ensemble, before)
     return source, ensemble, note
-
-
-def _opened(scenes: Scenes, options: SceneOptions) -> list[Scene]:
-    """Scenes as they are, and those that paths lead to, in the order given.
-
-    Raises:
-        InputError: as :func:`littoral.imagery.open_scenes`; an empty list.
-    """
-    listed = [scenes] if isinstance(scenes, Scene | str | Path) else list(scenes)
-    if not listed:
-        raise InputError("the list of scenes", "is empty", "pass at least one")
-    how: dict[str, Any] = {"crs": options.crs, "band_names": options.band_names, "cell_size": options.cell_size}
-    return [each for given in listed
-            for each in ([given] if isinstance(given, Scene) else open_scenes(given, **how))]  # fmt: skip
 
 
 def _predict_inside(

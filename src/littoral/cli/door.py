@@ -10,6 +10,7 @@ import typer
 
 from littoral import __version__
 from littoral.categories import CATCOA, Scheme, read_categories
+from littoral.imagery.options import SceneOptions
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -102,8 +103,8 @@ def counted(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 
-def listed(text: str | None) -> list[str] | None:
-    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+def listed(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def box_or_file(text: str | None) -> str | tuple[float, ...] | None:
@@ -129,7 +130,11 @@ def opened_scenes(
     from littoral.imagery import open_scenes
 
     names = listed(band_names)
-    return [one for source in sources for one in open_scenes(source, crs=crs, band_names=names, cell_size=cell_size)]
+    return [
+        one
+        for source in sources
+        for one in open_scenes(source, SceneOptions(crs=crs, band_names=names, cell_size=cell_size))
+    ]
 
 
 def describe_scenes(scenes: Sequence[Scene]) -> None:

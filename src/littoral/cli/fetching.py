@@ -9,6 +9,7 @@ import typer
 
 from littoral.charts.options import FetchChartsOptions
 from littoral.cli.door import CategoryTable, Overwrite, app, listed, scheme
+from littoral.imagery.options import FetchScenesOptions
 from littoral.progress import bar
 
 fetch = typer.Typer(
@@ -93,7 +94,7 @@ def fetch_scenes_verb(
     """The result of fetch scenes is a folder per scene: whole files and item.json, which opens offline."""
     from littoral.imagery import fetch_scenes
 
-    fetched = fetch_scenes(items, output, bands=listed(bands), cell_size=cell_size, track=bar)
+    fetched = fetch_scenes(items, output, FetchScenesOptions(bands=listed(bands), cell_size=cell_size), track=bar)
     print(f"{output}: {fetched}")
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from littoral.cli.door import BandNames, Overwrite, SceneCrs, app, listed
+from littoral.imagery.options import SceneOptions
 from littoral.progress import bar
 from littoral.vectors import check_output
 
@@ -29,7 +30,7 @@ def report(
     from littoral.report import ReportOptions, write_report
 
     check_output(output, overwrite, inputs=(classified, model))
-    opened = None if scene is None else open_scene(scene, crs=scene_crs, band_names=listed(band_names))
+    opened = None if scene is None else open_scene(scene, SceneOptions(crs=scene_crs, band_names=listed(band_names)))
     write_report(
         classified,
         output,

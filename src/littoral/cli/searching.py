@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from littoral.cli.door import Layer, Overwrite, app
+from littoral.imagery.options import SearchOptions
 from littoral.vectors import check_output, read_vector
 
 if TYPE_CHECKING:
@@ -46,12 +47,10 @@ def search(
     items = search_scenes(
         bbox,
         around=None if around is None else read_vector(around, layer),
-        datetime=datetime,
-        max_cloud=max_cloud,
-        source=source,
-        collection=collection,
-        limit=limit,
         say=print,
+        options=SearchOptions(
+            datetime=datetime, max_cloud=max_cloud, source=source, collection=collection, limit=limit
+        ),
     )
     write_items(items, output, overwrite=overwrite)
     print(_table(items))

@@ -23,6 +23,7 @@ from littoral.cli.door import (
     tell_renamed,
 )
 from littoral.errors import InputError
+from littoral.imagery.options import SceneOptions
 from littoral.progress import bar
 from littoral.rectangles.options import RectangleOptions
 from littoral.shoreline.options import LabelOptions, ShorelineOptions
@@ -79,7 +80,7 @@ def shoreline(
     from littoral.shoreline import extract_shoreline
 
     check_output(output, overwrite, DRIVERS, inputs=(scene, cloud_mask, sea))
-    opened = open_scene(scene, crs=scene_crs, band_names=listed(band_names), cell_size=cell_size)
+    opened = open_scene(scene, SceneOptions(crs=scene_crs, band_names=listed(band_names), cell_size=cell_size))
     waters = None if sea is None else read_vector(sea, None)
     if waters is not None:
         require_crs(waters, sea)

@@ -10,8 +10,8 @@ from .session import (
     read_json,
     shown_address,
 )
-from .transfers import download
-from .zips import checked_entries, unpack_zip
+from .transfers import download, only_process
+from .zips import checked_entries, entry_name, unpack_zip
 
 __all__ = [
     "PATIENT",
@@ -23,6 +23,8 @@ __all__ = [
     "UnreachableError",
     "checked_entries",
     "download",
+    "entry_name",
+    "only_process",
     "open_session",
     "read_json",
     "shown_address",

@@ -11,11 +11,13 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 
 import requests
+from filelock import FileLock
 
 from littoral.errors import InputError, WriteError
 from littoral.http.session import (
@@ -34,6 +36,9 @@ from littoral.http.session import (
 )
 from littoral.progress import Track, silent
 
+_LOCK = ".lock"
+"""In a folder of downloads; it stays there, as another process may be waiting for it."""
+
 
 @dataclass(frozen=True)
 class _Version:
@@ -47,6 +52,25 @@ class _Version:
     def strong(self) -> str | None:
         """What If-Range may carry: a weak ETag does not promise equal bytes."""
         return self.etag if self.etag and not self.etag.startswith("W/") else self.modified
+
+
+@contextmanager
+def only_process(folder: Path) -> Iterator[None]:
+    """Hold a folder of downloads; another process that fetches into it waits until this one is done.
+
+    Raises:
+        WriteError: the disk refused.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / _LOCK)
+        lock.acquire()
+    except OSError as error:
+        raise WriteError(folder, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def download(

@@ -81,6 +81,18 @@ def unpack_zip(
     return folder
 
 
+def entry_name(name: str) -> str:
+    r"""Name of a zip's entry with ``/`` between folders and none in front; some programs write ``.\\a`` or ``./a``.
+
+    >>> entry_name("./a/b"), entry_name("a\\b")
+    ('a/b', 'a/b')
+    """
+    name = name.replace("\\", "/")
+    while name.startswith("./"):
+        name = name[2:]
+    return name
+
+
 def checked_entries(
     path: Path,
     entries: Iterable[zipfile.ZipInfo],
@@ -109,9 +121,7 @@ def checked_entries(
     """
     found, seen = [], set()
     for entry in entries:
-        name = entry.filename.replace("\\", "/")
-        while name.startswith("./"):
-            name = name[2:]
+        name = entry_name(entry.filename)
         parts = name.removesuffix("/").split("/")
         if name and ({"", ".", ".."} & set(parts) or ":" in name or not is_printable(name)):
             raise InputError(path, f"holds the unsafe name {entry.filename!r}", _DISTRUST)

@@ -15,7 +15,7 @@ Read = Callable[[int, int], bytes]
 
 _SOC, _SIZ, _COD, _SOT, _SOD, _EOC = 0xFF4F, 0xFF51, 0xFF52, 0xFF90, 0xFF93, 0xFFD9
 _SIGNATURE = b"\0\0\0\x0cjP  \r\n\x87\n"
-_HOLE = 4096
+HOLE = 4096
 """Zeros in a row that no arithmetic coder writes; more are allowed for packets that are empty, a byte each."""
 
 
@@ -85,7 +85,18 @@ def read_codestream(read: Read) -> Codestream:
     missing = across * down - len(parts)
     if missing or max(parts) >= across * down:
         raise ValueError(f"{abs(missing)} of {across * down} tiles are missing" if missing else "its tiles are damaged")
-    return Codestream(width, height, x - tile_x, y - tile_y, across, parts, _HOLE + packets)
+    return Codestream(width, height, x - tile_x, y - tile_y, across, parts, HOLE + packets)
+
+
+def check_end(read: Read) -> None:
+    """Look only at the end of the code stream: two reads beside those of its headers.
+
+    Raises:
+        ValueError: it does not end with its marker.
+    """
+    _, stop = _codestream_bytes(read)
+    if stop is not None and _number(read, stop - 2, ">H") != _EOC:
+        raise ValueError("its code stream has no end")
 
 
 def _parts(read: Read, at: int, stop: int | None) -> dict[int, list[tuple[int, int]]]:

@@ -1,4 +1,5 @@
-"""Landsat 8 and 9 products of Collection 2, levels 1 and 2: a folder with one file per band and an ``MTL`` file.
+"""Landsat 8 and 9 products of Collection 2, levels 1 and 2: a folder or ``.tar`` with one file per
+band and an ``MTL`` file.
 
 Bands take the names of the Sentinel-2 bands of the same wavelengths, so that indices find them: OLI's near infrared
 (865 nm) is B8A, not the wider B08. Reflectance = DN x multiplier + addend of the MTL file; at level 1 this is then
@@ -9,26 +10,29 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import replace
-from pathlib import Path
+import tarfile
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
-from littoral.errors import InputError
+from littoral.errors import InputError, first_line
+from littoral.http import entry_name
+from littoral.imagery.band_names import OLI
 from littoral.imagery.raster_files import open_files
 from littoral.imagery.scene import Scene
 
-BANDS = {1: "B01", 2: "B02", 3: "B03", 4: "B04", 5: "B8A", 6: "B11", 7: "B12", 9: "B10"}
-"""Sentinel-2's name for OLI's bands of 30 m. The panchromatic band 8 has no counterpart."""
+BANDS = {number: name for number, name in OLI.items() if name.startswith("B")}
+"""Sentinel-2's name for OLI's bands of 30 m, by number."""
 _LARGEST_MTL = 2**20
 _SENSORS = {"LANDSAT_8": "Landsat-8", "LANDSAT_9": "Landsat-9"}
 
 
 def is_landsat(path: Path) -> bool:
-    """Whether a path is a product's folder, or its MTL file."""
-    return _metadata(path) is not None
+    """Whether a path is a product's folder, its MTL file, or the ``.tar`` in which it is delivered."""
+    return _find(path) is not None
 
 
 def open_landsat(path: Path) -> Scene:
-    """Open a product by its folder or its ``…_MTL.txt``; no pixels are read.
+    """Open a product by its folder, its ``…_MTL.txt`` or its ``.tar``, which is not unpacked; no pixels are read.
 
     Returns:
         A scene of the reflective bands with their scale and offset, and QA_PIXEL as mask.
@@ -36,16 +40,17 @@ def open_landsat(path: Path) -> Scene:
     Raises:
         InputError: no product of Landsat 8 or 9, metadata that is cut off, or a listed band file that is not there.
     """
-    found = _metadata(path)
-    if found is None:
+    product = _find(path)
+    if product is None:
         raise InputError(path, "is no Landsat product (no …_MTL.txt)", "pass the folder of the product")
-    told = _read_mtl(found)
+    found = product.metadata
+    told = _read_mtl(found, product.read(found.name))
     spacecraft = told.get("SPACECRAFT_ID", "none")
     if spacecraft not in _SENSORS:
         raise InputError(
             found, f"is of {spacecraft}", "pass a product of Landsat 8 or 9, or its files with --band-names"
         )
-    files: dict[str, Path] = {}
+    files: dict[str, str] = {}
     factors: dict[str, tuple[float, float]] = {}
     absent: dict[str, str] = {}
     level_2 = told.get("PROCESSING_LEVEL", "").startswith("L2")
@@ -55,9 +60,9 @@ def open_landsat(path: Path) -> Scene:
         listed = told.get(f"FILE_NAME_BAND_{number}")
         if listed is None:
             continue
-        file = found.parent / Path(listed).name
-        if not file.exists():
-            absent[name] = file.name
+        file = Path(listed).name
+        if file not in product.names:
+            absent[name] = file
             continue
         files[name] = file
         factors[name] = (
@@ -66,9 +71,9 @@ def open_landsat(path: Path) -> Scene:
         )
     if not files:
         raise InputError(found, f"lists {len(absent)} bands and none of their files is there", "complete the download")
-    quality = found.parent / Path(told.get("FILE_NAME_QUALITY_L1_PIXEL", "-")).name
-    masks = {"QA_PIXEL": quality} if quality.is_file() else {}
-    scene = open_files([str(file) for file in (*files.values(), *masks.values())], names=[*files, *masks])
+    quality = Path(told.get("FILE_NAME_QUALITY_L1_PIXEL", "-")).name
+    masks = {"QA_PIXEL": quality} if quality in product.names else {}
+    scene = open_files([product.href(file) for file in (*files.values(), *masks.values())], names=[*files, *masks])
     bands = tuple(
         replace(band, scale=factors[band.name][0], offset=factors[band.name][1], nodata=0.0) for band in scene.bands
     )
@@ -77,19 +82,68 @@ def open_landsat(path: Path) -> Scene:
     return replace(scene, name=name, bands=bands, tags=tags, absent=absent, acquired=told["DATE_ACQUIRED"])
 
 
-def _metadata(path: Path) -> Path | None:
+@dataclass(frozen=True)
+class _Product:
+    """Where a product's files lie: in a folder, or in a ``.tar`` that is not unpacked."""
+
+    metadata: Path
+    """Its MTL file; in a ``.tar``, as if that were a folder."""
+    names: frozenset[str]
+    """Names of its files, without folders."""
+    archive: Path | None = None
+    """The ``.tar``."""
+    inside: str = ""
+    """Folder of the files in it, with a ``/`` at the end, or ""."""
+
+    def href(self, name: str) -> str:
+        """GDAL's name of a file."""
+        if self.archive is None:
+            return str(self.metadata.parent / name)
+        return f"/vsitar/{{{self.archive}}}/{entry_name(self.inside)}{name}"
+
+    def read(self, name: str) -> bytes:
+        """The first MiB of a file, and a byte more where there is more."""
+        if self.archive is None:
+            with (self.metadata.parent / name).open("rb") as file:
+                return file.read(_LARGEST_MTL + 1)
+        with tarfile.open(self.archive, "r:") as archive:
+            entry = archive.extractfile(f"{self.inside}{name}")
+            return b"" if entry is None else entry.read(_LARGEST_MTL + 1)
+
+
+def _find(path: Path) -> _Product | None:
+    if path.is_file() and path.suffix.casefold() == ".tar":
+        return _find_in_tar(path)
     if path.is_file():
-        return path if path.name.endswith("_MTL.txt") else None
-    found = sorted(path.glob("*_MTL.txt")) if path.is_dir() else []
-    return found[0] if len(found) == 1 else None
+        found = [path] if path.name.endswith("_MTL.txt") else []
+    else:
+        found = [file for file in path.glob("*_MTL.txt") if not file.name.startswith(".")] if path.is_dir() else []
+    if len(found) != 1:
+        return None
+    return _Product(found[0], frozenset(file.name for file in found[0].parent.iterdir() if file.is_file()))
 
 
-def _read_mtl(path: Path) -> dict[str, str]:
+def _find_in_tar(path: Path) -> _Product | None:
+    try:
+        with tarfile.open(path, "r:") as archive:
+            names = [entry.name for entry in archive if entry.isfile()]
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise InputError(path, f"is not a whole .tar ({first_line(error)})", "download the product again") from error
+    found = [name for name in names if name.endswith("_MTL.txt") and not PurePosixPath(name).name.startswith(".")]
+    if len(found) != 1:
+        return None
+    inside, _, last = found[0].rpartition("/")
+    inside = f"{inside}/" if inside else ""
+    here = frozenset(name.removeprefix(inside) for name in names if name.startswith(inside))
+    return _Product(path / last, here, path, inside)
+
+
+def _read_mtl(path: Path, content: bytes) -> dict[str, str]:
     """``KEY = value`` lines; of a key that stands in several groups, the first."""
-    if path.stat().st_size > _LARGEST_MTL:
+    if len(content) > _LARGEST_MTL:
         raise InputError(path, "is too large for an MTL file", "pass the folder of a Landsat product")
     out: dict[str, str] = {}
-    text = path.read_text(encoding="utf-8", errors="replace")
+    text = content.decode("utf-8", errors="replace")
     for key, value in re.findall(r"^\s*(\w+)\s*=\s*(.*?)\s*$", text, re.MULTILINE):
         if key not in ("GROUP", "END_GROUP"):
             out.setdefault(key, value.strip('"'))

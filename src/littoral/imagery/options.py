@@ -25,6 +25,8 @@ class SceneOptions(Options):
     """Names of the scene's bands in order, e.g. B02,B03,B04, where the file does not name them."""
     cell_size: Annotated[float | None, Number(above=0), Cli(default="that of the finest band")] = None
     """Cell size that the scene is brought to, units of its CRS."""
+    verify: bool = False
+    """Read a Sentinel-2 product whole and compare the checksums in its manifest.safe."""
 
 
 @dataclass(frozen=True)

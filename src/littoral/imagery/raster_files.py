@@ -3,44 +3,48 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from datetime import date
+from datetime import datetime
 from pathlib import Path, PurePath
 from typing import Any
 
-import rasterio
+import numpy as np
+from affine import Affine
 from pyproj import CRS
 from pyproj.exceptions import CRSError
-from rasterio.enums import ColorInterp
-from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+from rasterio.errors import RasterioError, RasterioIOError
 
 from littoral.errors import InputError, first_line
 from littoral.http import shown_address
+from littoral.imagery.band_names import (
+    are_sentinel_2,
+    name_by_wavelength,
+    name_in,
+    sensor_in_tags,
+    sensor_of,
+    wavelength_in,
+)
+from littoral.imagery.decoding import check_file, measured_bands, open_raster
+from littoral.imagery.options import SceneOptions
 from littoral.imagery.resampling import fit_grid
 from littoral.imagery.scene import SENTINEL_NAME, Band, Grid, Role, Scene, renamed
 from littoral.imagery.stac.redaction import path_of, without_secrets, without_signature
 from littoral.imagery.stac.signing import gdal_environment, gdal_name
 
+_AS_IT_IS = SceneOptions()
 
-def open_files(
-    files: Sequence[str],
-    *,
-    names: Sequence[str] | None = None,
-    crs: str | None = None,
-    band_names: Sequence[str] | None = None,
-) -> Scene:
+
+def open_files(files: Sequence[str], options: SceneOptions = _AS_IT_IS, *, names: Sequence[str] | None = None) -> Scene:
     """One scene of one file or of several that show the same place; no pixels are read.
 
     The scene's cells are the pixels of the finest file.
 
     Args:
         files: Paths or addresses of rasters; one file has all the bands, or each has some.
+        options: CRS and names of bands where the files have none; the cell size is not looked at.
         names: Of each file, the name of its band.
-        crs: Coordinate reference system (``EPSG:32617``) of a scene that does not say it.
-        band_names: Names for the bands in order, where the files have none or other ones.
 
     Raises:
         InputError: not a raster, no georeference, bands in several CRS or turned against each other, names that do
@@ -49,50 +53,52 @@ def open_files(
     files = [without_signature(file) for file in files]
     with ExitStack() as stack:
         datasets = [stack.enter_context(open_file(file)) for file in files]
-        for dataset in datasets:
-            if dataset.transform.is_identity:
-                raise InputError(
-                    without_secrets(dataset.name),
-                    "has no georeference (no transform)",
-                    "give it one, e.g. gdal_translate -a_ullr -a_srs, or add a world file",
-                )
-        finest = min(datasets, key=lambda dataset: abs(dataset.transform.determinant))
-        found_crs = _crs(finest, crs)
-        own = Grid(finest.transform, finest.height, finest.width)
+        grids = [grid_of(dataset, without_secrets(dataset.name))[0] for dataset in datasets]
+        finest, own = min(zip(datasets, grids, strict=True), key=lambda pair: abs(pair[1].transform.determinant))
+        found_crs = _crs(finest, options.crs)
+        metres = max(abs(step) for step in own.transform[:2] + own.transform[3:5]) * _metres_per_unit(found_crs)
+        sentinel_2 = are_sentinel_2([label for dataset in datasets for label in _labels(dataset)], metres)
         bands = _distinct(
             replace(
-                _band(dataset, index, names[position] if names else None, len(files) > 1, own), href=files[position]
+                _band(dataset, index, names[position] if names else None, len(files) > 1, own, sentinel_2),
+                href=files[position],
             )
             for position, dataset in enumerate(datasets)
-            for index in dataset.indexes
-            if dataset.colorinterp[index - 1] != ColorInterp.alpha
+            for index in measured_bands(dataset)[0]
         )
         stem = PurePath(path_of(files[0]))
         name = stem.stem if len(files) == 1 else stem.parent.name
-        if band_names is not None:
-            if len(band_names) != len(bands) or len(set(band_names)) != len(bands):
-                raise InputError(
-                    name,
-                    f"has {len(bands)} bands and {len(set(band_names))} different names were given",
-                    "name each band once, in order",
-                )
-            bands = [
-                replace(renamed(band, new), role=role_of(new)) for band, new in zip(bands, band_names, strict=True)
-            ]
+        if options.band_names is not None:
+            bands = with_names(bands, options.band_names, name)
         measured = tuple(band for band in bands if band.role == "measured")
         scene = Scene(
             name, measured, found_crs, own.transform, own.height, own.width, dict(finest.tags()),
             masks=tuple(band for band in bands if band.role != "measured"),
         )  # fmt: skip
-        for dataset in datasets:
+        for dataset, grid in zip(datasets, grids, strict=True):
             if dataset.crs != finest.crs:
                 raise InputError(
                     without_secrets(dataset.name),
                     f"is in another CRS than {without_secrets(finest.name)}",
                     "these are separate scenes: pass one of them; or warp the bands to one CRS with gdalwarp",
                 )
-            fit_grid(scene, Grid(dataset.transform, dataset.height, dataset.width), without_secrets(dataset.name))
+            fit_grid(scene, grid, without_secrets(dataset.name))
         return replace(scene, acquired=date_of(scene) or "")
+
+
+def with_names(bands: Sequence[Band], names: Sequence[str], scene: str) -> list[Band]:
+    """Bands under other names, in order.
+
+    Raises:
+        InputError: not as many names as bands, or one twice.
+    """
+    if len(names) != len(bands) or len(set(names)) != len(bands):
+        raise InputError(
+            scene,
+            f"has {len(bands)} bands and {len(set(names))} different names were given",
+            "name each band once, in order",
+        )
+    return [replace(renamed(band, new), role=role_of(new)) for band, new in zip(bands, names, strict=True)]
 
 
 def role_of(name: str) -> Role:
@@ -104,10 +110,22 @@ def role_of(name: str) -> Role:
     return next((role for mask, role in _ROLES.items() if _in_name(mask, name)), "measured")
 
 
+def _metres_per_unit(crs: CRS) -> float:
+    unit = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
+    return _METRES_PER_DEGREE * np.degrees(unit) if crs.is_geographic else unit
+
+
 def _in_name(mask: str, name: str) -> bool:
     return re.search(rf"(^|_){mask}(_|$)", name, re.IGNORECASE) is not None
 
 
+_NUMBERS = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64")
+LANDSAT_SURFACE = 2.75e-5, -0.2
+"""Scale and offset of surface reflectance of Landsat's Collection 2, level 2 (LSDS-1619); its files lack them."""
+_LANDSAT_SURFACE = re.compile(r"L[CTE]0\d_L2S[PR]_\d{6}_\d{8}_\d{8}_02_T[12]_SR_B\d", re.IGNORECASE)
+_METRES_PER_DEGREE = 111_320.0
+_PARALLEL = 1e-9
+"""Axes that are turned by less are parallel to those of the CRS."""
 _ROLES: dict[str, Role] = {"SCL": "scene classes", "CLDPRB": "cloud probability", "QA_PIXEL": "cloud bits"}
 
 
@@ -118,27 +136,56 @@ def date_of(scene: Scene) -> str | None:
     '2023-06-13'
     """
     tags = [scene.tags.get(tag, "") for tag in ("DATE", "ACQUISITIONDATETIME", "TIFFTAG_DATETIME")]
-    for text in (*tags, scene.name, *(band.stem for band in scene.bands)):
-        found = re.search(r"(?<!\d)((?:19|20)\d\d)[-:/]?([01]\d)[-:/]?([0-3]\d)(?!\d)", text)
-        if found:
+    return next(filter(None, map(date_in, (*tags, scene.name, *(band.stem for band in scene.bands)))), None)
+
+
+def date_in(text: str) -> str | None:
+    """The first date in a text, ``YYYY-MM-DD``: of year, month and day, or of year and day of the year.
+
+    >>> [date_in(text) for text in ("bay_2023_06_13_B03", "20230613T155819", "HLS.S30.T17RNJ.2023164T155819")]
+    ['2023-06-13', '2023-06-13', '2023-06-13']
+    >>> date_in("LC80150422023164LGN00_B3"), date_in("tile_1234567")
+    ('2023-06-13', None)
+    """
+    for pattern, form in _DATES:
+        for found in re.finditer(pattern, text):
             try:
-                return date(*map(int, found.groups())).isoformat()
+                day = datetime.strptime(" ".join(found.groups()), form).date()
             except ValueError:
                 continue
+            # The day 366 of other years would be one of the next.
+            if day.year == int(found[1]):
+                return day.isoformat()
     return None
 
 
-def open_file(href: str, access: str = "") -> Any:
+_DATES = (
+    (r"(?<!\d)((?:19|20)\d\d)[-_.:/]?([01]\d)[-_.:/]?([0-3]\d)(?!\d)", "%Y %m %d"),
+    (r"(?<!\d)((?:19|20)\d\d)[-_.]?([0-3]\d\d)(?!\d)", "%Y %j"),
+    # Of Landsat before its collections: satellite, path and row stand before it.
+    (r"(?<=^L[A-Z]\d\d{6})((?:19|20)\d\d)([0-3]\d\d)(?!\d)", "%Y %j"),
+)
+
+
+def open_file(href: str, access: str = "", *, whole: bool = False) -> Any:
     """A file by its path or address; ``access`` names the catalogue that signs it (:attr:`Band.access`).
 
+    Args:
+        href: Of the file.
+        access: Name of the catalogue that signs it.
+        whole: Check that it is whole, as far as that can be seen without decoding it: before pixels are read.
+
     Raises:
-        InputError: not a raster, nothing there, or keys that are not set.
+        InputError: not a raster, nothing there, damaged, or keys that are not set.
         DownloadError: no token is handed out for it.
     """
     try:
-        with warnings.catch_warnings(), gdal_environment(href, access):
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            return rasterio.open(gdal_name(href, access))
+        with gdal_environment(href, access), ExitStack() as stack:
+            dataset = stack.enter_context(open_raster(gdal_name(href, access)))
+            if whole:
+                check_file(dataset)
+            stack.pop_all()
+            return dataset
     except (RasterioIOError, RasterioError) as error:
         if "://" in href:
             named, what, remedy = shown_address(href), "cannot be read", "check the address and your rights there"
@@ -146,10 +193,65 @@ def open_file(href: str, access: str = "") -> Any:
             named, what, remedy = href, "is not a raster that can be read", "pass a GeoTIFF, COG, VRT or JPEG 2000"
         # Not from the error: its text may hold what was taken out here.
         raise InputError(named, f"{what} ({reason(error)})", remedy) from None
+    except ValueError as error:
+        named = shown_address(href) if "://" in href else href
+        raise InputError(named, f"is damaged ({reason(error)})", "fetch it again") from None
+
+
+def grid_of(dataset: Any, name: str) -> tuple[Grid, tuple[bool, bool]]:
+    """Pixels of a file, and whether its rows and its columns are to be reversed to lie so.
+
+    Rows run from north to south and columns from west to east; of images that are turned, only the mirrored ones are
+    changed. So whoever reads a scene need not ask on which side north is.
+
+    Raises:
+        InputError: no georeference, or one that is none.
+    """
+    own = dataset.transform
+    if own.is_identity:
+        raise InputError(
+            name,
+            "has no georeference (no transform)",
+            "give it one, e.g. gdal_translate -a_ullr -a_srs, or add a world file",
+        )
+    if not np.isfinite(own[:6]).all() or own.is_degenerate:
+        raise InputError(name, f"has a georeference that is none ({own[:6]})", "give it a right one with gdal_edit")
+    height, width = dataset.height, dataset.width
+    if max(abs(own.b), abs(own.d)) <= _PARALLEL * min(abs(own.a), abs(own.e)):
+        upwards, leftwards = own.e > 0, own.a < 0
+    else:
+        upwards, leftwards = own.determinant > 0, False
+    if upwards:
+        own = own @ Affine.translation(0, height) @ Affine.scale(1, -1)
+    if leftwards:
+        own = own @ Affine.translation(width, 0) @ Affine.scale(-1, 1)
+    return Grid(own, height, width), (upwards, leftwards)
+
+
+def nodata_of(dataset: Any, band: int) -> float | None:
+    """The nodata value that a file declares for a band, None where values of its type are never equal to it."""
+    with np.errstate(over="ignore"):
+        value = dataset.nodatavals[band - 1]
+    kind = np.dtype(dataset.dtypes[band - 1])
+    if value is None or kind.kind == "f":
+        return None if value is None else float(value)
+    limits = np.iinfo(kind)
+    return float(value) if value == np.floor(value) and limits.min <= value <= limits.max else None
+
+
+def crs_of(dataset: Any) -> CRS | None:
+    """A file's coordinate reference system; None where it has none, or one of a plan that is no place on the earth."""
+    try:
+        own = None if dataset.crs is None else CRS.from_wkt(dataset.crs.to_wkt())
+    except (CRSError, RasterioError) as error:
+        raise InputError(
+            without_secrets(dataset.name), f"has a damaged CRS ({first_line(error)})", "mend it with gdal_edit -a_srs"
+        ) from error
+    return own if own is not None and (own.is_projected or own.is_geographic) else None
 
 
 def _crs(dataset: Any, given: str | None) -> CRS:
-    own = None if dataset.crs is None else CRS.from_wkt(dataset.crs.to_wkt())
+    own = crs_of(dataset)
     if given is None:
         if own is None:
             raise InputError(
@@ -162,6 +264,8 @@ def _crs(dataset: Any, given: str | None) -> CRS:
         told = CRS.from_user_input(given)
     except CRSError as error:
         raise InputError(f"the CRS {given!r}", "is not known", "write it like EPSG:32617") from error
+    if not (told.is_projected or told.is_geographic):
+        raise InputError(f"the CRS {given!r}", "is none of places on the ground", "write it like EPSG:32617")
     if own is not None and own != told:
         raise InputError(
             without_secrets(dataset.name),
@@ -171,39 +275,72 @@ def _crs(dataset: Any, given: str | None) -> CRS:
     return told
 
 
-def _band(dataset: Any, index: int, given: str | None, single: bool, finest: Grid) -> Band:
+def _labels(dataset: Any) -> list[str]:
+    """What a file calls its bands: first words of descriptions; else, where it has one band, words of its name."""
+    words = [description.split()[0] for description in dataset.descriptions if description and description.strip()]
+    stem = Path(path_of(dataset.name)).stem
+    return words or (re.split(r"[^A-Za-z0-9]+", stem) if dataset.count == 1 else [])
+
+
+def _name(dataset: Any, index: int, single: bool, sentinel_2: bool) -> tuple[str, bool]:
+    """Name of a band, and whether it is more than a count; ``sentinel_2``: names like B3 are Sentinel-2's."""
     position = index - 1
     description = (dataset.descriptions[position] or "").strip()
     stem = Path(path_of(dataset.name)).stem
-    in_file_name = SENTINEL_NAME.findall(stem)
+    sensor = sensor_of(stem) or sensor_in_tags(dataset.tags())
+    wavelength = wavelength_in({**dataset.tags(index), **dataset.tags(index, ns="IMAGERY")})
+    by_wavelength = None if wavelength is None else name_by_wavelength(wavelength)
+    first = description.split()[0] if description else ""
+    if SENTINEL_NAME.fullmatch(first) or re.fullmatch(r"SR_B\d", first, re.IGNORECASE):
+        if re.fullmatch(r"B(\d\d|8A)", first, re.IGNORECASE):
+            return first, True
+        if sensor in ("oli", "tm"):
+            return name_in(first, sensor) or first, True
+        if by_wavelength or sensor == "sentinel-2" or (sentinel_2 and not sensor):
+            return by_wavelength or name_in(first, "sentinel-2") or first, True
+        # Of Landsat's surface reflectance, only OLI has a sixth band.
+        oli = "SR_B6" in map(str.upper, _labels(dataset))
+        return (name_in(first, "oli") or first, True) if oli else (first, False)
+    if description:
+        return description, True
     mask = next((mask for mask in _ROLES if _in_name(mask, stem)), None)
-    if given is not None:
-        name, described = given, True
-    elif description:
-        first = description.split()[0]
-        name, described = (first if SENTINEL_NAME.fullmatch(first) else description), True
-    elif mask is not None and dataset.count == 1:
-        name, described = mask, True
-    elif dataset.count == 1 and in_file_name:
-        number, letter = in_file_name[-1]
-        name, described = (f"B{int(number)}A" if letter else f"B{int(number):02d}"), True
-    elif single:
-        name, described = stem, True
-    else:
-        name, described = f"B{index}", False
-    nodata = dataset.nodatavals[position]
-    grid = Grid(dataset.transform, dataset.height, dataset.width)
+    if dataset.count == 1 and mask is not None:
+        return mask, True
+    if dataset.count == 1 and by_wavelength is not None:
+        return by_wavelength, True
+    if dataset.count == 1 and (sensor or sentinel_2) and (name := name_in(stem, sensor)) is not None:
+        return name, True
+    return (stem, True) if single else (f"B{index}", False)
+
+
+def _band(dataset: Any, index: int, given: str | None, single: bool, finest: Grid, alike: bool) -> Band:
+    position = index - 1
+    name, described = (given, True) if given is not None else _name(dataset, index, single, alike)
+    dtype = dataset.dtypes[position]
+    if dtype not in _NUMBERS:
+        raise InputError(
+            without_secrets(dataset.name),
+            f"has values of the type {dtype}",
+            "convert it, e.g. gdal_translate -ot Float32",
+        )
+    grid, flipped = grid_of(dataset, without_secrets(dataset.name))
+    nodata = nodata_of(dataset, index)
+    scale, offset = float(dataset.scales[position]), float(dataset.offsets[position])
+    if dtype == "uint16" and (scale, offset) == (1, 0) and _LANDSAT_SURFACE.match(Path(path_of(dataset.name)).name):
+        (scale, offset), nodata = LANDSAT_SURFACE, 0.0
     return Band(
         name,
         described,
         dataset.name,
         index,
-        dataset.dtypes[position],
-        None if nodata is None else float(nodata),
-        float(dataset.scales[position]),
-        float(dataset.offsets[position]),
+        dtype,
+        nodata,
+        scale,
+        offset,
         None if grid == finest else grid,
         role_of(name),
+        alpha=measured_bands(dataset)[1],
+        flipped=flipped,
     )
 
 

@@ -23,6 +23,10 @@ _NEAR = 1e-6
 """Parts of a pixel that are taken for nothing: transforms are written with so many digits."""
 
 
+MOST_CELLS = 2**32
+"""Of a scene whose cell size is chosen: extracting its shoreline takes three bytes for each."""
+
+
 @dataclass(frozen=True, eq=False)
 class Cover:
     """How some cells lie on the pixels of their span, along one axis."""
@@ -151,20 +155,26 @@ def at_cell_size(scene: Scene, cell_size: float) -> Scene:
         cell_size: Width and height of a cell in units of the CRS (metres in UTM).
 
     Raises:
-        InputError: not a size, or larger than the scene.
+        InputError: not a size, larger than the scene, or so small that there are more than :data:`MOST_CELLS`.
     """
     across, down = scene.cell_size
     if not (np.isfinite(cell_size) and cell_size > 0):
         raise InputError(f"the cell size {cell_size}", "is no size", "pass e.g. 10 (metres, in a UTM scene)")
     if np.isclose([across, down], cell_size, rtol=1e-9).all():
         return scene
-    width = int(np.ceil(scene.width * across / cell_size - _NEAR))
-    height = int(np.ceil(scene.height * down / cell_size - _NEAR))
+    columns, rows = scene.width * across / cell_size, scene.height * down / cell_size
     if cell_size > max(scene.width * across, scene.height * down):
         raise InputError(
             f"the cell size {cell_size:g}",
             f"is larger than the scene {scene.name}",
             f"pass one in units of its CRS, such as {across:.6g}",
+        )
+
+    if columns * rows > MOST_CELLS:
+        raise InputError(
+            f"the cell size {cell_size:g}",
+            f"makes {columns:,.6g} x {rows:,.6g} cells of the scene {scene.name}, more than {MOST_CELLS:,}",
+            f"pass one nearer to its own, {across:.6g}, or cut the scene with gdal_translate -projwin",
         )
 
     def own(band: Any) -> Any:
@@ -175,6 +185,6 @@ def at_cell_size(scene: Scene, cell_size: float) -> Scene:
         bands=tuple(map(own, scene.bands)),
         masks=tuple(map(own, scene.masks)),
         transform=scene.transform @ Affine.scale(cell_size / across, cell_size / down),
-        height=height,
-        width=width,
+        height=int(np.ceil(rows - _NEAR)),
+        width=int(np.ceil(columns - _NEAR)),
     )

@@ -22,8 +22,8 @@ AS_STORED = "as stored"
 
 SENTINEL_NAME = re.compile(r"B(\d{1,2})(A?)", re.IGNORECASE)
 _FINEST_STEP, _COARSEST_STEP = 1e-5, 1e-3
-"""Scales between which 16-bit values are taken for reflectance: those of Sentinel-2 (1/10000, in 2015 also 1/1000) and
-of Landsat (0.0000275; 0.00002 over the sine of the sun's height)."""
+"""Scales between which values of 16 bits or more are taken for reflectance: those of Sentinel-2 (1/10000, in 2015 also
+1/1000) and of Landsat (0.0000275; 0.00002 over the sine of the sun's height)."""
 _HUGE = 1e30
 """Floats beyond it are some program's nodata (often ±3.4e38), whatever the file says."""
 
@@ -73,6 +73,10 @@ class Band:
     """What its values are; all but measurements are classes of a kind, and never averaged."""
     access: str = ""
     """Name of the source that signs its address, "" where anyone may read it."""
+    alpha: int | None = None
+    """Layer of its file that is 0 where the file has no pixels, if there is one."""
+    flipped: tuple[bool, bool] = (False, False)
+    """Whether its file has rows from south to north, and columns from east to west; ``grid`` is as if it had not."""
 
     @property
     def stem(self) -> str:
@@ -178,15 +182,16 @@ def stored_as(band: Band, raw: bool = False) -> Stored:
     >>> stored_as(replace(band, scale=2.75e-5, offset=-0.2)).times
     0.275
     """
-    # No other quantity in 16 bits has such steps; temperatures are in hundredths.
-    in_steps = band.dtype == "uint16" and band.role == "measured" and _FINEST_STEP <= band.scale <= _COARSEST_STEP
+    # No other quantity has such steps; temperatures are in hundredths.
+    wide_enough = np.dtype(band.dtype).itemsize >= 2
+    in_steps = wide_enough and band.role == "measured" and _FINEST_STEP <= band.scale <= _COARSEST_STEP
     as_it_is = np.isclose(band.scale, 1e-4) and not band.offset
     if in_steps and not as_it_is and not raw:
         masked = 0 if band.nodata is None else band.nodata
         times = 1 if np.isclose(band.scale, 1e-4) else float(np.round(band.scale * 1e4, 12))
         add = round(band.offset / band.scale) if times == 1 else float(np.round(band.offset * 1e4, 9))
         return Stored(REFLECTANCE, times, add, "int16", -32768, masked)
-    meaning = REFLECTANCE if in_steps and as_it_is else AS_STORED
+    meaning = REFLECTANCE if in_steps and as_it_is and np.dtype(band.dtype).kind in "iu" else AS_STORED
     unstated = float("nan") if np.dtype(band.dtype).kind == "f" else 0
     fill = unstated if band.nodata is None else band.nodata
     return Stored(meaning, 1, 0, band.dtype, fill, band.nodata)
@@ -204,12 +209,18 @@ def cloudy(values: Values, role: Role) -> NDArray[np.bool_]:
     [False, False, True, True]
     >>> cloudy(np.array([1, 21824, 22280, 2]), "cloud bits").tolist()
     [False, False, True, True]
+    >>> cloudy(np.array([1.0, np.nan, 22280.0]), "cloud bits").tolist()
+    [False, False, True]
     """
     if role == "scene classes":
         return np.isin(values, CLOUD_CLASSES)
     if role == "cloud probability":
         return np.asarray(values >= 50)
-    return np.asarray((values & 0b11110) != 0 if role == "cloud bits" else values != 0)
+    if role == "cloud bits":
+        # Programs that resample write them as floats, with NaN where there is nothing.
+        bits = values if values.dtype.kind in "iu" else np.nan_to_num(values, posinf=0, neginf=0).astype(np.int64)
+        return np.asarray((bits & 0b11110) != 0)
+    return np.asarray(values != 0)
 
 
 def kept_as(bands: Sequence[Band], raw: bool = False) -> tuple[str, str]:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import errno
+import json
+import os
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 
 from littoral.errors import InputError, LittoralWarning
 from littoral.imagery.landsat import is_landsat, open_landsat
-from littoral.imagery.raster_files import open_file, open_files
+from littoral.imagery.options import SceneOptions
+from littoral.imagery.raster_files import date_in, open_file, open_files
 from littoral.imagery.resampling import at_cell_size
 from littoral.imagery.safe import as_product_says, is_safe, open_safe
-from littoral.imagery.scene import Scene
+from littoral.imagery.safe.files import is_remote
+from littoral.imagery.scene import SENTINEL_NAME, Band, Scene
 from littoral.imagery.stac.item_files import is_item
 from littoral.imagery.stac.items import open_items
 from littoral.imagery.stac.redaction import without_secrets
+from littoral.imagery.stac.scaling import Told, baseline_of, reflectance_scaling
 
 IMAGE_FOLDERS = ("IMG_DATA", "R10m", "R20m", "R60m")
 """Of Sentinel-2 products."""
@@ -25,16 +31,14 @@ PRODUCT_IMAGE = re.compile(r"(L[12][AC]_)?T\d{2}[A-Z]{3}_\d{8}T\d{6}_B\d[\dA]")
 """Start of the names of their images."""
 Source = str | Path | Sequence[str | Path] | Mapping[str, str | Path]
 Scenes = Scene | str | Path | Sequence[Scene | str | Path]
+_AS_IT_IS = SceneOptions()
 SUFFIXES = (".tif", ".tiff", ".vrt", ".jp2", ".img")
 """Of the files taken for bands or scenes in a folder."""
 
 
 def open_scene(
     source: Source,
-    *,
-    crs: str | None = None,
-    band_names: Sequence[str] | None = None,
-    cell_size: float | None = None,
+    options: SceneOptions = _AS_IT_IS,
 ) -> Scene:
     """Open a scene: one file with all its bands, one file per band, or a product. No pixels are read.
 
@@ -43,16 +47,14 @@ def open_scene(
             product's folder; a Sentinel-2 product (:func:`littoral.imagery.safe.open_safe`); an item of a STAC
             catalogue or a file of several (:func:`open_item`); a list of files; or a mapping from band names to files.
             Bands may differ in pixel size.
-        crs: Coordinate reference system (``EPSG:32617``) of a scene that does not say it.
-        band_names: Names for the bands in order, where the file has none or other ones.
-        cell_size: Side of the scene's cells in units of its CRS; None: that of the finest band. A cell's value is the
-            mean of the pixels under it.
+        options: CRS and names of bands where the file has none; the cell size, a cell's value being the mean of the
+            pixels under it.
 
     Raises:
         InputError: nothing there, not a raster, no georeference, several scenes, bands that do not fit each other,
             names that do not fit.
     """
-    scenes = open_scenes(source, crs=crs, band_names=band_names, cell_size=cell_size)
+    scenes = open_scenes(source, options)
     if len(scenes) > 1:
         named = ", ".join(scene.name for scene in scenes[:3]) + (", …" if len(scenes) > 3 else "")
         raise InputError(without_secrets(str(source)), f"holds {len(scenes)} scenes ({named})", "pass one of them")
@@ -61,10 +63,7 @@ def open_scene(
 
 def open_scenes(
     source: Source,
-    *,
-    crs: str | None = None,
-    band_names: Sequence[str] | None = None,
-    cell_size: float | None = None,
+    options: SceneOptions = _AS_IT_IS,
 ) -> list[Scene]:
     """Open all the scenes that a source holds: one, or those of a folder of images or products.
 
@@ -73,23 +72,23 @@ def open_scenes(
     """
     if isinstance(source, Mapping):
         files = [str(path) for path in source.values()]
-        scenes = [open_files(files, names=[str(name) for name in source], crs=crs, band_names=band_names)]
+        scenes = [open_files(files, options, names=[str(name) for name in source])]
     elif not isinstance(source, str | Path):
-        scenes = [open_files([str(path) for path in source], crs=crs, band_names=band_names)]
+        scenes = [open_files([str(path) for path in source], options)]
     else:
-        scenes = _open_path(str(source), crs, band_names, cell_size)
-    scenes = [_named(replace(scene, bands=tuple(as_product_says(scene.bands)))) for scene in scenes]
+        scenes = _open_path(str(source), options)
+    scenes = [_named(replace(scene, bands=_by_baseline(as_product_says(scene.bands)))) for scene in scenes]
     for scene in scenes:
         _warn_of_offsets(scene)
-    return scenes if cell_size is None else [at_cell_size(scene, cell_size) for scene in scenes]
+    return scenes if options.cell_size is None else [at_cell_size(scene, options.cell_size) for scene in scenes]
 
 
-def as_scenes(given: Scenes, *, cell_size: float | None = None) -> list[Scene]:
+def as_scenes(given: Scenes, options: SceneOptions = _AS_IT_IS) -> list[Scene]:
     """Scenes as they are, and all those that paths hold, in the order given.
 
     Args:
         given: A scene or what holds one or several (:func:`open_scenes`), or a list of such.
-        cell_size: Of scenes that are opened; those that are open stay as they are.
+        options: Of scenes that are opened; those that are open stay as they are.
 
     Raises:
         InputError: as :func:`open_scenes`; an empty list.
@@ -97,51 +96,123 @@ def as_scenes(given: Scenes, *, cell_size: float | None = None) -> list[Scene]:
     listed = [given] if isinstance(given, Scene | str | Path) else list(given)
     if not listed:
         raise InputError("the list of scenes", "is empty", "pass at least one")
-    return [
-        scene
-        for one in listed
-        for scene in ([one] if isinstance(one, Scene) else open_scenes(one, cell_size=cell_size))
-    ]
+    return [scene for one in listed for scene in ([one] if isinstance(one, Scene) else open_scenes(one, options))]
 
 
-def _open_path(source: str, crs: str | None, band_names: Sequence[str] | None, cell_size: float | None) -> list[Scene]:
+def _open_path(source: str, options: SceneOptions) -> list[Scene]:
     path = Path(source)
+    try:
+        os.stat(path)
+    except (OSError, ValueError) as error:
+        if getattr(error, "errno", None) not in (errno.ENOENT, errno.ENOTDIR) and not is_remote(source):
+            what = getattr(error, "strerror", None) or error
+            raise InputError(path, f"cannot be opened ({what})", "check the path to the scene") from error
     if is_item(source):
-        return open_items(source, cell_size=cell_size)
+        return open_items(source, options)
     if "://" in source or source.startswith("/vsi"):
-        return [open_files([source], crs=crs, band_names=band_names)]
+        return [open_files([source], options)]
     if is_safe(path) or is_landsat(path):
-        for option, given in (("--scene-crs", crs), ("--band-names", band_names)):
+        for option, given in (("--scene-crs", options.crs), ("--band-names", options.band_names)):
             if given is not None:
                 raise InputError(path, f"is a product, which says itself what {option} would", f"leave {option} away")
-        return [open_safe(path, cell_size=cell_size) if is_safe(path) else open_landsat(path)]
+        return [open_safe(path, options) if is_safe(path) else open_landsat(path)]
     if not path.exists():
         raise InputError(path, "does not exist", "check the path to the scene")
     if not path.is_dir():
-        return [open_files([source], crs=crs, band_names=band_names)]
-    files = sorted(str(file) for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
+        return [open_files([source], options)]
+    inside = [child for child in sorted(path.iterdir()) if not child.name.startswith(".")]
+    products = [child for child in inside if is_landsat(child) or is_safe(child) or is_item(str(child))]
+    files = [str(file) for file in inside if file.suffix.lower() in SUFFIXES and file not in products]
+    if products:
+        if files:
+            warnings.warn(
+                f"{path} holds products, and beside them {len(files)} images that are left out ({Path(files[0]).name}"
+                f"{', …' if len(files) > 1 else ''}); pass those themselves if they are scenes",
+                LittoralWarning,
+                stacklevel=4,
+            )
+        return [scene for product in products for scene in _open_path(str(product), options)]
     if not files:
-        inside = [
-            folder for folder in sorted(path.iterdir()) if is_landsat(folder) or is_safe(folder) or is_item(str(folder))
-        ]
-        if inside:
-            return [scene for folder in inside for scene in _open_path(str(folder), crs, band_names, cell_size)]
         raise InputError(path, f"has no band files ({', '.join(SUFFIXES)}) in it", "pass the folder that holds them")
-    if _one_place(files):
-        return [open_files(files, crs=crs, band_names=band_names)]
-    return [open_files([file], crs=crs, band_names=band_names) for file in files]
+    groups = group_files(files)
+    scenes = [open_files(group, options) for group in groups.values()]
+    several = len(scenes) > 1
+    return [
+        replace(scene, name=name) if several and len(group) > 1 else scene
+        for scene, (name, group) in zip(scenes, groups.items(), strict=True)
+    ]
 
 
-def _one_place(files: list[str]) -> bool:
-    """Whether files cover the same ground, to a pixel of the coarsest."""
-    bounds, steps, systems = [], [], set()
+def group_files(files: Sequence[str]) -> dict[str, list[str]]:
+    """Images of a folder by the scene that they belong to, each under a name of its own.
+
+    Files are of one scene where they cover the same ground, to a pixel of the coarsest, on the same day; and where they
+    would be the same bands of it, in so far as their names without that of the band are the same.
+    """
+    facts = {file: _facts(file) for file in files}
+    by_place: list[list[str]] = []
     for file in files:
-        with open_file(file) as dataset:
-            bounds.append(dataset.bounds)
-            steps.append(max(dataset.res))
-            systems.add(dataset.crs)
-    apart = (max(abs(a - b) for a, b in zip(one, bounds[0], strict=True)) for one in bounds)
-    return len(systems) == 1 and all(distance <= 1.5 * max(steps) for distance in apart)
+        same = (group for group in by_place if facts[group[0]].same_place(facts[file]))
+        group = next(same, None)
+        group.append(file) if group is not None else by_place.append([file])
+    groups: dict[str, list[str]] = {}
+    for place in by_place:
+        days = {facts[file].day for file in place} - {None}
+        for day in sorted({facts[file].day for file in place}, key=str) if len(days) > 1 else [None]:
+            one_day = [file for file in place if len(days) < 2 or facts[file].day == day]
+            bands = [band for file in one_day for band in facts[file].bands]
+            rests = {facts[file].rest for file in one_day} if len(set(bands)) < len(bands) else {None}
+            for rest in sorted(rests, key=str):
+                chosen = [file for file in one_day if rest is None or facts[file].rest == rest]
+                name = facts[chosen[0]].rest or Path(chosen[0]).stem
+                groups[name if name not in groups else f"{name}:{len(groups) + 1}"] = chosen
+    return groups
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What tells images of a folder apart."""
+
+    crs: object
+    bounds: tuple[float, ...]
+    step: float
+    """The longer side of a pixel."""
+    day: str | None
+    bands: tuple[str, ...]
+    rest: str
+    """Name of the file without that of its band."""
+
+    def same_place(self, other: _Facts) -> bool:
+        apart = max(abs(a - b) for a, b in zip(self.bounds, other.bounds, strict=True))
+        return self.crs == other.crs and apart <= 1.5 * max(self.step, other.step)
+
+
+_BAND_IN_NAME = re.compile(
+    r"[-_. ]?(?<![A-Za-z0-9])((SR_)?B\d{1,2}A?|SCL|CLD|(MSK_)?CLDPRB|QA_PIXEL)(?![A-Za-z0-9])([-_]\d\dm)?",
+    re.IGNORECASE,
+)
+
+
+def _facts(file: str) -> _Facts:
+    with open_file(file) as dataset:
+        west, east = sorted((dataset.bounds.left, dataset.bounds.right))
+        south, north = sorted((dataset.bounds.bottom, dataset.bounds.top))
+        stem = Path(file).stem
+        if dataset.count > 1:
+            described = [text or f"B{index}" for index, text in enumerate(dataset.descriptions, 1)]
+            bands, rest = tuple(described), stem
+        else:
+            found = _BAND_IN_NAME.search(stem)
+            own = (dataset.descriptions[0] or "").strip()
+            bands, rest = (found[1] if found else own or stem,), _BAND_IN_NAME.sub("", stem)
+        return _Facts(
+            dataset.crs,
+            (west, south, east, north),
+            max(dataset.res),
+            date_in(stem),
+            tuple(band.split()[0].casefold() for band in bands if band.strip()),
+            rest.strip("-_. "),
+        )
 
 
 def _named(scene: Scene) -> Scene:
@@ -153,11 +224,44 @@ def _named(scene: Scene) -> Scene:
     return replace(scene, name="_".join(word for word, *_ in common) or scene.name)
 
 
+def _by_baseline(bands: Sequence[Band]) -> tuple[Band, ...]:
+    """Bands of ESA's own JPEG 2000 files outside their product (AWS: ``R10m/B02.jp2``) with their offset.
+
+    The processing baseline tells it; it is in a folder's name or in the ``tileInfo.json`` beside them.
+    """
+    out = []
+    for band in bands:
+        if _is_bare(band) and band.href.lower().endswith(".jp2") and (baseline := _baseline_beside(Path(band.href))):
+            scaling = reflectance_scaling(Told(baseline=baseline))
+            if scaling is not None:
+                band = replace(band, scale=scaling[0], offset=scaling[1], nodata=0.0)
+        out.append(band)
+    return tuple(out)
+
+
+def _baseline_beside(file: Path) -> float | None:
+    names = [part for part in file.absolute().parts if "_MSIL" in part]
+    for folder in file.absolute().parents[:2]:
+        try:
+            if (folder / "tileInfo.json").is_file():
+                names.append(str(json.loads((folder / "tileInfo.json").read_bytes()).get("productName")))
+        except (OSError, ValueError, AttributeError, RecursionError):
+            continue
+    return next(filter(None, (baseline_of({"id": name, "properties": {}}) for name in names)), None)
+
+
+def _is_bare(band: Band) -> bool:
+    """Whether a band is an image of a Sentinel-2 product that came without what says its offset."""
+    unsaid = band.dtype == "uint16" and band.scale == 1 and band.role == "measured"
+    of_product = PRODUCT_IMAGE.match(band.stem) or (
+        band.href.lower().endswith(".jp2") or re.search(r"[/\\](R[126]0m|IMG_DATA)[/\\][^/\\]+$", band.href)
+    )
+    return bool(unsaid and of_product and band.described and SENTINEL_NAME.fullmatch(band.name))
+
+
 def _warn_of_offsets(scene: Scene) -> None:
     """Say so where a Sentinel-2 product's images came without what says their offset."""
-    bare = [
-        band for band in scene.bands if band.dtype == "uint16" and band.scale == 1 and PRODUCT_IMAGE.match(band.stem)
-    ]
+    bare = [band for band in scene.bands if _is_bare(band)]
     if bare:
         warnings.warn(
             f"{bare[0].href} is an image of a Sentinel-2 product without the product's metadata: nobody can tell "

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from littoral.imagery.raster_files import open_file
 from littoral.imagery.resampling import Fit
 from littoral.imagery.scene import Band, Grid, Scene, Values, Window
-from littoral.imagery.windows import Canvas, Layout, read_part
+from littoral.imagery.windows import Canvas, Layout, open_band, read_part
 from littoral.threads import map_ahead
 
 Integers = NDArray[np.int64]
@@ -254,7 +254,7 @@ def _decoded(blocks: Iterator[_Block], layout: Layout, workers: int, most: int) 
                 number = block.source.number
                 bands = layout.sources[number]
                 if number not in datasets:
-                    datasets[number] = open_file(bands[0].href, bands[0].access)
+                    datasets[number] = open_band(bands[0], layout.scene)
                     opened.append(datasets[number])
                 return _Piece(block.source, block.part, *read_part(datasets[number], bands, block.part))
 

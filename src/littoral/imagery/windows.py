@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,13 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
 from littoral.errors import InputError
-from littoral.imagery.raster_files import open_file, reason
+from littoral.imagery.decoding import check_window, decoding
+from littoral.imagery.raster_files import crs_of, grid_of, open_file, reason
 from littoral.imagery.resampling import Fit, average, fit_grid
 from littoral.imagery.scene import Band, Grid, Scene, Stored, Values, Window, dtype_of, stored_as, valid_values
+
+_BEYOND = 1e12
+"""No measurement; floats are cut there before they become integers."""
 
 
 def read_windows(
@@ -32,7 +36,7 @@ def read_windows(
     """
     layout = Layout(scene, bands, raw)
     with ExitStack() as stack:
-        datasets = [stack.enter_context(open_file(source[0].href, source[0].access)) for source in layout.sources]
+        datasets = [stack.enter_context(open_band(source[0], scene)) for source in layout.sources]
         for window in windows:
             canvas = Canvas(layout, window)
             for number, dataset in enumerate(datasets):
@@ -40,6 +44,40 @@ def read_windows(
                 if part is not None:
                     canvas.put(number, part, *read_part(dataset, layout.sources[number], part))
             yield canvas.finished()
+
+
+def open_band(band: Band, scene: Scene) -> Any:
+    """The file of a band, to read its pixels.
+
+    Raises:
+        InputError: it is damaged, or another than the item of a catalogue says: of other pixels, of another place.
+    """
+    dataset = open_file(band.href, band.access, whole=True)
+    if "://" not in band.href:
+        return dataset
+    try:
+        grid, flipped = grid_of(dataset, band.href)
+        crs, expected = crs_of(dataset), band.grid or scene.grid
+        near = 1e-3 * max(abs(step) for step in expected.transform[:6:4])
+        wrong = (
+            (grid.height, grid.width) != (expected.height, expected.width)
+            or not grid.transform.almost_equals(expected.transform, near)
+            or flipped != band.flipped
+            or (crs is not None and crs != scene.crs)
+        )
+        if wrong or dataset.dtypes[band.index - 1] != band.dtype:
+            raise InputError(
+                band.href,
+                f"has {grid.width} x {grid.height} pixels of {dataset.dtypes[band.index - 1]} from "
+                f"{grid.transform.c:.10g}, {grid.transform.f:.10g}, and its item says {expected.width} x "
+                f"{expected.height} of {band.dtype} from {expected.transform.c:.10g}, {expected.transform.f:.10g}, or "
+                "another pixel size or CRS",
+                "pass the address of the file itself, or tell its catalogue",
+            )
+    except InputError:
+        dataset.close()
+        raise
+    return dataset
 
 
 def clip_window(window: Window, grid: Grid) -> Window | None:
@@ -58,7 +96,7 @@ class Layout:
     """Bands of a scene by file: what is read together, and how each file's pixels lie under the scene's cells."""
 
     def __init__(self, scene: Scene, bands: Sequence[Band], raw: bool) -> None:
-        self.bands, self.raw = tuple(bands), raw
+        self.scene, self.bands, self.raw = scene, tuple(bands), raw
         self.rules = [stored_as(band, raw) for band in bands]
         self.dtype = dtype_of(bands, raw)
         hrefs = list(dict.fromkeys(band.href for band in bands))
@@ -159,15 +197,20 @@ class _Patch:
 
 
 def read_part(dataset: Any, bands: Sequence[Band], part: Window) -> tuple[list[Values], NDArray[np.bool_]]:
-    """Stored values of bands of one file, and where all that are measurements are valid."""
-    where = RasterioWindow(part.column, part.row, part.width, part.height)
-    valid = np.ones((part.height, part.width), bool)
-    planes = []
-    for band in bands:
-        stored, seen = _read_band(dataset, band, stored_as(band), where)
-        planes.append(stored)
-        if band.role == "measured":
-            valid &= seen
+    """Stored values of bands of one file, and where all that are measurements are valid.
+
+    Raises:
+        InputError: the file is damaged or cannot be read.
+    """
+    planes, valid = [], np.ones((part.height, part.width), bool)
+    with _reading(bands[0].href):
+        where = _in_file(dataset, bands[0], part)
+        check_window(dataset, [band.index for band in bands], where.row, where.column, part.height, part.width)
+        for band in bands:
+            stored, seen = _read_band(dataset, band, where)
+            planes.append(stored)
+            if band.role == "measured":
+                valid &= seen
     return planes, valid
 
 
@@ -185,9 +228,11 @@ def read_overview(scene: Scene, bands: Sequence[Band], longest_px: int) -> tuple
             rows = _thinned(part.row - area.row, part.height, height / area.height)
             columns = _thinned(part.column - area.column, part.width, width / area.width)
             shape = (rows.stop - rows.start, columns.stop - columns.start)
-            where = RasterioWindow(part.column, part.row, part.width, part.height)
-            with open_file(band.href, band.access) as dataset:
-                plane[rows, columns], mask[rows, columns] = _read_band(dataset, band, stored_as(band), where, shape)
+            with open_band(band, scene) as dataset, _reading(band.href):
+                there = _in_file(dataset, band, part)
+                if dataset.driver == "JP2OpenJPEG" or not dataset.overviews(band.index):
+                    check_window(dataset, [band.index], there.row, there.column, part.height, part.width)
+                plane[rows, columns], mask[rows, columns] = _read_band(dataset, band, there, shape)
         planes.append(plane)
         valid &= mask
     return np.stack(planes), valid
@@ -201,26 +246,49 @@ def _thinned(first: int, count: int, share: float) -> slice:
 def _kept(stored: Values, rule: Stored) -> Values:
     if rule.times == 1 and rule.add == 0:
         return stored
-    if rule.times == 1:
+    if stored.dtype.kind == "f":
+        # Missing pixels, NaN among them, are filled by the mask.
+        stored = np.nan_to_num(np.clip(stored, -_BEYOND, _BEYOND))
+    if rule.times == 1 and stored.dtype.itemsize <= 2:
         shifted = stored.astype(np.int32) + int(rule.add)
     else:
-        shifted = np.floor(stored * rule.times + rule.add + 0.5).astype(np.int32)
+        shifted = np.floor(stored.astype(np.float64) * rule.times + rule.add + 0.5)
     limits = np.iinfo(rule.dtype)
     # The lowest value is the fill and must not be a measurement.
-    return np.clip(shifted, limits.min + 1, limits.max)
+    return np.clip(shifted, limits.min + 1, limits.max).astype(rule.dtype, copy=False)
+
+
+@contextmanager
+def _reading(href: str) -> Iterator[None]:
+    """Where a file's pixels are read: no error of a decoder is lost, and each says which file it was."""
+    try:
+        with decoding():
+            yield
+    except (RasterioError, ValueError, OSError) as error:
+        raise InputError(href, f"could not be read ({reason(error)})", "check that the file is whole") from error
+
+
+def _in_file(dataset: Any, band: Band, part: Window) -> Window:
+    """The rows and columns of a file that are a window of a band's grid."""
+    upwards, leftwards = band.flipped
+    row = dataset.height - part.row - part.height if upwards else part.row
+    column = dataset.width - part.column - part.width if leftwards else part.column
+    return Window(row, column, part.height, part.width)
 
 
 def _read_band(
-    dataset: Any, band: Band, rule: Stored, window: RasterioWindow, shape: tuple[int, int] | None = None
+    dataset: Any, band: Band, where: Window, shape: tuple[int, int] | None = None
 ) -> tuple[Values, NDArray[np.bool_]]:
-    """Stored values and mask of a window; ``shape`` thins it out."""
+    """Stored values and mask of rows and columns of a file, in the band's order; ``shape`` thins them out."""
+    window = RasterioWindow(where.column, where.row, where.width, where.height)
     how = {"window": window, "out_shape": shape, "resampling": Resampling.nearest}
-    try:
-        stored = dataset.read(band.index, **how)
-        valid = valid_values(stored, rule.masked)
-        flags = dataset.mask_flag_enums[band.index - 1]
-        if MaskFlags.per_dataset in flags or MaskFlags.alpha in flags:
-            valid &= dataset.read_masks(band.index, **how) > 0
-    except RasterioError as error:
-        raise InputError(band.href, f"could not be read ({reason(error)})", "check that the file is whole") from error
-    return stored, valid
+    stored = dataset.read(band.index, **how)
+    valid = valid_values(stored, stored_as(band).masked)
+    if band.alpha is not None:
+        valid &= dataset.read(band.alpha, **how) > 0
+    flags = dataset.mask_flag_enums[band.index - 1]
+    if MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags:
+        valid &= dataset.read_masks(band.index, **how) > 0
+    upwards, leftwards = band.flipped
+    turn = np.s_[:: -1 if upwards else 1, :: -1 if leftwards else 1]
+    return stored[turn], valid[turn]

@@ -12,14 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from littoral import figures
 from littoral.errors import InputError
 from littoral.evaluation import Folds, Record
-from littoral.imagery import Values
 from littoral.learn import methods
 from littoral.learn.cross_validation import cross_validate
 from littoral.learn.data import TileData
@@ -28,6 +25,7 @@ from littoral.learn.model_figures import ModelFigures
 from littoral.learn.model_files import export_onnx, load_model, save_model
 from littoral.learn.network import backbones
 from littoral.learn.options import EvaluateOptions, PackageOptions
+from littoral.learn.original_calls import Backbone, backbone_name, suffix_of, weights_name, with_folder
 from littoral.learn.trained_model import TrainedModel
 from littoral.learn.training import ClassWeights, EpochTraining, HeadTraining, Machine, Schedule, TrainingStep
 from littoral.learn.training.checkpoints import Checkpoints
@@ -43,11 +41,13 @@ class FeatureClassifier(ModelFigures):
 
     Args:
         data: From :func:`littoral.prepare_data`.
-        backbone: timm's name of a network, one of :meth:`backbones`.
-        pretrained: True for timm's weights, False for none, a file of weights, or ``sentinel2:NAME``. With pretrained
-            weights the body is frozen until :meth:`unfreeze`.
-        oversample: Show every class equally often in training.
+        backbone: timm's name of a network, one of :meth:`backbones`, or a function of torchvision of that name.
+        pretrained: True or None for timm's weights, False for none, a file of weights, or ``sentinel2:NAME``. With
+            pretrained weights the body is frozen until :meth:`unfreeze`.
         mixup: Blend pairs of tiles and their labels in training.
+        oversample: Show every class equally often in training.
+        backend: ``pytorch``.
+        pretrained_path: A file of weights, in the place of ``pretrained``.
         focal_loss: Let tiles that are classified wrongly weigh more in training.
         class_weights: ``balanced``, or a number for each class: by value or name, or in the order of ``data.classes``.
         label_smoothing: Share of each label that is spread over all classes, e.g. 0.1.
@@ -55,14 +55,15 @@ class FeatureClassifier(ModelFigures):
 
     lr_figure: Figure
 
-    def __init__(self, data: TileData, backbone: str = "resnet34", pretrained: bool | str | Path = True, *,
-                 oversample: bool = False, mixup: bool = False, focal_loss: bool = False,
+    def __init__(self, data: TileData, backbone: Backbone = "resnet34", pretrained: bool | str | Path | None = True,
+                 mixup: bool = False, oversample: bool = False, backend: str = "pytorch", *,
+                 pretrained_path: str | Path | None = None, focal_loss: bool = False,
                  class_weights: ClassWeights | None = None, label_smoothing: float = 0.0) -> None:  # fmt: skip
-        weights = ("hub" if pretrained else "none") if isinstance(pretrained, bool) else pretrained
+        weights = weights_name(pretrained if pretrained_path is None else pretrained_path, backend)
         self._step = EpochTraining(Schedule(10, None), oversample, mixup, focal_loss, class_weights, label_smoothing,
                                    frozen=weights != "none")  # fmt: skip
         self._step.objective(data.categories, data.tiles.targets[data.split.training])
-        self.data, self.trained = data, methods.new_model(data, backbone, weights)
+        self.data, self.trained = data, methods.new_model(data, backbone_name(backbone), weights)
 
     def __repr__(self) -> str:
         return repr(self.trained).replace("TrainedModel", "FeatureClassifier")
@@ -94,7 +95,12 @@ class FeatureClassifier(ModelFigures):
         self.trained.network.unfreeze()
         self._step = replace(self._step, frozen=False)
 
-    def lr_find(self, *, allow_plot: bool = True, steps: int | None = None, progress: bool | None = None) -> float:
+    def load(self, name_or_path: str | Path) -> None:
+        """Load a saved model of the same classes into this one (:meth:`from_model`), by path or by name."""
+        loaded = self.from_model(self._path(name_or_path, ".dlpk"), self.data)
+        self.trained, self.data = loaded.trained, loaded.data
+
+    def lr_find(self, allow_plot: bool = True, *, steps: int | None = None, progress: bool | None = None) -> float:
         """Suggest a learning rate by a range test of ``steps`` batches; the plot is kept as ``lr_figure``."""
         suggestion, rates, losses = methods.learning_rates(
             self.trained, self._data(), self._step, steps=steps, progress=progress
@@ -104,11 +110,11 @@ class FeatureClassifier(ModelFigures):
             figures.show(self.lr_figure)
         return suggestion
 
-    def fit(self, epochs: int = 10, lr: float | slice | None = None, *, one_cycle: bool = True,
-            early_stopping: bool | int = False, checkpoint: bool | str | Path = False,
+    def fit(self, epochs: int = 10, lr: float | slice | None = None, one_cycle: bool = True,
+            early_stopping: bool | int = False, checkpoint: bool | str | Path = False, tensorboard: bool = False,
+            monitor: Literal["valid_loss", "accuracy"] = "valid_loss", mixed_precision: bool | None = None, *,
             checkpoint_every: int | None = None, resume: bool | str | Path = False, log: str | Path | None = None,
-            tensorboard: bool = False, monitor: Literal["valid_loss", "accuracy"] = "valid_loss",
-            mixed_precision: bool | None = None, weight_decay: float = 1e-2, machine: Machine | None = None,
+            weight_decay: float = 1e-2, machine: Machine | None = None,
             progress: bool | None = None) -> None:  # fmt: skip
         """Train in epochs (:func:`littoral.learn.methods.train_epochs`) and keep the best epoch's weights.
 
@@ -144,17 +150,13 @@ class FeatureClassifier(ModelFigures):
         self.data, step = self._data().without_damaged(), HeadTraining(self._step.oversample, flips, regularisation_c)
         self._finish(methods.train_head(self.trained, self.data, step, track), step)
 
+    def _path(self, name_or_path: str | Path, suffix: str) -> Path:
+        path = Path(name_or_path)
+        return path if path.suffix == suffix else self._data().folder / "models" / path / f"{path.name}{suffix}"
+
     def _finish(self, model: TrainedModel, step: TrainingStep) -> None:
         self.data = self._data().without_damaged()
         self.trained = methods.finished(model, self.data, step)
-
-    def predict_proba(self, tile: str | Path | Values) -> NDArray[np.float64]:
-        """Probability of each class (:meth:`TrainedModel.predict_proba`)."""
-        return self.trained.predict_proba(tile)
-
-    def predict(self, tile: str | Path | Values) -> tuple[str, float]:
-        """Name and probability of the most probable class (:meth:`TrainedModel.predict`)."""
-        return self.trained.predict(tile)
 
     def evaluate(self, tiles: TileSet | str | Path | Iterable[str | Path] | None = None, *,
                  folds: Folds | None = None, allow_seen: bool = False, tta: bool = False,
@@ -176,18 +178,15 @@ class FeatureClassifier(ModelFigures):
             raise InputError("tta", "goes with tiles", "pass some that are not the model's own")
         return self.evaluate_validation(track)
 
-    def save(self, name_or_path: str | Path, framework: str = "PyTorch", *, onnx: bool | None = None,
+    def save(self, name_or_path: str | Path, framework: str = "PyTorch", publish: bool = False, gis: object = None,
+             compute_metrics: bool = True, save_optimizer: bool = False, *, onnx: bool | None = None,
              raster_function: bool | None = None, overwrite: bool = True, licence: str | None = None,
              attribution: str | None = None) -> Path:  # fmt: skip
         """Save as ``.dlpk`` (:func:`littoral.learn.save_model`) or, with ``framework="onnx"``, as ``.onnx``; a name
-        without suffix stands for ``<data folder>/models/<name>/<name>.dlpk``."""
-        suffixes = {"pytorch": ".dlpk", "onnx": ".onnx"}
-        if framework.casefold() not in suffixes:
-            raise InputError(f"framework {framework!r}", "is not known", "choose PyTorch or onnx")
-        path, suffix = Path(name_or_path), suffixes[framework.casefold()]
-        if path.suffix != suffix:
-            path = self._data().folder / "models" / path / f"{path.name}{suffix}"
-            path.parent.mkdir(parents=True, exist_ok=True)
+        without suffix stands for ``<data folder>/models/<name>/<name>.dlpk``. ``publish``, ``gis``, ``compute_metrics``
+        and ``save_optimizer`` are arguments of the original: the first and the last, when set, are refused."""
+        suffix = suffix_of(framework, publish=publish, save_optimizer=save_optimizer)
+        path = with_folder(self._path(name_or_path, suffix))
         check_output(path, overwrite)
         if suffix == ".onnx":
             return export_onnx(self.trained, path)

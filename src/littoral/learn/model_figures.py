@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from littoral import figures
 from littoral.errors import InputError
 from littoral.evaluation import Record, Scores, bins_before, class_table
+from littoral.imagery import Values
 from littoral.learn import gallery
 from littoral.learn.data import TileData
 from littoral.learn.model_evaluation import evaluate_validation, predict_tiles
@@ -26,7 +30,7 @@ Bands = Sequence[str | int] | None
 
 
 class ModelFigures:
-    """Scores and figures of a model, drawn with matplotlib."""
+    """Predictions, scores and figures of a model, drawn with matplotlib."""
 
     trained: TrainedModel
     """The model."""
@@ -47,6 +51,17 @@ class ModelFigures:
     def epochs(self) -> list[Epoch]:
         """Epochs of the trainings in this session."""
         return list(self.trained.epochs)
+
+    def predict_proba(self, tile: str | Path | Values) -> NDArray[np.float64]:
+        """Probability of each class (:meth:`TrainedModel.predict_proba`)."""
+        return self.trained.predict_proba(tile)
+
+    def predict(self, tile: str | Path | Values, visualize: bool = False, gradcam: bool = False) -> tuple[str, float]:
+        """Name and probability of the most probable class (:meth:`TrainedModel.predict`). With ``visualize`` the
+        tile is shown in a notebook, with ``gradcam`` also what speaks for the class."""
+        if visualize or gradcam:
+            figures.show(self.plot_prediction(tile, gradcam=gradcam))
+        return self.trained.predict(tile)
 
     def evaluate_validation(self, track: Track = silent) -> Record:
         """Score the validation tiles (:func:`littoral.learn.model_evaluation.evaluate_validation`)."""
@@ -73,13 +88,36 @@ class ModelFigures:
         """Precision, recall, F1 and support of each class (:func:`littoral.evaluation.class_table`)."""
         return class_table(self.scores())
 
-    def plot_losses(self) -> Figure:
-        """Training and validation loss of each epoch."""
+    def plot_losses(self, show: bool = False) -> Figure:
+        """Training and validation loss of each epoch; with ``show`` the figure is shown in a notebook at once."""
         if not self.trained.epochs:
             raise InputError("the model", "has not been trained in this session", "call fit first")
-        return figures.plot_losses(
+        figure = figures.plot_losses(
             [e.train_loss for e in self.trained.epochs], [e.valid_loss for e in self.trained.epochs]
         )
+        if show:
+            figures.show(figure)
+        return figure
+
+    def plot_prediction(self, tile: str | Path | Values, *, gradcam: bool = False) -> Figure:
+        """A tile with the predicted class and its probability; with ``gradcam``, what speaks for it (Grad-CAM).
+
+        Args:
+            tile: Path of an image, or values (bands, height, width).
+            gradcam: Darken the tile but for what speaks for the prediction.
+        """
+        probabilities, given = self.trained.predict_proba(tile), self.trained.manifest.preprocessing
+        best = int(probabilities.argmax())
+        values, valid = self.trained.pixels_of(tile)
+        heat = None
+        if gradcam:
+            from littoral.learn.network.gradcam import attribution
+
+            heat = list(attribution(self.trained.network, given.apply(values, valid)[None], np.array([best])))
+            values, valid = given.crop(values, valid)
+        picture = figures.stretch(values, valid, figures.rgb_bands(given.tile.bands))
+        found, probability = self.trained.manifest.categories[best], probabilities[best]
+        return figures.plot_tiles([picture], [f"{found.name}\n{probability:.0%}"], colours=[found.colour], heat=heat)
 
     def show_results(
         self, rows: int = 5, *, columns: int = 5, explain: bool = False, rgb_bands: Bands = None

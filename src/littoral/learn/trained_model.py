@@ -94,17 +94,23 @@ class TrainedModel:
         Raises:
             InputError: a folder, an image that cannot be read, or an array of another shape.
         """
+        return np.asarray(self.predict_inputs(self.prepare(*self.pixels_of(tile))[None])[0])
+
+    def pixels_of(self, tile: str | Path | Values) -> tuple[Values, NDArray[np.bool_]]:
+        """Values (bands, height, width) of a tile and the mask (height, width) of its valid pixels.
+
+        Raises:
+            InputError: a folder, an image that cannot be read, or an array of another shape.
+        """
         if isinstance(tile, str | Path):
             if Path(tile).is_dir():
                 raise InputError(tile, "is a folder", "pass the path of one image in it")
-            values, valid = read_tile(tile)
-        else:
-            values = np.ma.getdata(tile)
-            if values.ndim != 3:
-                raise InputError(f"an array of shape {values.shape}", "is no tile", "pass (bands, height, width)")
-            measured = valid_values(values, self.manifest.preprocessing.nodata) & ~np.ma.getmaskarray(tile)
-            valid = np.asarray(measured.all(axis=0))
-        return np.asarray(self.predict_inputs(self.prepare(values, valid)[None])[0])
+            return read_tile(tile)
+        values = np.ma.getdata(tile)
+        if values.ndim != 3:
+            raise InputError(f"an array of shape {values.shape}", "is no tile", "pass (bands, height, width)")
+        measured = valid_values(values, self.manifest.preprocessing.nodata) & ~np.ma.getmaskarray(tile)
+        return values, np.asarray(measured.all(axis=0))
 
     def predict(self, tile: str | Path | Values) -> tuple[str, float]:
         """Name and probability of the most probable class; ``tile`` as in :meth:`predict_proba`."""

@@ -29,7 +29,7 @@ from littoral.package.json_checks import (
     whole,
     word,
 )
-from littoral.package.manifest import Manifest, check
+from littoral.package.manifest import Manifest, check_manifest
 from littoral.package.preprocessing import Preprocessing
 from littoral.tiles import TileSpec
 from littoral.tiles.spec import Space
@@ -176,7 +176,7 @@ def manifest_from(path: Path, definition: Mapping[str, Any]) -> tuple[Manifest, 
             "",
             {},
         )
-        check(manifest)
+        check_manifest(manifest)
     except KeyError as error:
         raise InputError(path, f"lacks the key {error} in its .emd", "export the model again") from error
     except InputError as error:

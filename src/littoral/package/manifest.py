@@ -184,7 +184,7 @@ def manifest_of(path: Path, content: dict[str, Any]) -> Manifest:
             content.get("novelty", {}),
             content.get("transitions", {}),
         )
-        check(manifest)
+        check_manifest(manifest)
     except (KeyError, TypeError, ValueError, OverflowError, InputError, shapely.errors.GEOSException) as error:
         what = error.what if isinstance(error, InputError) else first_line(error)
         raise InputError(path, f"has a {MANIFEST} that is damaged ({what})", "copy or train the model again") from error
@@ -200,7 +200,7 @@ def _pair(values: Any) -> tuple[float, float]:
     return x, y
 
 
-def check(manifest: Manifest) -> None:
+def check_manifest(manifest: Manifest) -> None:
     """Check the values of a manifest against one another.
 
     Raises:

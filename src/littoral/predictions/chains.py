@@ -20,7 +20,7 @@ from littoral.errors import LittoralWarning
 from littoral.geodesy import DEGREES, ELLIPSOID
 from littoral.predictions.columns import LINKS
 from littoral.shoreline.chains import follow_successors
-from littoral.vectors import find_column, require_column, require_crs
+from littoral.vectors import find_column, numeric_column, require_column, require_crs
 
 Integers = NDArray[np.int64]
 Numbers = NDArray[np.float64]
@@ -105,10 +105,11 @@ def read_links(table: gpd.GeoDataFrame, source: object = "the table of rectangle
         InputError: a field is missing, or the table has no CRS.
     """
     require_crs(table, source)
-    group, seq, previous, following = (table[require_column(table, name, source)] for name in LINKS)
+    group_name, *number_names = LINKS
+    group = table[require_column(table, group_name, source)]
     count = len(table)
     groups = pd.factorize(group)[0]
-    numbers = [pd.to_numeric(column).to_numpy(float, na_value=np.nan) for column in (seq, previous, following)]
+    numbers = [numeric_column(table, name, source) for name in number_names]
     keys = pd.MultiIndex.from_arrays([groups, numbers[0]])
     twice = keys.duplicated()
     if twice.any():
@@ -132,7 +133,7 @@ def _distances(table: gpd.GeoDataFrame, one: Integers, other: Integers) -> Numbe
     """Metres between the middles of two rows, pair by pair."""
     name = find_column(table, "line_m")
     if name is not None:
-        line_m = pd.to_numeric(table[name]).to_numpy(float, na_value=np.nan)
+        line_m = numeric_column(table, name, "the table of rectangles")
         if np.isfinite(line_m).all():
             return np.asarray((line_m[one] + line_m[other]) / 2)
     middles = gpd.GeoSeries(shapely.centroid(table.geometry.to_numpy()), crs=table.crs).to_crs(DEGREES)

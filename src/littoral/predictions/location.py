@@ -11,9 +11,9 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
 
-from littoral.geodesy import DEGREES, ELLIPSOID, Points, to_geocentric
+from littoral.geodesy import DEGREES, ELLIPSOID, Points, to_beyond_edge, to_geocentric
 from littoral.shoreline.segments import to_segment
-from littoral.vectors import find_column
+from littoral.vectors import find_column, numeric_column
 
 Integers = NDArray[np.int64]
 
@@ -29,8 +29,10 @@ class Polygons:
     """(shapes,), row of the table."""
     to_own: Transformer
     """From longitude and latitude to their CRS."""
+    to_beyond: Transformer | None
+    """The same for places beyond the edge of a map of the world."""
     turns: tuple[float, ...]
-    """To add to longitudes: rectangles across the antimeridian run on beyond 180."""
+    """Added to longitudes: rectangles across the antimeridian go on beyond 180 degrees or the edge of the map."""
 
     @staticmethod
     def of(table: gpd.GeoDataFrame) -> Polygons:
@@ -39,16 +41,22 @@ class Polygons:
         rows = np.flatnonzero(usable)
         rows = rows[~pd.Series(shapely.to_wkb(shapes[rows])).duplicated().to_numpy()]
         low, _, high, _ = shapely.total_bounds(shapes[rows]) if len(rows) else (0.0, 0.0, 0.0, 0.0)
-        over = CRS(table.crs).is_geographic and (low < -180 or high > 180)
-        to_own = Transformer.from_crs(DEGREES, table.crs, always_xy=True)
-        return Polygons(shapely.STRtree(shapes[rows]), rows, to_own, (0.0, -360.0, 360.0) if over else (0.0,))
+        tree, to_own = shapely.STRtree(shapes[rows]), Transformer.from_crs(DEGREES, table.crs, always_xy=True)
+        if CRS(table.crs).is_geographic and (low < -180 or high > 180):
+            return Polygons(tree, rows, to_own, to_own, (-360.0, 360.0))
+        beyond = to_beyond_edge(table.crs)
+        return Polygons(tree, rows, to_own, beyond, (-360.0, 360.0) if beyond else ())
 
     def around(self, degrees: Points) -> tuple[Integers, Integers]:
         """Pairs of a place and a row that covers it; places are (places, 2), longitude and latitude."""
-        x, y = self.to_own.transform(degrees[:, 0], degrees[:, 1])
-        found = [self.tree.query(shapely.points(x + turn, y), predicate="intersects") for turn in self.turns]
+        found = [self._query(self.to_own, degrees[:, 0], degrees[:, 1])]
+        if self.to_beyond is not None:
+            found += [self._query(self.to_beyond, degrees[:, 0] + turn, degrees[:, 1]) for turn in self.turns]
         place, shape = np.concatenate(found, axis=1)
         return np.asarray(place, np.int64), self.row[shape]
+
+    def _query(self, to_own: Transformer, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> Integers:
+        return np.asarray(self.tree.query(shapely.points(*to_own.transform(lon, lat)), predicate="intersects"))
 
 
 def nearest_of(place: Integers, row: Integers, distance: NDArray[np.float64], places: int) -> Integers:
@@ -85,7 +93,7 @@ def chords(rectangles: gpd.GeoDataFrame) -> tuple[Points, Points]:
     if name is None:
         fit = np.asarray(metres)
     else:
-        angle = pd.to_numeric(rectangles[name]).to_numpy(float, na_value=0.0)[four]
+        angle = np.nan_to_num(numeric_column(rectangles, name, "the table of rectangles"))[four]
         fit = np.abs(np.cos(np.radians(np.asarray(azimuth) - angle[:, None])))
     chosen = np.argmax(fit, axis=1) if len(fit) else np.empty(0, np.int64)
     each = np.arange(len(ends))
@@ -102,20 +110,42 @@ def covering(polygons: Polygons, begin: Points, end: Points, degrees: Points) ->
     return nearest_of(place, row, away, len(degrees))
 
 
-def filled(row: Integers, line: Integers, along_m: NDArray[np.float64], onward: Integers, reach_m: float) -> Integers:
+def filled(
+    row: Integers,
+    line: Integers,
+    metres: NDArray[np.float64],
+    onward: Integers,
+    reach_m: NDArray[np.float64] | float,
+    ring: NDArray[np.bool_] | None = None,
+) -> Integers:
     """Rows of bits that no rectangle covers: the nearest along their line, if the line comes back to it.
 
     Args:
         row: (bits,), -1 where none covers it.
         line: (bits,), the line of each, ascending.
-        along_m: (bits,), metres of its middle along all lines.
+        metres: (bits,), length of each.
         onward: (rows,), the row that follows each in its chain, -1 for none.
-        reach_m: How far beyond its last rectangle a line belongs to it that does not come back, metres.
+        reach_m: How far beyond its last rectangle a line belongs to it that does not come back, metres; (rows,) or one
+            for all.
+        ring: (bits,), whether the line closes: its last bit is then followed by its first. None: no line does.
 
-    >>> row, along = np.array([0, -1, -1, 1, -1, -1]), np.arange(6) * 10.0
-    >>> filled(row, np.zeros(6, int), along, np.array([1, -1]), 10.0).tolist()
+    >>> row = np.array([0, -1, -1, 1, -1, -1])
+    >>> filled(row, np.zeros(6, int), np.full(6, 10.0), np.array([1, -1]), 10.0).tolist()
     [0, 0, 1, 1, 1, -1]
+    >>> filled(row, np.zeros(6, int), np.full(6, 10.0), np.array([1, 0]), 0.0, np.ones(6, bool)).tolist()
+    [0, 0, 1, 1, 1, 0]
     """
+    if ring is not None and (row[ring] < 0).any():
+        row, line = row.copy(), np.asarray(line)
+        starts = np.flatnonzero(np.diff(line, prepend=line[:1] - 1))
+        for first, stop in zip(starts, np.append(starts[1:], len(line)), strict=True):
+            # A ring has no first bit: it is followed three times round, and the second time counts.
+            if ring[first] and (row[first:stop] < 0).any() and (row[first:stop] >= 0).any():
+                thrice = np.tile(row[first:stop], 3)
+                once = filled(thrice, np.zeros(len(thrice), np.int64), np.tile(metres[first:stop], 3), onward, reach_m)
+                row[first:stop] = once[stop - first : 2 * (stop - first)]
+    along_m = np.cumsum(metres) - metres / 2
+    reach = np.broadcast_to(reach_m, len(onward))
     bit = np.arange(len(row))
     before = np.maximum.accumulate(np.where(row >= 0, bit, -1))
     after = np.minimum.accumulate(np.where(row >= 0, bit, len(row))[::-1])[::-1]
@@ -128,5 +158,5 @@ def filled(row: Integers, line: Integers, along_m: NDArray[np.float64], onward: 
     both = has_before & has_after
     same = both & ((one == other) | (onward[one] == other) | (onward[other] == one))
     nearest, away = np.where(back <= ahead, one, other), np.minimum(back, ahead)
-    out = np.where(same | (away <= reach_m), nearest, -1)
+    out = np.where(same | (away <= reach[nearest]), nearest, -1)
     return np.where(row >= 0, row, out)

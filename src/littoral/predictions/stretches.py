@@ -20,7 +20,7 @@ from littoral.predictions.location import Polygons, chords, covering, filled, ne
 from littoral.progress import Track, silent
 from littoral.shoreline import require_lines
 from littoral.shoreline.segments import STEP_M, Bits, cut_bits, in_degrees, join_bits, middles
-from littoral.vectors import find_column, free_names, require_crs
+from littoral.vectors import find_column, free_names, numeric_column, require_crs
 
 Integers = NDArray[np.int64]
 Numbers = NDArray[np.float64]
@@ -87,6 +87,10 @@ def cut_shoreline(
         # Rows given twice are shapes given twice: here they make no difference.
         warnings.simplefilter("ignore", LittoralWarning)
         onward = read_links(rectangles) if linked else np.full(len(rectangles), -1)
+    measured = find_column(rectangles, "line_m")
+    walked = np.full(len(rectangles), np.nan)
+    if measured is not None:
+        walked = numeric_column(rectangles, measured, "the table of rectangles")
     grounds = None if areas is None else Polygons.of(areas)
 
     found = []
@@ -98,7 +102,8 @@ def cut_shoreline(
         inner = bits.line[1:] == bits.line[:-1]
         line, metres, middle = bits.line[1:][inner], _metres(bits, degrees)[inner], middles(degrees)[inner]
         row = covering(boxes, begin, end, middle)
-        row = filled(row, line, np.cumsum(metres) - metres / 2, onward, reach_m)
+        closed = shapely.is_closed(own.geometry.to_numpy())[line]
+        row = filled(row, line, metres, onward, _reach_m(row, metres, walked, reach_m), closed)
         area = _first(grounds, middle)
         changes = (np.diff(line) != 0) | (np.diff(row) != 0) | (np.diff(area) != 0)
         piece = np.concatenate([[0], np.cumsum(changes)])
@@ -124,7 +129,7 @@ def chords_as_pieces(rectangles: gpd.GeoDataFrame, areas: gpd.GeoDataFrame | Non
     begin, end = chords(own)
     lines = gpd.GeoDataFrame(geometry=shapely.linestrings(np.stack([begin, end], axis=1)), crs=DEGREES)
     straight, name = line_lengths(lines).to_numpy(), find_column(rectangles, "line_m")
-    length = straight if name is None else pd.to_numeric(own[name]).to_numpy(float, na_value=np.nan)
+    length = straight if name is None else numeric_column(own, name, "the table of rectangles")
     if areas is not None:
         require_polygons(areas, "the table of areas")
     middle = middles(np.stack([begin, end], axis=1).reshape(-1, 2))[::2]
@@ -141,6 +146,10 @@ def require_polygons(table: gpd.GeoDataFrame, source: object) -> None:
     kinds = set(table.geom_type.dropna()) - {"Polygon", "MultiPolygon"}
     if kinds or not len(table):
         raise InputError(source, f"holds {', '.join(sorted(kinds)) or 'nothing'}", "pass a layer of polygons")
+    points, row = shapely.get_coordinates(table.geometry.to_numpy(), return_index=True)
+    wrong = row[~np.isfinite(points).all(axis=1)]
+    if len(wrong):
+        raise InputError(source, f"has a coordinate that is no number in row {wrong[0]}", "correct or delete that row")
 
 
 def on_pieces(pieces: Pieces, columns: pd.DataFrame) -> gpd.GeoDataFrame:
@@ -163,6 +172,20 @@ def _metres(bits: Bits, degrees: Points) -> Numbers:
     length = np.append(segment_lengths(degrees[at]), 0.0)
     count = np.diff(np.append(at, len(bits.vertex)))
     return np.repeat(length / count, count)[:-1]
+
+
+def _reach_m(row: Integers, metres: Numbers, walked: Numbers, reach_m: float) -> Numbers:
+    """How far beyond its last rectangle the line belongs to it, (rows,) metres.
+
+    Of the line that the rectangles were made from, as much as ``line_m`` counts, up to the end of the line. Of any
+    other, and where the rest of a line was dropped, ``reach_m``.
+    """
+    inside = np.bincount(row[row >= 0], weights=metres[row >= 0], minlength=len(walked))
+    left = walked - inside
+    crossed = inside > 0
+    known = crossed & np.isfinite(left)
+    complete = known.any() and abs(metres.sum() - np.nansum(walked[crossed])) <= 0.001 * metres.sum()
+    return np.where(known & complete, np.fmax(left, reach_m), reach_m)
 
 
 def _first(grounds: Polygons | None, degrees: Points) -> Integers:

@@ -8,9 +8,19 @@ import geopandas as gpd
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pyproj import CRS, Proj
+from pyproj import CRS, Proj, Transformer
 
-from littoral.geodesy import DEGREES, east_and_north, from_geocentric, to_geocentric
+from littoral.geodesy import (
+    DEGREES,
+    azimuths,
+    central_meridian,
+    east_and_north,
+    from_geocentric,
+    half_open,
+    to_beyond_edge,
+    to_geocentric,
+    unwrapped,
+)
 from littoral.rectangles.walk import Points
 
 _LARGEST_STRETCH = 0.004
@@ -18,6 +28,9 @@ _LARGEST_STRETCH = 0.004
 
 _LONGEST_SEGMENT_DEG = 0.05
 """A chord across it sinks less than 0.7 m below the ellipsoid."""
+
+_STEP_M = 50.0
+"""Length on which the azimuth in a plane is measured."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +44,7 @@ class Frames:
     across: Points
     """(rectangles, dimensions), unit vectors to the left of it."""
     azimuth: Points
-    """(rectangles,), direction of ``along`` in degrees above -180 up to 180, 0 north, 90 east."""
+    """(rectangles,), true azimuth of ``along``: degrees above -180 up to 180, 0 north, 90 east."""
 
     def corners(self, length_m: float, width_m: float) -> Points:
         """(rectangles, 4, dimensions), counter-clockwise, metres."""
@@ -43,6 +56,7 @@ class Frames:
 class Plane:
     """A projection that keeps lengths where the lines are."""
 
+    crs: CRS
     unit_m: float
     """Metres per unit of its coordinates."""
 
@@ -53,8 +67,9 @@ class Plane:
 
     def frames(self, start: Points, end: Points) -> Frames:
         """Frames of the rectangles on chords; both (rectangles, 2)."""
-        along = _unit(end - start)
-        return Frames((start + end) / 2, along, np.column_stack([-along[:, 1], along[:, 0]]), _azimuth(along))
+        along, middle = _unit(end - start), (start + end) / 2
+        azimuth = azimuths(self.crs, middle / self.unit_m, along * (_STEP_M / self.unit_m))
+        return Frames(middle, along, np.column_stack([-along[:, 1], along[:, 0]]), azimuth)
 
     def polygons(self, frames: Frames, length_m: float, width_m: float) -> NDArray[np.object_]:
         """The rectangles in the projection."""
@@ -80,17 +95,46 @@ class Ellipsoid:
         flat = _unit(np.column_stack([np.einsum("ij,ij->i", chord, east), np.einsum("ij,ij->i", chord, north)]))
         along = flat[:, :1] * east + flat[:, 1:] * north
         across = -flat[:, 1:] * east + flat[:, :1] * north
-        return Frames(to_geocentric(foot), along, across, _azimuth(flat))
+        return Frames(to_geocentric(foot), along, across, half_open(np.degrees(np.arctan2(flat[:, 0], flat[:, 1]))))
 
     def polygons(self, frames: Frames, length_m: float, width_m: float) -> NDArray[np.object_]:
         """The rectangles in degrees; across the antimeridian longitudes run on beyond 180, in one piece."""
         corners = from_geocentric(frames.corners(length_m, width_m).reshape(-1, 3)).reshape(-1, 4, 2)
         middle = from_geocentric(frames.centre)[:, None, 0]
-        corners[..., 0] = middle + (corners[..., 0] - middle + 180) % 360 - 180
+        corners[..., 0] = unwrapped(corners[..., 0], middle)
         return np.asarray(shapely.polygons(corners))
 
 
 Space = Plane | Ellipsoid
+
+
+def polygons_in(polygons: NDArray[np.object_], crs: object) -> gpd.GeoSeries:
+    """Polygons in degrees, no wider than half a turn, in a CRS; each stays in one piece.
+
+    At the edge of a map of the world a polygon goes on beyond it, at the antimeridian beyond 180 degrees. A projection
+    that has no way back from beyond its edge (Mollweide) cannot hold such polygons: all are then returned in degrees.
+    """
+    out = np.asarray(gpd.GeoSeries(polygons, crs=DEGREES).to_crs(crs).to_numpy(), object)
+    points, owner = shapely.get_coordinates(polygons, return_index=True)
+    first = points[np.flatnonzero(np.diff(owner, prepend=-1))]
+    if CRS(crs).is_geographic:
+        placed = shapely.get_coordinates(out)
+        placed[:, 0] = unwrapped(placed[:, 0], points[:, 0])
+        return gpd.GeoSeries(shapely.set_coordinates(out, placed), crs=crs)
+    beyond = to_beyond_edge(crs)
+    if beyond is None:
+        return gpd.GeoSeries(out, crs=crs)
+    middle = central_meridian(crs)
+    home = unwrapped(first[:, 0], middle)[owner] + points[:, 0] - first[owner, 0]
+    torn = np.unique(owner[np.abs(home - middle) >= 180])
+    if len(torn):
+        own = np.isin(owner, torn)
+        placed = np.column_stack(beyond.transform(home[own], points[own, 1]))
+        back = Transformer.from_crs(crs, DEGREES, always_xy=True).transform(*placed.T)
+        if not (np.isfinite(placed).all() and np.isfinite(back).all()):
+            return gpd.GeoSeries(polygons, crs=DEGREES)
+        out[torn] = shapely.set_coordinates(polygons[torn].copy(), placed)
+    return gpd.GeoSeries(out, crs=crs)
 
 
 def space_of(lines: gpd.GeoDataFrame) -> Space:
@@ -106,15 +150,9 @@ def space_of(lines: gpd.GeoDataFrame) -> Space:
     factors = Proj(crs).get_factors(places.x.to_numpy(), places.y.to_numpy())
     scales = np.concatenate([np.atleast_1d(factors.meridional_scale), np.atleast_1d(factors.parallel_scale)])
     if np.abs(scales - 1).max() <= _LARGEST_STRETCH:
-        return Plane(float(crs.axis_info[0].unit_conversion_factor))
+        return Plane(crs, float(crs.axis_info[0].unit_conversion_factor))
     return Ellipsoid()
 
 
 def _unit(vectors: Points) -> Points:
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
-
-
-def _azimuth(flat: Points) -> Points:
-    """Degrees of (rectangles, 2) vectors to the east and north, rounded to a micro-degree."""
-    angle = np.asarray(np.degrees(np.arctan2(flat[:, 0], flat[:, 1])).round(6), np.float64)
-    return np.where(angle == -180, 180.0, angle)

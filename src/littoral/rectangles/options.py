@@ -20,9 +20,9 @@ class RectangleOptions(Options):
 
     GROUP: ClassVar[str] = "Rectangles"
 
-    length_m: Annotated[float, Number(above=0, unit="m")] = 1000.0
+    length_m: Annotated[float, Number(above=0, maximum=1_000_000, unit="m")] = 1000.0
     """Length along the line, metres."""
-    width_m: Annotated[float, Number(above=0, unit="m")] = 1000.0
+    width_m: Annotated[float, Number(above=0, maximum=1_000_000, unit="m")] = 1000.0
     """Length perpendicular to the line, metres, half on each side."""
     class_field: Annotated[
         str | None, Column("lines"), Cli(old=("--merge-by",), default="CATCOA where the lines have it")
@@ -34,7 +34,7 @@ class RectangleOptions(Options):
     """Corner where each group of rectangles starts."""
     overlap: Annotated[float | None, Number(0, below=1), Cli(default="0")] = None
     """Share of a rectangle that the next one covers again, 0 up to 1."""
-    spacing_m: Annotated[float | None, Number(above=0, unit="m"), Cli(default="the length")] = None
+    spacing_m: Annotated[float | None, Number(above=0, maximum=1_000_000, unit="m"), Cli(default="the length")] = None
     """Instead of overlap: distance from the start of one rectangle to the next, metres."""
     tail: Tail = "full"
     """The rest of a line: a rectangle beyond its end, none, or one that ends with the line."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Iterator
 
 import geopandas as gpd
@@ -9,12 +11,13 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import NDArray
+from pyproj import CRS
 
-from littoral.errors import InputError
+from littoral.errors import InputError, LittoralWarning
 from littoral.geodesy import DEGREES, line_lengths
 from littoral.progress import Track, silent
 from littoral.rectangles.chain_order import start_at_corner
-from littoral.rectangles.frames import Ellipsoid, Frames, Space, space_of
+from littoral.rectangles.frames import Ellipsoid, Frames, Space, polygons_in, space_of
 from littoral.rectangles.options import RectangleOptions
 from littoral.rectangles.purity import length_inside
 from littoral.rectangles.walk import Integers, Lines, Walk, walk_lines
@@ -27,6 +30,15 @@ FIELDS = ("ID", "GroupId", "SeqId", "Previous", "Next", "Angle", "line_m")
 _VERTICES_AT_ONCE = 2**20
 """Walked together; a line with more of them is walked alone."""
 _MOST_CLASSES = 50
+MOST_RECTANGLES = 10_000_000
+"""The coasts of the world have two million at 1 km; the table takes 2 KB for each."""
+_NAME = re.compile(
+    r"(^|_)(id|fid|uid|uuid|guid|name|nom|nombre|key|code_?id|objectid|ogc_fid)$|(?<=[a-z])(Id|ID|Name)$", re.I
+)
+"""Fields of names and identifiers."""
+_NO_CLASS = {"scene", "date", "index", "land_side", "cell", "producer", "usage_band", "edition", "update", "issue_date",
+             "updates", "sordat", "lnam", "convis", "conrad", "verdat", "group", "chain"}  # fmt: skip
+"""Fields of littoral's own lines that say where a line comes from."""
 
 
 def rectangles_along_lines(
@@ -44,18 +56,19 @@ def rectangles_along_lines(
         track: Shows progress, a step per million vertices.
 
     Returns:
-        One row per rectangle, in the CRS of ``lines``: ``ID`` from 1; ``GroupId``, position of the first line of the
-        connected set; ``SeqId`` from 1 in the group; ``Previous`` and ``Next``, SeqId of the neighbours along the
-        chain, across changes of class too (null at its ends, closed on rings); ``Angle``, azimuth of the chord in
-        degrees, -180 to 180, 0 north, 90 east; ``line_m``, metres of line from this rectangle's start to the next
-        one's; where ``by`` is given, ``purity``, the share of the rectangle's own class among all line inside it, and
-        ``share_<value>`` (``share_none`` for null), those of each; then the line's own columns (null where the
-        merged parts differ; renamed to ``<name>_in`` where they collide, as are ``from_m``, ``to_m`` and ``length_m``,
-        which measure the line; ``.attrs["renamed"]`` tells).
+        One row per rectangle, in the CRS of ``lines`` (in EPSG:4326, with a :class:`LittoralWarning`, where that is a
+        map of the world that cannot hold a rectangle across its edge): ``ID`` from 1; ``GroupId``, position of the
+        first line of the connected set; ``SeqId`` from 1 in the group; ``Previous`` and ``Next``, SeqId of the
+        neighbours along the chain, across changes of class too (null at its ends, closed on rings); ``Angle``,
+        azimuth of the chord in degrees, -180 to 180, 0 north, 90 east; ``line_m``, metres of line from this
+        rectangle's start to the next one's; where a class field is used, ``purity``, the share of the rectangle's own
+        class among all line inside it, and ``share_<value>`` (``share_none`` for null), those of each; then the
+        line's own columns (null where the merged parts differ; renamed to ``<name>_in`` where they collide, as are
+        ``from_m``, ``to_m`` and ``length_m``, which measure the line; ``.attrs["renamed"]`` tells).
 
     Raises:
         InputError: no CRS, no lines, a size that is not positive, an unknown corner or tail, ``overlap`` together with
-            ``spacing_m``, no such column as ``by``, or more than 50 classes.
+            ``spacing_m``, no such class field, or more than 50 classes.
 
     Memory: 2 KB per rectangle for the table, 60 B per vertex, and 150 MB for the vertices and rectangles at work.
 
@@ -73,8 +86,19 @@ def rectangles_along_lines(
             f"the field {by}", f"has {len(classes)} values", f"walk by a field of at most {_MOST_CLASSES} classes"
         )
     require_lines(lines)
+    if not (shapely.length(lines.geometry.to_numpy()) > 0).any():
+        raise InputError("the table of lines", "holds no line longer than zero", "pass lines along the coast")
     space = space_of(lines)
     stretches = merge_stretches(lines.to_crs(DEGREES) if isinstance(space, Ellipsoid) else lines, by)
+    if by is None and options.class_field is None:
+        _require_no_class(stretches)
+    spacing_m = _spacing_m(options)
+    count = float(line_lengths(stretches.table).sum()) / spacing_m
+    if count > MOST_RECTANGLES:
+        what = f"would need about {count:,.0f} rectangles, and {MOST_RECTANGLES:,} is the most"
+        raise InputError(
+            "the table of lines", what, "pass a larger length or spacing, a smaller overlap, or fewer lines"
+        )
     order, geometry = start_at_corner(stretches, options.sort)
     own = stretches.table.drop(columns=stretches.table.geometry.name).iloc[order]
     stretches = Stretches(
@@ -105,8 +129,13 @@ def rectangles_along_lines(
     # Where and how long the line is, is not said of its rectangles.
     carried, renamed = free_names(own.iloc[row].reset_index(drop=True), [*table.columns, *MEASURES])
     polygons = space.polygons(frames, options.length_m, options.width_m)
-    out = gpd.GeoDataFrame(pd.concat([table, carried], axis=1), geometry=polygons, crs=stretches.table.crs)
-    out = out.to_crs(lines.crs)
+    placed = gpd.GeoSeries(polygons, crs=lines.crs)
+    if isinstance(space, Ellipsoid):
+        placed = polygons_in(polygons, lines.crs)
+        if placed.crs != lines.crs:
+            sentence = f"the rectangles are in {DEGREES}: {CRS(lines.crs).name} cannot hold those across its edge"
+            warnings.warn(LittoralWarning(sentence), stacklevel=2)
+    out = gpd.GeoDataFrame(pd.concat([table, carried], axis=1), geometry=placed.to_numpy(), crs=placed.crs)
     out.attrs["renamed"] = renamed
     return out
 
@@ -119,13 +148,30 @@ def _class_field(lines: gpd.GeoDataFrame, options: RectangleOptions) -> str | No
     return find_column(lines, "CATCOA") if name is None else None
 
 
+def _spacing_m(options: RectangleOptions) -> float:
+    if options.overlap is not None:
+        return options.length_m * (1 - options.overlap)
+    return options.length_m if options.spacing_m is None else options.spacing_m
+
+
+def _require_no_class(stretches: Stretches) -> None:
+    """
+    Raises:
+        InputError: no class field was named, and a field that may be one differs along a chain: the rectangles' value
+            would be null there.
+    """
+    differ = [name for name in stretches.differing if name.casefold() not in _NO_CLASS and not _NAME.search(name)]
+    if differ:
+        what = f"has no field CATCOA, and {', '.join(differ)} differ{'s' if len(differ) == 1 else ''} along its lines"
+        remedy = "name the class field (--class-field, class_field=), or pass an empty name to walk across all changes"
+        raise InputError("the table of lines", what, remedy)
+
+
 def _walked(
     geometry: NDArray[np.object_], kept: Integers, space: Space, options: RectangleOptions, track: Track
 ) -> tuple[Integers, Walk]:
     """The walk along the kept lines, in their order, and the position of the line of each rectangle."""
-    spacing_m = options.spacing_m
-    if options.overlap is not None:
-        spacing_m = options.length_m * (1 - options.overlap)
+    spacing_m = _spacing_m(options)
     batches = list(_batches(geometry, kept))
     walks, rows = [], []
     for batch in track(batches, len(batches), "walking lines"):

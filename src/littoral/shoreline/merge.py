@@ -18,6 +18,7 @@ from littoral.vectors import free_names, require_column, require_crs
 
 MEASURES = ("from_m", "to_m", "length_m")
 """Where a line begins and ends along its chain, and its length; geodesic metres. Of a part of it they are others."""
+_MOST_VALUES = 50
 PLACE = ("group", "chain", *MEASURES)
 """Columns that merging adds."""
 
@@ -34,6 +35,8 @@ class Stretches:
     """Number of the chain, from 0."""
     ring: NDArray[np.bool_]
     """Whether the chain of the stretch closes on itself."""
+    differing: tuple[str, ...] = ()
+    """Fields of text, or of whole numbers from 0 to 255, whose parts differ within a stretch; at most 50 values."""
 
 
 def merge_lines(lines: gpd.GeoDataFrame, by: str | None = None, *, min_length_m: float = 0.0) -> gpd.GeoDataFrame:
@@ -113,13 +116,15 @@ def merge_stretches(lines: gpd.GeoDataFrame, by: str | None = None) -> Stretches
     begins = np.ones(len(value), bool)
     begins[1:] = (np.diff(chains.chain) > 0) | (np.diff(value) != 0)
     stretch = np.cumsum(begins) - 1
-    table = _agreeing(features.drop(columns=features.geometry.name).iloc[owner[chains.line]], stretch)
+    own = features.drop(columns=features.geometry.name).iloc[owner[chains.line]]
+    table = _agreeing(own, stretch)
     chain = chains.chain[begins]
     return Stretches(
         gpd.GeoDataFrame(table, geometry=_joined(parts, chains, stretch, degrees), crs=lines.crs),
         connected_sets(node, owner)[chains.line][begins],
         chain,
         chains.ring[chain],
+        _differing(own, stretch),
     )
 
 
@@ -212,6 +217,24 @@ def _joined(parts: NDArray[np.object_], chains: Chains, stretch: Integers, degre
     first = np.diff(part, prepend=-1) > 0
     joint = first & (np.diff(stretch[part], prepend=-1) == 0)
     return np.asarray(shapely.linestrings(points[~joint], indices=stretch[part][~joint]))
+
+
+def _differing(table: pd.DataFrame, stretch: Integers) -> tuple[str, ...]:
+    """Fields that may hold a class and have several values in a stretch."""
+    if not len(stretch) or stretch[-1] + 1 == len(stretch):
+        return ()
+    found = []
+    for name in table.columns:
+        values = table[name]
+        if pd.api.types.is_bool_dtype(values) or pd.api.types.is_datetime64_any_dtype(values):
+            continue
+        if pd.api.types.is_numeric_dtype(values):
+            numbers = values.dropna().astype(float)
+            if not ((numbers % 1 == 0) & numbers.between(0, 255)).all():
+                continue
+        if 1 < values.nunique() <= _MOST_VALUES and (values.groupby(stretch).nunique(dropna=False) > 1).any():
+            found.append(str(name))
+    return tuple(found)
 
 
 def _agreeing(table: pd.DataFrame, stretch: Integers) -> pd.DataFrame:

@@ -8,11 +8,14 @@ import geopandas as gpd
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from pyproj import Transformer
 
-from littoral.geodesy import DEGREES, Points, segment_lengths
+from littoral.geodesy import DEGREES, Points, segment_lengths, to_beyond_edge, unwrapped
 
 Integers = NDArray[np.int64]
 
+_FAR_M = 1e6
+"""In a map of the world a segment so long that is short on the ground jumps from one edge to the other."""
 STEP_M = 10.0
 """Longest bit."""
 
@@ -41,8 +44,32 @@ def cut_bits(lines: gpd.GeoDataFrame) -> Bits:
     step = np.diff(points, axis=0, append=points[-1:])
     if lines.crs.is_geographic:
         # The short way round, for lines that jump across the antimeridian.
-        step[:, 0] = (step[:, 0] + 180) % 360 - 180
-    return Bits(points[owner] + step[owner] * (part / count[owner])[:, None], part == 0, line[owner])
+        step[:, 0] = unwrapped(step[:, 0], 0.0)
+    share = (part / count[owner])[:, None]
+    out = points[owner] + step[owner] * share
+    # A map of the world is cut half a turn from its middle: there the way from one edge to the other is not straight.
+    torn = np.empty(0, np.int64)
+    if lines.crs.is_projected:
+        torn = np.flatnonzero(_torn(points, line, step, length, lines))
+    if len(torn):
+        own = np.isin(owner, torn)
+        degrees = in_degrees(points, lines)
+        turn = np.diff(degrees, axis=0, append=degrees[-1:])
+        turn[:, 0] = unwrapped(turn[:, 0], 0.0)
+        places = degrees[owner[own]] + turn[owner[own]] * share[own]
+        out[own] = np.where(share[own] > 0, np.column_stack(
+            Transformer.from_crs(DEGREES, lines.crs, always_xy=True).transform(*places.T)), out[own])  # fmt: skip
+    return Bits(out, part == 0, line[owner])
+
+
+def _torn(
+    points: Points, line: Integers, step: Points, length: NDArray[np.float64], lines: gpd.GeoDataFrame
+) -> NDArray[np.bool_]:
+    """Whether the segment that begins at each point jumps across the edge of a map of the world."""
+    unit_m = lines.crs.axis_info[0].unit_conversion_factor
+    far = np.linalg.norm(step, axis=1) * unit_m > 10 * np.append(length, 0.0) + _FAR_M
+    far[np.flatnonzero(np.diff(line, append=-1))] = False
+    return far if far.any() and to_beyond_edge(lines.crs) is not None else np.zeros(len(points), bool)
 
 
 def in_degrees(points: Points, lines: gpd.GeoDataFrame) -> Points:

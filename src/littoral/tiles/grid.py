@@ -16,7 +16,6 @@ from shapely.geometry.base import BaseGeometry
 from littoral.errors import InputError
 from littoral.geodesy import DEGREES, ELLIPSOID
 from littoral.imagery import Scene
-from littoral.rectangles.frames import Ellipsoid, space_of
 from littoral.tiles.spec import Space
 from littoral.vectors import require_column
 
@@ -103,15 +102,10 @@ class Lattice:
     def _ahead(self, rectangles: gpd.GeoDataFrame, azimuth: NDArray[np.float64]) -> NDArray[np.float64]:
         """(rectangles, 2) vectors on the lattice from each rectangle's middle along its azimuth."""
         here = shapely.get_coordinates(shapely.centroid(rectangles.geometry.to_numpy()))
-        space = space_of(rectangles)
-        if isinstance(space, Ellipsoid):
-            lon, lat = Transformer.from_crs(rectangles.crs, DEGREES, always_xy=True).transform(*here.T)
-            there = ELLIPSOID.fwd(lon, lat, azimuth, np.full(len(lon), _STEP_M))[:2]
-            one, other, crs = np.column_stack([lon, lat]), np.column_stack(there), DEGREES
-        else:
-            step = _STEP_M / space.unit_m * np.stack([np.sin(np.radians(azimuth)), np.cos(np.radians(azimuth))], 1)
-            one, other, crs = here, here + step, rectangles.crs
-        to_scene = Transformer.from_crs(crs, self.scene.crs, always_xy=True)
+        lon, lat = Transformer.from_crs(rectangles.crs, DEGREES, always_xy=True).transform(*here.T)
+        there = ELLIPSOID.fwd(lon, lat, azimuth, np.full(len(lon), _STEP_M))[:2]
+        one, other = np.column_stack([lon, lat]), np.column_stack(there)
+        to_scene = Transformer.from_crs(DEGREES, self.scene.crs, always_xy=True)
         to_lattice = ~(self.scene.transform @ self.to_scene)
         begin, end = (np.stack(to_lattice @ to_scene.transform(*points.T), axis=-1) for points in (one, other))
         return np.asarray(end - begin)

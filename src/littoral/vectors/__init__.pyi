@@ -1,6 +1,6 @@
-from .columns import find_column, free_names, require_column, require_crs
+from .columns import find_column, free_names, numeric_column, require_column, require_crs
 from .files import DRIVERS, read_vector, write_vector
-from .outputs import check_output, staged
+from .outputs import check_output, is_there, staged
 from .provenance import read_provenance, trace
 from .styles import qgis_style
 
@@ -9,6 +9,8 @@ __all__ = [
     "check_output",
     "find_column",
     "free_names",
+    "is_there",
+    "numeric_column",
     "qgis_style",
     "read_provenance",
     "read_vector",

@@ -6,7 +6,11 @@ from collections.abc import Iterable
 from itertools import count
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from pyproj import Transformer
+from pyproj.exceptions import ProjError
 
 from littoral.errors import InputError
 
@@ -36,10 +40,40 @@ def require_column(table: pd.DataFrame, column: str, source: object) -> str:
 def require_crs(table: gpd.GeoDataFrame, source: object) -> None:
     """
     Raises:
-        InputError: the table does not say which coordinate reference system it is in.
+        InputError: the table has no coordinate reference system, or one that has no place on Earth.
     """
+    remedy = "set it, e.g. with QGIS's Assign projection"
     if table.crs is None:
-        raise InputError(source, "has no coordinate reference system", "set it, e.g. with QGIS's Assign projection")
+        raise InputError(source, "has no coordinate reference system", remedy)
+    try:
+        Transformer.from_crs(table.crs, "EPSG:4326")
+    except ProjError as error:
+        what = f"is in {table.crs.name!r}, which has no place on Earth"
+        raise InputError(source, what, remedy) from error
+
+
+def numeric_column(table: pd.DataFrame, column: str, source: object) -> NDArray[np.float64]:
+    """Numbers of a column, (rows,), NaN for null.
+
+    Args:
+        table: The table.
+        column: Name, compared without case.
+        source: Name of the table in the error.
+
+    Raises:
+        InputError: no such column, or values that are no numbers.
+
+    >>> numeric_column(pd.DataFrame({"line_m": ["7", None]}), "LINE_M", "the table").tolist()
+    [7.0, nan]
+    """
+    name = require_column(table, column, source)
+    numbers = pd.to_numeric(table[name], errors="coerce")
+    wrong = (numbers.isna() & table[name].notna()).to_numpy(bool)
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        what = f"has {table[name].iloc[row]!r} in the field {name}, row {row}, where a number should be"
+        raise InputError(source, what, "correct the value or clear it")
+    return np.asarray(numbers.to_numpy(float, na_value=np.nan), np.float64)
 
 
 def free_names(table: gpd.GeoDataFrame, taken: list[str]) -> tuple[gpd.GeoDataFrame, dict[str, str]]:

@@ -10,13 +10,16 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pyogrio
-from pyogrio.errors import DataLayerError, DataSourceError
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
-from littoral.errors import InputError, LittoralWarning
+from littoral.errors import InputError, LittoralWarning, first_line
 from littoral.vectors import shapefiles
 from littoral.vectors.columns import apart
-from littoral.vectors.outputs import check_output, first_line, staged
+from littoral.vectors.outputs import check_output, is_there, staged
+from littoral.vectors.plain_values import plain_columns, whole_numbers
 from littoral.vectors.provenance import layer_options, write_parquet_key
 from littoral.vectors.styles import EPOCH, write_styles
 
@@ -27,6 +30,8 @@ DRIVERS = {
     ".json": "GeoJSON",
     ".shp": "ESRI Shapefile",
     ".parquet": "Parquet",
+    ".pq": "Parquet",
+    ".geoparquet": "Parquet",
 }
 _WGS84 = "EPSG:4326"
 _WRITTEN = {"GeoJSON": {"RFC7946": "YES"}, "ESRI Shapefile": {"DBF_DATE_LAST_UPDATE": EPOCH[:10]}}
@@ -34,18 +39,25 @@ _WRITTEN = {"GeoJSON": {"RFC7946": "YES"}, "ESRI Shapefile": {"DBF_DATE_LAST_UPD
 
 
 def read_vector(path: str | Path, layer: str | None = None) -> gpd.GeoDataFrame:
-    """Read a vector file of any format GDAL or GeoParquet knows; whole-number columns with gaps stay whole numbers.
+    """Read a vector file of any format that GDAL reads, or GeoParquet.
+
+    Whole-number columns with gaps stay whole numbers, exact beyond 2^53. Lists, structs and further columns of geometry
+    become text, with a :class:`LittoralWarning`.
 
     Raises:
-        InputError: no such file, no such layer, several layers and none named, or not a vector file.
+        InputError: no such file, no such layer, several layers and none named, a layer named where the format has none,
+            or not a vector file.
     """
     path = Path(path)
-    if not path.exists():
+    if not is_there(path):
         raise InputError(path, "does not exist", "check the path")
     try:
-        if path.suffix.lower() == ".parquet":
+        if DRIVERS.get(path.suffix.lower()) == "Parquet":
+            if layer is not None:
+                raise InputError(path, "is GeoParquet, which has no layers", "leave --layer out")
             with np.errstate(invalid="ignore"):
-                return gpd.read_parquet(path)
+                table = gpd.read_parquet(path)
+            return plain_columns(whole_numbers(table, path, None), path)
         layers = [str(name) for name, geometry in pyogrio.list_layers(path) if geometry is not None]
         if layer is None and len(layers) != 1:
             raise InputError(
@@ -60,18 +72,23 @@ def read_vector(path: str | Path, layer: str | None = None) -> gpd.GeoDataFrame:
             warnings.filterwarnings("ignore", message=".*DATE_AS_STRING", category=RuntimeWarning)
             table = pyogrio.read_dataframe(path, layer=name, **_options(path))
             types = pyogrio.read_info(path, layer=name, **_options(path))
-    except (DataSourceError, DataLayerError, ValueError, OSError) as error:
+            table = whole_numbers(table, path, name)
+    except InputError:
+        raise
+    except (DataSourceError, DataLayerError, FeatureError, pa.ArrowException, ValueError, OSError, RecursionError,
+            KeyError, TypeError, NotImplementedError) as error:  # fmt: skip
         raise InputError(
             path,
             f"is not a vector file that can be read ({first_line(error)})",
             "pass a GeoPackage, GeoParquet, FlatGeobuf, GeoJSON or Shapefile",
         ) from error
-    # GDAL knows that a column with nulls holds integers, or yes and no; pandas has made floats of it.
+    # GDAL's type of a column with nulls is integer or boolean; pandas has made floats or objects of it.
     for column, kind in zip(types["fields"], types["dtypes"], strict=True):
-        if str(kind).startswith(("int", "uint")):
+        if str(kind).startswith(("int", "uint")) and pd.api.types.is_integer_dtype(table[column]):
             table[column] = table[column].astype("Int64")
         elif str(kind) == "bool" and table[column].dtype != bool:
             table[column] = table[column].astype("boolean")
+    table = plain_columns(table, path)
     return shapefiles.long_names(table, path) if path.suffix.lower() == ".shp" else table
 
 
@@ -119,6 +136,7 @@ def write_vector(
         told = ", ".join(f"{old} ({new})" for old, new in renamed.items())
         warnings.warn(LittoralWarning(f"{path}: names differ in case alone, and are changed: {told}."), stacklevel=2)
         table = table.rename(columns=renamed)
+    table = plain_columns(table, path, formats=driver != "Parquet")
     fields: dict[str, str] = {}
     if driver == "ESRI Shapefile":
         table, fields = shapefiles.fitted(table, path)

@@ -14,8 +14,10 @@ from pathlib import Path
 import pyogrio
 from pyogrio.errors import DataSourceError
 
-from littoral.errors import ExistsError, InputError, WriteError
+from littoral.errors import ExistsError, InputError, WriteError, first_line
 
+_NAME_BYTES = 255
+"""Most that file systems hold."""
 _FULL = 2**20
 """Bytes left on a disk that a writer has given up on: what is at work takes more, be it deleted by then or not."""
 
@@ -38,14 +40,28 @@ def check_output(
     allowed = sorted(suffixes)
     if allowed and path.suffix.lower() not in allowed:
         raise InputError(path, "has a suffix that stands for no format", f"use one of {', '.join(allowed)}")
-    if path.is_dir():
+    if len(os.fsencode(path.name)) > _NAME_BYTES:
+        raise InputError(path, f"has a name of more than {_NAME_BYTES} bytes", "choose a shorter name")
+    if is_there(path) and path.is_dir():
         raise InputError(path, "is a folder", "name the file to write in it")
-    if path.exists() and any(Path(each).exists() and path.samefile(each) for each in inputs if each is not None):
+    if is_there(path) and any(is_there(Path(each)) and path.samefile(each) for each in inputs if each is not None):
         raise InputError(path, "is to be read and to be written", "choose another name for the output")
-    if path.exists() and not overwrite:
+    if is_there(path) and not overwrite:
         raise ExistsError(path)
-    if not path.absolute().parent.is_dir():
+    if not (is_there(path.absolute().parent) and path.absolute().parent.is_dir()):
         raise InputError(path, f"lies in {path.parent}, which is not a folder", "make the folder first")
+
+
+def is_there(path: Path) -> bool:
+    """Whether a path leads to something; a name that the system cannot hold does not.
+
+    >>> is_there(Path("x" * 300)), is_there(Path("a\\0b"))
+    (False, False)
+    """
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 @contextmanager
@@ -56,7 +72,7 @@ def staged(path: Path) -> Iterator[Path]:
         WriteError: the disk refused.
     """
     try:
-        folder = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.absolute().parent))
+        folder = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}-", dir=path.absolute().parent))
     except OSError as error:
         raise WriteError(path, error) from error
     try:
@@ -86,9 +102,3 @@ def _reason(error: Exception, folder: Path) -> OSError:
     """GDAL says what it did last, not that the disk is full."""
     full = shutil.disk_usage(folder).free < _FULL
     return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) if full else OSError(first_line(error))
-
-
-def first_line(error: BaseException) -> str:
-    """What it says, without the advice that GDAL gives to programmers."""
-    said = str(error).strip().partition("\n")[0].partition("; It might help")[0]
-    return said or type(error).__name__

@@ -23,9 +23,9 @@ import pyarrow.parquet as pq
 import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError
 
-from littoral.errors import InputError
+from littoral.errors import InputError, first_line
 from littoral.vectors import shapefiles
-from littoral.vectors.outputs import first_line
+from littoral.vectors.outputs import is_there
 
 KEY = "littoral"
 _CHUNK = 2**20
@@ -49,7 +49,7 @@ def trace(verb: str, inputs: Mapping[str, str | Path | None], parameters: Mappin
             continue
         path = Path(source)
         known: dict[str, Any] = {"name": path.name}
-        if path.is_file():
+        if is_there(path) and path.is_file():
             known["sha256"] = _digest(path)
             if (earlier := read_provenance(path)) is not None:
                 known["provenance"] = earlier
@@ -64,11 +64,11 @@ def read_provenance(path: str | Path, layer: str | None = None) -> dict[str, Any
         InputError: no such file.
     """
     path = Path(path)
-    if not path.exists():
+    if not is_there(path):
         raise InputError(path, "does not exist", "check the path")
     suffix = path.suffix.lower()
     try:
-        if suffix == ".parquet":
+        if suffix in (".parquet", ".pq", ".geoparquet"):
             text = (pq.read_schema(path).metadata or {}).get(KEY.encode(), b"").decode()
         elif suffix == ".shp":
             said = shapefiles.read_beside(path).get("provenance")
@@ -82,7 +82,7 @@ def read_provenance(path: str | Path, layer: str | None = None) -> dict[str, Any
         else:
             return None
         record = json.loads(text) if text else None
-    except (DataSourceError, DataLayerError, pa.ArrowException, OSError, ValueError):
+    except (DataSourceError, DataLayerError, pa.ArrowException, OSError, ValueError, RecursionError):
         return None
     if suffix in (".geojson", ".json") and isinstance(record, dict):
         record = record.get(KEY)

@@ -95,7 +95,7 @@ def read_beside(path: Path) -> dict[str, Any]:
     """What :func:`write_beside` wrote; empty where there is no such file."""
     try:
         said = json.loads(beside(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return said if isinstance(said, dict) and said.get("about") == path.name else {}
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from littoral.errors import InputError
+from littoral.http import entry_name
 
 PRODUCT_XML = re.compile(r"MTD_MSIL\d\w\.xml|S2\w_\w{4}_MTD_SAFL\d\w(_.+)?\.xml", re.IGNORECASE)
 """Name of a product's metadata: since December 2016, and before."""
@@ -39,6 +40,8 @@ class Place:
     """The zip it lies in."""
     inside: str = ""
     """Its folder in that zip, with a ``/`` at the end, or ""."""
+    front: str = ""
+    """What GDAL leaves in front of names of that zip: ``./`` where they begin with ``.\\``."""
 
     def says(self, name: str) -> str:
         """A file's path, for sentences."""
@@ -47,7 +50,9 @@ class Place:
     def href(self, name: str) -> str:
         """A file's path, for GDAL."""
         # Braces say where the zip's own path ends, whatever the names.
-        return self.says(name) if self.archive is None else f"/vsizip/{{{self.archive}}}/{self.inside}{name}"
+        return (
+            self.says(name) if self.archive is None else f"/vsizip/{{{self.archive}}}/{self.front}{self.inside}{name}"
+        )
 
     def in_granule(self, granule: str) -> list[PurePosixPath]:
         """The files of one granule."""
@@ -64,8 +69,10 @@ class Place:
                 with Path(self.root, name).open("rb") as file:
                     content = file.read(_MOST_XML_BYTES + 1)
             else:
-                with zipfile.ZipFile(self.archive) as archive, archive.open(self.inside + name) as entry:
-                    content = entry.read(_MOST_XML_BYTES + 1)
+                with zipfile.ZipFile(self.archive) as archive:
+                    raw = {entry_name(entry.filename): entry for entry in archive.infolist()}[self.inside + name]
+                    with archive.open(raw) as file:
+                        content = file.read(_MOST_XML_BYTES + 1)
         except (OSError, KeyError, *_DAMAGES) as error:
             raise InputError(self.says(name), f"could not be read ({error})", _AGAIN) from error
         if len(content) > _MOST_XML_BYTES:
@@ -158,9 +165,10 @@ def _files_below(folder: Path) -> Iterator[str]:
 def _find_in_zip(path: Path, archive: Path) -> tuple[Place, str]:
     try:
         with zipfile.ZipFile(archive) as opened:
-            names = [entry.filename for entry in opened.infolist() if not entry.is_dir()]
+            raw = [entry.filename for entry in opened.infolist() if not entry.is_dir()]
     except (OSError, *_DAMAGES) as error:
         raise InputError(archive, f"is not a whole zip ({error})", _AGAIN) from error
+    names = [entry_name(name) for name in raw]
     found = {}
     for name in names:
         last = name.rpartition("/")[2]
@@ -183,7 +191,8 @@ def _find_in_zip(path: Path, archive: Path) -> tuple[Place, str]:
     inside = products[0]
     files = (name.removeprefix(inside) for name in names if name.startswith(f"{inside}GRANULE/"))
     inner = tuple(sorted(name for name in files if name.count("/") > 1))
-    place = Place(str(archive / inside), found[inside], inner, archive, inside)
+    front = "./" if any(name.startswith(".\\") for name in raw) else ""
+    place = Place(str(archive / inside), found[inside], inner, archive, inside, front)
     granule = ""
     if wanted.startswith(inside) and wanted != inside:
         granule = _granule(path, PurePosixPath(wanted.removeprefix(inside)).parts, archive / inside)

@@ -104,13 +104,16 @@ def scale_and_offset(
     (0.0001, 0.0)
     >>> scale_and_offset("05.00", 10000, -1000)
     (0.0001, -0.1)
+    >>> scale_and_offset("99.99", 10000, None)
+    (0.0001, 0.0)
     """
     version = re.fullmatch(r"(\d+)\.(\d+)", baseline)
     if version is None:
         raise InputError(of, f"is of the processing baseline {baseline!r}, which is none", _AGAIN)
     if not (np.isfinite(quantification) and quantification > 0):
         raise InputError(of, f"has the quantification value {quantification:g}", _AGAIN)
-    if listed is None and int(version[1]) >= 4:
+    # 99.99 is that of a user's own processing, which lists an offset where there is one.
+    if listed is None and 4 <= int(version[1]) < 99:
         raise InputError(
             of,
             f"is of processing baseline {baseline} and no offset is listed for it (from 04.00 on there must be one)",
@@ -220,6 +223,25 @@ def read_tile(text: bytes, path: str) -> Tile:
         if entry.get("bandId") is None
     ]
     return Tile(crs, grids, tuple(masks))
+
+
+def read_checksums(text: bytes, path: str) -> dict[str, tuple[str, str]]:
+    """Of each file that a ``manifest.safe`` lists, by its path in the product: method and checksum.
+
+    Paths that lead out of the product are left out.
+
+    Raises:
+        InputError: cut off, or no XML.
+    """
+    listed = {}
+    for stream in _Found(text, path).all("byteStream"):
+        location, checksum = stream.find("fileLocation"), stream.find("checksum")
+        if location is None or checksum is None or not checksum.text:
+            continue
+        name = (location.get("href") or "").replace("\\", "/").removeprefix("./")
+        if name and not name.startswith("/") and ":" not in name and ".." not in name.split("/"):
+            listed[name] = checksum.get("checksumName") or "", checksum.text.strip()
+    return listed
 
 
 class _Found:

@@ -10,8 +10,10 @@ from typing import NoReturn
 import numpy as np
 
 from littoral.errors import InputError
+from littoral.imagery.options import SceneOptions
 from littoral.imagery.raster_files import open_file
 from littoral.imagery.resampling import at_cell_size
+from littoral.imagery.safe.checksums import verify_product
 from littoral.imagery.safe.files import (
     IMAGES,
     TILE_XML,
@@ -34,6 +36,7 @@ from littoral.imagery.safe.metadata import (
 )
 from littoral.imagery.scene import Band, Grid, Role, Scene
 
+_AS_IT_IS = SceneOptions()
 _CELL_M = 10.0
 _NODATA = 0
 """Of bands, whatever Special_Values say (some of 2015 name 1, which is a value); saturated pixels, 65535, count."""
@@ -51,7 +54,7 @@ def is_safe(path: str | Path) -> bool:
     return not is_remote(str(path)) and belongs_to_product(Path(path))
 
 
-def open_safe(path: str | Path, *, cell_size: float | None = None) -> Scene:
+def open_safe(path: str | Path, options: SceneOptions = _AS_IT_IS) -> Scene:
     """Open a Sentinel-2 product, Level-1C or Level-2A, of today's naming or that before December 2016.
 
     Of a band that the product lists in several resolutions, the coarsest that is not coarser than the cells is taken,
@@ -65,15 +68,17 @@ def open_safe(path: str | Path, *, cell_size: float | None = None) -> Scene:
     Args:
         path: A ``.SAFE`` folder, the metadata in it, or a zip that holds one; of a product with several granules, the
             folder of one in GRANULE (also ``product.zip/….SAFE/GRANULE/…``).
-        cell_size: Width and height of the scene's cells in metres; 10 where None.
+        options: The width and height of the scene's cells in metres, 10 where None; whether checksums are compared.
 
     Raises:
         InputError: no such product, several, metadata only, damaged, or files that are not what the metadata say.
 
     Memory: a few megabytes of metadata, 100 MB of the largest that are let in.
     """
-    metres = _CELL_M if cell_size is None else float(cell_size)
+    metres = _CELL_M if options.cell_size is None else float(options.cell_size)
     place, asked = find_product(Path(path))
+    if options.verify:
+        verify_product(place)
     product = _product(place)
     granule = _granule(place, product, asked)
     files = place.in_granule(granule.name)

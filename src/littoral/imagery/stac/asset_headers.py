@@ -12,7 +12,8 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from littoral.errors import InputError
-from littoral.imagery.raster_files import open_file
+from littoral.imagery.decoding import measured_bands
+from littoral.imagery.raster_files import crs_of, grid_of, nodata_of, open_file
 from littoral.imagery.scene import Grid
 from littoral.imagery.stac.bands import Asset, kind_of
 from littoral.imagery.stac.item_files import Item
@@ -32,29 +33,40 @@ class Pixels:
     """As the file's header says; items say it elsewhere."""
     offset: float = 0.0
     """See ``scale``."""
+    alpha: int | None = None
+    """Layer that is 0 where there are no pixels, as the file's header says."""
+    flipped: tuple[bool, bool] = (False, False)
+    """Whether the file's rows run from the south, its columns from the east; ``grid`` is as if they did not."""
 
 
 def pixels_of(item: Item, asset: Asset) -> Pixels:
-    """By the item, or by the file's header where the item is silent or the file is at hand."""
+    """By the item, or by the file's header where the item is silent or the file is at hand.
+
+    What the item of a file on a server says is held against the file when that is opened to be read
+    (:func:`littoral.imagery.windows.open_band`).
+    """
     content = item["assets"][asset.key]
     href = content["href"]
     said = _said_pixels(item, content, asset)
     if said is not None and "://" in href:
         return said
     with open_file(href, access_of(href, item)) as dataset:
-        if dataset.crs is None or dataset.transform.is_identity:
-            raise InputError(href, "has no georeference", "pass an item of georeferenced files")
+        crs = crs_of(dataset)
+        if crs is None:
+            raise InputError(href, "has no coordinate reference system", "pass an item of georeferenced files")
+        grid, flipped = grid_of(dataset, href)
         if asset.index > dataset.count:
             raise InputError(href, f"has {dataset.count} layers, and its item says more", "ask the catalogue's keepers")
         layer = asset.index - 1
-        nodata = dataset.nodatavals[layer]
         found = Pixels(
-            CRS.from_wkt(dataset.crs.to_wkt()),
-            Grid(dataset.transform, dataset.height, dataset.width),
+            crs,
+            grid,
             dataset.dtypes[layer],
-            None if nodata is None else float(nodata),
+            nodata_of(dataset, asset.index),
             float(dataset.scales[layer]),
             float(dataset.offsets[layer]),
+            measured_bands(dataset)[1],
+            flipped,
         )
     if said is not None and (said.crs != found.crs or not _same_place(said.grid, found.grid)):
         raise InputError(
@@ -81,6 +93,7 @@ def _said_pixels(item: Item, content: Mapping[str, Any], asset: Asset) -> Pixels
     try:
         return Pixels(crs, grid, np.dtype(dtype).name, None if nodata is None else float(nodata))
     except (TypeError, ValueError):
+        # The raster extension has types that numpy has not (cint16); the header decides.
         return None
 
 
@@ -102,7 +115,10 @@ def _said_grid(item: Item, content: Mapping[str, Any]) -> Grid | None:
     for place in (content, item["properties"]):
         transform, shape = place.get("proj:transform"), place.get("proj:shape")
         if transform and shape:
-            return Grid(Affine(*transform[:6]), int(shape[0]), int(shape[1]))
+            a, b, _, d, e, _ = transform[:6]
+            # Others, GDAL's order of the six numbers among them, are left to the file's header.
+            north_up = a > 0 > e and max(abs(b), abs(d)) < 1e-9 * min(a, -e)
+            return Grid(Affine(*transform[:6]), int(shape[0]), int(shape[1])) if north_up else None
     return None
 
 

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
+from littoral.imagery.band_names import name_by_wavelength, name_in, sensor_of
 from littoral.imagery.landsat import BANDS as OLI_BANDS
 from littoral.imagery.safe.metadata import NATIVE_M
 from littoral.imagery.scene import SENTINEL_NAME, Role
@@ -33,7 +34,10 @@ _PICTURES = {"thumbnail", "overview", "visual", "metadata"}
 """Roles of assets that are no measurements."""
 _SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt", ".img")
 _SENTINEL_2 = re.compile(r"S2[A-D]_MSIL(1C|2A)_|S2MSI(1C|2A)|^S2[A-D]_T?\d\d[A-Z]{3}_\d{8}\w*_L(1C|2A)$")
-_COLLECTION = re.compile(r"sentinel-?s?2\b.*l(1c|2a)", re.IGNORECASE)
+_COLLECTION = re.compile(r"(^|[-_])s(entinel)?[-_]?s?2[-_].*l(1c|2a)|sentinel-?s?2\b.*l(1c|2a)", re.IGNORECASE)
+_AWS_IMAGE = re.compile(r"/R[126]0m/(B\d\d|B8A)\.jp2$")
+_SENTINEL_2_FACTS = ("s2:", "sentinel:", "earthsearch:")
+_SENTINEL_2_WORDS = ("processing_baseline", "boa_offset_applied")
 _LANDSAT = re.compile(r"^L[COTEM]0[1-9]_L")
 
 
@@ -50,6 +54,8 @@ class Asset:
     role: Role
     metres: float
     """Side of its pixels, 0 where the item does not say it."""
+    described: bool = True
+    """Whether its name is more than a number of some sensor."""
 
 
 def kind_of(item: Item) -> str:
@@ -61,6 +67,8 @@ def kind_of(item: Item) -> str:
     'sentinel-2'
     >>> kind_of({"id": "x", "collection": "landsat-c2-l2", "properties": {}})
     'landsat'
+    >>> kind_of({"id": "c9c0ae5b", "collection": "s2_l2a", "properties": {}})
+    'sentinel-2'
     >>> kind_of({"id": "ga_s2am_ard_3", "properties": {"platform": "sentinel-2a"}})
     ''
     """
@@ -70,6 +78,12 @@ def kind_of(item: Item) -> str:
         return "sentinel-2"
     if collection.startswith("landsat-") or _LANDSAT.match(str(item["id"])):
         return "landsat"
+    assets = item.get("assets") or {}
+    told = any(key.startswith(_SENTINEL_2_FACTS) and key.endswith(_SENTINEL_2_WORDS) for key in properties)
+    if told and any(_sentinel_name(_core(str(key)), []) for key in assets):
+        return "sentinel-2"
+    if any(_AWS_IMAGE.search(str(asset.get("href"))) for asset in assets.values() if isinstance(asset, Mapping)):
+        return "sentinel-2"
     return ""
 
 
@@ -89,7 +103,7 @@ def bands_of(item: Item) -> list[Asset]:
 
 
 def _layers(item: Item, key: str, content: Mapping[str, Any], kind: str) -> list[Asset]:
-    core = re.sub(r"_\d+m$", "", key.lower().removesuffix(".tif"))
+    core = _core(key)
     metres = _metres(key, content)
     entries = _entries(item, content)
     if kind and core in _MASKS:
@@ -100,10 +114,35 @@ def _layers(item: Item, key: str, content: Mapping[str, Any], kind: str) -> list
     if kind == "landsat":
         name = _landsat_name(core, content, entries)
         return [Asset(key, 1, name, "measured", metres)] if name else []
-    if len(entries) < 2:
-        return [Asset(key, 1, key, "measured", metres)]
     names = [str(entry.get("name") or f"{key}:{index}") for index, entry in enumerate(entries, 1)]
-    return [Asset(key, index, name, "measured", metres) for index, name in enumerate(names, 1)]
+    listed = [(key, entries[0] if entries else {})] if len(entries) < 2 else list(zip(names, entries, strict=True))
+    found = [_other_name(item, content, name, entry) for name, entry in listed]
+    return [Asset(key, index, name, role, metres, described) for index, (name, role, described) in enumerate(found, 1)]
+
+
+def _other_name(item: Item, content: Mapping[str, Any], name: str, entry: Mapping[str, Any]) -> tuple[str, Role, bool]:
+    """Of a band of a collection that is not known: its own name; but a number is one of the item's own sensor."""
+    first = re.sub(r"_\d+m$", "", name)
+    number = SENTINEL_NAME.fullmatch(first) or re.fullmatch(r"SR_B\d+", first, re.IGNORECASE)
+    if not number:
+        return name, "measured", True
+    common = str(entry.get("common_name") or entry.get("eo:common_name") or content.get("eo:common_name") or "").lower()
+    if common in COMMON_NAMES:
+        return COMMON_NAMES[common], "measured", True
+    wavelength = entry.get("center_wavelength") or entry.get("eo:center_wavelength")
+    if isinstance(wavelength, int | float) and (near := name_by_wavelength(wavelength * 1000)):
+        return near, "measured", True
+    properties = item["properties"]
+    told = [properties.get("platform"), properties.get("constellation"), *(properties.get("instruments") or [])]
+    sensor = sensor_of(*(str(word) for word in told if word), str(item["id"]))
+    if any(str(word).lower() == "msi" for word in told) and not sensor:
+        sensor = "sentinel-2"
+    return (own, "measured", True) if sensor and (own := name_in(first, sensor)) else (name, "measured", False)
+
+
+def _core(key: str) -> str:
+    """An asset's key without suffix and pixel size."""
+    return re.sub(r"_\d+m$", "", key.lower().removesuffix(".tif"))
 
 
 def _is_raster(content: Mapping[str, Any]) -> bool:

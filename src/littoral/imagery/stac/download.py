@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Sequence
@@ -9,17 +10,25 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from littoral.errors import InputError, WriteError
-from littoral.http import PATIENT, Patience, UnreachableError, download, open_session
+from rasterio.errors import RasterioError
+
+from littoral.errors import InputError, WriteError, first_line
+from littoral.http import PATIENT, Patience, UnreachableError, download, only_process, open_session, shown_address
+from littoral.imagery.decoding import check_complete, open_raster
+from littoral.imagery.options import FetchScenesOptions
 from littoral.imagery.scene import same_band
 from littoral.imagery.stac.bands import Asset
 from littoral.imagery.stac.item_files import ITEM, Item, Items, read_items
 from littoral.imagery.stac.items import assets_for
 from littoral.imagery.stac.providers import access_of
+from littoral.imagery.stac.redaction import without_secrets
 from littoral.imagery.stac.signing import signed_address
 from littoral.progress import Track, silent
 from littoral.vectors import staged
 
+_ALL = FetchScenesOptions()
+_CHECKSUMS = {"1220": "sha256", "1114": "sha1", "1340": "sha512", "d50110": "md5", "1620": "sha3_256"}
+"""Methods of STAC's ``file:checksum`` (multihash) by what it begins with."""
 _STORES = ("alternate", "storage:refs", "auth:refs", "alternate:name")
 """Of an asset: where else it is; a copy is here."""
 
@@ -45,9 +54,8 @@ class FetchedScenes:
 def fetch_scenes(
     items: Items,
     folder: str | Path,
+    options: FetchScenesOptions = _ALL,
     *,
-    bands: Sequence[str] | None = None,
-    cell_size: float | None = None,
     patience: Patience = PATIENT,
     track: Track = silent,
 ) -> FetchedScenes:
@@ -59,8 +67,7 @@ def fetch_scenes(
     Args:
         items: What ``littoral search`` wrote or :func:`search_scenes` gave; or an item's file or address.
         folder: Made if it is not there.
-        bands: Names of bands (B02, or the asset's); None: all. Masks (SCL, probability of cloud) come always.
-        cell_size: Of the cells in which they will be read, which decides where a band is offered in several sizes.
+        options: Which bands (B02, or the asset's name); in which cell size they will be read.
         patience: With a server that fails.
         track: Shows progress, a step per file.
 
@@ -70,8 +77,20 @@ def fetch_scenes(
         WriteError: the disk refused.
     """
     folder = Path(folder)
-    chosen = [(item, _chosen(item, bands, cell_size)) for item in read_items(items, patience=patience)]
+    chosen = [(item, _chosen(item, options.bands, options.cell_size)) for item in read_items(items, patience=patience)]
     files = [(item, key, name) for item, assets in chosen for key, name in _file_names(item, assets).items()]
+    with only_process(folder):
+        return _fetch_all(chosen, files, folder, patience, track)
+
+
+def _fetch_all(
+    chosen: Sequence[tuple[Item, Sequence[Asset]]],
+    files: Sequence[tuple[Item, str, str]],
+    folder: Path,
+    patience: Patience,
+    track: Track,
+) -> FetchedScenes:
+    """Fetch files, and write the items that are whole."""
     sizes: list[int] = []
     written: dict[str, dict[str, str]] = {}
     failed: dict[str, InputError] = {}
@@ -146,8 +165,45 @@ def _fetch(item: Item, key: str, path: Path, patience: Patience) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WriteError(path.parent, error) from error
+    size = content.get("file:size")
     with open_session(headers) as session:
-        return path.stat().st_size if download(session, url, path, if_changed=True, patience=patience) else 0
+        fetched = download(
+            session,
+            url,
+            path,
+            if_changed=True,
+            size=size if isinstance(size, int) else None,
+            accept=lambda part: _check(part, href, path.suffix, str(content.get("file:checksum") or "")),
+            patience=patience,
+        )
+    return path.stat().st_size if fetched else 0
+
+
+def _check(file: Path, href: str, suffix: str, checksum: str) -> None:
+    """Whether what came is the raster that the item promises.
+
+    Raises:
+        InputError: it is not a raster, cut off, or has another checksum than the item says.
+    """
+    named = shown_address(href)
+    try:
+        if suffix.lower() == ".vrt":
+            # Its sources are elsewhere.
+            if not file.read_bytes()[:1000].lstrip().startswith(b"<VRTDataset"):
+                raise ValueError("it is no VRT")
+        else:
+            with open_raster(str(file), suffix) as dataset:
+                check_complete(dataset)
+    except (RasterioError, ValueError) as error:
+        raise InputError(
+            named, f"did not come as a raster ({first_line(error, without_secrets)})", "see what its server sends there"
+        ) from error
+    method = next((name for mark, name in _CHECKSUMS.items() if checksum.lower().startswith(mark)), None)
+    if method is not None:
+        with file.open("rb") as content:
+            digest = hashlib.file_digest(content, method).hexdigest()
+        if not checksum.lower().endswith(digest):
+            raise InputError(named, f"came with another checksum ({method}) than its item says", "fetch it again later")
 
 
 def _write_item(item: Item, names: dict[str, str], path: Path) -> Path:

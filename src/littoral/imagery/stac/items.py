@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+
+from pyproj import CRS
 
 from littoral.errors import InputError, LittoralWarning
 from littoral.http import PATIENT, Patience
+from littoral.imagery.options import SceneOptions
+from littoral.imagery.raster_files import LANDSAT_SURFACE, with_names
 from littoral.imagery.resampling import at_cell_size, fit_grid
 from littoral.imagery.safe.metadata import take_resolution
 from littoral.imagery.scene import Band, Grid, Scene
@@ -23,15 +28,14 @@ from littoral.imagery.stac.scaling import (
     told_by,
 )
 
+_AS_IT_IS = SceneOptions()
 _CELL_M = 10.0
 """Of Sentinel-2's scenes, where no other size is asked for."""
-_LANDSAT_LEVEL_2 = 2.75e-5, -0.2
-"""Scale and offset of Landsat's Collection 2, level 2 (LSDS-1619), which not all catalogues tell."""
 _AT_ONCE = 8
 """Headers asked for at the same time."""
 
 
-def open_item(item: Items, *, cell_size: float | None = None, patience: Patience = PATIENT) -> Scene:
+def open_item(item: Items, options: SceneOptions = _AS_IT_IS, *, patience: Patience = PATIENT) -> Scene:
     """Open an item of a STAC catalogue as a scene; its files are read where they are, block by block.
 
     Bands of Sentinel-2 are called B01 to B12 and B8A, and Landsat's take the name of that of the same wavelengths,
@@ -40,7 +44,8 @@ def open_item(item: Items, *, cell_size: float | None = None, patience: Patience
 
     Args:
         item: An item's file, its web address, or its content; a file with one item in a FeatureCollection.
-        cell_size: Side of the scene's cells in units of its CRS; None: that of the finest band.
+        options: The cell size, which also decides where a band comes in several sizes; names for the bands in the
+            item's order.
         patience: With a server that fails.
 
     Raises:
@@ -50,22 +55,22 @@ def open_item(item: Items, *, cell_size: float | None = None, patience: Patience
     Warns:
         LittoralWarning: the offset rests on a flag that is known to be wrong at times.
     """
-    scenes = open_items(item, cell_size=cell_size, patience=patience)
+    scenes = open_items(item, options, patience=patience)
     if len(scenes) > 1:
         raise InputError(_said(item), f"holds {len(scenes)} items", "open them with open_items, or pass one")
     return scenes[0]
 
 
-def open_items(items: Items, *, cell_size: float | None = None, patience: Patience = PATIENT) -> list[Scene]:
+def open_items(items: Items, options: SceneOptions = _AS_IT_IS, *, patience: Patience = PATIENT) -> list[Scene]:
     """Open all the items of a file or a search as scenes; see :func:`open_item`.
 
     Args:
         items: What ``littoral search`` wrote or :func:`search_scenes` gave; or an item.
-        cell_size: Side of the scenes' cells in units of their CRS; None: that of each one's finest band.
+        options: See :func:`open_item`.
         patience: With a server that fails.
     """
     found = read_items(items, patience=patience)
-    scenes = [_scene(item, cell_size) for item in found]
+    scenes = [_scene(item, options) for item in found]
     doubtful = [item["id"] for item in found if _doubtful(item)]
     if doubtful:
         many = f"{doubtful[0]} and {len(doubtful) - 1} more are" if len(doubtful) > 1 else f"{doubtful[0]} is"
@@ -78,9 +83,9 @@ def open_items(items: Items, *, cell_size: float | None = None, patience: Patien
     return scenes
 
 
-def _scene(item: Item, cell_size: float | None) -> Scene:
+def _scene(item: Item, options: SceneOptions) -> Scene:
     name = str(item["id"])
-    chosen = assets_for(item, cell_size)
+    chosen = assets_for(item, options.cell_size)
     absent = {asset.name: file for asset in chosen if (file := _missing(item["assets"][asset.key]["href"]))}
     there = [asset for asset in chosen if asset.name not in absent]
     if not any(asset.role == "measured" for asset in there):
@@ -112,7 +117,12 @@ def _scene(item: Item, cell_size: float | None) -> Scene:
                 f"The item {name}", f"has {band.name} in another CRS than {scene.bands[0].name}", "open its files apart"
             )
         fit_grid(scene, band.grid, f"{band.name} of {name}")
-    return scene if cell_size is None else at_cell_size(scene, cell_size)
+    if options.crs is not None and CRS.from_user_input(options.crs) != scene.crs:
+        what = f"says itself that it is in {scene.crs.to_string()}, not {options.crs}"
+        raise InputError(f"The item {name}", what, "leave --scene-crs away, or mend the item")
+    if options.band_names is not None:
+        scene = replace(scene, bands=tuple(with_names(scene.bands, options.band_names, f"The item {name}")))
+    return scene if options.cell_size is None else at_cell_size(scene, options.cell_size)
 
 
 def assets_for(item: Item, cell_size: float | None = None) -> list[Asset]:
@@ -146,7 +156,19 @@ def _band(item: Item, asset: Asset, found: Pixels, finest: Grid) -> Band:
         nodata = None
     grid = None if found.grid == finest else found.grid
     return Band(
-        asset.name, True, href, asset.index, found.dtype, nodata, scale, offset, grid, asset.role, access_of(href, item)
+        asset.name,
+        asset.described,
+        href,
+        asset.index,
+        found.dtype,
+        nodata,
+        scale,
+        offset,
+        grid,
+        asset.role,
+        access_of(href, item),
+        found.alpha,
+        found.flipped,
     )
 
 
@@ -164,7 +186,7 @@ def _scaling(item: Item, asset: Asset, found: Pixels) -> tuple[float, float]:
         return scaling
     scale, offset = declared(content, asset.index)
     if kind == "landsat" and scale is None and _is_landsat_level_2(item):
-        return _LANDSAT_LEVEL_2
+        return LANDSAT_SURFACE
     return found.scale if scale is None else scale, found.offset if offset is None else offset
 
 

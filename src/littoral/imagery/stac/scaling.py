@@ -25,6 +25,8 @@ _OFFSET = 0.1
 _LARGEST_OFFSET = 1.0
 """That can be one of reflectance."""
 _FIRST_WITH_OFFSET = 4.0
+_OWN_PROCESSING = 99
+"""Of what users processed by themselves (99.99, N9999): it tells nothing of the offset."""
 _SCALE = 1e-4
 _FLAGS = ("earthsearch:boa_offset_applied", "sentinel:boa_offset_applied")
 _BASELINES = ("s2:processing_baseline", "sentinel:processing_baseline")
@@ -121,7 +123,7 @@ def band_entries(asset: Mapping[str, Any], index: int) -> list[Mapping[str, Any]
 
 
 def baseline_of(item: Mapping[str, Any]) -> float | None:
-    """Processing baseline, by the properties, or by the product's name in them or in the item's.
+    """Processing baseline, by the properties, or by the product's name in them or in the item's; None where unknown.
 
     >>> baseline_of({"id": "x", "properties": {"s2:processing_baseline": "05.09"}})
     5.09
@@ -131,14 +133,15 @@ def baseline_of(item: Mapping[str, Any]) -> float | None:
     properties = item["properties"]
     said = _first_number(properties.get(name) for name in _BASELINES)
     if said is not None:
-        return said if said < 100 else said / 100
+        said = said if said < 100 else said / 100
+        return said if said < _OWN_PROCESSING else None
     names = [item.get("id"), *(value for key, value in properties.items() if key.startswith(("s2:", "sentinel:")))]
     found = next((match for name in names if (match := _IN_NAME.search(str(name)))), None)
-    if found is not None:
+    if found is not None and float(found[1]) < _OWN_PROCESSING:
         return float(f"{found[1]}.{found[2]}")
     # CDSE's word for it; elsewhere it may be the version of some program.
     version = str(properties.get("processing:version", ""))
-    return float(version) if _VERSION.fullmatch(version) else None
+    return float(version) if _VERSION.fullmatch(version) and float(version) < _OWN_PROCESSING else None
 
 
 def _first_number(values: Iterable[object]) -> float | None:

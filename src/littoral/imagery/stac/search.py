@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from littoral.errors import InputError, LittoralWarning, MissingExtraError, first_line
 from littoral.http import PATIENT, BoundedAdapter, Patience, shown_address
+from littoral.imagery.options import SearchOptions
 from littoral.imagery.stac.bands import kind_of
 from littoral.imagery.stac.extent import Bounds, checked_box, enclosing_box, middles, split_box, time_range
 from littoral.imagery.stac.item_files import Item, cloud_cover, is_web, located, taken, tile_of
@@ -30,7 +31,10 @@ if TYPE_CHECKING:
     import geopandas as gpd
     from pystac_client import Client
 
+_LATEST = SearchOptions()
 _PAGE = 100
+_MISSED = 0.05
+"""Share of an item's ground that a version of it need not show."""
 _SAME_S = 1.0
 """Images of one tile that begin so close to each other are one acquisition, processed more than once."""
 
@@ -39,11 +43,7 @@ def search_scenes(
     bbox: Bounds | None = None,
     *,
     around: gpd.GeoDataFrame | None = None,
-    datetime: str | None = None,
-    max_cloud: float | None = None,
-    source: str = "earth-search",
-    collection: str | None = None,
-    limit: int = 100,
+    options: SearchOptions = _LATEST,
     patience: Patience = PATIENT,
     say: Callable[[str], None] = lambda sentence: None,
 ) -> list[Item]:
@@ -52,12 +52,9 @@ def search_scenes(
     Args:
         bbox: West, south, east, north in degrees; west is greater than east across the antimeridian.
         around: Rectangles or lines, instead of ``bbox``: scenes that show the middle of any of them.
-        datetime: A day, month or year (2024-06), a time, or a range of two of them (2024-06-01/2024-06-30, 2023/..).
-        max_cloud: Percent of a scene; those that do not say it are left out then.
-        source: earth-search, planetary-computer, cdse, or the address of a STAC API.
-        collection: Of the catalogue; None: its Sentinel-2 L2A, of Earth Search that of Collection 1, which has
-            ESA's own pixels (and lacks some scenes that ``sentinel-2-l2a`` has); at another address: all collections.
-        limit: Most scenes; of more, those that the catalogue names first, mostly the latest.
+        options: Time, cloud, catalogue, collection, and how many. Without a collection, Sentinel-2 L2A: of Earth Search
+            that of Collection 1, which has ESA's own pixels (and lacks some scenes that ``sentinel-2-l2a`` has); at
+            another address all collections. Of more scenes than the limit, those that the catalogue names first.
         patience: With a server that fails.
         say: Called with a sentence if versions were left out.
 
@@ -73,37 +70,37 @@ def search_scenes(
     """
     if (bbox is None) == (around is None):
         raise InputError("The search", "needs a place, said once", "pass a bounding box, or rectangles")
-    if limit < 1:
-        raise InputError(f"The limit {limit}", "asks for nothing", "pass 1 or more")
     points = None if around is None else middles(around)
     boxes = split_box(enclosing_box(points) if points is not None else checked_box(bbox))
-    asked: dict[str, Any] = {"datetime": None if datetime is None else time_range(datetime)}
-    known = KNOWN.get(source) or next((known for known in KNOWN.values() if known.api == source.rstrip("/")), None)
-    api = source if known is None else known.api
+    asked: dict[str, Any] = {"datetime": None if options.datetime is None else time_range(options.datetime)}
+    known = KNOWN.get(options.source) or next(
+        (known for known in KNOWN.values() if known.api == options.source.rstrip("/")), None
+    )
+    api = options.source if known is None else known.api
     if not is_web(api):
         raise InputError(
-            f"The source {without_secrets(source)!r}",
+            f"The source {without_secrets(options.source)!r}",
             "is not known",
             f"choose among {', '.join(KNOWN)}, or pass its address",
         )
-    asked["collections"] = collection or (known.collection if known else None)
+    asked["collections"] = options.collection or (known.collection if known else None)
     with _asking(api):
         client = _open(api, patience)
         asked["method"] = _method(client)
-        asked |= _cloud_filter(client, asked["method"], max_cloud)
+        asked |= _cloud_filter(client, asked["method"], options.max_cloud)
         found = (item for box in boxes for item in client.search(bbox=box, limit=_PAGE, **asked).items_as_dicts())
-        fitting = (item for item in _each_once(found) if _fits(item, max_cloud, points))
-        items = [located(item, api, f"The item {item.get('id')}") for item in islice(fitting, limit + 1)]
+        fitting = (item for item in _each_once(found) if _fits(item, options.max_cloud, points))
+        items = [located(item, api, f"The item {item.get('id')}") for item in islice(fitting, options.limit + 1)]
         if not items:
             _refuse_nothing(client, api, asked["collections"])
-    if len(items) > limit:
+    if len(items) > options.limit:
         warnings.warn(
-            f"{shown_address(api)} has more than {limit} such scenes, the rest is left out: raise the limit, or "
-            "narrow time or cloud",
+            f"{shown_address(api)} has more than {options.limit} such scenes, the rest is left out: raise the limit, "
+            "or narrow time or cloud",
             LittoralWarning,
             stacklevel=2,
         )
-        items = items[:limit]
+        items = items[: options.limit]
     kept, dropped = latest_versions(items)
     if dropped:
         say(f"{len(dropped)} earlier versions of the same scenes left out ({_some(dropped)})")
@@ -127,7 +124,8 @@ def write_items(items: Iterable[Item], path: str | Path, *, overwrite: bool = Fa
 
 
 def latest_versions(items: Sequence[Item]) -> tuple[list[Item], list[str]]:
-    """Of items that show one tile at one time, that of the highest baseline, then sequence, then processing time.
+    """Of items that show the same ground of one tile at one time, that of the highest baseline, then sequence, then
+    processing time. Halves of a tile, which come where an orbit is cut into two, are no versions of each other.
 
     Returns:
         The kept items, in the order of time, and the names of the others.
@@ -145,9 +143,14 @@ def latest_versions(items: Sequence[Item]) -> tuple[list[Item], list[str]]:
             else:
                 groups.append([item])
         for group in groups:
-            best = max(group, key=_version)
-            kept.append(best)
-            dropped += [str(item["id"]) for item in group if item is not best]
+            covered: list[shapely.Geometry] = []
+            for item in sorted(group, key=_version, reverse=True):
+                ground = _ground(item)
+                if covered and _lies_in(ground, covered):
+                    dropped.append(str(item["id"]))
+                else:
+                    kept.append(item)
+                    covered.append(ground)
     return sorted(kept, key=lambda item: (_seconds(item), tile_of(item), str(item["id"]))), sorted(dropped)
 
 
@@ -268,6 +271,22 @@ def _version(item: Item) -> tuple[float, float, str, str]:
     keys = ("s2:generation_time", "processing:datetime", "created", "updated")
     made = next((str(properties[key]) for key in keys if properties.get(key)), "")
     return baseline or 0.0, float(sequence), made, str(item["id"])
+
+
+def _ground(item: Item) -> shapely.Geometry:
+    """Footprint in degrees; empty where the item has none that can be used."""
+    try:
+        return shapely.make_valid(shapely.from_geojson(json.dumps(item.get("geometry"))))
+    except (shapely.errors.GEOSException, TypeError, ValueError):
+        return shapely.Point()
+
+
+def _lies_in(ground: shapely.Geometry, others: Sequence[shapely.Geometry]) -> bool:
+    """Whether other items show (nearly) all of it; where footprints are not told, any does."""
+    if shapely.area([ground, *others]).min() == 0:
+        return True
+    missed = shapely.difference(ground, shapely.union_all(list(others)))
+    return bool(shapely.area(missed) <= _MISSED * shapely.area(ground))
 
 
 def _seconds(item: Mapping[str, Any]) -> float:

@@ -1,8 +1,9 @@
 """The first stages of a backbone, on tiles that are standardised one by one.
 
 ``mobilenetv2_100/8`` is mobilenetv2_100 up to the last map at an eighth of the resolution. With few training tiles,
-early layers (textures) transfer to other coasts better than later ones (objects); figures: ``docs/figures/trials.md``.
-Standardising each tile removes the effects of sky, sun and sensor that are the same for all pixels of a band.
+early layers (textures) transfer to other coasts better than later ones (objects); figures in
+``docs/figures/trials.md``. Standardising each tile removes the effects of sky, sun and sensor that are the same for
+all pixels of a band.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import geopandas as gpd
 from littoral.categories import CATCOA, Scheme
 from littoral.errors import InputError, WriteError
 from littoral.imagery import Scenes, as_scenes, kept_as, select_bands
+from littoral.imagery.options import SceneOptions
 from littoral.progress import Track, silent
 from littoral.tiles.export.folder_files import Kind, MetadataFormat
 from littoral.tiles.export.inputs import Extent, buffered, extent_of, mask_of
@@ -121,7 +122,7 @@ def export_tiles(
     """
     out = Path(out)
     _must_be_folder(out, per_category)
-    opened = as_scenes(scenes, cell_size=cell_size)
+    opened = as_scenes(scenes, SceneOptions(cell_size=cell_size))
     for name, word, known in (
         ("placement", placement, get_args(WherePlaced)),
         ("metadata format", metadata_format, get_args(MetadataFormat)),

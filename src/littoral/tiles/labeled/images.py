@@ -15,12 +15,15 @@ import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import CRS
-from rasterio.enums import ColorInterp, MaskFlags
+from pyproj.exceptions import CRSError
+from rasterio.enums import MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from littoral.errors import InputError, first_line
 from littoral.imagery import Values, valid_values
+from littoral.imagery.decoding import check_file, check_window, decoding, measured_bands
 from littoral.imagery.drivers import driver_of
+from littoral.imagery.raster_files import nodata_of
 
 _SIDECARS = (".msk", ".ovr")
 """Of a mask or of overviews, which GDAL opens with any driver."""
@@ -81,7 +84,7 @@ def read_head(path: Path) -> Head:
         InputError: not a raster that can be read.
     """
     with _open_image(path) as image:
-        bands = _measured(image)
+        bands, _ = measured_bands(image)
         names = tuple(image.descriptions[band - 1] or "" for band in bands)
         width, height = image.width, image.height
         # A file without a place has the identity for a transform.
@@ -93,7 +96,7 @@ def read_head(path: Path) -> Head:
             (width, height),
             names if all(names) else None,
             image.dtypes[0],
-            image.nodata,
+            nodata_of(image, 1),
             None if image.crs is None else _crs(image.crs.to_wkt()),
             corners if placed else None,
             cell_size_of(image.transform),
@@ -120,14 +123,19 @@ def read_tile(path: str | Path) -> tuple[Values, NDArray[np.bool_]]:
         InputError: not a raster that can be read to its end.
     """
     with _open_image(path) as image:
-        bands = _measured(image)
+        bands, alpha = measured_bands(image)
+        check_file(image)
+        check_window(image, bands, 0, 0, image.height, image.width)
         values = image.read(bands)
-        flags = image.mask_flag_enums[0]
-        has_mask = MaskFlags.per_dataset in flags and (MaskFlags.alpha not in flags or len(bands) < image.count)
-        valid = image.read_masks(1) > 0 if has_mask else np.ones(values.shape[1:], bool)
-        if not has_mask:
+        flags = image.mask_flag_enums[bands[0] - 1]
+        valid = np.ones(values.shape[1:], bool)
+        if alpha is not None:
+            valid &= image.read(alpha) > 0
+        if MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags:
+            valid &= image.read_masks(bands[0]) > 0
+        else:
             for plane, band in zip(values, bands, strict=True):
-                valid &= valid_values(plane, image.nodatavals[band - 1])
+                valid &= valid_values(plane, nodata_of(image, band))
     return values, valid
 
 
@@ -140,15 +148,6 @@ def origin_of(path: Path) -> tuple[object, ...]:
     with _open_image(path) as image:
         tags = image.tags()
         return tags.get("SOURCE"), tags.get("CLASS"), *image.transform[:6]
-
-
-def _measured(image: Any) -> list[int]:
-    """Numbers of the bands, from 1, without an alpha band. GDAL takes an unnamed fourth band of bytes for one."""
-    return [
-        band
-        for band in image.indexes
-        if image.colorinterp[band - 1] != ColorInterp.alpha or image.descriptions[band - 1]
-    ]
 
 
 @contextmanager
@@ -170,9 +169,9 @@ def _open_image(path: str | Path) -> Iterator[Any]:
         with warnings.catch_warnings():
             # Tiles of other programs may have no georeference; the split warns of it.
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path, driver=driver) as image:
+            with decoding(), rasterio.open(path, driver=driver) as image:
                 yield image
-    except (RasterioError, OSError) as error:
+    except (RasterioError, ValueError, OSError) as error:
         raise InputError(path, f"could not be read ({first_line(error)})", remedy) from error
 
 
@@ -198,5 +197,8 @@ def _refers_elsewhere(path: Path) -> bool:
 @lru_cache(maxsize=256)
 def _crs(wkt: str) -> CRS | None:
     """The CRS of a WKT, parsed once for all tiles; None for an engineering CRS, which has no place on the ground."""
-    crs = CRS.from_wkt(wkt)
-    return None if crs.is_engineering else crs
+    try:
+        crs = CRS.from_wkt(wkt)
+    except CRSError:
+        return None
+    return crs if crs.is_projected or crs.is_geographic else None

@@ -20,6 +20,7 @@ from littoral.categories import CATCOA, Scheme
 from littoral.errors import InputError, LittoralWarning
 from littoral.imagery import Band, Scene, Scenes, as_scenes, kept_as, select_bands
 from littoral.imagery.fingerprint import content_key, file_key
+from littoral.imagery.options import SceneOptions
 from littoral.progress import Track, silent
 from littoral.tiles.cut import CLASSIFIED
 from littoral.tiles.export.folder_files import Kind
@@ -77,7 +78,7 @@ def open_pack(
     Memory: what :func:`cut_tiles` holds, one tile, and 2 KB for each rectangle; pixels of a pack stay on disk until
     they are asked for. On disk, a tile takes size² × (bands × bytes of a value + 1/8).
     """
-    opened = as_scenes(scenes, cell_size=cut.get("cell_size"))
+    opened = as_scenes(scenes, SceneOptions(cell_size=cut.get("cell_size")))
     found = labelled(rectangles, class_field, categories, min_purity=min_purity, region_field=region_field)
     chosen = select_bands(opened[0], None if bands is None else list(bands))
     spec = TileSpec(tile_size, tuple(band.name for band in chosen), **cut)
