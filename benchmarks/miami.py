@@ -19,6 +19,7 @@ from figures import print_figures
 from littoral import export_tiles, open_scene, read_charts, read_tiles, rectangles_along_lines
 from littoral.geodesy import line_lengths
 from littoral.shoreline import merge_lines
+from littoral.tiles.options import CutOptions
 
 CELLS = {
     "four 1:12 000 to 1:22 000 cells": ["US5MIACB", "US5MIACC", "US5MIABC", "US5MIABB"],
@@ -61,7 +62,7 @@ def main() -> None:
             counts = f"{numbers['rectangles']:>12}{numbers['by_arc']:>9}{numbers['inside']:>14}"
             print(f"{label:<8}{km:>12.1f}{counts}")
         with tempfile.TemporaryDirectory() as place:
-            summary = export_tiles(scene, boxes, Path(place) / "tiles", bands=["B02", "B03", "B04"])
+            summary = export_tiles(scene, boxes, Path(place) / "tiles", CutOptions(bands=("B02", "B03", "B04")))
             print(summary, "| read back:", len(read_tiles(Path(place) / "tiles")))
         figures[name] = {**rows, "tiles": summary.written}
     print_figures("miami", figures)

@@ -32,6 +32,7 @@ from torch.utils.data import DataLoader, Dataset
 from littoral import FeatureClassifier, export_tiles, prepare_data, read_tiles
 from littoral.learn.data import TileData
 from littoral.learn.network import precision
+from littoral.tiles.options import CutOptions
 
 BACKBONE, BATCH, BANDS, SIZE_PX = "resnet34", 32, 3, 256
 CODES = [1, 3, 4, 7]
@@ -197,7 +198,7 @@ def tiles_of(folder: Path, count: int) -> TileData:
     outlines = shapely.box(5e5 + x - 500, 3e6 - y - 500, 5e5 + x + 500, 3e6 - y + 500)
     codes = np.array(CODES)[np.arange(total) % len(CODES)]
     boxes = gpd.GeoDataFrame({"ID": np.arange(total), "CATCOA": codes}, geometry=outlines, crs="EPSG:32617")
-    export_tiles(folder / "scene.tif", boxes, folder / "tiles", tile_size=SIZE_PX)
+    export_tiles(folder / "scene.tif", boxes, folder / "tiles", CutOptions(tile_size=(SIZE_PX, SIZE_PX)))
     return prepare_data(read_tiles(folder / "tiles"), batch_size=BATCH, val_split_pct=0.2, split="random")
 
 

@@ -27,6 +27,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from file_server import Office, serving_files
 from littoral import open_scene
 from littoral.imagery import Scene
+from littoral.tiles.options import CutOptions
 from textured_coast import CRS, ORIGIN, boxes, textured, textured_boxes
 
 # A shell's background job starts with Ctrl-C ignored, and tests press it.
@@ -128,7 +129,7 @@ def tiles_folder(tmp_path_factory: pytest.TempPathFactory, coast: tuple[Path, gp
     from littoral import export_tiles
 
     folder = tmp_path_factory.mktemp("tiles") / "tiles"
-    export_tiles(coast[0], coast[1], folder, tile_size=32)
+    export_tiles(coast[0], coast[1], folder, CutOptions(tile_size=(32, 32)))
     return folder
 
 

@@ -19,6 +19,7 @@ from littoral import export_tiles
 from littoral.errors import InputError
 from littoral.tiles import read_tiles
 from littoral.tiles.export import staging
+from option_values import export_values
 
 
 def die() -> None:
@@ -117,7 +118,7 @@ def main(scene: Path, tables: Path, work: Path) -> None:
             counting = track or Track()
             if arm is not None:
                 arm()
-            summary = export_tiles(scene, table, out, track=counting, **options)
+            summary = export_tiles(scene, table, out, track=counting, **export_values(**options))
             return counting.cut, summary.written
 
         return apart(step)

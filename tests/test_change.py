@@ -15,7 +15,7 @@ from shapely import LineString
 
 from classified_tables import classified, straight, with_probabilities
 from littoral import rectangles_along_lines
-from littoral.cli import app
+from littoral.cli.entry import run
 from littoral.errors import InputError
 from littoral.predictions import ChangeOptions, change, change_probability, change_rate
 from littoral.predictions.changes import partners
@@ -152,14 +152,14 @@ def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one = write_vector(with_probabilities(boxes, [[1, 0]] * 5), tmp_path / "one.gpkg")
     two = write_vector(with_probabilities(boxes, [[1, 0]] * 3 + [[0, 1]] * 2), tmp_path / "two.parquet")
     out, table = tmp_path / "out.gpkg", tmp_path / "km.csv"
-    app(["change", str(one), str(two), "-o", str(out), "--rate", "0.1", "--table", str(table)], standalone_mode=False)
+    run(["change", str(one), str(two), "-o", str(out), "--rate", "0.1", "--table", str(table)])
     said = capsys.readouterr().out
     assert "sandy shore to mangrove: 2.0 km" in said
     assert "of 5.0 km compared 2.0 km are expected to have changed (2.0 to 2.0 at 95 %)" in said
     back = read_vector(out)
     assert back["change"].tolist() == ["same"] * 3 + ["changed"] * 2
     assert pd.read_csv(table)["km"].tolist() == pytest.approx([2, 3])
-    app(["change", str(one), str(two), "-o", str(out), "--overwrite"], standalone_mode=False)
+    run(["change", str(one), str(two), "-o", str(out), "--overwrite"])
     # Two of five, and half a place of each kind.
     assert "estimated prior probability of change: 0.417" in capsys.readouterr().out
     record = read_provenance(out)
@@ -178,7 +178,7 @@ def test_coasts_that_were_asked_otherwise_are_told_apart(tmp_path: Path, capsys:
         paths = [tmp_path / "one.gpkg", tmp_path / "two.gpkg"]
         for path, each in zip(paths, (one, other), strict=True):
             write_vector(table, path, overwrite=True, provenance=each)
-        app(["change", *map(str, paths), "-o", str(tmp_path / "c.gpkg"), "--overwrite"], standalone_mode=False)
+        run(["change", *map(str, paths), "-o", str(tmp_path / "c.gpkg"), "--overwrite"])
         return capsys.readouterr().out
 
     assert "the two were" not in said(record("a", tta=False), record("a", tta=False)) + said(

@@ -32,6 +32,7 @@ from littoral.imagery.options import SceneOptions
 from littoral.package import Package, read_package
 from littoral.predictions import Transitions
 from littoral.tiles import TileSpec, cut_tiles, read_tile
+from littoral.tiles.options import CutOptions
 from littoral.vectors import read_provenance, trace
 from textured_coast import boxes, textured
 
@@ -134,7 +135,7 @@ def test_an_offset_is_not_lost_between_training_and_classifying(
 ) -> None:
     values = textured()
     shifted = write_scene(tmp_path / "shifted.tif", values, scales=(1e-4,) * 3, offsets=(-0.1,) * 3)
-    export_tiles(shifted, coast[1], tmp_path / "tiles", tile_size=32)
+    export_tiles(shifted, coast[1], tmp_path / "tiles", CutOptions(tile_size=(32, 32)))
     data = prepare_data(tmp_path / "tiles", batch_size=8, val_split_pct=0.3, seed=1)
     model = FeatureClassifier(data, "resnet10t", pretrained=False)
     with pytest.raises(InputError, match=r"trained on int16 \(reflectance x 10000\)"):

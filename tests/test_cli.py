@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,8 @@ import shapely
 
 from littoral import read_vector, write_vector
 from littoral.cli import main
+from littoral.cli.entry import STAGES_OF_CLI, WORDS
+from littoral.declarations import read_verb
 from littoral.demo.s57 import ChartLine, write_cell
 from textured_coast import boxes, textured
 
@@ -111,14 +114,27 @@ def test_the_verbs_in_order(run: Run, inputs: Path, tiles_folder: Path, tmp_path
 
 @pytest.mark.slow
 def test_help_of_every_verb(run: Run) -> None:
-    verbs = ("charts", "rectangles", "tiles", "train", "evaluate", "classify", "report", "demo")
     code, out, _ = run("--help")
     assert code == 0
-    assert [verb for verb in verbs if verb not in out] == []
-    for verb in verbs:
-        code, out, _ = run(verb, "--help")
+    assert [stage for stage in STAGES_OF_CLI if stage not in out] == []
+    assert max(map(len, out.splitlines())) <= 100
+    for words, function in WORDS.items():
+        declared = read_verb(function, "")
+        assert len(declared.summary) <= 60
+        assert f"{words:<14}{declared.summary}\n" in out
+        code, text, _ = run(*words.split(), "--help")
         assert code == 0
-        assert f"The result of {verb} is" in " ".join(out.split())
+        assert declared.summary in text
+        assert max(map(len, text.splitlines())) <= 100
+        told = "".join(re.sub("[│╭╮╰╯─|]", "", text).split())
+        groups = [text.index(f"─ {each} ─") for each in dict.fromkeys(p.group for p in declared.parameters)]
+        assert groups == sorted(groups)
+        for parameter in declared.parameters:
+            assert parameter.help, (words, parameter.name)
+            assert (parameter.flag or parameter.name.upper()) in text
+            assert "".join(parameter.help.split()) in told.replace("--no-raster-function", ""), (words, parameter.name)
+    code, out, _ = run("fetch")
+    assert (code, "fetch item" in out, "rectangles" in out) == (0, True, False)
 
 
 CASES = {
@@ -169,7 +185,7 @@ CASES = {
     ),
     "label: NaN": ("label {i}/nan.gpkg {i}/coast.gpkg -o {o}/l.gpkg", "nan.gpkg has a coordinate that is no number"),
     "label: no field": ("label {i}/lines.gpkg {i}/lines.gpkg -o {o}/l.gpkg", "lines.gpkg has no field 'CATCOA'"),
-    "label: no size": ("label {i}/lines.gpkg {i}/coast.gpkg --within -3 -o {o}/l.gpkg", "within -3"),
+    "label: no size": ("label {i}/lines.gpkg {i}/coast.gpkg --within -3 -o {o}/l.gpkg", "within -3 is not above 0 m"),
     "label: another coast": ("label {i}/lines.gpkg {i}/away.gpkg -o {o}/l.gpkg", "lies nowhere within 200 m of"),
     "rectangles beyond": ("rectangles {i}/beyond.gpkg -o {o}/r.gpkg", "beyond.gpkg has coordinates outside EPSG:4326"),
     "lines beyond": ("lines {i}/beyond.gpkg -o {o}/l.gpkg", "beyond.gpkg has coordinates outside EPSG:4326"),
@@ -178,8 +194,8 @@ CASES = {
         "lines {i}/coast.gpkg --min-length 1e9 -o {o}/l.gpkg",
         "coast.gpkg holds no line of 1e+09 m or more",
     ),
-    "negative length": ("lines {i}/coast.gpkg --min-length -1 -o {o}/l.gpkg", "is no number of metres"),
-    "length of nan": ("rectangles {i}/coast.gpkg --min-line nan -o {o}/l.gpkg", "is not a finite number"),
+    "negative length": ("lines {i}/coast.gpkg --min-length -1 -o {o}/l.gpkg", "min length -1 is less than 0 m"),
+    "length of nan": ("rectangles {i}/coast.gpkg --min-line nan -o {o}/l.gpkg", "min line nan is not a finite number"),
     "no mapping": ("lines {i}/kind.gpkg --class-field kind -o {o}/l.gpkg", "--mapping"),
     "no mapping file": ("lines {i}/kind.gpkg --class-field kind --mapping {o}/m.csv -o {o}/l.gpkg", "(No such file or"),
     "labelled by nothing": ("rectangles {i}/lines.gpkg --labelled-only -o {o}/r.gpkg", "has no field 'CATCOA'"),
@@ -231,7 +247,7 @@ def test_from_an_image_to_a_labelled_line(run: Run, tmp_path: Path, write_scene:
     code, _, err = run(
         "rectangles", tmp_path / "labelled.gpkg", "--overlap", "0.5", "--spacing", "9", "-o", tmp_path / "x.gpkg"
     )
-    assert (code, "cannot be given together" in err) == (2, True)
+    assert (code, "overlap cannot be given together with spacing" in err) == (2, True)
 
 
 def test_summary_of_charts(run: Run, inputs: Path) -> None:
@@ -249,7 +265,7 @@ def test_fields_in_lower_case_and_little_line(run: Run, inputs: Path, tmp_path: 
     code, out, _ = run("rectangles", tmp_path / "low.gpkg", "-o", tmp_path / "r.gpkg")
     assert code == 0
     assert "purity" in read_vector(tmp_path / "r.gpkg")
-    assert "2 of them stand for less than 200 m of line: --min-line leaves short lines out" in out
+    assert "2 of them hold less than 200 m of line: --min-line leaves short lines out" in out
     code, out, _ = run("rectangles", tmp_path / "low.gpkg", "--labelled-only", "-o", tmp_path / "l.gpkg")
     assert (code, len(read_vector(tmp_path / "l.gpkg"))) == (0, 3)
     code, out, _ = run("lines", tmp_path / "low.gpkg", "--min-length", 190, "-o", tmp_path / "line.gpkg")

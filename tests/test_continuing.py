@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 import shapely
 import torch
-from typer.testing import CliRunner
 
+from command_line import run_command
 from littoral import FeatureClassifier, export_tiles, prepare_data
-from littoral.cli import app
 from littoral.errors import InputError, LittoralWarning
 from littoral.learn import training_run
 from littoral.learn.data import TileData
 from littoral.learn.provenance import data_hash
 from littoral.learn.training.batches import Batches
 from littoral.package import read_package
+from littoral.tiles.options import CutOptions
 
 pytestmark = pytest.mark.slow
 
@@ -86,7 +86,7 @@ def test_data_that_the_model_cannot_see(
 ) -> None:
     with pytest.raises(InputError, match=r"the tiles have bands B02, B03, B04, the model B04, B02"):
         FeatureClassifier.from_model(saved, prepared(tiles_folder))
-    export_tiles(*coast, tmp_path / "small", tile_size=16)
+    export_tiles(*coast, tmp_path / "small", CutOptions(tile_size=(16, 16)))
     with pytest.raises(InputError, match="the tiles show 14 pixels a side where the model needs 24"):
         FeatureClassifier.from_model(saved, prepared(tmp_path / "small", bands=["B04", "B02"]))
 
@@ -128,8 +128,8 @@ def test_every_process_of_a_training_trains_the_folds(
     monkeypatch.setattr(training_run, "is_first_process", lambda: False)
     monkeypatch.setattr(training_run, "cross_validate", lambda *given, **how: folds.append(given[2]) or {})
     given = ["--weights", "none", "--backbone", BACKBONE, "--epochs", "1", "--lr", "0.001", "--folds", "2"]
-    said = CliRunner().invoke(app, ["train", str(tiles_folder), "-o", str(tmp_path / "m.dlpk"), *given])
-    assert said.exit_code == 0, said.exception
+    said = run_command(["train", str(tiles_folder), "-o", str(tmp_path / "m.dlpk"), *given])
+    assert said.exit_code == 0, said.output
     # The first one waits for the others in each fold; it alone writes.
     assert folds == [2]
     assert not (tmp_path / "m.dlpk").exists()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from classified_tables import straight, with_probabilities
 from littoral import change, summarise
-from littoral.cli import app
+from littoral.cli.entry import run
 from littoral.errors import InputError
 from littoral.predictions import ChangeOptions, Predictions, SummariseOptions, Transitions, smooth
 from littoral.report import write_report
@@ -187,7 +187,7 @@ def test_coasts_apart_are_one_sentence(
 ) -> None:
     far = coast.set_geometry(coast.geometry.translate(50_000, 0))
     paths = [str(write_vector(each, tmp_path / name)) for each, name in ((coast, "a.gpkg"), (far, "b.gpkg"))]
-    app(["change", *paths, "-o", str(tmp_path / "c.gpkg")], standalone_mode=False)
+    run(["change", *paths, "-o", str(tmp_path / "c.gpkg")])
     printed = capsys.readouterr().out
     assert "nan" not in printed
     assert "nothing was compared: no rectangle overlaps one of the other coast enough" in printed

@@ -34,6 +34,7 @@ from littoral.tiles import (
     plan_tiles,
     read_tile,
 )
+from option_values import export_values
 from textured_coast import CRS, ORIGIN, boxes, textured
 
 Writer = Callable[..., Path]
@@ -214,7 +215,7 @@ def test_learning_and_classifying_cut_the_same_bits(tmp_path: Path, write_scene:
     scene = open_scene(write_scene(tmp_path / "s.tif", values, nodata=0, scales=(1e-4,) * 3, offsets=(-0.1,) * 3))
     table = boxes([(5, 5), (30, 60), (80, 80), (150, 150)], [3, 3, 7, 7]).assign(Angle=[10.0, 100.0, -170.0, 45.0])
     asked = {"tile_size": 32, **SPECS[name]}
-    export_tiles(scene, table, tmp_path / "tiles", **asked)  # type: ignore[arg-type]
+    export_tiles(scene, table, tmp_path / "tiles", **export_values(**asked))  # type: ignore[arg-type]
     record = json.loads((tmp_path / "tiles" / "esri_model_definition.emd").read_text())["Littoral"]["Tile"]
     spec = TileSpec.from_json(record)
     used = [tile for tile in cut_tiles(scene, table, spec) if tile.status == CLASSIFIED]

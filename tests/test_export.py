@@ -15,6 +15,8 @@ from matplotlib.image import imread
 from littoral import export_tiles, open_scene, read_categories, read_tiles
 from littoral.errors import InputError, WriteError
 from littoral.tiles import read_tile
+from littoral.tiles.options import ClassOptions, CutOptions, ExportOptions
+from option_values import export_values
 from textured_coast import boxes, textured
 
 Writer = Callable[..., Path]
@@ -51,7 +53,7 @@ def written_json(folder: Path, name: str) -> dict[str, object]:
 def test_the_scenes_type_is_kept(tmp_path: Path, write_scene: Writer, dtype: str) -> None:
     values = (textured(size=160) % 251).astype(dtype)
     scene = write_scene(tmp_path / "s.tif", values)
-    export_tiles(scene, TABLE, tmp_path / "t", tile_size=32)
+    export_tiles(scene, TABLE, tmp_path / "t", CutOptions(tile_size=(32, 32)))
     again, valid = read_tile(tmp_path / "t" / "images" / "000000000.tif")
     assert again.dtype == dtype
     assert valid.all()
@@ -66,8 +68,10 @@ def test_the_scenes_type_is_kept(tmp_path: Path, write_scene: Writer, dtype: str
 
 
 def test_a_png_holds_it_all(tmp_path: Path, bytes_path: Path) -> None:
-    export_tiles(bytes_path, TABLE, tmp_path / "tiff", tile_size=32)
-    export_tiles(bytes_path, TABLE, tmp_path / "png", tile_size=32, image_format="png")
+    export_tiles(bytes_path, TABLE, tmp_path / "tiff", CutOptions(tile_size=(32, 32)))
+    export_tiles(
+        bytes_path, TABLE, tmp_path / "png", CutOptions(tile_size=(32, 32)), export=ExportOptions(image_format="png")
+    )
     assert sorted(path.name for path in (tmp_path / "png" / "images").glob("000000000.*")) == [
         "000000000.pgw", "000000000.png", "000000000.png.aux.xml", "000000000.png.msk",
     ]  # fmt: skip
@@ -89,7 +93,13 @@ def test_a_png_holds_it_all(tmp_path: Path, bytes_path: Path) -> None:
 
 
 def test_a_png_of_16_bits_and_of_one_band(tmp_path: Path, scene_path: Path) -> None:
-    export_tiles(scene_path, TABLE, tmp_path / "t", tile_size=32, image_format="png", bands=["B03"])
+    export_tiles(
+        scene_path,
+        TABLE,
+        tmp_path / "t",
+        CutOptions(tile_size=(32, 32), bands=("B03",)),
+        export=ExportOptions(image_format="png"),
+    )
     values, _ = read_tile(tmp_path / "t" / "images" / "000000000.png")
     assert values.dtype == np.uint16
     assert (values == textured(size=160)[1:2, 44:76, 64:96]).all()
@@ -99,7 +109,9 @@ def test_a_jpeg_is_near(tmp_path: Path, write_scene: Writer) -> None:
     y, x = np.mgrid[0:160, 0:160]
     values = np.array([x / 2 + 60, y / 2 + 50, x / 4 + y / 4 + 30]).astype("uint8")
     scene = write_scene(tmp_path / "s.tif", values)
-    export_tiles(scene, TABLE, tmp_path / "t", tile_size=32, image_format="jpeg")
+    export_tiles(
+        scene, TABLE, tmp_path / "t", CutOptions(tile_size=(32, 32)), export=ExportOptions(image_format="jpeg")
+    )
     again, valid = read_tile(tmp_path / "t" / "images" / "000000000.jpg")
     assert valid.all()
     assert np.abs(again.astype(int) - values[:, 44:76, 64:96]).max() <= 6
@@ -113,12 +125,12 @@ def test_a_jpeg_is_near(tmp_path: Path, write_scene: Writer) -> None:
     [
         ({"image_format": "png", "bands": [1, 2]}, "2 bands do not fit in PNG.*transparency: choose 1 or 3"),
         ({"image_format": "jpeg"}, "values of type uint16 do not fit in JPEG, which takes uint8"),
-        ({"image_format": "mrf"}, "image format 'mrf' is not known: choose tiff, png, jpeg"),
+        ({"image_format": "mrf"}, "image format 'mrf' is not known: choose one of tiff, png, jpeg"),
     ],
 )
 def test_formats_that_do_not_fit(tmp_path: Path, scene_path: Path, asked: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        export_tiles(scene_path, TABLE, tmp_path / "t", tile_size=32, **asked)  # type: ignore[arg-type]
+        export_tiles(scene_path, TABLE, tmp_path / "t", **export_values(tile_size=32, **asked))  # type: ignore[arg-type]
     assert not (tmp_path / "t").exists()
 
 
@@ -126,18 +138,34 @@ def test_more_bands_or_shifted_values_do_not_fit_in_a_png(tmp_path: Path, write_
     values = textured(size=160)
     four = write_scene(tmp_path / "four.tif", np.concatenate([values, values[:1]]), names=None)
     with pytest.raises(InputError, match="4 bands do not fit in PNG, which takes no more than 3"):
-        export_tiles(four, TABLE, tmp_path / "t", tile_size=32, image_format="png")
+        export_tiles(
+            four, TABLE, tmp_path / "t", CutOptions(tile_size=(32, 32)), export=ExportOptions(image_format="png")
+        )
     shifted = write_scene(tmp_path / "shifted.tif", values, scales=(1e-4,) * 3, offsets=(-0.1,) * 3)
     with pytest.raises(InputError, match=r"int16 do not fit in PNG.*--raw for values as stored"):
-        export_tiles(shifted, TABLE, tmp_path / "t", tile_size=32, image_format="png")
-    export_tiles(shifted, TABLE, tmp_path / "t", tile_size=32, image_format="png", raw=True)
+        export_tiles(
+            shifted, TABLE, tmp_path / "t", CutOptions(tile_size=(32, 32)), export=ExportOptions(image_format="png")
+        )
+    export_tiles(
+        shifted,
+        TABLE,
+        tmp_path / "t",
+        CutOptions(tile_size=(32, 32), raw=True),
+        export=ExportOptions(image_format="png"),
+    )
     assert (read_tile(tmp_path / "t" / "images" / "000000000.png")[0] == values[:, 44:76, 64:96]).all()
 
 
 @pytest.mark.parametrize("placement", ["centred", "oriented"])
 def test_world_files_say_what_the_tags_say(tmp_path: Path, scene_path: Path, placement: str) -> None:
     table = TABLE.assign(Angle=[30.0, 40.0, -120.0])
-    export_tiles(scene_path, table, tmp_path / "t", tile_size=32, world_file=True, placement=placement)  # type: ignore[arg-type]
+    export_tiles(
+        scene_path,
+        table,
+        tmp_path / "t",
+        CutOptions(tile_size=(32, 32)),
+        export=ExportOptions(world_file=True, placement=placement),
+    )  # type: ignore[arg-type]
     for path in (tmp_path / "t" / "images").glob("*.tif"):
         a, d, b, e, x, y = map(float, path.with_suffix(".tfw").read_text().split())
         with rasterio.open(path) as image:
@@ -152,7 +180,14 @@ def test_imagenet_has_a_folder_for_each_class(tmp_path: Path, scene_path: Path) 
     names.write_text("code,name,colour\n3,sandy shore,#112233\n7,mud/flat: wet?,#445566\n")
     scheme = read_categories(names)
     folder = tmp_path / "t"
-    summary = export_tiles(scene_path, TABLE, folder, tile_size=32, metadata_format="Imagenet", categories=scheme)
+    summary = export_tiles(
+        scene_path,
+        TABLE,
+        folder,
+        CutOptions(tile_size=(32, 32)),
+        export=ExportOptions(metadata_format="Imagenet"),
+        categories=scheme,
+    )
     assert summary.per_class == {"mud/flat: wet?": 1, "sandy shore": 2}
     assert sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()) == [
         "esri_accumulated_stats.json", "esri_model_definition.emd", "images/mud_flat_ wet_/000000001.tif",
@@ -173,31 +208,52 @@ def test_imagenet_has_a_folder_for_each_class(tmp_path: Path, scene_path: Path) 
     assert [category.name for category in found.categories] == ["mud/flat: wet?", "sandy shore"]
     # Appending goes on with the numbers, and with the folders.
     again = export_tiles(
-        scene_path, boxes([(60, 90)], [7]), folder, tile_size=32, metadata_format="Imagenet", categories=scheme
+        scene_path,
+        boxes([(60, 90)], [7]),
+        folder,
+        CutOptions(tile_size=(32, 32)),
+        export=ExportOptions(metadata_format="Imagenet"),
+        categories=scheme,
     )
     assert again.written == 1
     assert (folder / "images" / "mud_flat_ wet_" / "000000003.tif").exists()
-    assert export_tiles(
-        scene_path, TABLE, folder, tile_size=32, metadata_format="Imagenet", categories=scheme
-    ).skipped["in the folder already"] == 3  # fmt: skip
+    form = ExportOptions(metadata_format="Imagenet")
+    same = export_tiles(scene_path, TABLE, folder, CutOptions(tile_size=(32, 32)), export=form, categories=scheme)
+    assert same.skipped["in the folder already"] == 3
     with pytest.raises(InputError, match="holds tiles of format Imagenet, these are of format Labeled_Tiles"):
-        export_tiles(scene_path, TABLE, folder, tile_size=32)
+        export_tiles(scene_path, TABLE, folder, CutOptions(tile_size=(32, 32)))
 
 
 def test_two_classes_of_one_folder_name(tmp_path: Path, scene_path: Path) -> None:
     names = tmp_path / "names.csv"
     names.write_text("code,name,colour\n3,a/b,#112233\n7,a:b,#445566\n")
-    export_tiles(scene_path, TABLE, tmp_path / "t", tile_size=32, metadata_format="Imagenet",
-                 categories=read_categories(names))  # fmt: skip
+    export_tiles(
+        scene_path,
+        TABLE,
+        tmp_path / "t",
+        CutOptions(tile_size=(32, 32)),
+        export=ExportOptions(metadata_format="Imagenet"),
+        categories=read_categories(names),
+    )
     assert sorted(path.name for path in (tmp_path / "t" / "images").iterdir()) == ["a_b", "a_b 7"]
 
 
 def test_grid_tiles_without_a_class(tmp_path: Path, scene_path: Path) -> None:
     folder = tmp_path / "t"
     summary = export_tiles(
-        scene_path, TABLE, folder, tile_size=32, placement="grid", stride=32, only_with_features=False
+        scene_path,
+        TABLE,
+        folder,
+        CutOptions(tile_size=(32, 32)),
+        export=ExportOptions(placement="grid", stride=(32, 32), only_with_features=False),
     )
-    features = export_tiles(scene_path, TABLE, tmp_path / "f", tile_size=32, placement="grid", stride=32)
+    features = export_tiles(
+        scene_path,
+        TABLE,
+        tmp_path / "f",
+        CutOptions(tile_size=(32, 32)),
+        export=ExportOptions(placement="grid", stride=(32, 32)),
+    )
     assert (summary.written, summary.without_class) == (25, 25 - features.written)
     assert str(summary).startswith("25 tiles (mangrove ")
     assert f"without class {summary.without_class})" in str(summary)
@@ -213,9 +269,21 @@ def test_grid_tiles_without_a_class(tmp_path: Path, scene_path: Path) -> None:
         assert "CLASS" not in image.tags()
         assert "RECTANGLE" not in image.tags()
     # The same grid again adds nothing, those without a class included.
-    again = export_tiles(scene_path, TABLE, folder, tile_size=32, placement="grid", stride=32, only_with_features=False)
+    again = export_tiles(
+        scene_path,
+        TABLE,
+        folder,
+        CutOptions(tile_size=(32, 32)),
+        export=ExportOptions(placement="grid", stride=(32, 32), only_with_features=False),
+    )
     assert (again.written, again.skipped["in the folder already"]) == (0, 25)
-    more = export_tiles(scene_path, TABLE, folder, tile_size=32, placement="grid", stride=40)
+    more = export_tiles(
+        scene_path,
+        TABLE,
+        folder,
+        CutOptions(tile_size=(32, 32)),
+        export=ExportOptions(placement="grid", stride=(40, 40)),
+    )
     assert more.written > 0
     counted = written_json(folder, "esri_accumulated_stats.json")
     assert counted["NumTiles"] == 25 + more.written
@@ -226,13 +294,20 @@ def test_grid_tiles_without_a_class(tmp_path: Path, scene_path: Path) -> None:
 def test_tiles_without_class_have_no_folder_of_one(tmp_path: Path, scene_path: Path, asked: dict[str, object]) -> None:
     with pytest.raises(InputError, match="no folder of a class"):
         export_tiles(
-            scene_path, TABLE, tmp_path / "t", tile_size=32, placement="grid", only_with_features=False, **asked
+            scene_path,
+            TABLE,
+            tmp_path / "t",
+            **export_values(tile_size=32, placement="grid", only_with_features=False, **asked),
         )  # type: ignore[arg-type]
 
 
 def test_grid_labels_are_clipped_to_the_tile(tmp_path: Path, scene_path: Path) -> None:
     export_tiles(
-        scene_path, boxes([(32, 16)], [3], side_m=240), tmp_path / "t", tile_size=32, placement="grid", stride=32
+        scene_path,
+        boxes([(32, 16)], [3], side_m=240),
+        tmp_path / "t",
+        CutOptions(tile_size=(32, 32)),
+        export=ExportOptions(placement="grid", stride=(32, 32)),
     )
     boxes_there = []
     for path in sorted((tmp_path / "t" / "labels").iterdir()):
@@ -243,26 +318,46 @@ def test_grid_labels_are_clipped_to_the_tile(tmp_path: Path, scene_path: Path) -
 
 
 def test_numbers_begin_where_asked_and_go_on(tmp_path: Path, scene_path: Path) -> None:
-    export_tiles(scene_path, TABLE, tmp_path / "t", tile_size=32, start_index=41)
-    export_tiles(scene_path, boxes([(60, 90)], [3]), tmp_path / "t", tile_size=32, start_index=7)
+    export_tiles(
+        scene_path, TABLE, tmp_path / "t", CutOptions(tile_size=(32, 32)), export=ExportOptions(start_index=41)
+    )
+    export_tiles(
+        scene_path,
+        boxes([(60, 90)], [3]),
+        tmp_path / "t",
+        CutOptions(tile_size=(32, 32)),
+        export=ExportOptions(start_index=7),
+    )
     names = sorted(path.name for path in (tmp_path / "t" / "images").iterdir())
     assert names == [f"{number:09d}.tif" for number in (41, 42, 43, 44)]
     assert written_json(tmp_path / "t", "esri_accumulated_stats.json")["NextTileIndex"] == 45
-    with pytest.raises(InputError, match="start index -1 is negative"):
-        export_tiles(scene_path, TABLE, tmp_path / "u", start_index=-1)
+    with pytest.raises(InputError, match="start index -1 is less than 0"):
+        export_tiles(scene_path, TABLE, tmp_path / "u", export=ExportOptions(start_index=-1))
 
 
 @pytest.mark.parametrize("field", ["value", "ClassValue", "catcoa"])
 def test_class_fields_are_found(tmp_path: Path, scene_path: Path, field: str) -> None:
     table = TABLE.rename(columns={"CATCOA": field}).assign(OTHER=1)
-    assert export_tiles(scene_path, table, tmp_path / "t", tile_size=32).per_class == {"mangrove": 1, "sandy shore": 2}
+    assert export_tiles(scene_path, table, tmp_path / "t", CutOptions(tile_size=(32, 32))).per_class == {
+        "mangrove": 1,
+        "sandy shore": 2,
+    }
     both = TABLE.assign(value=1)
-    assert export_tiles(scene_path, both, tmp_path / "b", tile_size=32).per_class == {"mangrove": 1, "sandy shore": 2}
+    assert export_tiles(scene_path, both, tmp_path / "b", CutOptions(tile_size=(32, 32))).per_class == {
+        "mangrove": 1,
+        "sandy shore": 2,
+    }
 
 
 def test_points_and_lines_get_an_area(tmp_path: Path, scene_path: Path) -> None:
     points = TABLE.set_geometry(TABLE.centroid)
-    export_tiles(scene_path, points, tmp_path / "t", tile_size=32, buffer_radius=80, blacken_around_feature=True)
+    export_tiles(
+        scene_path,
+        points,
+        tmp_path / "t",
+        CutOptions(tile_size=(32, 32)),
+        export=ExportOptions(buffer_radius=80, blacken_around_feature=True),
+    )
     _, valid = read_tile(tmp_path / "t" / "images" / "000000000.tif")
     assert valid.sum() == pytest.approx(np.pi * 8**2, rel=0.05)
     rows, columns = np.nonzero(valid)
@@ -270,14 +365,22 @@ def test_points_and_lines_get_an_area(tmp_path: Path, scene_path: Path) -> None:
     for wrong, message in (
         ((points, 0.0), r"holds Point: .*--buffer-radius"),
         ((TABLE, 80.0), "buffer radius 80 is for points and lines, and these are polygons"),
-        ((points, -5.0), "buffer radius -5.0 is not a positive number"),
+        ((points, -5.0), "buffer radius -5 is less than 0"),
     ):
         with pytest.raises(InputError, match=message):
-            export_tiles(scene_path, wrong[0], tmp_path / "u", tile_size=32, buffer_radius=wrong[1])
+            export_tiles(
+                scene_path,
+                wrong[0],
+                tmp_path / "u",
+                CutOptions(tile_size=(32, 32)),
+                export=ExportOptions(buffer_radius=wrong[1]),
+            )
 
 
 def test_every_turn_is_a_tile(tmp_path: Path, scene_path: Path) -> None:
-    summary = export_tiles(scene_path, TABLE, tmp_path / "t", tile_size=32, rotation_angle=120)
+    summary = export_tiles(
+        scene_path, TABLE, tmp_path / "t", CutOptions(tile_size=(32, 32)), export=ExportOptions(rotation_angle=120)
+    )
     assert summary.per_class == {"mangrove": 3, "sandy shore": 6}
     turns = []
     for path in sorted((tmp_path / "t" / "images").iterdir()):
@@ -286,18 +389,27 @@ def test_every_turn_is_a_tile(tmp_path: Path, scene_path: Path) -> None:
     assert sorted(turns) == ["0"] * 3 + ["120"] * 3 + ["240"] * 3
     assert len(read_tiles(tmp_path / "t")) == 9
     # Turned tiles are told apart from upright ones at the same place.
-    assert export_tiles(scene_path, TABLE, tmp_path / "t", tile_size=32, rotation_angle=60).written == 9
+    assert (
+        export_tiles(
+            scene_path, TABLE, tmp_path / "t", CutOptions(tile_size=(32, 32)), export=ExportOptions(rotation_angle=60)
+        ).written
+        == 9
+    )
 
 
 def test_masks_and_extents_are_counted(tmp_path: Path, scene_path: Path) -> None:
     mask = boxes([(80, 60)], [0], side_m=400)
     file = tmp_path / "mask.gpkg"
     mask.to_file(file)
-    summary = export_tiles(scene_path, TABLE, tmp_path / "t", tile_size=32, mask=file)
+    summary = export_tiles(scene_path, TABLE, tmp_path / "t", CutOptions(tile_size=(32, 32)), mask=file)
     assert str(summary) == "1 tiles (sandy shore 1); left out: 2 not inside the mask"
-    summary = export_tiles(scene_path, TABLE, tmp_path / "e", tile_size=32, extent=file)
+    summary = export_tiles(
+        scene_path, TABLE, tmp_path / "e", CutOptions(tile_size=(32, 32)), export=ExportOptions(extent=file)
+    )
     assert str(summary) == "1 tiles (sandy shore 1); left out: 2 outside the extent"
-    summary = export_tiles(scene_path, TABLE, tmp_path / "i", tile_size=32, extent="intersection")
+    summary = export_tiles(
+        scene_path, TABLE, tmp_path / "i", CutOptions(tile_size=(32, 32)), export=ExportOptions(extent="intersection")
+    )
     assert summary.written == 3
 
 
@@ -307,13 +419,13 @@ def test_masks_and_extents_are_counted(tmp_path: Path, scene_path: Path) -> None
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"stride": 0, "placement": "grid"}, "stride 0 x 0 does not move on"),
-        ({"stride": (16, -1)}, "stride 16 x -1"),
-        ({"tile_size": 4}, "tile size 4 is too small"),
-        ({"tile_size": (32, 4)}, "tile size 4 is too small"),
-        ({"placement": "random"}, "placement 'random' is not known: choose centred, oriented, grid"),
+        ({"stride": 0, "placement": "grid"}, "stride 0 is less than 1 px"),
+        ({"stride": (16, -1)}, "stride -1 is less than 1 px"),
+        ({"tile_size": 4}, "tile size 4 is less than 8 px"),
+        ({"tile_size": (32, 4)}, "tile size 4 is less than 8 px"),
+        ({"placement": "random"}, "placement 'random' is not known: choose one of centred, oriented, grid"),
         ({"placement": "oriented"}, "has no field Angle"),
-        ({"metadata_format": "KITTI"}, "metadata format 'KITTI' is not known: choose Labeled_Tiles, Imagenet"),
+        ({"metadata_format": "KITTI"}, "metadata format 'KITTI' is not known: choose Labeled_Tiles or Imagenet"),
         ({"rotation_angle": 400}, "rotation angle 400"),
         ({"reference_system": "MAP_SPACE"}, "choose map or pixel"),
         ({"crop_mode": "BOUNDING_BOX"}, "choose fixed or bounding-box"),
@@ -324,7 +436,7 @@ def test_masks_and_extents_are_counted(tmp_path: Path, scene_path: Path) -> None
 )
 def test_bad_parameters(tmp_path: Path, scene_path: Path, asked: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        export_tiles(scene_path, TABLE, tmp_path / "t", **{"tile_size": 32, **asked})  # type: ignore[arg-type]
+        export_tiles(scene_path, TABLE, tmp_path / "t", **export_values(**{"tile_size": 32, **asked}))  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -352,26 +464,28 @@ def test_folders_of_one_kind(tmp_path: Path, write_scene: Writer, asked: dict[st
     if asked.get("image_format") == "png":
         scene = write_scene(tmp_path / "s.tif", textured(size=160))
     table = TABLE.assign(Angle=[1.0, 2.0, 3.0])
-    export_tiles(scene, table, tmp_path / "t", tile_size=32)
+    export_tiles(scene, table, tmp_path / "t", CutOptions(tile_size=(32, 32)))
     before = contents(tmp_path)
     with pytest.raises(InputError, match=message):
-        export_tiles(scene, table, tmp_path / "t", **{"tile_size": 32, **asked})  # type: ignore[arg-type]
+        export_tiles(scene, table, tmp_path / "t", **export_values(**{"tile_size": 32, **asked}))  # type: ignore[arg-type]
     assert contents(tmp_path) == before
 
 
 def test_folders_of_earlier_versions_are_appended_to(tmp_path: Path, scene_path: Path) -> None:
     folder = tmp_path / "t"
-    export_tiles(scene_path, TABLE.iloc[:2], folder, tile_size=32)
+    export_tiles(scene_path, TABLE.iloc[:2], folder, CutOptions(tile_size=(32, 32)))
     definition = written_json(folder, "esri_model_definition.emd")
     del definition["Littoral"]["Tile"]  # type: ignore[attr-defined]
     (folder / "esri_model_definition.emd").write_text(json.dumps(definition))
-    assert export_tiles(scene_path, TABLE, folder, tile_size=32).written == 1
+    assert export_tiles(scene_path, TABLE, folder, CutOptions(tile_size=(32, 32))).written == 1
     with pytest.raises(InputError, match="these are of blackened"):
-        export_tiles(scene_path, TABLE, folder, tile_size=32, blacken_around_feature=True)
+        export_tiles(
+            scene_path, TABLE, folder, CutOptions(tile_size=(32, 32)), export=ExportOptions(blacken_around_feature=True)
+        )
     definition["Littoral"]["Tile"] = {"size_px": "x"}  # type: ignore[index]
     (folder / "esri_model_definition.emd").write_text(json.dumps(definition))
     with pytest.raises(InputError, match="does not say how its tiles were cut"):
-        export_tiles(scene_path, TABLE, folder, tile_size=32)
+        export_tiles(scene_path, TABLE, folder, CutOptions(tile_size=(32, 32)))
 
 
 @pytest.mark.parametrize(
@@ -387,7 +501,7 @@ def test_folders_of_earlier_versions_are_appended_to(tmp_path: Path, scene_path:
 def test_the_same_export_gives_the_same_bytes(tmp_path: Path, scene_path: Path, asked: dict[str, object]) -> None:
     table = TABLE.assign(Angle=[30.0, 40.0, -120.0])
     for name in ("a", "b"):
-        export_tiles(open_scene(scene_path), table, tmp_path / name, tile_size=32, **asked)  # type: ignore[arg-type]
+        export_tiles(open_scene(scene_path), table, tmp_path / name, **export_values(tile_size=32, **asked))  # type: ignore[arg-type]
     one, other = contents(tmp_path / "a"), contents(tmp_path / "b")
     assert one == other
     assert len(one) >= 7
@@ -399,7 +513,7 @@ def test_nothing_to_write_leaves_nothing(tmp_path: Path, write_scene: Writer) ->
     values = np.zeros((3, 160, 160), "uint16")
     values[:, :5] = 7
     scene = write_scene(tmp_path / "s.tif", values, nodata=0)
-    summary = export_tiles(scene, TABLE, tmp_path / "t", tile_size=32)
+    summary = export_tiles(scene, TABLE, tmp_path / "t", CutOptions(tile_size=(32, 32)))
     assert str(summary) == "0 tiles (none); left out: 3 nodata"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["s.tif"]
 
@@ -410,15 +524,23 @@ def test_a_place_without_rights_or_space(tmp_path: Path, scene_path: Path, monke
 
     monkeypatch.setattr(Path, "mkdir", refused)
     with pytest.raises(WriteError, match="Permission denied"):
-        export_tiles(scene_path, TABLE, tmp_path / "new" / "t", tile_size=32)
+        export_tiles(scene_path, TABLE, tmp_path / "new" / "t", CutOptions(tile_size=(32, 32)))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_folders_cut_in_two_ways_are_not_one_set(tmp_path: Path, scene_path: Path) -> None:
     table = TABLE.assign(Angle=[30.0, 40.0, -120.0])
-    export_tiles(scene_path, table, tmp_path / "a", tile_size=32)
-    export_tiles(scene_path, table, tmp_path / "b", tile_size=32, placement="oriented")
-    export_tiles(scene_path, table, tmp_path / "c", tile_size=32, blacken_around_feature=True)
+    export_tiles(scene_path, table, tmp_path / "a", CutOptions(tile_size=(32, 32)))
+    export_tiles(
+        scene_path, table, tmp_path / "b", CutOptions(tile_size=(32, 32)), export=ExportOptions(placement="oriented")
+    )
+    export_tiles(
+        scene_path,
+        table,
+        tmp_path / "c",
+        CutOptions(tile_size=(32, 32)),
+        export=ExportOptions(blacken_around_feature=True),
+    )
     with pytest.raises(InputError, match=r"b holds tiles of placement oriented, .*a of centred"):
         read_tiles([tmp_path / "a", tmp_path / "b"])
     with pytest.raises(InputError, match=r"c holds tiles of blacken True, .*a of False"):
@@ -426,28 +548,34 @@ def test_folders_cut_in_two_ways_are_not_one_set(tmp_path: Path, scene_path: Pat
 
 
 def test_tiles_of_pixel_space_have_a_place(tmp_path: Path, scene_path: Path) -> None:
-    export_tiles(scene_path, TABLE, tmp_path / "t", tile_size=32, reference_system="pixel")
+    export_tiles(
+        scene_path,
+        TABLE,
+        tmp_path / "t",
+        CutOptions(tile_size=(32, 32)),
+        export=ExportOptions(reference_system="pixel"),
+    )
     assert written_json(tmp_path / "t", "esri_model_definition.emd")["ImageSpaceUsed"] == "PIXEL_SPACE"
     assert all(outline is not None for outline in read_tiles(tmp_path / "t").footprints)
 
 
 def test_regions_go_with_the_tiles(tmp_path: Path, scene_path: Path) -> None:
     table = TABLE.assign(region=["north", None, "south"])
-    export_tiles(scene_path, table, tmp_path / "t", tile_size=32, region_field="region")
+    export_tiles(scene_path, table, tmp_path / "t", CutOptions(tile_size=(32, 32)), ClassOptions(region_field="region"))
     assert read_tiles(tmp_path / "t").regions is not None
     assert list(read_tiles(tmp_path / "t").regions) == ["north", "", "south"]  # type: ignore[arg-type]
 
 
 def test_rows_without_a_shape_lie_nowhere(tmp_path: Path, scene_path: Path) -> None:
     table = TABLE.set_geometry([TABLE.geometry.iloc[0], None, TABLE.geometry.iloc[2]], crs=TABLE.crs)
-    summary = export_tiles(scene_path, table, tmp_path / "t", tile_size=32)
+    summary = export_tiles(scene_path, table, tmp_path / "t", CutOptions(tile_size=(32, 32)))
     assert str(summary) == "2 tiles (sandy shore 2); left out: 1 outside imagery"
 
 
 def test_a_fourth_band_of_bytes_is_no_transparency(tmp_path: Path, write_scene: Writer) -> None:
     values = np.random.default_rng(0).integers(1, 255, (4, 160, 160), dtype="uint8")
     path = write_scene(tmp_path / "scene.tif", values, names=("B02", "B03", "B04", "B08"))
-    export_tiles(path, boxes([(80, 60)], [3]), tmp_path / "t", tile_size=32)
+    export_tiles(path, boxes([(80, 60)], [3]), tmp_path / "t", CutOptions(tile_size=(32, 32)))
     with rasterio.open(tmp_path / "t" / "images" / "000000000.tif") as image:
         assert rasterio.enums.ColorInterp.alpha not in image.colorinterp
         assert image.mask_flag_enums[0] == [rasterio.enums.MaskFlags.all_valid]

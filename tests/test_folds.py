@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 
 from littoral import FeatureClassifier, prepare_data, read_tiles
-from littoral.cli.training import fold_count
+from littoral.cli.values import value_of
+from littoral.declarations import read_verb
 from littoral.errors import InputError
 from littoral.evaluation import Calibration, fold_of, fold_tiles, ground_blocks
 from littoral.learn.data import TileData
 from littoral.package import read_package
 from littoral.tiles import TileSet, ground_pairs, split_tiles
+from littoral.verbs import train
 
 pytestmark = pytest.mark.slow
 
@@ -168,12 +170,19 @@ def test_folds_stay_with_the_scores(
     assert Calibration.from_json(package.manifest.calibration).tiles == len(data.split.validation)
 
 
+def folds_of(text: str) -> object:
+    """Of ``train --folds``."""
+    verb = read_verb(train, "Tiles and training")
+    declared = next(each for each in verb.parameters if each.name == "folds")
+    return verb.arguments({"folds": value_of(declared, text)})["folds"]
+
+
 @pytest.mark.parametrize(("text", "folds"), [("region", "region"), ("5", 5)])
-def test_folds_as_they_are_asked_for(text: str, folds: int | str) -> None:
-    assert fold_count(text) == folds
+def test_folds_on_the_command_line(text: str, folds: int | str) -> None:
+    assert folds_of(text) == folds
 
 
 @pytest.mark.parametrize("text", ["1", "-3", "many", "2.5", ""])
 def test_folds_that_are_none(text: str) -> None:
-    with pytest.raises(InputError, match="neither a number from 2 nor region"):
-        fold_count(text)
+    with pytest.raises(InputError, match=r"folds 1 is less than 2|--folds .* cannot be read: write K\|region"):
+        folds_of(text)

@@ -236,6 +236,6 @@ def test_the_command_line(
     assert code == 0
     assert "each in 8 turns; C" in out
     assert FeatureClassifier.from_model(tmp_path / "m.dlpk").manifest.backbone == "resnet10t/8"
-    for wrong in (["--method", "head", "--lr", "0.1"], ["--turns"], ["--strength", "0.5"]):
+    for wrong in (["--method", "head", "--lr", "0.1"], ["--turns"], ["--strength", "2"]):
         code, _, err = run(*wrong, "--overwrite")
         assert (code, "goes with --method" in err) == (2, True)

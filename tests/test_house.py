@@ -8,6 +8,7 @@ import pkgutil
 import subprocess
 import sys
 from pathlib import Path
+from types import FunctionType
 
 import littoral
 
@@ -16,7 +17,7 @@ ROOMS = [
     "errors", "options", "progress", "threads", "categories", "vectors", "geodesy", "http", "figures", "charts",
     "imagery", "shoreline", "rectangles", "tiles", "evaluation", "predictions", "raster_function", "package",
     "inference", "learn",
-    "engines", "classify", "report", "demo", "cli", "__main__",
+    "engines", "classify", "report", "demo", "declarations", "verbs", "cli", "__main__",
 ]  # fmt: skip
 OWNERS = {
     "torch": {"learn"},
@@ -30,7 +31,8 @@ OWNERS = {
     "captum": {"learn"},
     "torchgeo": {"learn"},
     "rasterio": {"imagery", "tiles", "demo"},
-    "typer": {"cli"},
+    "cyclopts": {"cli"},
+    "docstring_parser": {"declarations"},
     "jinja2": {"report"},
     "requests": {"http"},
     "dask": {"classify"},
@@ -110,15 +112,26 @@ def test_top_level_names_are_not_rooms() -> None:
     packages = [
         name for name, module in sys.modules.items() if name.startswith("littoral") and hasattr(module, "__path__")
     ]
+    # A verb is a function of the same name as its module; the package imports all of them first.
+    packages.remove("littoral.verbs")
+    assert set(littoral.__all__) & set(ROOMS) == {"verbs"}
     for package in packages:
-        for name in getattr(sys.modules[package], "__all__", ()):
+        for name in set(getattr(sys.modules[package], "__all__", ())) - {"verbs"}:
             assert f"{package}.{name}" not in sys.modules, f"{package}.{name} is a name and a module"
             assert getattr(sys.modules[package], name) is not None
 
 
+def test_verbs_stay_functions() -> None:
+    """Also when all their modules have been imported."""
+    for info in pkgutil.walk_packages(littoral.__path__, "littoral."):
+        importlib.import_module(info.name)
+    for name in set(littoral.verbs.__all__) - {"STAGES"}:
+        assert isinstance(getattr(littoral.verbs, name), FunctionType), name
+
+
 def test_options_load_the_standard_library_only() -> None:
     """So that help is instant. cyclopts and lazy_loader may be there: they load options or rooms."""
-    modules = [f"littoral.{file.parent.name}.options" for file in HOUSE.glob("*/options.py")]
+    modules = [f"littoral.{file.parent.name}.options" for file in HOUSE.glob("*/options.py")] + ["littoral.verbs"]
     code = (
         "import sys; before = set(sys.modules)\n"
         f"import importlib; [importlib.import_module(name) for name in {modules!r}]\n"

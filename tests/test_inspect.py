@@ -10,10 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from littoral.cli import app
-from littoral.errors import InputError
+from command_line import run_command
 from littoral.learn.model_files import carried_files
 from littoral.package import (
     MANIFEST,
@@ -151,13 +149,13 @@ def test_a_calibration_is_told(tmp_path: Path) -> None:
 
 
 def test_at_the_command_line(tmp_path: Path) -> None:
-    said = CliRunner().invoke(app, ["inspect", str(FIXTURE)])
+    said = run_command(["inspect", str(FIXTURE)])
     assert said.exit_code == 0
     assert "mangrove" in said.output
-    record = json.loads(CliRunner().invoke(app, ["inspect", str(FIXTURE), "--json"]).output)
+    record = json.loads(run_command(["inspect", str(FIXTURE), "--json"]).output)
     assert record["training"]["versions"] == "littoral 0.1.0, torch 2.14.1"
-    result = CliRunner().invoke(app, ["inspect", str(tmp_path / "none.dlpk")])
-    assert isinstance(result.exception, InputError)
+    result = run_command(["inspect", str(tmp_path / "none.dlpk")])
+    assert (result.exit_code, result.stderr.startswith("littoral: ")) == (2, True)
 
 
 def test_packages_of_this_version_name_licence_and_hashes(tmp_path: Path) -> None:

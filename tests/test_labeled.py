@@ -21,6 +21,7 @@ from littoral import CATCOA, export_tiles, prepare_data, read_tiles
 from littoral.errors import InputError, LittoralWarning
 from littoral.tiles import read_tile
 from littoral.tiles.labeled.layout import read_map
+from littoral.tiles.options import CutOptions
 from textured_coast import boxes, textured
 
 Writer = Callable[..., Path]
@@ -675,7 +676,7 @@ def test_an_interrupted_export_is_said(tmp_path: Path) -> None:
 def test_regions_of_our_own_tiles(tmp_path: Path, write_scene: Writer) -> None:
     scene = write_scene(tmp_path / "s.tif", textured(size=320))
     table = boxes([(40 * n, 40) for n in range(1, 8)], [3, 7, 3, 7, 3, 7, 3])
-    export_tiles(scene, table, tmp_path / "t", tile_size=32)
+    export_tiles(scene, table, tmp_path / "t", CutOptions(tile_size=(32, 32)))
     assert read_tiles(tmp_path / "t").regions is None
     for number in range(4):
         with rasterio.open(tmp_path / "t" / "images" / f"{number:09d}.tif", "r+") as image:

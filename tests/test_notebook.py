@@ -23,6 +23,7 @@ from safetensors.torch import save
 from hub_server import serving_weights
 from littoral.learn.data.prepare import _but_models as but_models
 from littoral.rectangles.options import RectangleOptions
+from littoral.tiles.options import CutOptions, ExportOptions
 from portal_server import HostedItems, serving, zipped
 
 pytestmark = pytest.mark.slow
@@ -120,7 +121,8 @@ def test_code_is_that_of_the_original() -> None:
         replaced = next((new for old, new in REPLACED.items() if their.startswith(old)), None)
         assert our.startswith(replaced) if replaced else our == their
     [export] = [line for line in ours if line.startswith("print(littoral.export_tiles(")]
-    assert "extent='intersection', cell_size=10" in export
+    assert "extent='intersection')" in export
+    assert "cell_size=10" in export
 
 
 def test_what_is_committed_is_what_its_cells_say() -> None:
@@ -164,7 +166,14 @@ def test_the_notebook_runs(tmp_path: Path) -> None:
     name = "coastline_classification_using_feature_classifier"
     coast = make_world(tmp_path / "hosted", size_px=768, unseen_px=64).training
     rectangles = rectangles_along_lines(read_charts(coast.chart), RectangleOptions(length_m=600, width_m=600))
-    export_tiles(coast.scene, rectangles, tmp_path / "tiles", tile_size=32, cell_size=10, per_category=True)
+    export_tiles(
+        coast.scene,
+        rectangles,
+        tmp_path / "tiles",
+        CutOptions(tile_size=(32, 32)),
+        export=ExportOptions(per_category=True),
+        cell_size=10,
+    )
     portal = HostedItems()
     portal.put(SOURCES["ITEM"], zipped(tmp_path / "tiles", f"{name}/"), f"{name}.zip")
     torch.manual_seed(0)

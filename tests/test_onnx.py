@@ -584,7 +584,7 @@ def test_export_and_classify_by_verb(
     expected = classify_objects(*coast, with_graph, options=TORCH, decisions=KEEP)
     assert read_vector(tmp_path / "c.gpkg")["ClassLabel"].tolist() == expected["ClassLabel"].tolist()
     assert "does not end in .onnx or .dlpk" in verb("export", bare, "-o", tmp_path / "m.pt")
-    assert "--deepness is no longer offered" in verb("export", bare, "-o", tmp_path / "n.onnx", "--deepness")
+    assert "no longer writes models for Deepness" in verb("export", bare, "-o", tmp_path / "n.onnx", "--deepness")
     assert not (tmp_path / "n.onnx").exists()
 
 

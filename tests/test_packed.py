@@ -24,9 +24,11 @@ from littoral import export_tiles, open_scene, prepare_data, read_tiles, write_v
 from littoral.cli import main
 from littoral.errors import InputError, LittoralWarning, WriteError
 from littoral.imagery.fingerprint import content_key
-from littoral.imagery.options import SceneOptions
-from littoral.tiles import Merging, TileSet, open_pack, pack_files
+from littoral.imagery.options import CombineOptions, SceneOptions
+from littoral.tiles import TileSet, open_pack, pack_files
+from littoral.tiles.options import ClassOptions, CutOptions
 from littoral.tiles.packed import build, cache_folder
+from option_values import export_values
 from platforms import linux_only, posix_only
 from safe_recipe import ORIGIN, write_safe, zip_safe
 from textured_coast import boxes, textured
@@ -78,7 +80,7 @@ def test_a_pack_is_what_an_export_would_be(tmp_path: Path, write_scene: Writer, 
     bands = ["B04", "B02"]
     for purity in (0.0, 0.9):
         folder = tmp_path / f"tiles{purity}"
-        export_tiles(scene, table, folder, tile_size=32, bands=bands, min_purity=purity)
+        export_tiles(scene, table, folder, CutOptions(tile_size=(32, 32), bands=bands), ClassOptions(min_purity=purity))
         packed = open_pack(scene, table, tile_size=32, bands=bands, min_purity=purity, cache=tmp_path / "cache")
         assert_same(packed, read_tiles(folder))
         assert not packed.read(1)[1].all()
@@ -103,7 +105,9 @@ def test_tiles_along_the_shore_and_of_several_scenes(tmp_path: Path, write_scene
     table = boxes([(x, y) for x in range(30, 180, 30) for y in range(30, 180, 50)], [3, 7, 7] * 5)
     table = table.assign(Angle=rng.uniform(-180, 180, len(table)))
     given = {"tile_size": 32, "min_valid": 0.9}
-    export_tiles(one, table, tmp_path / "oriented", placement="oriented", blacken_around_feature=True, **given)
+    export_tiles(
+        one, table, tmp_path / "oriented", **export_values(placement="oriented", blacken_around_feature=True, **given)
+    )
     tiles = open_pack(one, table, placement="oriented", blacken=True, cache=tmp_path / "c", **given)
     assert_same(tiles, read_tiles(tmp_path / "oriented"))
     assert tiles.cell_size == pytest.approx((10, 10))
@@ -116,8 +120,8 @@ def test_tiles_along_the_shore_and_of_several_scenes(tmp_path: Path, write_scene
     clouded[:, :, 100:] = 0
     west = write_scene(tmp_path / "S2B_20240101.tif", clouded, nodata=0)
     for combine in ("best", "median"):
-        export_tiles([west, one], table, tmp_path / combine, combine=combine, **given)
-        tiles = open_pack([west, one], table, merging=Merging(combine), cache=tmp_path / "c", **given)
+        export_tiles([west, one], table, tmp_path / combine, **export_values(combine=combine, **given))
+        tiles = open_pack([west, one], table, merging=CombineOptions(combine), cache=tmp_path / "c", **given)
         assert_same(tiles, read_tiles(tmp_path / combine))
     seen = {tiles.name(position).rpartition(" in ")[2] for position in range(len(tiles))}
     assert seen == {"S2B_20240101, S2A_20230613", "S2A_20230613"}
@@ -125,7 +129,7 @@ def test_tiles_along_the_shore_and_of_several_scenes(tmp_path: Path, write_scene
 
 @pytest.mark.slow
 def test_learning_from_a_scene_equals_learning_from_a_folder(tmp_path: Path, coast: Coast) -> None:
-    export_tiles(*coast, tmp_path / "tiles", tile_size=32)
+    export_tiles(*coast, tmp_path / "tiles", CutOptions(tile_size=(32, 32)))
     folder = prepare_data(tmp_path / "tiles", val_split_pct=0.3)
     scene = prepare_data(scene=coast[0], rectangles=coast[1], tile_size=32, val_split_pct=0.3, cache=tmp_path / "c")
     assert_same(folder.tiles, scene.tiles)
@@ -169,7 +173,7 @@ def test_the_key_is_all_that_decides(tmp_path: Path, coast: Coast, cuts: list[in
         lambda: open_pack(scene, relabelled, tile_size=32, cache=tmp_path),
         lambda: open_pack(scene, moved, tile_size=32, cache=tmp_path),
         lambda: open_pack(renamed, table, tile_size=32, cache=tmp_path),
-        lambda: open_pack(scene, table, tile_size=32, merging=Merging(near="2024-05-06"), cache=tmp_path),
+        lambda: open_pack(scene, table, tile_size=32, merging=CombineOptions(near="2024-05-06"), cache=tmp_path),
         lambda: open_pack(scene, table.assign(Angle=0.0), tile_size=32, cache=tmp_path),
         lambda: open_pack(scene, table.assign(bay="x"), tile_size=32, region_field="bay", cache=tmp_path),
         lambda: open_pack(write_scene(tmp_path / "o.tif", other_values, nodata=0), table, tile_size=32, cache=tmp_path),
@@ -536,7 +540,7 @@ def test_bad_input(tmp_path: Path, coast: Coast, tiles_folder: Path) -> None:
     for wrong, complaint in (
         ({"class_field": "kind"}, "has no field 'kind'"),
         ({"bands": ["B08"]}, "has no band B08"),
-        ({"min_purity": 2.0}, "min_purity 2.0 is no share"),
+        ({"min_purity": 2.0}, "min purity 2 is more than 1"),
         ({"tile_size": 4}, "tile size 4"),
         ({"region_field": "bay"}, "has no field 'bay'"),
     ):

@@ -66,14 +66,14 @@ def line_at(azimuth: float, length_m: float = 400.0, crs: str = CRS) -> gpd.GeoD
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"size_px": 7}, "tile size 7 is too small"),
-        ({"size_px": 32, "height_px": 0}, "tile size 0 is too small"),
-        ({"size_px": 20_000}, "tile size 20000 is too large"),
+        ({"size_px": 7}, "size 7 is less than 8 px"),
+        ({"size_px": 32, "height_px": 0}, "height 0 is less than 8 px"),
+        ({"size_px": 20_000}, "size 20000 is more than 16384 px"),
         ({"placement": "grid"}, "placement 'grid' is not known: choose centred or oriented"),
         ({"crop": "tight"}, "crop 'tight' is not known"),
         ({"space": "MAP_SPACE"}, "choose map or pixel"),
-        ({"min_valid": -0.1}, "min_valid -0.1 is no share"),
-        ({"cell_size": 0.0}, "cell size 0.0 is not a positive number"),
+        ({"min_valid": -0.1}, "min valid -0.1 is less than 0"),
+        ({"cell_size": 0.0}, "cell size 0 is not above 0"),
     ],
 )
 def test_specs_that_cut_nothing(wrong: dict[str, object], message: str) -> None:
@@ -84,13 +84,13 @@ def test_specs_that_cut_nothing(wrong: dict[str, object], message: str) -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"stride_px": (16, 0)}, "stride 16 x 0 does not move on"),
-        ({"stride_px": (-4, 16)}, "stride -4 x 16"),
+        ({"stride_px": (16, 0)}, "stride 0 is less than 1 px"),
+        ({"stride_px": (-4, 16)}, "stride -4 is less than 1 px"),
         ({"turn_deg": 360.0}, "rotation angle 360 is not from 1 to below 360"),
         ({"turn_deg": -90.0}, "rotation angle -90"),
         ({"turn_deg": 0.5}, "rotation angle 0.5"),
         ({"turn_deg": float("nan")}, "rotation angle nan"),
-        ({"min_overlap": 1.5}, "min_overlap 1.5 is no share"),
+        ({"min_overlap": 1.5}, "min overlap 1.5 is more than 1"),
     ],
 )
 def test_layouts_that_make_no_sense(wrong: dict[str, object], message: str) -> None:

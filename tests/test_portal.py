@@ -29,6 +29,7 @@ from littoral.cli import main
 from littoral.errors import ExistsError, InputError, LittoralError, LittoralWarning, WriteError
 from littoral.http import DownloadError, Patience, UnreachableError, unpack_zip
 from littoral.tiles.labeled.listing import read_listing
+from littoral.tiles.options import CutOptions, ExportOptions
 from littoral.tiles.portal import FetchedItem, NoItemError, Portal, find_portal
 from littoral.tiles.portal.items import checked_name
 from littoral.tiles.portal.rest import one_line, stated_error
@@ -72,7 +73,7 @@ def portal() -> Iterator[HostedItems]:
 def tiles_zip(tmp_path_factory: pytest.TempPathFactory, coast: tuple[Path, object]) -> bytes:
     """As the original's: a folder per category, all in one of the zip's own name."""
     folder = tmp_path_factory.mktemp("hosted") / "coast"
-    export_tiles(coast[0], coast[1], folder, tile_size=32, per_category=True)  # type: ignore[arg-type]
+    export_tiles(coast[0], coast[1], folder, CutOptions(tile_size=(32, 32)), export=ExportOptions(per_category=True))  # type: ignore[arg-type]
     return zipped(folder, "coast/")
 
 

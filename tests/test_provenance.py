@@ -10,13 +10,13 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
+from command_line import run_command
 from littoral import FeatureClassifier, export_tiles, open_scene, prepare_data, read_tiles
-from littoral.cli import app
 from littoral.learn.data import TileData
 from littoral.learn.provenance import acquired, configuration_hash, data_hash
 from littoral.package import read_package
+from littoral.tiles.options import CutOptions
 
 BACKBONE = "test_convnext"
 
@@ -50,7 +50,7 @@ def test_the_days_of_the_images_are_kept(
 ) -> None:
     scene, table = replace(open_scene(coast[0]), acquired="2024-05-01"), coast[1]
     packed = prepare_data(scene=scene, rectangles=table, tile_size=32, cache=tmp_path / "cache")
-    export_tiles(scene, table, tmp_path / "tiles", tile_size=32)
+    export_tiles(scene, table, tmp_path / "tiles", CutOptions(tile_size=(32, 32)))
     for tiles in (packed.tiles, read_tiles(tmp_path / "tiles")):
         assert acquired(tiles) == ("2024-05-01", "2024-05-01")
     assert acquired(data.tiles) is None  # that scene has no date
@@ -81,10 +81,8 @@ def test_hashes_tell_trainings_apart(data: TileData, tiles_folder: Path, tmp_pat
 def test_licence_and_attribution_at_the_command_line(tiles_folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "m.dlpk"
     given = ["--backbone", BACKBONE, "--weights", "none", "--epochs", "1", "--lr", "0.001", "--val-share", "0.3"]
-    said = CliRunner().invoke(
-        app, ["train", str(tiles_folder), "-o", str(path), *given, "--licence", "MIT", "--attribution", "Me"]
-    )
-    assert said.exit_code == 0, said.exception
+    said = run_command(["train", str(tiles_folder), "-o", str(path), *given, "--licence", "MIT", "--attribution", "Me"])
+    assert said.exit_code == 0, said.output
     manifest = read_package(path).manifest
     assert (manifest.licence, manifest.attribution) == ("MIT", "Me")
-    assert "attribution  " in CliRunner().invoke(app, ["inspect", str(path)]).output
+    assert "attribution  " in run_command(["inspect", str(path)]).output

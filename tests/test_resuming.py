@@ -18,6 +18,8 @@ import rasterio.shutil
 from littoral import export_tiles, read_tiles
 from littoral.errors import InputError, WriteError
 from littoral.tiles.export.staging import locked
+from littoral.tiles.options import CutOptions, ExportOptions
+from option_values import export_values
 from platforms import posix_only
 from textured_coast import boxes, textured
 
@@ -56,7 +58,7 @@ class Track:
 
 def interrupted(scene: Path, out: Path, after: int = 9, **options: Any) -> None:
     with pytest.raises(BreakError):
-        export_tiles(scene, SHORE, out, track=Track(after), **{"tile_size": 32, **options})
+        export_tiles(scene, SHORE, out, track=Track(after), **export_values(**{"tile_size": 32, **options}))
 
 
 @posix_only
@@ -114,20 +116,20 @@ def test_killed_exports_go_on(tmp_path: Path, scene_path: Path) -> None:
 )
 def test_every_kind_of_export_goes_on(tmp_path: Path, scene_path: Path, options: dict[str, Any]) -> None:
     whole = tmp_path / "whole" / "t"
-    export_tiles(scene_path, SHORE, whole, tile_size=32, **options)
+    export_tiles(scene_path, SHORE, whole, **export_values(tile_size=32, **options))
     for after in (1, 12, 20):
         out = tmp_path / str(after) / "t"
         interrupted(scene_path, out, after, **options)
         assert not out.exists()
         track = Track()
-        summary = export_tiles(scene_path, SHORE, out, tile_size=32, track=track, **options)
+        summary = export_tiles(scene_path, SHORE, out, track=track, **export_values(tile_size=32, **options))
         assert contents(out) == contents(whole)
         assert summary.written + sum(summary.skipped.values()) == track.cut + after
 
 
 def test_torn_lines_and_short_files_are_done_anew(tmp_path: Path, scene_path: Path) -> None:
     whole = tmp_path / "whole" / "t"
-    export_tiles(scene_path, SHORE, whole, tile_size=32)
+    export_tiles(scene_path, SHORE, whole, CutOptions(tile_size=(32, 32)))
 
     def torn(stage: Path) -> None:
         with (stage / "journal.jsonl").open("ab") as journal:
@@ -155,7 +157,7 @@ def test_torn_lines_and_short_files_are_done_anew(tmp_path: Path, scene_path: Pa
         interrupted(scene_path, out, 18)
         damage(out.parent / ".t.unfinished")
         track = Track()
-        export_tiles(scene_path, SHORE, out, tile_size=32, track=track)
+        export_tiles(scene_path, SHORE, out, CutOptions(tile_size=(32, 32)), track=track)
         assert contents(out) == contents(whole)
         assert track.cut == {"torn": 6, "half": track.cut, "garbled": 21, "short": 21, "lost": 24, "headless": 24}[
             damage.__name__
@@ -179,32 +181,42 @@ def test_another_export_is_not_gone_on_with(tmp_path: Path, scene_path: Path, wr
         with pytest.raises(
             InputError, match=rf"unfinished export \(9 tiles done\) of other {what}: run that one again"
         ):
-            export_tiles(scene_path, table, out, **{"tile_size": 32, **options})  # type: ignore[arg-type]
+            export_tiles(scene_path, table, out, **export_values(**{"tile_size": 32, **options}))  # type: ignore[arg-type]
     with pytest.raises(InputError, match="of other scenes: "):
-        export_tiles(other, SHORE, out, tile_size=32)
+        export_tiles(other, SHORE, out, CutOptions(tile_size=(32, 32)))
     other.unlink()
     assert contents(tmp_path) == stage
-    assert export_tiles(scene_path, SHORE.iloc[:20], out, tile_size=32, restart=True).written == 20
+    assert (
+        export_tiles(
+            scene_path, SHORE.iloc[:20], out, CutOptions(tile_size=(32, 32)), export=ExportOptions(restart=True)
+        ).written
+        == 20
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["t"]
 
 
 def test_an_export_that_is_over_can_be_restarted_too(tmp_path: Path, scene_path: Path) -> None:
-    export_tiles(scene_path, SHORE, tmp_path / "t", tile_size=32, restart=True)
-    assert export_tiles(scene_path, SHORE, tmp_path / "t", tile_size=32, restart=True).written == 0
+    export_tiles(scene_path, SHORE, tmp_path / "t", CutOptions(tile_size=(32, 32)), export=ExportOptions(restart=True))
+    assert (
+        export_tiles(
+            scene_path, SHORE, tmp_path / "t", CutOptions(tile_size=(32, 32)), export=ExportOptions(restart=True)
+        ).written
+        == 0
+    )
 
 
 def test_two_processes_do_not_write_one_folder(tmp_path: Path, scene_path: Path) -> None:
     out = tmp_path / "t"
     with locked(out), pytest.raises(InputError, match="is being written by another process: wait until it is done"):
-        export_tiles(scene_path, SHORE, out, tile_size=32)
+        export_tiles(scene_path, SHORE, out, CutOptions(tile_size=(32, 32)))
     assert list(tmp_path.iterdir()) == []
-    export_tiles(scene_path, SHORE, out, tile_size=32)
+    export_tiles(scene_path, SHORE, out, CutOptions(tile_size=(32, 32)))
     assert len(read_tiles(out)) == 24
 
 
 def test_a_full_disk_is_gone_on_from(tmp_path: Path, scene_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "t"
-    export_tiles(scene_path, boxes([(30, 120)], [3]), out, tile_size=32)
+    export_tiles(scene_path, boxes([(30, 120)], [3]), out, CutOptions(tile_size=(32, 32)))
     before = contents(out)
     written = Path.write_bytes
 
@@ -215,15 +227,15 @@ def test_a_full_disk_is_gone_on_from(tmp_path: Path, scene_path: Path, monkeypat
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(WriteError, match=r"No space left on device.*run the same command again"):
-        export_tiles(scene_path, SHORE, out, tile_size=32)
+        export_tiles(scene_path, SHORE, out, CutOptions(tile_size=(32, 32)))
     assert contents(out) == before
     assert len(read_tiles(out)) == 1
     monkeypatch.undo()
     track = Track()
-    summary = export_tiles(scene_path, SHORE, out, tile_size=32, track=track)
+    summary = export_tiles(scene_path, SHORE, out, CutOptions(tile_size=(32, 32)), track=track)
     assert (summary.written, track.cut) == (24, 16)
-    export_tiles(scene_path, boxes([(30, 120)], [3]), tmp_path / "whole", tile_size=32)
-    export_tiles(scene_path, SHORE, tmp_path / "whole", tile_size=32)
+    export_tiles(scene_path, boxes([(30, 120)], [3]), tmp_path / "whole", CutOptions(tile_size=(32, 32)))
+    export_tiles(scene_path, SHORE, tmp_path / "whole", CutOptions(tile_size=(32, 32)))
     assert contents(out) == contents(tmp_path / "whole")
 
 
@@ -234,14 +246,14 @@ def test_a_scene_that_breaks_off(tmp_path: Path, write_scene: Writer) -> None:
     # In a COG the directory comes first, so that a part of one still opens.
     rasterio.shutil.copy(write_scene(tmp_path / "s.tif", values, nodata=0), path, driver="COG", blocksize=128)
     table = boxes([(40.0, 40.0 + 40 * row) for row in range(30)], [3, 7] * 15)
-    export_tiles(path, table, tmp_path / "whole", tile_size=32)
+    export_tiles(path, table, tmp_path / "whole", CutOptions(tile_size=(32, 32)))
     content = path.read_bytes()
     os.truncate(path, len(content) * 2 // 3)
     for _ in range(2):
         with pytest.raises(InputError, match="could not be read"):
-            export_tiles(path, table, tmp_path / "t", tile_size=32)
+            export_tiles(path, table, tmp_path / "t", CutOptions(tile_size=(32, 32)))
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"\(1\d tiles done\) of other scenes: "):
-        export_tiles(path, table, tmp_path / "t", tile_size=32)
-    export_tiles(path, table, tmp_path / "t", tile_size=32, restart=True)
+        export_tiles(path, table, tmp_path / "t", CutOptions(tile_size=(32, 32)))
+    export_tiles(path, table, tmp_path / "t", CutOptions(tile_size=(32, 32)), export=ExportOptions(restart=True))
     assert contents(tmp_path / "t") == contents(tmp_path / "whole")

@@ -51,6 +51,7 @@ from littoral.imagery.stac import providers, redaction, signing
 from littoral.imagery.stac.extent import enclosing_box, time_range
 from littoral.imagery.stac.scaling import Told, baseline_of, reflectance_scaling
 from littoral.imagery.stac.search import latest_versions
+from littoral.tiles.options import CutOptions
 from stac_server import ORIGIN, SIDE_M, Portal, cog, serving
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.allow_hosts(["127.0.0.1"])]
@@ -683,7 +684,7 @@ def test_keys_are_in_no_scene_and_no_tile(portal: Portal, tmp_path: Path, secret
         assert next(read_windows(scene, scene.bands, [Window(20, 20, 10, 10)]))[1].all()
         assert "SECRET" not in repr(scene) + scene.describe()
     place = gpd.GeoDataFrame({"ID": [1], "CATCOA": [3]}, geometry=[shapely.box(501e3, 2998e3, 5012e2, 29982e2)])
-    export_tiles(scene, place.set_crs("EPSG:32617"), tmp_path / "tiles", tile_size=32)
+    export_tiles(scene, place.set_crs("EPSG:32617"), tmp_path / "tiles", CutOptions(tile_size=(32, 32)))
     written = [file.read_bytes() for file in (tmp_path / "tiles").rglob("*") if file.is_file()]
     assert len(written) > 2
     assert not any(b"SECRET" in content for content in written)

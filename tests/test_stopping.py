@@ -8,10 +8,9 @@ import sys
 import threading
 
 import pytest
-import typer
 
-from littoral.cli import main
-from littoral.cli.door import app
+from command_line import run_command
+from littoral.cli import entry
 from littoral.cli.stopping import stoppable
 from platforms import posix_only
 
@@ -26,37 +25,22 @@ from platforms import posix_only
     ids=lambda each: str(each),
 )
 def test_what_is_sent_ends_in_its_exit_code_and_a_sentence(
-    sent: signal.Signals, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    sent: signal.Signals, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    commands = list(app.registered_commands)
-
-    @app.command("wait")
-    def wait() -> None:
-        signal.raise_signal(sent)
-
-    monkeypatch.setattr(sys, "argv", ["littoral", "wait"])
+    monkeypatch.setattr(entry, "run", lambda arguments: signal.raise_signal(sent))
     before = signal.getsignal(sent)
-    try:
-        with pytest.raises(SystemExit) as ended:
-            main()
-    finally:
-        app.registered_commands[:] = commands
-    assert ended.value.code == code
+    ended = run_command([])
+    assert ended.exit_code == code
     said = "littoral: stopped; nothing is half-written, run the same command again (--overwrite if it says so).\n"
-    assert capsys.readouterr().err == said
+    assert ended.stderr == said
     assert signal.getsignal(sent) is before
 
 
-def test_a_verb_that_has_said_how_to_go_on_is_not_talked_over(capsys: pytest.CaptureFixture[str]) -> None:
-    told = typer.Typer(pretty_exceptions_enable=False)
-
-    @told.command()
-    def wait() -> None:
-        raise KeyboardInterrupt("stopped: 4 of 9 parts are kept")
-
+def test_a_verb_says_itself_how_to_go_on(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended, stoppable():
-        told([])
-    assert (ended.value.code, capsys.readouterr().err) == (130, "")
+        raise KeyboardInterrupt("stopped: 4 of 9 parts are kept")
+    said = "littoral: stopped: 4 of 9 parts are kept.\n"
+    assert (ended.value.code, capsys.readouterr().err) == (130, said)
 
 
 @posix_only

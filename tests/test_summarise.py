@@ -16,7 +16,7 @@ from shapely import LineString, MultiLineString, box
 
 from classified_tables import UTM, classified, straight
 from littoral import rectangles_along_lines
-from littoral.cli import app
+from littoral.cli.entry import run
 from littoral.errors import ExistsError, InputError, LittoralWarning
 from littoral.geodesy import line_lengths
 from littoral.predictions import IntervalOptions, SummariseOptions
@@ -280,7 +280,7 @@ def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "--table",
         str(table),
     ]
-    app(given, standalone_mode=False)
+    run(given)
     said = capsys.readouterr().out
     pieces = read_vector(out)
     whole = line_lengths(line).sum() / 1000
@@ -296,8 +296,8 @@ def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert pyogrio.list_layers(out)[:, 0].tolist() == ["out", "layer_styles"]
     before = out.read_bytes()
     with pytest.raises(ExistsError):
-        app(given, standalone_mode=False)
-    app([*given, "--overwrite"], standalone_mode=False)
+        run(given)
+    run([*given, "--overwrite"])
     assert out.read_bytes() == before
     with pytest.raises(InputError, match="to be read and to be written"):
-        app(["summarise", str(boxes), "-o", str(boxes), "--overwrite"], standalone_mode=False)
+        run(["summarise", str(boxes), "-o", str(boxes), "--overwrite"])

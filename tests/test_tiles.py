@@ -22,6 +22,7 @@ from littoral.tiles import (
     read_tile,
     split_tiles,
 )
+from littoral.tiles.options import ClassOptions, CutOptions, ExportOptions
 from sample import CLIPS
 from textured_coast import boxes, textured
 
@@ -81,7 +82,7 @@ def test_learning_and_classifying_cut_the_same_bits(tmp_path: Path, write_scene:
     values[:, 70:, :40] = 0
     scene = open_scene(write_scene(tmp_path / "s.tif", values, nodata=0, scales=(1e-4,) * 3, offsets=(-0.1,) * 3))
     table = boxes([(5, 5), (30, 60), (80, 80), (150, 150), (500, 0)], [3, 3, 7, 7, 7])
-    export_tiles(scene, table, tmp_path / "tiles", tile_size=32)
+    export_tiles(scene, table, tmp_path / "tiles", CutOptions(tile_size=(32, 32)))
     used = [tile for tile in cut_tiles(scene, table, SPEC) if tile.status == CLASSIFIED]
     stored = read_tiles(tmp_path / "tiles")
     assert len(stored) == len(used) == 4
@@ -97,7 +98,9 @@ def test_learning_and_classifying_cut_the_same_bits(tmp_path: Path, write_scene:
 
 def test_folder_is_as_other_tools_write_it(tmp_path: Path, scene_path: Path) -> None:
     folder = tmp_path / "tiles"
-    summary = export_tiles(scene_path, boxes([(80, 60), (40, 40), (99, 99)], [3, 7, None]), folder, tile_size=32)
+    summary = export_tiles(
+        scene_path, boxes([(80, 60), (40, 40), (99, 99)], [3, 7, None]), folder, CutOptions(tile_size=(32, 32))
+    )
     assert str(summary) == "2 tiles (mangrove 1, sandy shore 1); left out: 1 without CATCOA"
     assert sorted(p.name for p in folder.iterdir()) == [
         "esri_accumulated_stats.json", "esri_model_definition.emd", "images", "labels", "map.txt", "stats.txt",
@@ -123,9 +126,9 @@ def test_folder_is_as_other_tools_write_it(tmp_path: Path, scene_path: Path) -> 
 
 def test_appending_continues_numbers_and_statistics(tmp_path: Path, scene_path: Path) -> None:
     table = boxes([(80, 60), (40, 40), (100, 100), (60, 120)], [3, 7, 3, 1])
-    export_tiles(scene_path, table.iloc[:2], tmp_path / "two", tile_size=32)
-    export_tiles(scene_path, table.iloc[2:], tmp_path / "two", tile_size=32)
-    export_tiles(scene_path, table, tmp_path / "one", tile_size=32)
+    export_tiles(scene_path, table.iloc[:2], tmp_path / "two", CutOptions(tile_size=(32, 32)))
+    export_tiles(scene_path, table.iloc[2:], tmp_path / "two", CutOptions(tile_size=(32, 32)))
+    export_tiles(scene_path, table, tmp_path / "one", CutOptions(tile_size=(32, 32)))
     one, two = (json.loads((tmp_path / n / "esri_accumulated_stats.json").read_text()) for n in ("one", "two"))
     for a, b in zip(one.pop("BandStatsState"), two.pop("BandStatsState"), strict=True):
         assert a == pytest.approx(b)
@@ -137,25 +140,25 @@ def test_appending_continues_numbers_and_statistics(tmp_path: Path, scene_path: 
 
 def test_the_same_export_again_adds_nothing(tmp_path: Path, scene_path: Path) -> None:
     table = boxes([(80, 60), (40, 40)], [3, 7])
-    export_tiles(scene_path, table, tmp_path / "t", tile_size=32)
+    export_tiles(scene_path, table, tmp_path / "t", CutOptions(tile_size=(32, 32)))
     before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
-    again = export_tiles(scene_path, table, tmp_path / "t", tile_size=32)
+    again = export_tiles(scene_path, table, tmp_path / "t", CutOptions(tile_size=(32, 32)))
     assert str(again) == "0 tiles (none); left out: 2 in the folder already"
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
     # Another class on the same window is another statement, another rectangle another tile.
-    more = export_tiles(scene_path, boxes([(80, 60), (99, 99)], [7, 3]), tmp_path / "t", tile_size=32)
+    more = export_tiles(scene_path, boxes([(80, 60), (99, 99)], [7, 3]), tmp_path / "t", CutOptions(tile_size=(32, 32)))
     assert more.written == 2
 
 
 def test_appending_other_kinds_is_refused(tmp_path: Path, scene_path: Path, write_scene: Writer) -> None:
     table = boxes([(80, 60)], [3])
     folder = tmp_path / "tiles"
-    export_tiles(scene_path, table, folder, tile_size=32)
+    export_tiles(scene_path, table, folder, CutOptions(tile_size=(32, 32)))
     before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
     with pytest.raises(InputError, match="tiles of 32 x 32 pixels, these are of 64 x 64"):
-        export_tiles(scene_path, table, folder, tile_size=64)
+        export_tiles(scene_path, table, folder, CutOptions(tile_size=(64, 64)))
     with pytest.raises(InputError, match="bands B02, B03, B04, these are of bands B04"):
-        export_tiles(scene_path, table, folder, tile_size=32, bands=["B04"])
+        export_tiles(scene_path, table, folder, CutOptions(tile_size=(32, 32), bands=("B04",)))
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "mine.txt").write_text("x")
     with pytest.raises(InputError, match="is no folder of tiles"):
@@ -165,17 +168,27 @@ def test_appending_other_kinds_is_refused(tmp_path: Path, scene_path: Path, writ
 
 def test_mixed_rectangles_can_be_left_out(scene_path: Path, tmp_path: Path) -> None:
     table = boxes([(80, 60), (40, 40), (99, 99)], [3, 7, 7]).assign(purity=[0.7, 0.9, 1.0])
-    summary = export_tiles(scene_path, table, tmp_path / "t", tile_size=32, min_purity=0.9)
+    summary = export_tiles(
+        scene_path, table, tmp_path / "t", CutOptions(tile_size=(32, 32)), ClassOptions(min_purity=0.9)
+    )
     assert (summary.written, summary.skipped["of mixed classes"]) == (2, 1)
-    with pytest.raises(InputError, match="min_purity 2"):
-        export_tiles(scene_path, table, tmp_path / "t", min_purity=2)
+    with pytest.raises(InputError, match="min purity 2"):
+        export_tiles(scene_path, table, tmp_path / "t", labels=ClassOptions(min_purity=2))
     with pytest.raises(InputError, match="purity"):
-        export_tiles(scene_path, table.drop(columns="purity"), tmp_path / "t", tile_size=32, min_purity=0.5)
+        export_tiles(
+            scene_path,
+            table.drop(columns="purity"),
+            tmp_path / "t",
+            CutOptions(tile_size=(32, 32)),
+            ClassOptions(min_purity=0.5),
+        )
 
 
 def test_one_folder_per_category(tmp_path: Path, scene_path: Path) -> None:
     table = boxes([(80, 60), (40, 40), (100, 100)], [3, 7, 3])
-    summary = export_tiles(scene_path, table, tmp_path / "t", tile_size=32, per_category=True)
+    summary = export_tiles(
+        scene_path, table, tmp_path / "t", CutOptions(tile_size=(32, 32)), export=ExportOptions(per_category=True)
+    )
     assert [p.name for p in summary.folders] == ["Category_3", "Category_7"]
     whole = read_tiles(tmp_path / "t")
     listed = read_tiles([tmp_path / "t" / "Category_7", tmp_path / "t" / "Category_3"])
@@ -188,7 +201,7 @@ def test_a_full_disk_leaves_the_folder_as_it_was(
     tmp_path: Path, scene_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "tiles"
-    export_tiles(scene_path, boxes([(80, 60), (40, 40)], [3, 7]), folder, tile_size=32)
+    export_tiles(scene_path, boxes([(80, 60), (40, 40)], [3, 7]), folder, CutOptions(tile_size=(32, 32)))
     table = boxes([(81, 61), (41, 41), (101, 101)], [3, 7, 3])
     before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
     written = Path.write_bytes
@@ -201,10 +214,10 @@ def test_a_full_disk_leaves_the_folder_as_it_was(
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(WriteError, match="No space left on device"):
-        export_tiles(scene_path, table, folder, tile_size=32)
+        export_tiles(scene_path, table, folder, CutOptions(tile_size=(32, 32)))
     assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
     with pytest.raises(WriteError):
-        export_tiles(scene_path, table, tmp_path / "new", tile_size=32)
+        export_tiles(scene_path, table, tmp_path / "new", CutOptions(tile_size=(32, 32)))
     assert not (tmp_path / "new").exists()
 
 
@@ -212,7 +225,7 @@ def test_bad_export_input(tmp_path: Path, scene_path: Path) -> None:
     table = boxes([(80, 60)], [3])
     out = tmp_path / "tiles"
     with pytest.raises(InputError, match="has no field 'kind'"):
-        export_tiles(scene_path, table, out, class_field="kind")
+        export_tiles(scene_path, table, out, labels=ClassOptions(class_field="kind"))
     with pytest.raises(InputError, match="is null in every row"):
         export_tiles(scene_path, boxes([(80, 60)], [None]), out)
     with pytest.raises(InputError, match="overlaps none of the rectangles"):
@@ -267,7 +280,7 @@ def test_wrong_folders_are_explained(tmp_path: Path, tiles_folder: Path) -> None
 
 
 def test_truncated_tile_is_named(tmp_path: Path, scene_path: Path) -> None:
-    export_tiles(scene_path, boxes([(80, 60)], [3]), tmp_path / "t", tile_size=32)
+    export_tiles(scene_path, boxes([(80, 60)], [3]), tmp_path / "t", CutOptions(tile_size=(32, 32)))
     path = tmp_path / "t" / "images" / "000000000.tif"
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(InputError, match=r"000000000.tif could not be read"):
@@ -279,7 +292,7 @@ def test_two_clips_of_one_place_in_two_zones(sample_or_real: Path, data_is_real:
     table["CATCOA"] = table["CATCOA"].astype("Int64")
     for name in ("unalakleet_alaska", "unalakleet_alaska_l9") if data_is_real else CLIPS:
         clip, own = sample_or_real / "realcoast" / f"{name}.tif", table[table["image"] == f"{name}.tif"]
-        export_tiles(clip, own, tmp_path / "t", tile_size=64, bands=["B02", "B03", "B04"])
+        export_tiles(clip, own, tmp_path / "t", CutOptions(tile_size=(64, 64), bands=("B02", "B03", "B04")))
     tiles = read_tiles(tmp_path / "t")
     zones = np.array([_zone(path) for path in tiles.paths])
     assert set(zones) == {32603, 32604}
@@ -303,15 +316,15 @@ def test_scalings_that_do_not_mix(tmp_path: Path, write_scene: Writer) -> None:
     stated = write_scene(tmp_path / "stated.tif", values, scales=(1e-4,) * 3)
     floats = write_scene(tmp_path / "floats.tif", values.astype("float32"))
     folder = tmp_path / "tiles"
-    export_tiles(stated, table, folder, tile_size=32)
-    export_tiles(shifted, table, folder, tile_size=32)
+    export_tiles(stated, table, folder, CutOptions(tile_size=(32, 32)))
+    export_tiles(shifted, table, folder, CutOptions(tile_size=(32, 32)))
     assert len(read_tiles(folder)) == 2
     with pytest.raises(InputError, match=r"these are of float32 values \(as stored\)"):
-        export_tiles(floats, table, folder, tile_size=32)
-    export_tiles(shifted, table, tmp_path / "s", tile_size=32)
+        export_tiles(floats, table, folder, CutOptions(tile_size=(32, 32)))
+    export_tiles(shifted, table, tmp_path / "s", CutOptions(tile_size=(32, 32)))
     with pytest.raises(InputError, match=r"holds tiles of int16 values \(reflectance x 10000\), these are of uint16"):
-        export_tiles(plain, table, tmp_path / "s", tile_size=32)
-    export_tiles(plain, table, tmp_path / "p", tile_size=32)
+        export_tiles(plain, table, tmp_path / "s", CutOptions(tile_size=(32, 32)))
+    export_tiles(plain, table, tmp_path / "p", CutOptions(tile_size=(32, 32)))
     with pytest.raises(InputError, match="train on tiles of one scaling"):
         read_tiles([tmp_path / "p", tmp_path / "s"])
 
@@ -324,7 +337,7 @@ def test_one_bands_nodata_is_not_anothers(tmp_path: Path, write_scene: Writer) -
     write_scene(folder / "a_B02.tif", values, names=None, nodata=0)
     write_scene(folder / "b_B03.tif", values * 0, names=None)
     table = boxes([(50, 50)], [3])
-    export_tiles(folder, table, tmp_path / "t", tile_size=32)
+    export_tiles(folder, table, tmp_path / "t", CutOptions(tile_size=(32, 32)))
     (tile,) = cut_tiles(open_scene(folder), table, TileSpec(32, ("B02", "B03")))
     again, valid = read_tile(read_tiles(tmp_path / "t").paths[0])
     assert (again == tile.values).all()
@@ -337,10 +350,12 @@ def test_places_that_cannot_take_tiles(tmp_path: Path, scene_path: Path) -> None
     (tmp_path / "file").write_text("x")
     for place in (tmp_path / "file", tmp_path / "file" / "tiles"):
         with pytest.raises(InputError, match="is a file, not a folder"):
-            export_tiles(scene_path, table, place, tile_size=32)
-    export_tiles(scene_path, table, tmp_path / "t", tile_size=32)
+            export_tiles(scene_path, table, place, CutOptions(tile_size=(32, 32)))
+    export_tiles(scene_path, table, tmp_path / "t", CutOptions(tile_size=(32, 32)))
     with pytest.raises(InputError, match="--per-category"):
-        export_tiles(scene_path, table, tmp_path / "t", tile_size=32, per_category=True)
+        export_tiles(
+            scene_path, table, tmp_path / "t", CutOptions(tile_size=(32, 32)), export=ExportOptions(per_category=True)
+        )
     with pytest.raises(InputError, match="is empty"):
         list(cut_tiles(open_scene(scene_path), table.iloc[:0], SPEC))
     with pytest.raises(InputError, match="holds Point"):
@@ -360,7 +375,7 @@ def test_places_that_cannot_take_tiles(tmp_path: Path, scene_path: Path) -> None
     ],
 )
 def test_damaged_folders_are_sentences(tmp_path: Path, scene_path: Path, name: str, content: bytes) -> None:
-    export_tiles(scene_path, boxes([(80, 60)], [3]), tmp_path / "t", tile_size=32)
+    export_tiles(scene_path, boxes([(80, 60)], [3]), tmp_path / "t", CutOptions(tile_size=(32, 32)))
     (tmp_path / "t" / name).write_bytes(content)
     with pytest.raises(InputError, match=Path(name).name.replace(".", r"\.")):
         read_tiles(tmp_path / "t")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 import sys
 from collections.abc import Callable
@@ -12,9 +11,12 @@ from typing import Any
 import pytest
 
 import littoral.tiles
-from littoral import export_tiles, read_tiles
+from littoral import read_tiles
 from littoral.cli import main
+from littoral.imagery.options import CombineOptions
+from littoral.options import Options
 from littoral.tiles import ExportSummary
+from littoral.tiles.options import ClassOptions, CutOptions, ExportOptions
 from littoral.vectors import write_vector
 from textured_coast import boxes, textured
 
@@ -51,14 +53,15 @@ OPTIONS: dict[str, tuple[str, Any]] = {
     "min_overlap": ("--min-overlap 0.2", 0.2),
     "rotation_angle": ("--rotation-angle 90", 90.0),
     "buffer_radius": ("--buffer-radius 5", 5.0),
-    "mask": ("--mask m.gpkg", Path("m.gpkg")),
+    "mask": ("--mask m.gpkg", "m.gpkg"),
     "extent": ("--extent 1,2.5,3,4", (1.0, 2.5, 3.0, 4.0)),
     "extent_crs": ("--extent-crs EPSG:4326", "EPSG:4326"),
     "cell_size": ("--cell-size 20", 20.0),
     "reference_system": ("--reference-system pixel", "pixel"),
     "blacken_around_feature": ("--blacken-around-feature", True),
     "crop_mode": ("--crop-mode bounding-box", "bounding-box"),
-    "bands": ("--bands B04,1", ["B04", "1"]),
+    "bands": ("--bands B04,1", ("B04", "1")),
+    "classes": ("--classes 3,7", (3, 7)),
     "raw": ("--raw", True),
     "min_valid": ("--min-valid 0.25", 0.25),
     "max_cloud": ("--max-cloud 0.5", 0.5),
@@ -78,8 +81,10 @@ OPTIONS: dict[str, tuple[str, Any]] = {
 def test_every_parameter_has_its_option(run: Run, inputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, Any] = {}
 
-    def recorded(scenes: object, rectangles: object, out: Path, **given: Any) -> ExportSummary:
+    def recorded(scenes: object, rectangles: object, out: Path, *options: Options, **given: Any) -> ExportSummary:
         asked.update(given)
+        for each in options:
+            asked.update(vars(each))
         return ExportSummary((out,), {}, {})
 
     monkeypatch.setattr(littoral.tiles, "export_tiles", recorded)
@@ -87,13 +92,13 @@ def test_every_parameter_has_its_option(run: Run, inputs: Path, monkeypatch: pyt
                        *" ".join(option for option, _ in OPTIONS.values()).split())  # fmt: skip
     assert code == 0, err
     assert {name: asked[name] for name in OPTIONS} == {name: value for name, (_, value) in OPTIONS.items()}
-    parameters = set(inspect.signature(export_tiles).parameters)
-    assert parameters - set(OPTIONS) == {"scenes", "rectangles", "out", "categories", "track"}
+    assert set(asked) - set(OPTIONS) == {"categories", "track"}
     asked.clear()
     run("tiles", inputs / "scene.tif", inputs / "rects.gpkg", "-o", "t")
-    defaults = {name: one.default for name, one in inspect.signature(export_tiles).parameters.items()}
-    for name in OPTIONS:
-        assert asked[name] == ((256, 256) if name == "tile_size" else defaults[name]), name
+    usual = {"mask": None, "cell_size": None}
+    for options in (CutOptions(), ClassOptions(), ExportOptions(), CombineOptions()):
+        usual |= vars(options)
+    assert {name: asked[name] for name in OPTIONS} == usual
 
 
 def test_a_grid_from_the_shell(run: Run, inputs: Path, tmp_path: Path) -> None:
@@ -108,10 +113,10 @@ def test_a_grid_from_the_shell(run: Run, inputs: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ("--tile-size big", "tile size 'big' is no number of pixels: write e.g. 256, or 256x128"),
-        ("--stride 1.5 --placement grid", "stride '1.5' is no number of pixels"),
-        ("--stride 0 --placement grid", "stride 0 x 0 does not move on"),
-        ("--tile-size -4", "tile size -4 is too small"),
+        ("--tile-size big", "--tile-size big is not a number of pixels: write e.g. 256, or 256x128"),
+        ("--stride 1.5 --placement grid", "--stride 1.5 is not a number of pixels"),
+        ("--stride 0 --placement grid", "stride 0 is less than 1 px"),
+        ("--tile-size -4", "tile size -4 is less than 8 px"),
         ("--extent nowhere", "nowhere does not exist"),
         ("--extent 1,2,3", "the extent 1 2 3 is no box"),
         ("--extent 5,5,6,6", "the extent lies beside the scene"),
@@ -130,9 +135,8 @@ def test_wrong_options(run: Run, inputs: Path, tmp_path: Path, options: str, com
 
 
 def test_the_documents_table_names_every_parameter() -> None:
-    table = (Path(__file__).parents[1] / "docs" / "export-parameters.md").read_text(encoding="utf-8")
-    ours = set(inspect.signature(export_tiles).parameters) - {"track"}
-    assert [name for name in sorted(ours) if f"`{name}`" not in table] == []
+    table = (Path(__file__).parents[1] / "docs" / "reference" / "export-parameters.md").read_text(encoding="utf-8")
+    assert [name for name in OPTIONS if f"tiles.{name} " not in table] == []
     assert [
         number for number in range(1, 24) if not re.search(rf"^\|[^|]*\b{number}\b[^|]*\|", table, re.MULTILINE)
     ] == []

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from typer.testing import CliRunner
 
 import littoral
+from command_line import run_command
 from littoral import prepare_data
-from littoral.cli import app
 from littoral.errors import InputError
 from littoral.learn import TileData, TrainedModel, calibrate, cross_validate, load_model, save_model
 from littoral.learn.methods import finished, new_model, train_head
@@ -56,8 +55,8 @@ def test_the_verb_and_python_write_the_same_bytes(
     (tmp_path / "verb").mkdir()
     path = tmp_path / "verb" / "m.dlpk"
     command = ["train", str(tiles_folder), "-o", str(path), "--backbone", BACKBONE, "--weights", "none", *words]
-    done = CliRunner().invoke(app, [*command, "--attribution", "Somebody"])
-    assert done.exit_code == 0, done.exception
+    done = run_command([*command, "--attribution", "Somebody"])
+    assert done.exit_code == 0, done.output
     model = littoral.train(tiles_folder, **({"body": BodyOptions(None, BACKBONE, "none")} | options))  # type: ignore[arg-type]
     again = save_model(model, tmp_path / "m.dlpk", PackageOptions(attribution="Somebody"))
     assert again.read_bytes() == path.read_bytes()

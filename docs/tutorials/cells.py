@@ -100,12 +100,11 @@ print(littoral.export_tiles(
     world.training.scene,
     rectangles[rectangles["CATCOA"] == 1],
     "Category_1",
-    class_field="CATCOA",
-    tile_size=256,
-    stride=128,
-    only_with_features=True,
-    metadata_format="Labeled_Tiles",
-    extent="intersection",
+    littoral.CutOptions(tile_size=(256, 256)),
+    littoral.ClassOptions(class_field="CATCOA"),
+    littoral.ExportOptions(
+        stride=(128, 128), only_with_features=True, metadata_format="Labeled_Tiles", extent="intersection"
+    ),
     cell_size=10,
 ))
 """),

@@ -33,6 +33,7 @@ from cells import CELLS, ITEM  # noqa: E402
 from hub_server import serving_weights  # noqa: E402
 from littoral import export_tiles, read_charts, rectangles_along_lines  # noqa: E402
 from littoral.demo.world import Coast, make_world  # noqa: E402
+from littoral.tiles.options import CutOptions, ExportOptions  # noqa: E402
 from portal_server import HostedItems, serving, zipped  # noqa: E402
 
 NOTEBOOK = HERE / "coastline-classification.ipynb"
@@ -59,7 +60,14 @@ def notebook() -> nbformat.NotebookNode:
 def export_coast(coast: Coast, folder: Path, tile_px: int = TILE_PX) -> Path:
     """Tiles of a coast, a folder for each category."""
     rectangles = rectangles_along_lines(read_charts(coast.chart))
-    export_tiles(coast.scene, rectangles, folder, tile_size=tile_px, cell_size=10, per_category=True)
+    export_tiles(
+        coast.scene,
+        rectangles,
+        folder,
+        CutOptions(tile_size=(tile_px, tile_px)),
+        export=ExportOptions(per_category=True),
+        cell_size=10,
+    )
     return folder
 
 

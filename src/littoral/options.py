@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 from littoral.errors import InputError
 
@@ -132,8 +132,27 @@ class Options:
         Raises:
             InputError: a value outside its bounds or choices.
         """
-        for name, kind, metadata in declared(type(self)):  # type: ignore[arg-type]
+        for name, kind, metadata in declared(cast(Any, type(self))):
             check_value(name, getattr(self, name), kind, metadata)
+
+    def changed(self) -> list[str]:
+        """Names on the command line of the options that are not at their default."""
+        usual = type(self)()
+        return [
+            flag_of(name, metadata)
+            for name, _, metadata in declared(cast(Any, type(self)))
+            if getattr(self, name) != getattr(usual, name)
+        ]
+
+
+def flag_of(name: str, metadata: tuple[Any, ...]) -> str:
+    """The long name of an option on the command line.
+
+    >>> flag_of("length_m", ()), flag_of("crs", (Cli("--scene-crs"),))
+    ('--length', '--scene-crs')
+    """
+    declared_flag = next((each.flag for each in metadata if isinstance(each, Cli)), None)
+    return declared_flag or "--" + plain_name(name).replace("_", "-")
 
 
 def check_value(name: str, value: Any, kind: Any, metadata: tuple[Any, ...]) -> None:

@@ -5,10 +5,13 @@ The doors decide what is shown: the command line passes :func:`bar`, Python call
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
+
+Say = Callable[[str], None]
+"""Called with a sentence for the user while work goes on."""
 
 
 class Track(Protocol):
@@ -24,6 +27,10 @@ def silent(items: Iterable[T], total: int, description: str) -> Iterable[T]:
     ['a', 'b', 'c']
     """
     return items
+
+
+def quiet(sentence: str) -> None:
+    """Print nothing."""
 
 
 def bar(items: Iterable[T], total: int, description: str) -> Iterator[T]:

@@ -36,7 +36,6 @@ from littoral.predictions.columns import (
     smoothed_columns,
 )
 from littoral.progress import Track, silent
-from littoral.tiles import Merging
 from littoral.tiles.export.inputs import extent_of
 from littoral.vectors import qgis_style, read_vector, require_crs, trace, write_vector
 
@@ -110,7 +109,7 @@ def classify_objects(
     inside = extent_of(options.extent, options.extent_crs, opened[0], table)
     found = _predict_inside(
         opened, table, source or ensemble, inside,
-        merging=Merging(combine.combine, combine.near), folder=options.parts, dask=options.dask, track=track,
+        merging=combine, folder=options.parts, dask=options.dask, track=track,
     )  # fmt: skip
     found = decide(found, table, ensemble, decisions, transitions)
     out = found.to_table(table, class_label_field=decisions.class_label_field)

@@ -19,12 +19,12 @@ from scipy.spatial import cKDTree
 from littoral.errors import InputError
 from littoral.geodesy import DEGREES, to_geocentric
 from littoral.imagery import Scene
+from littoral.imagery.options import Combine, CombineOptions
 from littoral.progress import Track, silent
-from littoral.tiles import Layout, Merging, Plan, TileSpec, plan_tiles
+from littoral.tiles import Layout, Plan, TileSpec, plan_tiles
 from littoral.tiles.grid import Lattice
 from littoral.tiles.multi_scene import check_alike, clearest
 from littoral.tiles.plan import check_rectangles, on_cells
-from littoral.tiles.spec import Combine
 
 PART = 512
 """Rectangles of a part, at most: what a worker that dies, or Ctrl-C, loses. Blocks where two parts meet are decoded
@@ -72,7 +72,11 @@ class Task:
 
 
 def tasks_of(
-    parts: Sequence[Part], scenes: Sequence[Scene], rectangles: gpd.GeoDataFrame, spec: TileSpec, merging: Merging
+    parts: Sequence[Part],
+    scenes: Sequence[Scene],
+    rectangles: gpd.GeoDataFrame,
+    spec: TileSpec,
+    merging: CombineOptions,
 ) -> Iterator[Task]:
     """The task of each part; with all columns of ``rectangles``."""
     scenes = [on_cells(scene, spec.cell_size) for scene in scenes]
@@ -88,7 +92,7 @@ def part_rectangles(
     rectangles: gpd.GeoDataFrame,
     spec: TileSpec,
     *,
-    merging: Merging | None = None,
+    merging: CombineOptions | None = None,
     track: Track = silent,
 ) -> list[Part]:
     """Divide rectangles by the scene that shows each best (:func:`littoral.tiles.multi_scene.choose_scenes`).
@@ -108,7 +112,7 @@ def part_rectangles(
 
     Memory: 100 bytes for each rectangle and scene it lies on, and 50 MB.
     """
-    merging = merging or Merging()
+    merging = merging or CombineOptions()
     check_rectangles(rectangles, spec, Layout())
     if merging.combine == "median" and len(scenes) == 1:
         raise InputError(f"a median of one scene, {scenes[0].name},", "is asked for", "add scenes, or leave it away")

@@ -18,10 +18,10 @@ from littoral.classify.pipeline import predict_parts
 from littoral.engines import Classifier
 from littoral.errors import InputError, WriteError
 from littoral.imagery import Scene
+from littoral.imagery.options import CombineOptions
 from littoral.predictions import Predictions
 from littoral.progress import Track, silent
 from littoral.threads import processors
-from littoral.tiles import Merging
 
 _AT_ONCE = 2**15
 """Rectangles whose outlines are looked at together."""
@@ -32,7 +32,7 @@ def predict_rectangles(
     rectangles: gpd.GeoDataFrame,
     model: Classifier | ModelSource,
     *,
-    merging: Merging | None = None,
+    merging: CombineOptions | None = None,
     folder: Path | None = None,
     dask: str | None = None,
     track: Track = silent,
@@ -62,7 +62,7 @@ def predict_rectangles(
     :func:`~littoral.classify.pipeline.predict_parts`: it grows by less than 300 bytes for each rectangle and not with
     the size of scenes.
     """
-    merging = merging or Merging()
+    merging = merging or CombineOptions()
     source = model if isinstance(model, ModelSource) else None
     if source is None and not (folder is None and dask is None):
         raise InputError("a model that is open", "cannot be sent to other processes", "pass the path of its package")

@@ -1,4 +1,4 @@
-"""Ctrl-C, and what a cluster or a closed terminal sends instead: work is put in order, then one sentence is said."""
+"""Ctrl-C, and what a cluster or a closed terminal sends instead: one sentence and an exit code, no traceback."""
 
 from __future__ import annotations
 
@@ -12,21 +12,25 @@ from types import FrameType
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C: 128 and the number of the signal, as shells count."""
+STOPPED = "stopped; nothing is half-written, run the same command again (--overwrite if it says so)"
 _REQUESTS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Requests to end are heard as Ctrl-C is; whatever was pressed or sent ends in its exit code, without a traceback.
+    """SIGTERM and SIGHUP interrupt the work inside as Ctrl-C does, and end in the exit code of the signal.
 
-    A verb that knows how to go on says so itself, and leaves its KeyboardInterrupt with that sentence in it.
+    A verb that can be resumed puts the sentence to print into its KeyboardInterrupt.
+
+    Raises:
+        SystemExit: with 128 and the number of the signal.
     """
     heard: list[int] = []
     owner = os.getpid()
 
     def heed(number: int, frame: FrameType | None) -> None:
         if os.getpid() != owner:
-            # A fork is nobody's door.
+            # A forked child ends as without this handler.
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
             return
@@ -44,17 +48,7 @@ def stoppable() -> Iterator[None]:
                     stack.callback(signal.signal, number, signal.signal(number, heed))
         try:
             yield
-        except (KeyboardInterrupt, SystemExit) as ended:
-            if isinstance(ended, SystemExit) and ended.code != INTERRUPTED:
-                raise
-            if not _said(ended):
-                told = "stopped; nothing is half-written, run the same command again (--overwrite if it says so)."
-                print(f"littoral: {told}", file=sys.stderr)
+        except KeyboardInterrupt as stop:
+            sentence = str(stop).rstrip(".") or STOPPED
+            print(f"littoral: {sentence}.", file=sys.stderr)
             raise SystemExit(128 + heard[0] if heard else INTERRUPTED) from None
-
-
-def _said(error: BaseException | None) -> str:
-    """Of the KeyboardInterrupt that an exit arose from."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__cause__ or error.__context__
-    return str(error or "")

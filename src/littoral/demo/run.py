@@ -18,6 +18,7 @@ from littoral.progress import Track, silent
 from littoral.rectangles import rectangles_along_lines
 from littoral.report import ReportOptions, write_report
 from littoral.tiles import export_tiles
+from littoral.tiles.options import CutOptions
 from littoral.vectors import qgis_style, staged, write_vector
 
 TILE_PX = 128
@@ -102,8 +103,9 @@ def run_demo(
     training, unseen = boxes[world.training.name], boxes[world.unseen.name]
 
     step(4, "tiles: cutting a labelled image for each")
-    say(f"      {export_tiles(world.training.scene, training, folder / 'tiles', tile_size=TILE_PX, track=track)}")
-    export_tiles(world.unseen.scene, unseen, folder / "tiles-unseen", tile_size=TILE_PX, track=track)
+    cut = CutOptions(tile_size=(TILE_PX, TILE_PX))
+    say(f"      {export_tiles(world.training.scene, training, folder / 'tiles', cut, track=track)}")
+    export_tiles(world.unseen.scene, unseen, folder / "tiles-unseen", cut, track=track)
 
     step(5, f"train: {BACKBONE} from scratch, {epochs} epochs")
     charted = coasts[world.training.name]
@@ -132,6 +134,4 @@ def run_demo(
         title="The unseen coast of the demo", track=track,
     )  # fmt: skip
     say(f"done in {time.perf_counter() - started:.0f} s")
-    say(f"open   {page.resolve()}")
-    say(f"map    {(folder / 'classified.gpkg').resolve()}")
     return Demo(page, folder / "classified.gpkg", path, metrics)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from littoral.options import Cli, File, Number, Options
+from littoral.options import Cli, File, Help, Number, Options
 
 Method = Literal["head", "network"]
 """What is trained: a head on features that a frozen body computes once, or the whole network in epochs."""
@@ -115,6 +115,14 @@ class SampleOptions(Options):
     """Folder for packed tiles; those of a folder of tiles are packed only if this is given."""
 
 
+RasterFunction = Annotated[
+    bool | None,
+    Help("Include a script with which ArcGIS runs the ONNX graph."),
+    Cli(default="where ArcGIS has none of its own: other than resnet18, 34 and 50, or resized tiles"),
+]
+"""Shared by the verbs that write a model."""
+
+
 @dataclass(frozen=True)
 class PackageOptions(Options):
     """What the model file carries beside the weights."""
@@ -127,10 +135,7 @@ class PackageOptions(Options):
     """Credit for the training imagery."""
     onnx: Annotated[bool | None, Cli(default="if the raster function needs it")] = None
     """Include an ONNX graph, to classify without torch."""
-    raster_function: Annotated[
-        bool | None, Cli(default="where ArcGIS has none of its own: other than resnet18, 34 and 50, or resized tiles")
-    ] = None
-    """Include a script with which ArcGIS runs the ONNX graph."""
+    raster_function: RasterFunction = None
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from littoral.categories import CATCOA, Scheme
 from littoral.errors import InputError, MissingExtraError
 from littoral.evaluation import Folds, Record
 from littoral.imagery import Scenes
+from littoral.imagery.options import CombineOptions
 from littoral.learn.cross_validation import cross_validate
 from littoral.learn.data import TileData, prepare_data
 from littoral.learn.methods import RunFiles, finished, new_model, train_epochs, train_head, trained_again
@@ -31,7 +32,7 @@ from littoral.learn.training import (
     rate_of,
 )
 from littoral.progress import Track, silent
-from littoral.tiles import Merging, TileSet
+from littoral.tiles import TileSet
 from littoral.tiles.options import ClassOptions, CutOptions, SplitOptions
 
 BACKBONES = {"head": "mobilenetv2_100/8", "network": "resnet34"}
@@ -43,7 +44,7 @@ def train(
     *,
     scene: Scenes | None = None,
     rectangles: gpd.GeoDataFrame | str | Path | None = None,
-    merging: Merging | None = None,
+    merging: CombineOptions | None = None,
     coast: gpd.GeoDataFrame | str | Path | None = None,
     classes: ClassOptions | None = None,
     cut: CutOptions | None = None,
@@ -161,7 +162,7 @@ def read_training_tiles(
     tiles: TileSet | str | Path | Iterable[str | Path] | None,
     scene: Scenes | None,
     rectangles: gpd.GeoDataFrame | str | Path | None,
-    merging: Merging | None,
+    merging: CombineOptions | None,
     coast: gpd.GeoDataFrame | str | Path | None,
     classes: ClassOptions | None,
     cut: CutOptions | None,

@@ -32,7 +32,7 @@ from littoral.package.json_checks import (
 from littoral.package.manifest import Manifest, check_manifest
 from littoral.package.preprocessing import Preprocessing
 from littoral.tiles import TileSpec
-from littoral.tiles.spec import Space
+from littoral.tiles.options import Space
 
 BACKBONES = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
 """Those whose tensors are the same in torchvision and timm."""

@@ -226,9 +226,9 @@
     key.onclick = () => zoom(by, box.clientWidth / 2, canvas.clientHeight / 2);
   });
   element("button", "whole coast", tools).onclick = () => { choose(-1); whole(); };
-  const doubt = element("label", "only up to confidence ", tools), slide = element("input", "", doubt), shown = element("span", " 100%", doubt);
+  const doubt = element("label", "only up to confidence ", tools), slide = element("input", "", doubt), shownLimit = element("span", " 100%", doubt);
   slide.type = "range"; slide.min = 0; slide.max = 100; slide.value = 100;
-  slide.oninput = () => { most = slide.value / 100; shown.textContent = ` ${slide.value}%`; describe(-1); redraw(); };
+  slide.oninput = () => { most = slide.value / 100; shownLimit.textContent = ` ${slide.value}%`; describe(-1); redraw(); };
 
   if (data.ground) {
     const label = element("label", "", tools), tick = element("input", "", label);

@@ -1,10 +1,11 @@
 from .cut import CLASSIFIED, CLOUD, NODATA, OUTSIDE, Tile
 from .export import ExportSummary, export_tiles
 from .labeled import read_tile, read_tiles
-from .multi_scene import Merging, cut_planned, cut_tiles, plan_scenes
+from .multi_scene import cut_planned, cut_tiles, plan_scenes
 from .packed import open_pack, pack_files
 from .plan import Placed, Plan, plan_tiles
 from .portal import GIS, FetchedItem, fetch_item
+from .selection import select_tiles
 from .spec import Layout, TileSpec
 from .splits import Split, UnplacedWarning, ground_pairs, split_tiles
 from .tileset import TileSet
@@ -19,7 +20,6 @@ __all__ = [
     "ExportSummary",
     "FetchedItem",
     "Layout",
-    "Merging",
     "Placed",
     "Plan",
     "Split",
@@ -38,6 +38,7 @@ __all__ = [
     "plan_tiles",
     "read_tile",
     "read_tiles",
+    "select_tiles",
     "split_tiles",
     "turned",
 ]

@@ -16,7 +16,7 @@ from shapely.geometry.base import BaseGeometry
 from littoral.errors import InputError
 from littoral.geodesy import DEGREES, ELLIPSOID
 from littoral.imagery import Scene
-from littoral.tiles.spec import Space
+from littoral.tiles.options import Space
 from littoral.vectors import require_column
 
 Outlines = NDArray[np.object_]

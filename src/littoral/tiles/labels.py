@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from littoral.categories import Scheme
 from littoral.errors import InputError
+from littoral.tiles.options import ClassOptions
 from littoral.vectors import require_column
 
 
@@ -37,46 +38,43 @@ CLASS_FIELDS = ("CATCOA", "value", "classvalue")
 """Looked for, in this order, where nobody names the field with the class."""
 
 
-def labelled(
-    rectangles: gpd.GeoDataFrame,
-    class_field: str | None,
-    categories: Scheme,
-    *,
-    min_purity: float = 0.0,
-    region_field: str | None = None,
-) -> Labelled:
-    """Leave out rectangles without a class and, if wanted, those of mixed classes.
+def labelled(rectangles: gpd.GeoDataFrame, options: ClassOptions, categories: Scheme) -> Labelled:
+    """Rectangles with a class, without those of other classes or of mixed ones where the options leave them out.
 
     Without ``class_field``, the class stands in the first there is of :data:`CLASS_FIELDS`.
 
     Raises:
-        InputError: a field that is missing, null everywhere or of other values, or a share that is none.
+        InputError: a field that is missing, null everywhere or of other values; no rectangle of the wanted classes.
 
     >>> box = gpd.GeoDataFrame({"kind": ["mangrove", None]}, geometry=[None, None])
     >>> from littoral.categories import CATCOA
-    >>> found = labelled(box, "KIND", CATCOA)
+    >>> found = labelled(box, ClassOptions(class_field="KIND"), CATCOA)
     >>> found.codes.tolist(), found.names, dict(found.skipped)
     ([7], ('0',), {'without kind': 1})
     """
-    if not 0 <= min_purity <= 1:
-        raise InputError(f"min_purity {min_purity}", "is no share", "pass a number from 0 to 1")
     source = "the table of rectangles"
-    column = _class_field(rectangles, class_field, source)
+    column = _class_field(rectangles, options.class_field, source)
     table = rectangles[rectangles[column].notna()]
     if table.empty:
         raise InputError(
             f"field {column}", "is null in every row", "label the rectangles or choose another --class-field"
         )
     skipped = {f"without {column}": len(rectangles) - len(table)}
-    if min_purity > 0:
-        pure = table[require_column(table, "purity", source)] >= min_purity
-        skipped["of mixed classes"] = len(table) - int(pure.sum())
-        table = table[pure]
     codes = np.array([categories.code_of(value) for value in table[column]], np.int64)
+    if options.classes is not None:
+        wanted = np.isin(codes, options.classes)
+        if not wanted.any():
+            raise InputError(source, f"has no class {', '.join(map(str, options.classes))}", "choose other --classes")
+        skipped["of other classes"] = int((~wanted).sum())
+        table, codes = table[wanted], codes[wanted]
+    if options.min_purity > 0:
+        pure = (table[require_column(table, "purity", source)] >= options.min_purity).to_numpy(bool)
+        skipped["of mixed classes"] = len(table) - int(pure.sum())
+        table, codes = table[pure], codes[pure]
     names = table.get("ID", table.index)
     regions = None
-    if region_field is not None:
-        found = table[require_column(table, region_field, source)]
+    if options.region_field is not None:
+        found = table[require_column(table, options.region_field, source)]
         regions = tuple("" if missing else str(value) for value, missing in zip(found, found.isna(), strict=True))
     return Labelled(table, column, codes, tuple(map(str, names)), regions, skipped)
 

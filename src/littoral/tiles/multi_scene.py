@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 
 import geopandas as gpd
@@ -13,31 +13,13 @@ from numpy.typing import NDArray
 
 from littoral.errors import InputError
 from littoral.imagery import Band, Scene, kept_as, same_scaling, select_bands
+from littoral.imagery.options import CombineOptions
 from littoral.progress import Track, silent
 from littoral.tiles.cut import Tile, cut_best
 from littoral.tiles.grid import Lattice
 from littoral.tiles.median import carried, cut_median
 from littoral.tiles.plan import Placed, Plan, on_cells, plan_tiles
-from littoral.tiles.spec import Combine, Layout, TileSpec
-
-
-@dataclass(frozen=True)
-class Merging:
-    """What becomes of several scenes of a place."""
-
-    combine: Combine = "best"
-    """The best for each rectangle, or the ``median`` of all, pixel by pixel, clouds left out."""
-    near: str | None = None
-    """Date, ``YYYY-MM-DD``: of scenes that are equally clear the nearest to it; None: the first."""
-
-    def __post_init__(self) -> None:
-        if self.near is not None:
-            try:
-                date.fromisoformat(self.near)
-            except ValueError as error:
-                raise InputError(f"the date {self.near!r}", "is none", "write it like 2024-06-13") from error
-        if self.combine not in ("best", "median"):
-            raise InputError(f"combine {self.combine!r}", "is not known", "choose best or median")
+from littoral.tiles.spec import Layout, TileSpec
 
 
 def cut_tiles(
@@ -45,7 +27,7 @@ def cut_tiles(
     rectangles: gpd.GeoDataFrame,
     spec: TileSpec,
     *,
-    merging: Merging | None = None,
+    merging: CombineOptions | None = None,
     track: Track = silent,
 ) -> Iterator[Tile]:
     """Cut one tile for each rectangle, as ``spec`` says; learning and classifying both come here.
@@ -77,7 +59,7 @@ def plan_scenes(
     layouts: Sequence[Layout] | None = None,
     classes: Sequence[int] | None = None,
     *,
-    merging: Merging | None = None,
+    merging: CombineOptions | None = None,
     track: Track = silent,
 ) -> Plan:
     """Place tiles as :func:`plan_tiles` does, each on the scene that shows its rectangle best.
@@ -95,7 +77,7 @@ def plan_scenes(
         InputError: as :func:`cut_tiles` says.
     """
     several = [scenes] if isinstance(scenes, Scene) else list(scenes)
-    merging = merging or Merging()
+    merging = merging or CombineOptions()
     layouts = layouts or [Layout()] * len(several)
     if len(several) == 1:
         if merging.combine == "median":

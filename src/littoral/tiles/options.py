@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from littoral.options import Cli, Column, Number, Options
+from littoral.options import Cli, Column, Help, Number, Options
 
 Placement = Literal["centred", "oriented"]
 """How a tile lies on its rectangle: along the scene's axes, or turned so that the shore runs along its rows."""
@@ -17,8 +17,17 @@ MetadataFormat = Literal["Labeled_Tiles", "Imagenet"]
 ImageFormat = Literal["tiff", "png", "jpeg"]
 SplitKind = Literal["spatial", "region", "random"]
 
+TILE_SIDE = Number(8, 16_384, unit="px")
+"""Bounds of the width and height of a tile."""
+
 Size = tuple[int, int]
 """Width and height in pixels; one number on the command line stands for both, else 256x128."""
+
+
+Classes = Annotated[
+    tuple[int, ...] | None, Help("Use only labels of these classes, by code."), Cli(metavar="2,3,7", default="all")
+]
+"""Shared by the verbs that read labels."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,7 @@ class ClassOptions(Options):
         str | None, Column("rectangles"), Cli(default="the first of CATCOA, value, classvalue that is there")
     ] = None
     """Field with the class: whole numbers, or names of categories."""
-    classes: Annotated[tuple[int, ...] | None, Cli(metavar="2,3,7", default="all")] = None
+    classes: Classes = None
     """Use only labels of these classes, by code."""
     min_purity: Annotated[float, Number(0, 1)] = 0.0
     """Smallest purity of a rectangle: the share of its own class among the line inside it."""
@@ -45,7 +54,7 @@ class CutOptions(Options):
 
     GROUP: ClassVar[str] = "Tile"
 
-    tile_size: Annotated[Size, Number(8, 16_384, unit="px"), Cli(metavar="PX")] = (256, 256)
+    tile_size: Annotated[Size, TILE_SIDE, Cli(metavar="PX")] = (256, 256)
     """Width and height of a tile in pixels of the scene: 256, or 256x128."""
     bands: Annotated[tuple[str | int, ...] | None, Cli(metavar="NAME,NAME", default="all")] = None
     """Names of bands or their numbers from 1, in the order wanted, e.g. B02,B03,B04."""

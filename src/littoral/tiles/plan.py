@@ -15,9 +15,10 @@ from shapely.geometry.base import BaseGeometry
 
 from littoral.errors import InputError
 from littoral.imagery import Scene, Window, at_cell_size
+from littoral.imagery.options import Combine
 from littoral.tiles.grid import Lattice, Outlines, moved, need_square_pixels
 from littoral.tiles.overlaps import greatest_overlaps, shares_inside
-from littoral.tiles.spec import Combine, Layout, TileSpec
+from littoral.tiles.spec import Layout, TileSpec
 from littoral.vectors import require_crs
 
 _HAIR_PX = 1e-6

@@ -4,43 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from littoral.errors import InputError
-
-Placement = Literal["centred", "oriented"]
-"""How a tile lies on its rectangle: along the scene's axes, or turned so that the shore runs along its rows."""
-Crop = Literal["fixed", "bounding-box"]
-"""Whether all tiles have one size, or each is as large as the bounds of its rectangle."""
-Space = Literal["map", "pixel"]
-"""Whether tiles lie along the map's axes or the scene's; one thing, unless the scene is turned."""
-Combine = Literal["best", "median"]
-"""What becomes of several scenes of a place: the best of them, or the median of all, pixel by pixel."""
-
-_SMALLEST_PX, _LARGEST_PX = 8, 16_384
+from littoral.options import Number, Options
+from littoral.tiles.options import TILE_SIDE, Crop, Placement, Space
 
 
 @dataclass(frozen=True)
-class TileSpec:
+class TileSpec(Options):
     """How a tile is cut: all that decides its pixels. A model carries its own.
 
     Raises:
         InputError: a size, share or word that no tile can be cut by.
     """
 
-    size_px: int
+    size_px: Annotated[int, TILE_SIDE]
     """Width of a tile in pixels of the scene, and its height unless ``height_px`` says otherwise."""
     bands: tuple[str, ...]
     """Band names in the order of the tile's first axis."""
     raw: bool = False
     """Keep stored values even where a Sentinel-2 offset is known."""
-    min_valid: float = 0.5
+    min_valid: Annotated[float, Number(0, 1)] = 0.5
     """Smallest share of the rectangle's own pixels that must be valid."""
-    height_px: int | None = None
+    height_px: Annotated[int | None, TILE_SIDE] = None
     """Height of a tile; None: as its width."""
     placement: Placement = "centred"
     """``oriented``: turned so that the shore, which runs along the rectangle's ``Angle``, runs along the rows."""
@@ -50,26 +41,10 @@ class TileSpec:
     """Pixels outside the rectangle count as missing."""
     space: Space = "map"
     """``map``: north is up in tiles of a turned scene too, which resamples them; ``pixel``: the scene's own pixels."""
-    cell_size: float | None = None
+    cell_size: Annotated[float | None, Number(above=0)] = None
     """Cell size the scene is brought to, in units of its CRS; None: its own."""
-    max_cloud: float = 1.0
+    max_cloud: Annotated[float, Number(0, 1)] = 1.0
     """Largest share of the rectangle's own pixels that may be cloud or its shadow, where the scene has masks."""
-
-    def __post_init__(self) -> None:
-        for name, words in (("placement", Placement), ("crop", Crop), ("space", Space)):
-            if getattr(self, name) not in get_args(words):
-                raise InputError(
-                    f"{name} {getattr(self, name)!r}", "is not known", f"choose {' or '.join(get_args(words))}"
-                )
-        for size in self.size:
-            if not _SMALLEST_PX <= size <= _LARGEST_PX:
-                what = "is too small" if size < _SMALLEST_PX else "is too large"
-                raise InputError(f"tile size {size}", what, f"pass {_SMALLEST_PX} to {_LARGEST_PX} pixels, e.g. 256")
-        for name in ("min_valid", "max_cloud"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"{name} {getattr(self, name)}", "is no share", "pass a number from 0 to 1")
-        if self.cell_size is not None and not (np.isfinite(self.cell_size) and self.cell_size > 0):
-            raise InputError(f"cell size {self.cell_size}", "is not a positive number", "pass e.g. 10")
 
     @property
     def size(self) -> tuple[int, int]:
@@ -121,20 +96,20 @@ class TileSpec:
 
 
 @dataclass(frozen=True)
-class Layout:
+class Layout(Options):
     """Which tiles are cut, other than one on each rectangle: a matter of an export, that no model carries.
 
     Raises:
         InputError: a stride, angle or share that makes no sense.
     """
 
-    stride_px: tuple[int, int] | None = None
+    stride_px: Annotated[tuple[int, int] | None, Number(1, unit="px")] = None
     """Steps of a grid (x, y); None: no grid, one tile on each rectangle."""
     turn_deg: float = 0.0
     """Each tile once more at every multiple of this angle below 360, clockwise about its middle; 0: only upright."""
     only_with_features: bool = True
     """Leave out tiles of a grid that show no rectangle."""
-    min_overlap: float = 0.0
+    min_overlap: Annotated[float, Number(0, 1)] = 0.0
     """Smallest share of a rectangle's area that must lie in a tile to count there."""
     extent: BaseGeometry | None = None
     """In the scene's CRS: rectangles that do not touch it are left out; a grid covers its bounds. None: the scene's."""
@@ -142,16 +117,11 @@ class Layout:
     """In the scene's CRS: tiles that do not lie in it as a whole are left out. None: all may stay."""
 
     def __post_init__(self) -> None:
-        if self.stride_px is not None and min(self.stride_px) < 1:
-            raise InputError(
-                f"stride {self.stride_px[0]} x {self.stride_px[1]}", "does not move on", "pass pixels, e.g. 128"
-            )
+        super().__post_init__()
         if not (self.turn_deg == 0 or 1 <= self.turn_deg < 360):
             raise InputError(
                 f"rotation angle {self.turn_deg:g}", "is not from 1 to below 360 degrees", "pass e.g. 90, or 0 for none"
             )
-        if not 0 <= self.min_overlap <= 1:
-            raise InputError(f"min_overlap {self.min_overlap}", "is no share", "pass a number from 0 to 1")
 
     @property
     def turns_deg(self) -> NDArray[np.float64]:

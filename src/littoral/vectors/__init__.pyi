@@ -1,5 +1,6 @@
 from .columns import find_column, free_names, numeric_column, require_column, require_crs
 from .files import DRIVERS, read_vector, write_vector
+from .filter import filter_rows
 from .outputs import check_output, is_there, staged
 from .provenance import read_provenance, trace
 from .styles import qgis_style
@@ -7,6 +8,7 @@ from .styles import qgis_style
 __all__ = [
     "DRIVERS",
     "check_output",
+    "filter_rows",
     "find_column",
     "free_names",
     "is_there",

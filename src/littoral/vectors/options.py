@@ -8,6 +8,9 @@ from typing import Annotated, ClassVar
 
 from littoral.options import Cli, File, Help, Options
 
+Where = Annotated[str | None, Cli(metavar="CONDITION")]
+"""A condition on fields (:func:`littoral.vectors.filter_rows`)."""
+
 
 @dataclass(frozen=True)
 class TableOptions(Options):
@@ -17,7 +20,7 @@ class TableOptions(Options):
 
     layer: str | None = None
     """Layer of the vector file; needed where it has several."""
-    where: Annotated[str | None, Cli(metavar="CONDITION")] = None
+    where: Where = None
     """Only rows for which a condition on the fields holds, e.g. "site not in ('a', 'b') and purity >= 0.75"."""
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from littoral.categories import CATCOA, Category, Scheme, value_text
 from littoral.errors import InputError, LittoralWarning, is_printable
 from littoral.imagery import Scenes
+from littoral.imagery.options import CombineOptions
 from littoral.learn.band_selection import with_bands
 from littoral.learn.data.coast_transitions import transitions
 from littoral.learn.data.statistics import measured, without_unreadable
@@ -24,7 +25,7 @@ from littoral.learn.data.tile_data import TileData
 from littoral.learn.data.unsupported import refuse_unknown
 from littoral.package import MOST_CLASSES, Preprocessing
 from littoral.progress import Track, silent
-from littoral.tiles import Merging, TileSet, TileSpec, open_pack, pack_files, read_tiles, split_tiles
+from littoral.tiles import TileSet, TileSpec, open_pack, pack_files, read_tiles, split_tiles
 from littoral.tiles.splits import Kind
 from littoral.vectors import read_vector
 
@@ -41,7 +42,7 @@ def prepare_data(
     region_field: str | None = None,
     classes: Iterable[int] | None = None,
     coast: gpd.GeoDataFrame | str | Path | None = None,
-    merging: Merging | None = None,
+    merging: CombineOptions | None = None,
     cache: str | Path | None = None,
     batch_size: int = 64,
     val_split_pct: float = 0.1,

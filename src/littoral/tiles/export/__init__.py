@@ -1,8 +1,6 @@
 """Writing tiles: cutting one for each labelled rectangle, or a grid of them, and the folder that takes them."""
 
-from littoral.tiles.export.folder_files import MetadataFormat
-from littoral.tiles.export.run import WherePlaced, export_tiles
-from littoral.tiles.export.tile_files import ImageFormat
+from littoral.tiles.export.run import export_tiles
 from littoral.tiles.export.writer import ExportSummary
 
-__all__ = ["ExportSummary", "ImageFormat", "MetadataFormat", "WherePlaced", "export_tiles"]
+__all__ = ["ExportSummary", "export_tiles"]

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from xml.sax.saxutils import escape
 
 from littoral.categories import Scheme
@@ -16,12 +16,10 @@ from littoral.errors import InputError
 from littoral.imagery import Scene, same_scaling
 from littoral.tiles.cut import Tile
 from littoral.tiles.export.statistics import BandStats, merged_areas, stats_text
-from littoral.tiles.export.tile_files import SUFFIXES, ImageFormat
+from littoral.tiles.export.tile_files import SUFFIXES
 from littoral.tiles.labeled import ACCUMULATED, DEFINITION, MAP, STATS, read_json, read_text
+from littoral.tiles.options import ImageFormat, MetadataFormat
 from littoral.tiles.spec import TileSpec
-
-MetadataFormat = Literal["Labeled_Tiles", "Imagenet"]
-"""How a folder says which class a tile is of: by a label beside it, or by the folder it lies in."""
 
 _UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
 """In names of folders, on one system or another."""

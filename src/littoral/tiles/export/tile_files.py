@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
@@ -15,9 +15,7 @@ from rasterio.io import MemoryFile
 from littoral.errors import InputError
 from littoral.imagery import Band, Values, kept_as, stored_as
 from littoral.tiles.cut import Tile
-
-ImageFormat = Literal["tiff", "png", "jpeg"]
-"""Of images. A JPEG is lossy: what is read back is near to what was cut, not the same."""
+from littoral.tiles.options import ImageFormat
 
 SUFFIXES = {"tiff": ".tif", "png": ".png", "jpeg": ".jpg"}
 """Of images, by their format."""

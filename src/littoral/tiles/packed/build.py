@@ -20,14 +20,15 @@ from littoral.categories import CATCOA, Scheme
 from littoral.errors import InputError, LittoralWarning
 from littoral.imagery import Band, Scene, Scenes, as_scenes, kept_as, select_bands
 from littoral.imagery.fingerprint import content_key, file_key
-from littoral.imagery.options import SceneOptions
+from littoral.imagery.options import CombineOptions, SceneOptions
 from littoral.progress import Track, silent
 from littoral.tiles.cut import CLASSIFIED
 from littoral.tiles.export.folder_files import Kind
 from littoral.tiles.export.tile_files import Encoder
 from littoral.tiles.labeled.images import cell_size_of
 from littoral.tiles.labels import Labelled, labelled
-from littoral.tiles.multi_scene import Merging, cut_tiles
+from littoral.tiles.multi_scene import cut_tiles
+from littoral.tiles.options import ClassOptions
 from littoral.tiles.packed.cache import cache_folder, keep
 from littoral.tiles.packed.pack import FORMAT, Contents, PackWriter, mask_bytes
 from littoral.tiles.spec import TileSpec
@@ -43,7 +44,7 @@ def open_pack(
     bands: Iterable[str | int] | None = None,
     min_purity: float = 0.0,
     region_field: str | None = None,
-    merging: Merging | None = None,
+    merging: CombineOptions | None = None,
     categories: Scheme = CATCOA,
     cache: str | Path | None = None,
     track: Track = silent,
@@ -79,12 +80,14 @@ def open_pack(
     they are asked for. On disk, a tile takes size² × (bands × bytes of a value + 1/8).
     """
     opened = as_scenes(scenes, SceneOptions(cell_size=cut.get("cell_size")))
-    found = labelled(rectangles, class_field, categories, min_purity=min_purity, region_field=region_field)
+    found = labelled(
+        rectangles, ClassOptions(class_field, min_purity=min_purity, region_field=region_field), categories
+    )
     chosen = select_bands(opened[0], None if bands is None else list(bands))
     spec = TileSpec(tile_size, tuple(band.name for band in chosen), **cut)
     if spec.crop != "fixed":
         raise InputError(f"crop {spec.crop}", "makes tiles of many sizes, and a network takes one", "leave it away")
-    order = _Order(tuple(opened), chosen, spec, merging or Merging(), found)
+    order = _Order(tuple(opened), chosen, spec, merging or CombineOptions(), found)
     key = order.key()
     if key is None:
         warnings.warn(
@@ -145,7 +148,7 @@ class _Order:
     scenes: tuple[Scene, ...]
     bands: tuple[Band, ...]
     spec: TileSpec
-    merging: Merging
+    merging: CombineOptions
     found: Labelled
 
     @property
