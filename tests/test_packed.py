@@ -515,7 +515,7 @@ def test_train_without_an_export(run: Callable[..., tuple[int, str, str]], tmp_p
         ((tmp_path, "--band-names", "B02"), "--band-names goes with --scene"),
         ((tmp_path, "--class-field", "kind"), "class_field goes with a scene"),
         ((tmp_path, "--combine", "median"), "--combine goes with --scene"),
-        ((*usual[1:], "--block-km", "-3"), "block length -3.0"),
+        ((*usual[1:], "--block-km", "-3"), "block -3 is not above 0 km"),
         ((*usual[1:], "--split", "region"), "have no region"),
     ):
         code, _, err = run("train", *wrong, "-o", tmp_path / "n.dlpk")

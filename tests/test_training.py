@@ -330,7 +330,7 @@ def test_train_goes_on_where_it_was_stopped(
     one, other = (FeatureClassifier.from_model(tmp_path / f"{name}.dlpk") for name in ("whole", "m"))
     assert all(torch.equal(a, b) for a, b in zip(state(one).values(), state(other).values(), strict=True))
     for wrong, what in (
-        (["--resume"], "--resume goes with --checkpoint"),
+        (["--resume", "--weights", "none"], "--resume goes with --checkpoint"),
         (["--class-weights", "3"], "--class-weights 3 cannot be read"),
     ):
         result = run_command(["train", str(tiles_folder), "-o", str(tmp_path / "n.dlpk"), *wrong])
