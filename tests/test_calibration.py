@@ -203,7 +203,7 @@ def test_record_says_errors_before_and_after() -> None:
     alone = ScoredPredictions(truth, given_.network, raw, given_.baselines, Blocks(truth * 0, "regions"))
     assert "5 folds of squares of 1.0 km" in alone.cross_calibrated(calibration, 0, blocks).fitted
     # In one block nothing can be parted, and that is said.
-    assert "makes the scores too high" in alone.cross_calibrated(calibration, 0).fitted
+    assert "so these figures are too optimistic" in alone.cross_calibrated(calibration, 0).fitted
     assert evaluation_record(given_.calibrated_by(Calibration()), classes, 0)["prediction_sets"] is None
 
 

@@ -209,7 +209,7 @@ def test_order_of_chains_rings_and_breaks() -> None:
 def test_duplicates_stand_alone_with_a_warning() -> None:
     table = sequence(np.tile([0.9, 0.05, 0.05], (4, 1)))
     doubled = pd.concat([table, table.iloc[[1, 2]]], ignore_index=True)
-    with pytest.warns(LittoralWarning, match="2 rows whose GroupId and SeqId another row has"):
+    with pytest.warns(LittoralWarning, match="2 rows with the GroupId and SeqId of an earlier one"):
         chains = read_chains(doubled)
     assert np.diff(chains.first).tolist() == [4, 1, 1]
     assert sorted(chains.row.tolist()) == list(range(6))

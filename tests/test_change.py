@@ -111,7 +111,7 @@ def test_out_of_step_and_duplicates() -> None:
     assert strict["change"].value_counts().to_dict() == {"only before": 10, "only after": 10}
     assert strict["ID"].isna().sum() == 10
     many = pd.concat([boxes] * 30, ignore_index=True)
-    with pytest.warns(UserWarning, match="stand alone"):
+    with pytest.warns(UserWarning, match="left out of the chain"):
         found = change(many, many)
     assert set(found.rectangles["change"]) <= {"same", "perhaps changed", "not classified"}
     assert found.compared_km == pytest.approx(change(boxes, boxes).compared_km)
@@ -181,7 +181,7 @@ def test_coasts_that_were_asked_otherwise_are_told_apart(tmp_path: Path, capsys:
         run(["change", *map(str, paths), "-o", str(tmp_path / "c.gpkg"), "--overwrite"])
         return capsys.readouterr().out
 
-    assert "the two were" not in said(record("a", tta=False), record("a", tta=False)) + said(
+    assert "the two coasts were" not in said(record("a", tta=False), record("a", tta=False)) + said(
         record("a", tta=False), None
     )
     assert "classified by different models" in said(record("a", tta=False), record("b", tta=False))

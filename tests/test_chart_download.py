@@ -236,7 +236,7 @@ CHOICES = {
     "unknown": ({"cells": ["US5MIA1B"]}, r"US5MIA1B is not among the 4 of src: did you mean US5MIA1A"),
     "cancelled": ({"cells": ["US5OLD1M"]}, "US5OLD1M was cancelled"),
     "no such state": ({"states": ["ZZ"]}, "State ZZ is not in src: choose from AK, FL"),
-    "nowhere": ({"bbox": (0, 0, 1, 1)}, "has no cell that is all you asked for"),
+    "nowhere": ({"bbox": (0, 0, 1, 1)}, "has no cell that matches all options"),
     "upside down": ({"bbox": (0, 1, 1, 0)}, "bounding box 0 1 1 0 is none on the globe"),
     "not finite": ({"bbox": (0, float("nan"), 1, 1)}, "is not a finite number"),
 }
@@ -369,7 +369,7 @@ def test_nothing_is_fetched_for_a_name_that_does_not_exist(office: Office, fetch
     assert office.paths() == ["/ENCs/ENCProdCat.xml"]
     with pytest.raises(InputError, match="name cells, states or a bounding box"):
         fetch()
-    with pytest.raises(InputError, match="does not say in which state"):
+    with pytest.raises(InputError, match="does not list the states of its cells"):
         fetch(states=["FL"], catalogue="ENCProdCat_19115.xml")
     with pytest.raises(InputError, match=r"none\.xml does not exist on the server"):
         fetch(states=["FL"], catalogue="none.xml")

@@ -186,7 +186,7 @@ def test_a_model_without_thresholds_or_record_says_so(
     (few,) = classify_objects(*coast, ensemble).attrs["notes"]
     places = given.manifest.novelty["places"]
     assert 1 < places < FEW_PLACES
-    assert f"comes from {places} training places: of new places like them up to one in {places + 1} is" in few
+    assert f"comes from only {places} training places: up to one in {places + 1} new places" in few
     many = replace(given, manifest=replace(given.manifest, novelty={**given.manifest.novelty, "places": FEW_PLACES}))
     assert classify_objects(*coast, many).attrs["notes"] == []
 

@@ -320,10 +320,10 @@ def test_ctrl_c_says_what_is_kept(
             if description == "classifying" and list(tmp_path.glob("*.parquet")):
                 raise KeyboardInterrupt
 
-    told = rf"stopped: 1 of {PARTS} parts are kept in {tmp_path}, run the same command again to go on"
+    told = rf"stopped: 1 of {PARTS} parts are kept in {tmp_path}, run the same command again to continue"
     with pytest.raises(KeyboardInterrupt, match=told):
         predict_rectangles(scenes, places, opening(weights), folder=tmp_path, track=pressed)
-    with pytest.raises(KeyboardInterrupt, match="nothing is kept: with --parts FOLDER"):
+    with pytest.raises(KeyboardInterrupt, match="no parts are saved: with --parts FOLDER"):
         predict_rectangles(scenes, places, Touchy(str(weights)), track=pressed)
 
 

@@ -42,7 +42,7 @@ def km(coast: gpd.GeoDataFrame, **how: object) -> pd.DataFrame:
 def test_a_changed_class_is_summed_up_and_noted(coast: gpd.GeoDataFrame) -> None:
     before, after = summarise(coast), summarise(corrected(coast, 1, 7))
     assert before.notes == ()
-    assert [note.split(" (")[0] for note in after.notes] == ["1 rectangles have a class that a person gave"]
+    assert [note.split(" (")[0] for note in after.notes] == ["1 rectangle with a class that a person gave"]
     table = km(corrected(coast, 1, 7))
     assert table["km"].to_dict() == {"sandy shore": 2, "mangrove": 3, "not classified": 0}
     # 0.9 + 0.7 + 0.2 + 0.1 of the model, and nothing of the row that is certain.
@@ -64,7 +64,7 @@ def test_a_removed_class_is_none(coast: gpd.GeoDataFrame) -> None:
         "sandy shore": 2, "mangrove": 2, "not classified": 1
     }  # fmt: skip
     assert found.pieces["status"].tolist()[:2] == ["uncertain", "classified"]
-    assert "a person removed it" in found.notes[0]
+    assert "whose class a person removed" in found.notes[0]
 
 
 def test_a_name_and_a_code_that_differ_are_refused(coast: gpd.GeoDataFrame) -> None:
@@ -129,8 +129,8 @@ def test_change_takes_what_a_person_gave(coast: gpd.GeoDataFrame) -> None:
     # Certain afterwards, 0.1 before: rate / 1 * 0.9 over itself + 0.95 * 0.1.
     assert found.rectangles["P_changed"].iloc[0] == pytest.approx(0.045 / (0.045 + 0.095))
     assert found.notes == (
-        "the later coast: 1 rectangles have a class that a person gave (it is not the likeliest by P_<code>): it "
-        "counts, with probability 1",
+        "the later coast: 1 rectangle with a class that a person gave (not the most probable by P_<code>), used with "
+        "probability 1",
     )
     other = change(coast, corrected(coast, 0, 8), ChangeOptions(rate=0.05))
     assert other.km.loc[other.km["after"] == "marshy shore", "km"].tolist() == pytest.approx([1], abs=1e-3)
@@ -155,7 +155,7 @@ def test_smoothing_starts_from_what_a_person_gave(coast: gpd.GeoDataFrame) -> No
 def test_the_report_says_the_same(coast: gpd.GeoDataFrame, tmp_path: Path) -> None:
     page = write_report(corrected(coast, 1, 7), tmp_path / "page.html").read_text(encoding="utf-8")
     assert "mangrove, changed by a person" in page
-    assert "1 rectangles have a class that a person gave" in page
+    assert "1 rectangle with a class that a person gave" in page
     table = km(corrected(coast, 1, 7))["km"]
     for name in ("sandy shore", "mangrove"):
         assert f'{name}</td><td class="n">{table[name]:.0f}</td><td class="n">{table[name]:.1f}</td>' in page
@@ -166,7 +166,7 @@ def test_the_report_says_the_same(coast: gpd.GeoDataFrame, tmp_path: Path) -> No
 def test_a_class_beside_another_status_does_not_count(coast: gpd.GeoDataFrame) -> None:
     found = summarise(coast.assign(status=["cloud", *["classified"] * 4]))
     assert found.table.set_index("ClassLabel")["km"].round(3)["not classified"] == 1
-    assert found.notes == ("1 rectangles have a ClassValue but another status than classified: it does not count",)
+    assert found.notes == ("1 rectangle with a ClassValue that is not used, as the status is not classified",)
 
 
 def test_outputs_of_other_verbs_are_refused(coast: gpd.GeoDataFrame, tmp_path: Path) -> None:
@@ -190,5 +190,5 @@ def test_coasts_apart_are_one_sentence(
     run(["change", *paths, "-o", str(tmp_path / "c.gpkg")])
     printed = capsys.readouterr().out
     assert "nan" not in printed
-    assert "nothing was compared: no rectangle overlaps one of the other coast enough" in printed
+    assert "no rectangles could be compared: none overlaps one of the other coast enough" in printed
     assert set(read_vector(tmp_path / "c.gpkg")["change"]) == {"only before", "only after"}

@@ -217,7 +217,7 @@ def test_record_says_all(truth: np.ndarray) -> None:
     ("network", "simple", "expected", "words"),
     [
         (0.9, 0.3, BEATS, "the network beats simple"),
-        (0.62, 0.6, NOT_SHOWN, "the network is NOT SHOWN to beat simple"),
+        (0.62, 0.6, NOT_SHOWN, "the network is NOT SIGNIFICANTLY BETTER than simple"),
         (0.3, 0.9, LOSES, "the network LOSES to simple"),
     ],
 )
@@ -352,7 +352,7 @@ def test_metrics_page_has_the_numbers_and_escapes_names(truth: np.ndarray) -> No
     for expected in (
         evil,
         "The network beats simple in macro-F1",
-        "Prediction sets at 90%: 100.0% contain the true class, 1.00 classes on average",
+        "Prediction sets of level 90%: 100.0% contain the true class, 1.00 classes on average",
         "1000 draws of 30 blocks",
         "Expected calibration error",
         "Each fold",

@@ -134,7 +134,7 @@ def test_folds_are_reported_and_pooled(judged: tuple[FeatureClassifier, TileData
     assert sum(fold["tiles"] for fold in each) == len(data.tiles)  # type: ignore[attr-defined,index]
     assert set(record["baselines"]) == set(each[0]["baselines"])  # type: ignore[index,call-overload]
     assert "fold 2:" in str(record)
-    assert "a network trained without its ground" in str(record)
+    assert "a network whose training tiles share no ground with it" in str(record)
 
 
 def test_a_fold_is_what_training_without_it_gives(

@@ -97,6 +97,15 @@ def test_architecture_names_every_room() -> None:
     assert [room for room in ROOMS if f"`{room}" not in text and room != "__main__"] == []
 
 
+def test_public_class_names_are_unique() -> None:
+    files: dict[str, list[str]] = {}
+    for file in HOUSE.rglob("*.py"):
+        for node in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                files.setdefault(node.name, []).append(str(file.relative_to(HOUSE)))
+    assert {name: found for name, found in files.items() if len(found) > 1} == {}
+
+
 def test_import_is_light() -> None:
     code = (
         "import sys, littoral; print([n for n in ('torch', 'rasterio', 'geopandas', 'matplotlib') if n in sys.modules])"

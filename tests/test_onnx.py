@@ -261,7 +261,7 @@ def test_what_goes_into_a_package(
 
 
 def test_a_script_without_its_graph_is_refused(package: Package) -> None:
-    with pytest.raises(InputError, match="leaves the raster function nothing to run"):
+    with pytest.raises(InputError, match="leaves the raster function no graph to run"):
         beside(a_model(package.manifest), {}, False, True)
 
 
@@ -343,7 +343,7 @@ def test_the_fastest_engine_is_the_one_that_was_measured_so(
     found = classify_objects(*coast, with_graph, options=ClassifyOptions("fastest"))
     assert found.equals(classify_objects(*coast, with_graph, options=ClassifyOptions(quicker)))  # type: ignore[arg-type]
     slower = {"torch": "onnx", "onnx": "torch"}[quicker]
-    (note,) = [note for note in found.attrs["notes"] if "measurement" in note]
+    (note,) = [note for note in found.attrs["notes"] if "as measured here" in note]
     assert note.startswith(f"engine {quicker}, ")
     assert f"{quicker} 100.0" in note
     assert f"{slower} 50.0" in note
@@ -450,7 +450,7 @@ def outside(proto: onnx.ModelProto) -> None:
     [
         (says("littoral", ""), "was not written by littoral"),
         (says("littoral", "{"), "has damaged metadata"),
-        (says("littoral", "[]"), "metadata that are no JSON object"),
+        (says("littoral", "[]"), "metadata that are not a JSON object"),
         (says("littoral", '{"format": 99}'), "is of format 99"),
         (says("littoral", '{"format": 1}'), "backbone is missing"),
         (outside, "holds a graph whose weights are in other files"),

@@ -253,13 +253,13 @@ def test_page_says_when_the_network_is_beaten(
     assert beaten in page.words()
     rows = page.rows["comparison"]
     assert rows[0] == ["model", "accuracy", "95 %", "macro-F1", "95 %", "kappa", "95 %"]
-    # Kappa of the network: (3/4 - 1/2) / (1 - 1/2). All lie in one square, so nothing says how sure that is.
+    # Kappa of the network: (3/4 - 1/2) / (1 - 1/2). All lie in one square, so there are no intervals.
     assert rows[1:] == [
         ["this model", ACCURACY, "–", MACRO_F1, "–", "0.500", "–"],
         ["majority", "0.750", "–", "0.429", "–", "0.000", "–"],
         ["logistic regression on band means", "1.000", "–", "1.000", "–", "1.000", "–"],
     ]
-    assert "in one block (squares of 0.8 km), so nothing says how sure the scores are" in page.words("comparison")
+    assert "in one block (squares of 0.8 km), so the scores have no intervals" in page.words("comparison")
     weaker = replace(package, manifest=replace(package.manifest, baselines=WRONG.to_json()))
     page = full(coast, tmp_path / "better.html", weaker, scene)
     assert "LOSES" not in page.words()
@@ -273,7 +273,7 @@ def test_an_equal_network_is_not_shown_to_beat(
     coast["P_3"] = [0.9, 0.1, 0.1, 0.1, 0.9, 0.1, None, None]
     coast["P_7"] = 1 - coast["P_3"]
     words = full(coast, tmp_path / "page.html", package, scene).words()
-    assert "the network is NOT SHOWN to beat logistic regression on band means in macro-F1 (+0.000" in words
+    assert "the network is NOT SIGNIFICANTLY BETTER than logistic regression on band means in macro-F1 (+0.000" in words
 
 
 @pytest.mark.slow
@@ -421,7 +421,7 @@ def test_turned_scene_is_no_ground_but_gives_samples(coast: gpd.GeoDataFrame, tm
     turned = Affine(10, 0, LEFT, 0, -10, TOP) @ Affine.rotation(5)
     page = Page(write_report(coast, tmp_path / "page.html", scene=write_scene(tmp_path / "turned.tif", turned)))
     assert "the grid of turned is turned: pass it north up" in page.words("left-out")
-    with pytest.raises(InputError, match="turned is turned: pass it north up, or leave it away"):
+    with pytest.raises(InputError, match="turned is turned: pass it north up, or leave it out"):
         plot_classified(coast, scene=tmp_path / "turned.tif")
     assert "image" not in page.tags["map"]
     assert "image" in page.tags["samples"]
@@ -613,7 +613,7 @@ def test_first_are_the_doubtful_the_odd_and_those_at_odds(coast: gpd.GeoDataFram
     table.loc[4, ["status", "ClassLabel", "ClassValue"]] = ["unlike training", None, None]
     found = first_places(read_coast(table, None, "CATCOA", None, "ClassLabel"))
     assert [each.heading for each in found] == [
-        "Least certain", "Unlike the training", "At odds with their neighbours", "Wrong, and most confident",
+        "Least certain", "Unlike the training", "Unlike their neighbours", "Wrong, and most confident",
     ]  # fmt: skip
     assert [place.row for place in found[0].places] == [3, 4, 2, 1, 5, 0]
     assert [(place.name, place.why) for place in found[1].places] == [
@@ -647,7 +647,7 @@ def test_without_smoothing_both_neighbours_speak(coast: gpd.GeoDataFrame) -> Non
     (alone,) = [
         each
         for each in first_places(read_coast(table, None, None, None, "ClassLabel"))
-        if each.heading == "At odds with their neighbours"
+        if each.heading == "Unlike their neighbours"
     ]
     # Of row 4 the neighbours are sure by 0.6 and 0.8, of row 1 by 0.9 and 0.7: the surer come first.
     assert [(place.row, place.why) for place in alone.places] == [

@@ -19,7 +19,7 @@ from littoral import open_scene
 from littoral.errors import InputError, LittoralWarning
 from littoral.imagery import REFLECTANCE, Scene, Window, open_scenes, read_windows, stored_as
 from littoral.imagery.options import SceneOptions
-from littoral.imagery.safe import as_product_says, is_safe, open_safe
+from littoral.imagery.safe import is_safe, open_safe, with_product_scaling
 from littoral.imagery.safe.metadata import read_product, read_tile, scale_and_offset, take_resolution
 from safe_recipe import NATIVE_M, ORIGIN, write_safe, zip_safe
 
@@ -577,7 +577,7 @@ def test_band_files_are_what_their_product_says(products: dict[str, Path], tmp_p
         bare = open_scene(alone)
     assert {band.scale for band in bare.bands} == {1}
     (band,) = (band for band in scene.bands if band.name == "B05")
-    assert as_product_says([band]) == [band]
+    assert with_product_scaling([band]) == [band]
 
 
 # Real products

@@ -49,7 +49,7 @@ from littoral.imagery import (
 from littoral.imagery.options import FetchScenesOptions, SceneOptions, SearchOptions
 from littoral.imagery.stac import providers, redaction, signing
 from littoral.imagery.stac.extent import enclosing_box, time_range
-from littoral.imagery.stac.scaling import Told, baseline_of, reflectance_scaling
+from littoral.imagery.stac.scaling import ScalingMetadata, baseline_of, reflectance_scaling
 from littoral.imagery.stac.search import latest_versions
 from littoral.tiles.options import CutOptions
 from stac_server import ORIGIN, SIDE_M, Portal, cog, serving
@@ -176,39 +176,39 @@ def cdse(**changes: Any) -> dict[str, Any]:
 
 TRAPS = [
     # Earth Search, sentinel-2-l2a: the flag counts, whatever raster:bands says.
-    (Told(1e-4, -0.1, 5.09, applied=True), (1e-4, 0.0)),
-    (Told(1e-4, -0.1, 4.0, applied=True), (1e-4, 0.0)),
-    (Told(1e-4, 0.0, 5.09, applied=True), (1e-4, 0.0)),
-    (Told(1e-4, -0.1, 5.09, applied=False), (1e-4, -0.1)),
-    (Told(1e-4, -0.1, 5.09), (1e-4, -0.1)),
-    (Told(None, None, 5.09, applied=True), (1e-4, 0.0)),
-    (Told(None, None, 5.09, applied=False), (1e-4, -0.1)),
+    (ScalingMetadata(1e-4, -0.1, 5.09, applied=True), (1e-4, 0.0)),
+    (ScalingMetadata(1e-4, -0.1, 4.0, applied=True), (1e-4, 0.0)),
+    (ScalingMetadata(1e-4, 0.0, 5.09, applied=True), (1e-4, 0.0)),
+    (ScalingMetadata(1e-4, -0.1, 5.09, applied=False), (1e-4, -0.1)),
+    (ScalingMetadata(1e-4, -0.1, 5.09), (1e-4, -0.1)),
+    (ScalingMetadata(None, None, 5.09, applied=True), (1e-4, 0.0)),
+    (ScalingMetadata(None, None, 5.09, applied=False), (1e-4, -0.1)),
     # Before 04.00 nothing was added, and raster:bands says it all the same.
-    (Told(1e-4, -0.1, 2.12, applied=False), (1e-4, 0.0)),
-    (Told(1e-4, -0.1, 3.01), (1e-4, 0.0)),
-    (Told(None, None, 0.01), (1e-4, 0.0)),
+    (ScalingMetadata(1e-4, -0.1, 2.12, applied=False), (1e-4, 0.0)),
+    (ScalingMetadata(1e-4, -0.1, 3.01), (1e-4, 0.0)),
+    (ScalingMetadata(None, None, 0.01), (1e-4, 0.0)),
     # sentinel-2-c1-l2a and CDSE: once, as declared.
-    (Told(1e-4, -0.1, 5.0), (1e-4, -0.1)),
-    (Told(1e-4, 0.0, 2.07), (1e-4, 0.0)),
-    (Told(2e-4, -0.2, 5.0), (2e-4, -0.2)),
+    (ScalingMetadata(1e-4, -0.1, 5.0), (1e-4, -0.1)),
+    (ScalingMetadata(1e-4, 0.0, 2.07), (1e-4, 0.0)),
+    (ScalingMetadata(2e-4, -0.2, 5.0), (2e-4, -0.2)),
     # Planetary Computer: nothing but the baseline.
-    (Told(None, None, 4.0), (1e-4, -0.1)),
-    (Told(None, None, 5.11), (1e-4, -0.1)),
-    (Told(None, None, 3.01), (1e-4, 0.0)),
+    (ScalingMetadata(None, None, 4.0), (1e-4, -0.1)),
+    (ScalingMetadata(None, None, 5.11), (1e-4, -0.1)),
+    (ScalingMetadata(None, None, 3.01), (1e-4, 0.0)),
     # Harmonised by whoever declares it.
-    (Told(1e-4, 0.0, 5.09), (1e-4, 0.0)),
+    (ScalingMetadata(1e-4, 0.0, 5.09), (1e-4, 0.0)),
     # Declared, with no baseline.
-    (Told(1e-4, -0.1), (1e-4, -0.1)),
-    (Told(1e-4, 0.0), (1e-4, 0.0)),
+    (ScalingMetadata(1e-4, -0.1), (1e-4, -0.1)),
+    (ScalingMetadata(1e-4, 0.0), (1e-4, 0.0)),
     # Nothing tells: no guess.
-    (Told(), None),
-    (Told(1e-4), None),
-    (Told(applied=False), None),
+    (ScalingMetadata(), None),
+    (ScalingMetadata(1e-4), None),
+    (ScalingMetadata(applied=False), None),
 ]
 
 
 @pytest.mark.parametrize(("told", "scaling"), TRAPS)
-def test_offsets_of_all_catalogues(told: Told, scaling: tuple[float, float] | None) -> None:
+def test_offsets_of_all_catalogues(told: ScalingMetadata, scaling: tuple[float, float] | None) -> None:
     assert reflectance_scaling(told) == scaling
 
 
@@ -217,8 +217,8 @@ def test_an_offset_of_stored_values_is_refused() -> None:
     with pytest.raises(InputError, match=r"^The item S2A\S+ declares an offset of -1000, which .*: write -0\.1 if"):
         open_item(item)
     # It does not count where the pixels were shifted, or nothing was added.
-    assert reflectance_scaling(Told(1e-4, -1000.0, 5.09, applied=True)) == (1e-4, 0.0)
-    assert reflectance_scaling(Told(1e-4, -1000.0, 2.12)) == (1e-4, 0.0)
+    assert reflectance_scaling(ScalingMetadata(1e-4, -1000.0, 5.09, applied=True)) == (1e-4, 0.0)
+    assert reflectance_scaling(ScalingMetadata(1e-4, -1000.0, 2.12)) == (1e-4, 0.0)
 
 
 @pytest.mark.parametrize(

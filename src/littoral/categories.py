@@ -1,10 +1,10 @@
-"""The category table: code, name, colour, and where S-101 keeps it; a user's own scheme has the same shape.
+"""Coastline categories: the S-57 table CATCOA with names, colours and S-101 equivalents, and tables of users.
 
-CATCOA is attribute 15 of S-57 (IHO S-57 Edition 3.1, Appendix A); value 11 came with Edition 3.1. In S-101 only 1, 2,
-6, 7, 8 and 10 stayed with ``categoryOfCoastline``, the other five moved to ``natureOfSurface``.
+CATCOA is attribute 15 of S-57 (IHO S-57 Edition 3.1, Appendix A); value 11 was added in Edition 3.1. In S-101 the
+values 1, 2, 6, 7, 8 and 10 belong to ``categoryOfCoastline``, the other five to ``natureOfSurface``.
 
 The colours were optimised for this table: the smallest CIEDE2000 difference between any two of them is 16, in normal
-vision as well as in full protanopia, deuteranopia and tritanopia (``tests/test_categories.py`` measures it).
+vision and in complete protanopia, deuteranopia and tritanopia (measured in ``tests/test_categories.py``).
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from pathlib import Path
 from littoral.errors import InputError, is_printable
 
 UNKNOWN_COLOUR = "#B4B4B4"
-"""Of whatever has no category: null in the chart, unclassified on the map."""
+"""Colour of lines and rectangles without a category: null in the chart, or not classified."""
 _LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
 class Category:
-    """One kind of shore.
+    """One category of shore.
 
     Raises:
-        InputError: a code, name or colour that cannot be written to a model package and read again.
+        InputError: the code, name or colour does not have the form described below.
     """
 
     code: int
-    """Value of the class field: CATCOA's own number, or the user's; within 32 bits."""
+    """Value of the class field, a 32-bit integer: the CATCOA number, or a number of the user's table."""
     name: str
-    """What a person reads, in lower case as in S-57; 1 to 200 letters, no tabs, line breaks or control characters."""
+    """Name for legends and reports, 1 to 200 characters without tabs, line breaks or control characters."""
     colour: str
     """``#RRGGBB``, for maps and legends."""
     s101: str = ""
-    """Where S-101 keeps it: ``attribute=value``; empty for a user's own."""
+    """Equivalent in S-101, ``attribute=value``; empty for categories of a user's table."""
 
     def __post_init__(self) -> None:
         if not -(2**31) < self.code < 2**31:
@@ -61,7 +61,7 @@ class Category:
 
 @dataclass(frozen=True)
 class Scheme(Mapping[int, Category]):
-    """A table of categories by code; codes it does not list get a name and a colour of their own.
+    """A mapping of codes to categories; :meth:`category` makes up names and colours for other codes.
 
     >>> CATCOA[3].name, CATCOA[3].s101
     ('sandy shore', 'natureOfSurface=4')
@@ -84,14 +84,14 @@ class Scheme(Mapping[int, Category]):
         return len(self.categories)
 
     def category(self, code: int) -> Category:
-        """The category of a code, or one made up from the code where the table does not know it."""
+        """The category of a code; for a code that is not listed, one named ``category <code>``."""
         return self.get(code) or Category(code, f"category {code}", _SPARE_COLOURS[code % len(_SPARE_COLOURS)])
 
     def code_of(self, value: object) -> int:
-        """Code of a field's value: a whole number, a name in any case, or S-101's ``attribute=value``.
+        """Code of a field's value: a whole number, a name in upper or lower case, or ``attribute=value`` of S-101.
 
         Raises:
-            InputError: a text that is no category's name, or a number that is not whole.
+            InputError: the text is not the name of a category, or the number is not whole.
 
         >>> CATCOA.code_of("Mangrove"), CATCOA.code_of(7.0), CATCOA.code_of("7"), CATCOA.code_of("natureOfSurface = 4")
         (7, 7, 7, 3)
@@ -115,7 +115,7 @@ class Scheme(Mapping[int, Category]):
         )
 
     def attribute_like(self, field: str) -> str:
-        """The attribute of S-101 that a field is named after, whole or in the ten letters of a Shapefile; else empty.
+        """S-101 attribute with the same name as a field, in full or cut to the ten letters of a Shapefile; else ``""``.
 
         >>> CATCOA.attribute_like("natureofsurface"), CATCOA.attribute_like("categoryOf"), CATCOA.attribute_like("KIND")
         ('natureOfSurface', 'categoryOfCoastline', '')
@@ -126,7 +126,7 @@ class Scheme(Mapping[int, Category]):
 
 
 CONSTRUCTED = 100
-"""Code for constructed shore: S-57 has an object class for it (SLCONS), S-101 a feature, neither a category."""
+"""Code for constructed shore, which is an object class in S-57 (SLCONS) and a feature in S-101, not a category."""
 
 CATCOA = Scheme(
     (
@@ -144,16 +144,16 @@ CATCOA = Scheme(
         Category(CONSTRUCTED, "constructed shore", "#E1F8CA", "ShorelineConstruction"),
     )
 )
-"""S-57's category of coastline, and one for shores that are constructed."""
+"""Values of the S-57 attribute "category of coastline", and :data:`CONSTRUCTED`."""
 
-# For codes that no table knows; drawn from the same colours so that a map stays readable.
+# Colours for codes that a table does not list, and for users' tables without colours.
 _SPARE_COLOURS = ("#E07B00", "#5B8C85", "#D16BA5", "#3D4F9F", "#7A9E1F", "#B0413E", "#4FB0C6")
 
 
 def user_scheme(
     names: Mapping[int, str] | Iterable[tuple[int, str]], colours: Mapping[int, str] | None = None
 ) -> Scheme:
-    """A user's own table from codes and names; colours not given are taken from a fixed list, in the order of codes.
+    """Make a table from codes and names; colours not given are taken from a fixed list, in the order of codes.
 
     >>> user_scheme({20: "sea wall", 10: "dune"})[10].name
     'dune'
@@ -169,10 +169,10 @@ def user_scheme(
 
 
 def read_categories(path: Path) -> Scheme:
-    """Read a user's table: CSV with the columns ``code``, ``name`` and, if wanted, ``colour`` (#RRGGBB).
+    """Read a table of categories: CSV with the columns ``code``, ``name`` and, optionally, ``colour`` (#RRGGBB).
 
     Raises:
-        InputError: not such a table, a code twice, or a colour of another form.
+        InputError: the file is not such a table, a code occurs twice, or a colour has another form.
     """
     names: dict[int, str] = {}
     colours: dict[int, str] = {}
@@ -197,15 +197,16 @@ def read_categories(path: Path) -> Scheme:
 
 
 def read_mapping(path: Path, scheme: Scheme = CATCOA) -> dict[str, int | None]:
-    """Read what a user's own values mean: CSV with the columns ``value`` and ``category``.
+    """Read the categories of a user's values: CSV with the columns ``value`` and ``category``.
 
-    A category is a code or a name of the scheme, or empty for none; the value ``*`` stands for all that are not listed.
+    A category is a code or a name of the scheme, or empty for no category. The value ``*`` matches all values that are
+    not listed.
 
     Returns:
-        Code by value, as text; whole numbers without a point.
+        Code (None: no category) by value; values are text, whole numbers without a decimal point.
 
     Raises:
-        InputError: not such a table, a value twice, or a category that the scheme does not know.
+        InputError: the file is not such a table, a value occurs twice, or a category is not in the scheme.
     """
     mapping: dict[str, int | None] = {}
     for number, row in _rows(path, ("value", "category")):
@@ -222,10 +223,12 @@ def read_mapping(path: Path, scheme: Scheme = CATCOA) -> dict[str, int | None]:
 
 
 def _rows(path: Path, needed: tuple[str, ...], wanted: tuple[str, ...] = ()) -> Iterator[tuple[int, dict[str, str]]]:
-    """Number and fields, blanks around them taken off, of each line of a CSV; commas, semicolons or tabs between them.
+    """Line number and fields by column of each row of a CSV; the delimiter is a comma, semicolon or tab.
+
+    Blanks around fields are removed, empty rows are skipped, and column names are compared without case.
 
     Raises:
-        InputError: it cannot be read, or its heading lacks a column.
+        InputError: the file cannot be read, or a column is missing.
     """
     columns = ",".join((*needed, *wanted))
     remedy = f"pass a CSV with the heading {columns}"
@@ -250,7 +253,7 @@ def _rows(path: Path, needed: tuple[str, ...], wanted: tuple[str, ...] = ()) -> 
 
 
 def value_text(value: object) -> str:
-    """A value as a mapping has it: without blanks around it, whole numbers without a point.
+    """A value as text in the form of mapping keys: no surrounding blanks, whole numbers without a decimal point.
 
     >>> value_text(7.0), value_text(" 7 "), value_text("7.0"), value_text("rock")
     ('7', '7', '7', 'rock')

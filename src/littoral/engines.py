@@ -20,22 +20,22 @@ from littoral.package import Manifest, Package, read_package
 from littoral.threads import processors
 
 Engine = Literal["auto", "torch", "torch-bf16", "onnx"]
-"""``auto``: torch where it is installed, else the graph. ``torch-bf16``: in 16-bit arithmetic, where the processor has
-it; probabilities change in the third digit, and with them labels that were nearly even."""
+"""``auto``: torch where it is installed, else the graph. ``torch-bf16``: 16-bit arithmetic, if the processor has it;
+probabilities change in the third digit, and so may the class where two are almost equally probable."""
 AnyEngine = Engine | Literal["fastest"]
-"""``fastest``: torch or the graph, by measurement (:func:`fastest_engine`)."""
+"""``fastest``: the faster of torch and the graph, measured (:func:`fastest_engine`)."""
 
 
 class Classifier(Protocol):
-    """What classifying needs of a model."""
+    """The methods of a model that classifying uses."""
 
     @property
     def manifest(self) -> Manifest:
         """How tiles are cut, and the classes in the order of the probabilities."""
 
     def prepare(self, values: Values, valid: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """One tile (bands, height, width) and its mask (height, width) to (bands, chip, chip), as the engine wants it:
-        turned or flipped, it is that of the turned or flipped middle."""
+        """The engine's input (bands, chip, chip) for one tile (bands, height, width) and its mask (height, width).
+        Turning or flipping it gives the input for the turned or flipped tile."""
 
     def predict_inputs(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
         """Prepared tiles (tiles, bands, chip, chip) to probabilities (tiles, classes)."""
@@ -43,7 +43,7 @@ class Classifier(Protocol):
     def predict_with_features(
         self, batch: NDArray[np.float32]
     ) -> tuple[NDArray[np.float64], NDArray[np.float32] | None]:
-        """The same, and the features (tiles, features) behind them; None where the engine does not have them."""
+        """Probabilities, and the features (tiles, features) they are computed from; None if the engine has none."""
 
 
 @runtime_checkable
@@ -60,10 +60,10 @@ AnyModel: TypeAlias = Classifier | HoldsModel | Package | str | Path
 
 @contextmanager
 def lone_threads(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads in each of which torch and NumPy compute alone: several batches at a time, each by one thread.
+    """A pool of threads in each of which torch and NumPy compute with one thread: several batches at a time.
 
-    So the bits of an answer do not depend on the number of processors, and a busy machine slows one batch, not all:
-    threads that share a batch wait for the slowest after each layer. An ONNX graph is opened with one thread for it.
+    So the bits of a prediction do not depend on the number of processors, and a busy processor delays one batch only;
+    threads that share a batch wait for the slowest after each layer. An ONNX graph must be opened with one thread too.
     """
     with ExitStack() as stack:
         alone = None
@@ -73,7 +73,7 @@ def lone_threads(count: int) -> Iterator[ThreadPoolExecutor]:
 
             stack.enter_context(threads_kept())
             alone = compute_alone
-        yield stack.enter_context(ThreadPoolExecutor(count, "answering", alone))
+        yield stack.enter_context(ThreadPoolExecutor(count, "predicting", alone))
 
 
 def open_classifier(
@@ -87,15 +87,15 @@ def open_classifier(
 
     Args:
         model: A classifier, a package, or the path of a ``.dlpk`` or an ``.onnx``.
-        engine: Of a package or a path; an ``.onnx`` has only its graph.
-        threads: Of a graph that is opened; None: one for each processor. With torch, the caller decides
+        engine: For a package or a path; an ``.onnx`` has only its graph.
+        threads: Threads of an ONNX graph; None: one for each processor. With torch, the caller chooses them
             (:func:`lone_threads`).
-        processor: Likewise, torch's name of what computes: ``cpu``, ``cuda``, ``cuda:1``, ``mps``; ``auto``: a GPU of
-            NVIDIA's where there is one. ONNX Runtime computes on the CPU.
+        processor: torch's name of the device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``; ``auto``: an NVIDIA GPU where
+            there is one. ONNX Runtime computes on the CPU.
         source: What to call the model in messages; None: its path, or the name of the package.
 
     Raises:
-        InputError: not a model that can be used, or not by this engine or on this processor.
+        InputError: not a model that can be used, or not with this engine or on this processor.
         MissingExtraError: the engine is not installed.
     """
     if not isinstance(model, Package | str | Path):
@@ -118,7 +118,7 @@ def open_classifier(
             return load_model(model).on(processor, bf16=bf16)
     if processor not in ("auto", "cpu"):
         raise InputError(
-            f"processor {processor}", "is torch's, not ONNX Runtime's", "pass --engine torch, or leave it away"
+            f"processor {processor}", "is torch's, not ONNX Runtime's", "pass --engine torch, or leave it out"
         )
     source = source or (f"the model {model.name}" if isinstance(model, Package) else model)
     if missing is not None:
@@ -139,17 +139,18 @@ def open_classifier(
 def fastest_engine(
     models: Sequence[AnyModel], size: int, processor: str = "auto"
 ) -> tuple[Engine, dict[Engine, float]]:
-    """The engine that classifies the most tiles a second on this machine; labels do not depend on it.
+    """The engine that classifies the most tiles a second on this machine.
 
-    Which one it is may differ between two runs where both are nearly as fast, and with it the last digits.
+    Classes do not depend on the engine, but the last digits of probabilities do. Where both engines are nearly as fast,
+    the result may differ from run to run.
 
     Args:
-        models: Models to run; one that is open is left out.
-        size: Tiles of a batch. Each processor computes one, as in classifying.
-        processor: As of :func:`open_classifier`.
+        models: Models to run; open ones are not measured.
+        size: Tiles in a batch; each processor computes one batch, as in classifying.
+        processor: As in :func:`open_classifier`.
 
     Returns:
-        The engine, and tiles a second of each that can answer for all models.
+        The engine, and tiles a second of each engine that can run all models.
 
     Raises:
         InputError: a model that cannot be used.
@@ -170,9 +171,9 @@ def fastest_engine(
 
 
 def installed_engine(models: Sequence[AnyModel]) -> Engine:
-    """The engine that ``auto`` stands for on this machine, so that other processes use the same one.
+    """The engine that ``auto`` selects on this machine, so that other processes use the same one.
 
-    It stays ``auto`` where no one engine can answer for all: some are open, or graphs among packages.
+    It stays ``auto`` if no single engine can run all models: some are open, or some are graphs and others packages.
     """
     unopened = [model for model in models if isinstance(model, Package | str | Path)]
     able = _able(unopened) if len(unopened) == len(models) else []
@@ -189,7 +190,7 @@ def _is_graph(model: object) -> bool:
 
 
 def _able(models: Sequence[Package | str | Path]) -> list[Engine]:
-    """Engines for which all models carry what they need."""
+    """Engines that can run all models."""
     packages = [
         model if isinstance(model, Package) else read_package(model) for model in models if not _is_graph(model)
     ]
@@ -198,7 +199,7 @@ def _able(models: Sequence[Package | str | Path]) -> list[Engine]:
 
 
 def _seconds_of_a_tile(model: Classifier, size: int) -> float:
-    """Of noise, which takes as long as pictures; the best of three passes, after one to warm up."""
+    """Seconds per tile, measured on noise: the best of three passes, after one to warm up."""
     width, height = model.manifest.preprocessing.tile.size
     values = np.random.default_rng(0).uniform(0, 3000, (len(model.manifest.preprocessing.tile.bands), height, width))
     tile = model.prepare(values.astype(np.uint16), np.ones((height, width), bool))

@@ -1,4 +1,4 @@
-"""One base error and a few children; every message names the thing, its value and what to do next.
+"""The exceptions and warnings of littoral; a message is one sentence with the thing, what is wrong and the remedy.
 
 >>> str(InputError("bay.tif", "has no band B08", "pass --bands with some of B02, B03, B04"))
 'bay.tif has no band B08: pass --bands with some of B02, B03, B04.'
@@ -13,11 +13,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 _JOINERS = "\u200c\u200d"
-"""Format characters that words of some scripts need."""
+"""Zero-width non-joiner and joiner, format characters that some scripts need within words."""
 
 
 def is_printable(text: str) -> bool:
-    r"""Whether a text has no control or format characters, which a terminal would obey or which change what is read.
+    r"""Whether a text has no control or format characters, which may steer a terminal or reorder the text shown.
 
     >>> is_printable("Côte d’Azur"), is_printable("a\x1b[2J"), is_printable("a\u202eb")
     (True, False, False)
@@ -39,7 +39,7 @@ def _is_control(character: str) -> bool:
 
 
 class LittoralError(Exception):
-    """Base of all errors that littoral raises on purpose: one sentence, ``what`` is wrong and its ``remedy``."""
+    """Base of all errors that littoral raises on purpose; ``str()`` is "<subject> <what>: <remedy>."."""
 
     def __init__(self, subject: object, what: str, remedy: str) -> None:
         self.subject, self.what, self.remedy = (printable(str(part)) for part in (subject, what, remedy))
@@ -51,14 +51,14 @@ class InputError(LittoralError):
 
 
 class ExistsError(LittoralError):
-    """An output is already there and nobody allowed to replace it."""
+    """An output exists already and ``overwrite`` is False."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, "exists already", "pass --overwrite (overwrite=True) or choose another name")
 
 
 class WriteError(LittoralError):
-    """The disk refused an output; what was there before is as it was."""
+    """The operating system refused to write an output; an earlier file at its place is unchanged."""
 
     def __init__(self, path: Path, reason: OSError) -> None:
         full = reason.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -79,18 +79,27 @@ class MissingExtraError(LittoralError):
 
 
 class LittoralWarning(UserWarning):
-    """Something was done otherwise than the input asked for, or left out; the sentence says what and why."""
+    """Something was changed or left out; the message names what and why."""
+
+
+def counted(number: int, word: str) -> str:
+    """A number and its noun, singular or plural.
+
+    >>> counted(1, "line"), counted(2, "line")
+    ('1 line', '2 lines')
+    """
+    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def first_line(error: BaseException, clean: Callable[[str], str] = str) -> str:
-    """First line of a library's message, to quote in one of ours; the name of the error's class if it has no message.
+    """First line of the message of a library's error, or the name of its class if it has no message.
 
     Args:
-        error: Raised by the library.
+        error: The library's error.
         clean: Applied to the whole message, to remove secrets from it.
 
     Returns:
-        At most 200 characters, with escapes for those that cannot be printed.
+        At most 200 characters; characters that cannot be printed are escaped.
 
     >>> first_line(ValueError("no such file\\nsee the manual")), first_line(KeyError())
     ('no such file', 'KeyError')
@@ -104,9 +113,9 @@ def require(extra: str, what: str, *libraries: str) -> None:
     """Check, without importing them, that the libraries of an extra are installed.
 
     Args:
-        extra: Of littoral, as in ``pip install "littoral[extra]"``.
-        what: What needs them.
-        libraries: Names of modules.
+        extra: Name of littoral's extra, as in ``pip install "littoral[extra]"``.
+        what: The feature that needs the libraries, for the message.
+        libraries: Names of their modules.
 
     Raises:
         MissingExtraError: one of them is not installed.

@@ -1,4 +1,4 @@
-"""Metres on the WGS 84 ellipsoid, where no zone, pole or antimeridian gets in the way."""
+"""Lengths, azimuths and geocentric coordinates on the WGS 84 ellipsoid, valid at poles and the antimeridian too."""
 
 from __future__ import annotations
 
@@ -16,24 +16,25 @@ from littoral.errors import InputError
 Points = NDArray[np.float64]
 
 DEGREES = "EPSG:4326"
-"""Longitude, latitude of WGS 84, in this order."""
+"""WGS 84; coordinates are always in the order longitude, latitude."""
 _WORLD_M = 2e7
-"""Least width of a map that shows the whole world."""
+"""Least width in metres, along the equator, of a projection that shows the whole world."""
 ELLIPSOID = Geod(ellps="WGS84")
 _TO_GEOCENTRIC = Transformer.from_crs("EPSG:4979", "EPSG:4978", always_xy=True)
 
 
 def require_metres(name: str, size: float) -> None:
-    """
+    """Check that a size in metres is a finite number of at least 0.
+
     Raises:
-        InputError: the size is negative or no number.
+        InputError: the size is negative, infinite or not a number.
     """
     if not (np.isfinite(size) and size >= 0):
         raise InputError(f"the {name} {size:g}", "is no number of metres", "pass 0 or more")
 
 
 def line_lengths(lines: gpd.GeoDataFrame) -> pd.Series[float]:
-    """Geodesic length of each line in metres; same index. Empty and missing geometries have none.
+    """Geodesic length of each line in metres, with the index of ``lines``; 0 for empty and missing geometries.
 
     >>> from shapely import LineString
     >>> line_lengths(gpd.GeoDataFrame(geometry=[LineString([(0, 0), (1, 0)])], crs=4326)).round(1).tolist()
@@ -50,7 +51,7 @@ def part_lengths(points: Points, line: NDArray[np.int64], count: int) -> NDArray
 
     Args:
         points: (points, 2), longitude and latitude in degrees.
-        line: (points,), the line of each, ascending.
+        line: (points,), number of the line each point belongs to, ascending.
         count: Number of lines.
     """
     same = line[1:] == line[:-1]
@@ -59,7 +60,11 @@ def part_lengths(points: Points, line: NDArray[np.int64], count: int) -> NDArray
 
 
 def segment_lengths(points: Points) -> NDArray[np.float64]:
-    """Geodesic length in metres from each of (points, 2) longitudes and latitudes to the next; (points - 1,)."""
+    """Geodesic length in metres from each point to the next, (points - 1,).
+
+    Args:
+        points: (points, 2), longitude and latitude in degrees.
+    """
     start, end = points[:-1], points[1:]
     return np.asarray(ELLIPSOID.inv(start[:, 0], start[:, 1], end[:, 0], end[:, 1])[2], np.float64)
 
@@ -67,8 +72,8 @@ def segment_lengths(points: Points) -> NDArray[np.float64]:
 def azimuths(crs: object, points: Points, direction: Points) -> NDArray[np.float64]:
     """True azimuth of a direction in a plane CRS, degrees clockwise from north, above -180 up to 180.
 
-    A plane's own axes do not point north and east: by the convergence of meridians away from its central one, by more
-    in polar projections, and by half a turn where axes count to the west and south.
+    The axes of a projected CRS do not point exactly east and north: they deviate by the meridian convergence, by more
+    in polar projections, and by 180 degrees where the axes are directed west and south.
 
     Args:
         crs: A projected CRS, axes in the order x, y.
@@ -84,13 +89,13 @@ def azimuths(crs: object, points: Points, direction: Points) -> NDArray[np.float
         np.asarray(ELLIPSOID.inv(lon, lat, *to_degrees.transform(*(points + sign * direction).T))[0])
         for sign in (1, -1)
     )
-    # The mean of both ways is that of the line through the point, not of one of its halves.
+    # The mean of the azimuths ahead and behind is the azimuth at the point itself.
     turn = (behind + 180 - ahead + 180) % 360 - 180
     return half_open(ahead + turn / 2)
 
 
 def half_open(angle: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Angles in degrees above -180 up to 180, rounded to a micro-degree.
+    """Angles in degrees brought into the interval (-180, 180], rounded to a micro-degree.
 
     >>> half_open(np.array([-180.0, 270.0, 0.0])).tolist()
     [180.0, -90.0, 0.0]
@@ -100,7 +105,7 @@ def half_open(angle: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def central_meridian(crs: object) -> float:
-    """Longitude in degrees in the middle of a projected CRS; half a turn from it, a map of the world is cut.
+    """Central meridian of a projected CRS in degrees; a world map is cut 180 degrees away from it.
 
     >>> central_meridian("EPSG:3857"), central_meridian("EPSG:3832")
     (0.0, 150.0)
@@ -114,7 +119,7 @@ def central_meridian(crs: object) -> float:
 
 
 def unwrapped(longitude: NDArray[np.float64], middle: NDArray[np.float64] | float) -> NDArray[np.float64]:
-    """Longitudes moved by whole turns to within half a turn of ``middle``.
+    """Longitudes in degrees, shifted by multiples of 360 to within 180 degrees of ``middle``.
 
     >>> unwrapped(np.array([-179.0, 178.0]), 180.0).tolist()
     [181.0, 178.0]
@@ -123,9 +128,10 @@ def unwrapped(longitude: NDArray[np.float64], middle: NDArray[np.float64] | floa
 
 
 def to_beyond_edge(crs: object) -> Transformer | None:
-    """From longitude and latitude to a map of the world that goes on beyond its edges; None for any other CRS.
+    """Transformer from longitude and latitude to a world map that continues beyond its edges (PROJ's ``+over``).
 
-    Longitudes may be more than half a turn from :func:`central_meridian`; whole turns are kept.
+    Longitudes may be more than 180 degrees away from :func:`central_meridian`: they are not wrapped. None for a CRS
+    that is not a map of the whole world.
 
     >>> beyond = to_beyond_edge("EPSG:3857")
     >>> round(beyond.transform(181.0, 0.0)[0]), to_beyond_edge("EPSG:32631") is None
@@ -138,18 +144,18 @@ def to_beyond_edge(crs: object) -> Transformer | None:
     edge, _ = Transformer.from_crs(DEGREES, own, always_xy=True).transform(
         [middle - 179.9999, middle + 179.9999], [0, 0]
     )
-    # A polar projection comes back to the same point, a transverse one does not reach so far.
+    # In a polar projection both edges are the same point; a transverse projection is not that wide.
     if not (np.isfinite(edge).all() and abs(edge[1] - edge[0]) * own.axis_info[0].unit_conversion_factor > _WORLD_M):
         return None
     with warnings.catch_warnings():
-        # What is lost in this form, names and areas of use, is not needed.
+        # The PROJ string loses names and areas of use, which are not needed here.
         warnings.simplefilter("ignore", UserWarning)
         over = f"{own.to_proj4()} +over"
     return Transformer.from_crs(DEGREES, CRS.from_proj4(over), always_xy=True)
 
 
 def to_geocentric(points: Points) -> Points:
-    """(points, 2) longitude and latitude in degrees to geocentric metres (points, 3), on the ellipsoid.
+    """Convert longitude and latitude in degrees, (points, 2), to geocentric metres at height 0, (points, 3).
 
     >>> to_geocentric(np.array([[0.0, 0.0], [90.0, 0.0]])).round().tolist()
     [[6378137.0, 0.0, 0.0], [0.0, 6378137.0, 0.0]]
@@ -158,13 +164,13 @@ def to_geocentric(points: Points) -> Points:
 
 
 def from_geocentric(points: Points) -> Points:
-    """Geocentric metres (points, 3) to longitude and latitude in degrees (points, 2); the height is dropped."""
+    """Convert geocentric metres, (points, 3), to longitude and latitude in degrees, (points, 2), without height."""
     x, y, _ = _TO_GEOCENTRIC.transform(points[:, 0], points[:, 1], points[:, 2], direction="INVERSE")
     return np.column_stack([x, y])
 
 
 def east_and_north(points: Points) -> tuple[Points, Points]:
-    """Unit vectors to the east and to the north, each (points, 3) geocentric, at (points, 2) longitude, latitude."""
+    """Geocentric unit vectors to east and north, each (points, 3), at (points, 2) longitude, latitude in degrees."""
     lam, phi = np.radians(points).T
     east = np.column_stack([-np.sin(lam), np.cos(lam), np.zeros_like(lam)])
     north = np.column_stack([-np.sin(phi) * np.cos(lam), -np.sin(phi) * np.sin(lam), np.cos(phi)])

@@ -27,23 +27,23 @@ except ImportError as error:
     raise MissingExtraError("ONNX Runtime", "onnx") from error
 
 MANIFEST_KEY = "littoral"
-"""Of the graph's metadata: the whole manifest, as JSON."""
+"""Key of the graph's metadata with the manifest, as JSON."""
 WEIGHTS_KEY = "weights_sha256"
-"""Of the weights that it was made from, as the package carries them."""
+"""Key of the graph's metadata with the hash of the package's weights that it was exported from."""
 
 _EXTERNAL = re.compile(rb"(?:\x0a|\x8a\x80*\x00)(?:\x08|\x88\x80*\x00)location")
-"""The key under which ONNX names a file of external data, as Protocol Buffers write it: field 1, 8 bytes. Numbers may
-be padded with zero groups."""
+"""The key of an external data file in an ONNX graph, as Protocol Buffers encode it: field 1, 8 bytes. Numbers may be
+padded with zero groups."""
 
-# They have no base of their own.
-_REFUSALS = (
+# ONNX Runtime's errors have no common base class.
+_RUNTIME_ERRORS = (
     failures.Fail,
     failures.InvalidArgument,
     failures.InvalidGraph,
     failures.InvalidProtobuf,
     failures.NotImplemented,
     failures.RuntimeException,
-    # Of names and metadata that are no text.
+    # For names and metadata that are not UTF-8.
     UnicodeDecodeError,
 )
 
@@ -54,16 +54,16 @@ class OnnxClassifier:
 
     Args:
         graph: The ``.onnx``, as bytes.
-        source: What it is called in messages.
-        threads: To compute with; None: one for each processor this process may use. The same number gives the same
+        source: Name of the graph in messages.
+        threads: Number of threads; None: one for each processor this process may use. The same number gives the same
             bits.
 
     Raises:
-        InputError: it is no graph, not one that littoral made, or one that does not answer a tile with probabilities.
+        InputError: not a graph, not one that littoral exported, or one whose output is not probabilities.
 
-    Memory: the weights twice while it is loaded, then once, and what the network computes of one batch. A graph is
-    arithmetic: it runs no code of its own, and one that names other files is refused. One that is made to harm could
-    still ask for much memory, which nothing bounds.
+    Memory: the weights twice while it is loaded, then once, and the activations of one batch. A graph is arithmetic and
+    runs no code of its own, and a graph that refers to other files is refused. Memory is not bounded for a malicious
+    graph.
     """
 
     def __init__(self, graph: bytes, source: object, threads: int | None = None) -> None:
@@ -73,9 +73,9 @@ class OnnxClassifier:
         options.intra_op_num_threads = threads or processors()
         options.inter_op_num_threads = 1
         options.use_deterministic_compute = True
-        # Threads that wait busily would take the processor from those that read tiles.
+        # Spinning threads would take processor time from those that read tiles.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        # What it has to say is in the error.
+        # Messages are in the errors that are raised.
         options.log_severity_level = 4
         try:
             self.session = onnxruntime.InferenceSession(
@@ -83,7 +83,7 @@ class OnnxClassifier:
             )
             facts = self.session.get_modelmeta().custom_metadata_map
             ends = _ends(self.session)
-        except _REFUSALS as error:
+        except _RUNTIME_ERRORS as error:
             raise InputError(
                 source, f"holds a graph that cannot be run ({first_line(error)})", "export the model again"
             ) from error
@@ -95,14 +95,14 @@ class OnnxClassifier:
             raise InputError(source, "holds a graph with other inputs or outputs", "export the model again")
         self.weights_sha256 = str(facts.get(WEIGHTS_KEY, ""))
         self._outputs = [name for name, *_ in ends[1]]
-        self._try()
+        self._check_output()
 
     @classmethod
     def from_model(cls, path: str | Path, threads: int | None = None) -> OnnxClassifier:
         """Load an ``.onnx`` that littoral wrote, or the graph in a ``.dlpk``.
 
         Raises:
-            InputError: no such file, or of no use.
+            InputError: a file that cannot be read, or has no valid graph.
         """
         path = Path(path)
         if path.suffix != ".onnx":
@@ -117,7 +117,7 @@ class OnnxClassifier:
         """Load the graph of a package.
 
         Raises:
-            InputError: it has none, or one of another model.
+            InputError: a package without a graph, or with one of another model.
         """
         graph = graph_of(package)
         if graph is None:
@@ -131,11 +131,11 @@ class OnnxClassifier:
         return model
 
     def prepare(self, values: Values, valid: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """What the graph wants of one tile: its values, missing pixels NaN ``(bands, chip, chip)``; of a model that
-        resizes its tiles, the whole tile.
+        """The graph's input for one tile: its values ``(bands, chip, chip)`` with NaN for missing pixels. A model that
+        resizes its tiles takes the whole tile.
 
         Raises:
-            InputError: another number of bands, or of a size that the graph does not know.
+            InputError: another number of bands, or a tile of another size than the graph resizes.
         """
         given = self.manifest.preprocessing
         if given.resize_px is None:
@@ -148,17 +148,17 @@ class OnnxClassifier:
             )
         return np.where(valid, values.astype(np.float32), np.float32(np.nan))
 
-    def _try(self) -> None:
-        """A tile without any pixel has an answer, too.
+    def _check_output(self) -> None:
+        """Run the graph on a tile of missing pixels and check that the output is probabilities.
 
         Raises:
-            InputError: the graph has none, or one that is no probabilities.
+            InputError: the graph fails, or its output is not probabilities.
         """
         given = self.manifest.preprocessing
         width, height = given.tile.size if given.resize_px else (given.chip_px, given.chip_px)
-        (answer,) = self.predict_inputs(np.full((1, len(given.mean), height, width), np.nan, np.float32))
-        if not abs(answer.sum() - 1) < 1e-3:
-            raise InputError(self.source, "has a graph whose output is no probabilities", "export the model again")
+        (probabilities,) = self.predict_inputs(np.full((1, len(given.mean), height, width), np.nan, np.float32))
+        if not abs(probabilities.sum() - 1) < 1e-3:
+            raise InputError(self.source, "has a graph whose output is not probabilities", "export the model again")
 
     def predict_inputs(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities (tiles, classes) of prepared tiles (tiles, bands, chip, chip), in 32-bit arithmetic.
@@ -171,20 +171,22 @@ class OnnxClassifier:
     def predict_with_features(
         self, batch: NDArray[np.float32]
     ) -> tuple[NDArray[np.float64], NDArray[np.float32] | None]:
-        """The same, and the features (tiles, features) behind them; None where the graph does not give them away.
+        """Probabilities, and the features (tiles, features) they are computed from; None if the graph lacks them.
 
         Raises:
             InputError: the graph fails, or its output does not fit its metadata.
         """
         try:
-            answer, *features = self.session.run(self._outputs, {"tiles": np.ascontiguousarray(batch)})
-        except _REFUSALS as error:
+            probabilities, *features = self.session.run(self._outputs, {"tiles": np.ascontiguousarray(batch)})
+        except _RUNTIME_ERRORS as error:
             raise InputError(
                 self.source, f"holds a graph that fails ({first_line(error)})", "export the model again"
             ) from error
-        if answer.shape != (len(batch), len(self.manifest.categories)):
-            raise InputError(self.source, f"has a graph with outputs of shape {answer.shape}", "export the model again")
-        return np.asarray(answer, np.float64), features[0] if features else None
+        if probabilities.shape != (len(batch), len(self.manifest.categories)):
+            raise InputError(
+                self.source, f"has a graph with outputs of shape {probabilities.shape}", "export the model again"
+            )
+        return np.asarray(probabilities, np.float64), features[0] if features else None
 
 
 def graph_of(package: Package) -> bytes | None:
@@ -193,20 +195,22 @@ def graph_of(package: Package) -> bytes | None:
 
 
 def _ends(session: onnxruntime.InferenceSession) -> list[list[tuple[str, str, int]]]:
-    """Name, type and number of axes of what goes in and what comes out."""
+    """Name, type and number of axes of the inputs, then of the outputs."""
     sides = session.get_inputs(), session.get_outputs()
     return [[(end.name, end.type, len(end.shape)) for end in side] for side in sides]
 
 
 def _manifest(source: Any, text: str | None) -> Manifest:
     if text is None:
-        raise InputError(source, "was not written by littoral (its metadata say nothing)", "export it with littoral")
+        raise InputError(
+            source, "was not written by littoral (its metadata have no manifest)", "export it with littoral"
+        )
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(source, f"has damaged metadata ({error})", "export the model again") from error
     if not isinstance(content, dict):
-        raise InputError(source, "has metadata that are no JSON object", "export the model again")
+        raise InputError(source, "has metadata that are not a JSON object", "export the model again")
     return manifest_of(Path(str(source)), content)
 
 

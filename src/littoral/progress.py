@@ -1,6 +1,6 @@
-"""How long work says how far it is: functions take a ``track`` and walk through what it returns.
+"""Progress of long work: functions take a ``track`` argument and iterate over what it returns.
 
-The doors decide what is shown: the command line passes :func:`bar`, Python callers get :func:`silent` by default.
+The default :func:`silent` shows nothing; the command line passes :func:`bar`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Say = Callable[[str], None]
 
 
 class Track(Protocol):
-    """Called with the work, its number of steps and what it is; yields the same items in the same order."""
+    """Called with the items, their number and a description of the work; yields the same items in the same order."""
 
     def __call__(self, items: Iterable[T], total: int, description: str) -> Iterable[T]: ...
 

@@ -1,4 +1,4 @@
-"""Bounded look-ahead in threads, and how many processors this process may use."""
+"""Map and iterate ahead in threads with a bounded number of items in memory; number of usable processors."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def map_ahead(pool: Executor, function: Callable[[T], R], items: Iterable[T], mo
     Args:
         pool: Runs the calls. It is not shut down here.
         function: Called with each item. Its error is raised in place of its result.
-        items: Walked in the calling thread. Its error is raised after the results of the items before it.
-        most: Calls that are running, waiting or done beyond the result that is yielded.
+        items: Iterated over in the calling thread. Its error is raised after the results of the items before it.
+        most: Largest number of calls that are running, waiting or done, besides the result being yielded.
 
     When the generator is closed, calls that have not started are cancelled.
 
@@ -61,14 +61,14 @@ def map_ahead(pool: Executor, function: Callable[[T], R], items: Iterable[T], mo
 
 
 def lookahead(items: Iterable[T], most: int) -> Generator[T, None, None]:
-    """Yield the same items, made by one background thread up to ``most`` items early.
+    """Yield the same items, computed in one background thread up to ``most`` items ahead.
 
     An error of ``items`` is raised after the items before it. When the generator is closed, the thread finishes the
     item it is at and closes ``items``.
 
     Args:
-        items: Walked, and closed if it is a generator, in the background thread.
-        most: Items that are ready or being made beyond the one that is yielded.
+        items: Iterated over, and closed if it is a generator, in the background thread.
+        most: Largest number of items that are ready or being computed, besides the one being yielded.
 
     Memory: ``most`` + 1 items.
 

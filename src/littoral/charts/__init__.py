@@ -1,4 +1,4 @@
-"""S-57 cells to a labelled coastline."""
+"""Download S-57 electronic navigational charts and read their labelled coastline."""
 
 import lazy_loader
 

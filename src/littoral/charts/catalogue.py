@@ -1,14 +1,14 @@
-"""An office's product catalogue: which cells there are, where they lie, and where their zips are.
+"""Read the product catalogue of a hydrographic office: names, coverage and download addresses of its cells.
 
-Two forms are read, told apart by the root element, whatever the namespaces' prefixes:
+Two formats are read, recognised by the root element (namespaces are ignored):
 
-* the plain one, ``ENCProdCat.xml`` (about 10 MB; ``EncProductCatalog…``, one ``cell`` per cell): states, status
+* NOAA's plain format, ``ENCProdCat.xml`` (about 10 MB; ``EncProductCatalog…``, one ``cell`` per cell): states, status
   (Active or Cancelled), edition, update, dates, and coverage as panels of type E (exterior) or I (interior);
 * ISO 19115, ``ENCProdCat_19115.xml`` (about 52 MB; one ``MD_Metadata`` per cell): no states, only cells in force, the
   edition as "44.2" (edition 44, update 2), positions as latitude, longitude.
 
-Both are parsed record by record, so that memory holds one record and the list of cells (4 KB each at a hundred
-vertices). The expat parser under ``xml.etree`` refuses entities that expand out of proportion.
+Both are parsed record by record: memory holds one record and the list of cells (4 KB per cell of a hundred vertices).
+The expat parser used by ``xml.etree`` refuses entity expansion attacks.
 """
 
 from __future__ import annotations
@@ -34,28 +34,28 @@ _WORLD = shapely.box(-180, -90, 180, 90)
 
 @dataclass(frozen=True)
 class CatalogueCell:
-    """A cell as the catalogue describes it; text the catalogue does not have is empty."""
+    """A cell as described in the catalogue; text that is missing there is empty."""
 
     name: str
     title: str = ""
     scale: int | None = None
-    """Denominator."""
+    """Denominator of the scale."""
     states: tuple[str, ...] = ()
-    """Codes of the states whose waters it shows, e.g. FL."""
+    """Codes of the US states whose waters the cell shows, e.g. FL."""
     edition: str = ""
     update: str = ""
     issued: str = ""
-    """YYYY-MM-DD."""
+    """Issue date, YYYY-MM-DD."""
     url: str = ""
-    """Of its zip."""
+    """Address of the zip."""
     size: int | None = None
-    """Bytes of the zip; a rounded figure in ISO 19115."""
+    """Bytes of the zip; rounded in ISO 19115."""
     zipped: str = ""
-    """When the zip was made. Zips are made anew without a change of the cell."""
+    """Time at which the zip was made; a new zip does not mean that the cell changed."""
     coverage: shapely.Geometry = field(default_factory=shapely.Polygon)
-    """Longitude -180 to 180, latitude; cut at the antimeridian."""
+    """Area in longitude (-180 to 180) and latitude, degrees; cut at the antimeridian."""
     active: bool = True
-    """False: cancelled."""
+    """False for a cancelled cell."""
 
     @property
     def usage_band(self) -> str:
@@ -64,17 +64,17 @@ class CatalogueCell:
 
     @property
     def version(self) -> tuple[str, str, str]:
-        """What changes when the cell does: edition, update, issue date; the zip's date where it has no edition."""
+        """Edition, update and issue date (date of the zip if there is no edition); differs if the cell changed."""
         return self.edition, self.update, self.issued if self.edition else self.zipped
 
 
 def read_catalogue(path: str | Path) -> dict[str, CatalogueCell]:
-    """Cells of a catalogue by name, in its order.
+    """Read the cells of a catalogue, by name and in its order.
 
-    Records whose name is no cell's are left out, with a warning that counts them.
+    Records without a valid cell name are left out, with one :class:`LittoralWarning` that counts them.
 
     Raises:
-        InputError: not a catalogue, damaged, or without cells.
+        InputError: the file is not a catalogue, is damaged, or lists no cells.
     """
     path = Path(path)
     remedy = "pass the office's product catalogue, e.g. ENCProdCat.xml"
@@ -99,7 +99,7 @@ def read_catalogue(path: str | Path) -> dict[str, CatalogueCell]:
 
 
 def in_bounds(cells: Iterable[CatalogueCell], bounds: Bounds) -> list[CatalogueCell]:
-    """Cells that share area with ``bounds``.
+    """Cells whose coverage overlaps ``bounds`` by more than an edge or a corner.
 
     >>> cell = CatalogueCell("US5AK1AA", coverage=shapely.box(178, 51, 180, 52))
     >>> [found.name for found in in_bounds([cell], (179, 50, -179, 60))]
@@ -113,9 +113,10 @@ def in_bounds(cells: Iterable[CatalogueCell], bounds: Bounds) -> list[CatalogueC
 
 
 def _records(path: Path) -> Iterator[ET.Element]:
-    """
+    """Elements of the cells, one after the other; each is dropped from memory when the next is read.
+
     Raises:
-        LookupError: a root element of neither form.
+        LookupError: the root element is that of neither format.
     """
     events = ET.iterparse(path, events=("start", "end"))
     _, root = next(events)
@@ -151,7 +152,7 @@ def _plain(cell: ET.Element) -> CatalogueCell:
 
 
 def _iso(record: ET.Element) -> CatalogueCell:
-    # By path, not by leaf: sources in dataQualityInfo have titles, dates and editions of their own.
+    # Full paths are needed: sources in dataQualityInfo have titles, dates and editions as well.
     about = "{*}identificationInfo/*"
     citation = f"{about}/{{*}}citation/*"
     edition, _, update = _text(record, f"{citation}/{{*}}edition/*").partition(".")
@@ -182,7 +183,7 @@ def _iso(record: ET.Element) -> CatalogueCell:
 
 
 def _iso_rings(record: ET.Element) -> tuple[list[list[tuple[float, float]]], list[list[tuple[float, float]]]]:
-    """Rings of what is covered and of what is not; from the bounding box where there are none."""
+    """Rings (longitude, latitude) of covered and of excluded areas; the bounding boxes where there are no rings."""
     inside: list[list[tuple[float, float]]] = []
     outside: list[list[tuple[float, float]]] = []
     for extent in record.iterfind("{*}identificationInfo//{*}EX_BoundingPolygon"):
@@ -205,7 +206,9 @@ def _iso_rings(record: ET.Element) -> tuple[list[list[tuple[float, float]]], lis
 def _area(
     inside: Iterable[Sequence[tuple[float, float]]], outside: Iterable[Sequence[tuple[float, float]]]
 ) -> shapely.Geometry:
-    """Union of rings less that of others, brought to longitude -180 to 180: both forms go on beyond where they must.
+    """Union of the rings ``inside`` minus that of ``outside``, wrapped to longitude -180 to 180.
+
+    In both formats longitudes of a cell across the antimeridian exceed 180 degrees.
 
     >>> _area([[(-185, 50), (-175, 50), (-175, 60), (-185, 60)]], []).bounds
     (-180.0, 50.0, 180.0, 60.0)

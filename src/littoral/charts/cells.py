@@ -1,7 +1,7 @@
 """Find S-57 cells in files, folders and zips, and the updates that apply to each.
 
-Source: ENC Product Specification 2.0, clauses 5.6.3 and 5.7: updates of an edition are numbered without a gap; a
-re-issued base cell already contains those up to its own update number.
+Source: ENC Product Specification 2.0, clauses 5.6.3 and 5.7: the updates of an edition are numbered without gaps; a
+re-issued base cell already contains the updates up to its own update number.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from littoral.errors import InputError, LittoralWarning
 
 _SUFFIX = re.compile(r"\.\d{3}")
 _LARGEST_BYTES = 64 * 2**20
-"""An ENC cell has 5 MB at most; a member of a zip that claims to be more than this is none."""
+"""Larger members of a zip are ignored; an ENC cell has at most 5 MB."""
 
 
 @dataclass(frozen=True)
 class ChartFile:
-    """A base cell or an update, on the disk or in a zip."""
+    """A file with a base cell or an update, on disk or in a zip."""
 
     path: Path
     member: str | None = None
-    """Name in the zip that ``path`` is, if it is one."""
+    """Name of the file in the zip ``path``; None for a file on disk."""
 
     def __str__(self) -> str:
         return str(self.path) if self.member is None else f"{self.path}/{self.member}"
 
     @property
     def name(self) -> PurePath:
-        """Its path on the disk or in the zip."""
+        """Path on disk, or within the zip."""
         return self.path if self.member is None else PurePosixPath(self.member)
 
     def read(self) -> bytes:
-        """The whole file.
+        """Content of the file.
 
         Raises:
-            InputError: it cannot be read.
+            InputError: the file cannot be read.
         """
         try:
             if self.member is None:
@@ -55,7 +55,7 @@ class ChartFile:
 
 
 Found = tuple[ChartFile, list[ChartFile]]
-"""A base cell, and the files that may be its updates, nearest first."""
+"""A base cell and the files that may be its updates; those in the same folder come first."""
 
 
 @dataclass(frozen=True)
@@ -65,27 +65,29 @@ class Cell:
     name: str
     base: ChartFile
     header: Identification
-    """Of the base cell."""
+    """Header of the base cell."""
     updates: tuple[ChartFile, ...]
-    """In order; their numbers follow that of the base."""
+    """In order; their numbers continue from that of the base cell."""
 
     @property
     def last(self) -> tuple[int, int]:
-        """Edition and last update: of two copies of a cell the one with more is the newer."""
+        """Edition and number of the last update; of two copies of a cell the greater one is newer."""
         return self.header.edition, self.header.update + len(self.updates)
 
 
 def find_cells(paths: Iterable[str | Path], *, skip_broken: bool = False) -> list[Cell]:
-    """Cells among files, zips and, at any depth, in folders, in the order of their names.
+    """Find the cells in files, zips and folders (at any depth), sorted by name.
 
-    Updates lie beside the base cell or, as in the exchange sets of some offices, elsewhere in the same folder or zip.
+    Updates are searched beside the base cell and, as in the exchange sets of some offices, elsewhere in the same
+    folder or zip.
 
-    A cell that is there more than once, or that was cancelled, is told by a :class:`LittoralWarning`: of several the
-    newest is taken, of a cancelled one nothing. With ``skip_broken`` so is what cannot be read.
+    Warns:
+        LittoralWarning: a cell occurs more than once (the newest is taken) or was cancelled (it is left out); with
+            ``skip_broken``, a file cannot be read (its cell is left out).
 
     Raises:
-        InputError: a path is not there or holds no cell; and, unless skipped, a file is not S-57, or an update is
-            missing.
+        InputError: a path does not exist or holds no cell; without ``skip_broken``, a file is not S-57, or an update
+            is missing.
     """
     cells: dict[str, Cell] = {}
     for base, others in _bases(paths, skip_broken):
@@ -105,7 +107,7 @@ def find_cells(paths: Iterable[str | Path], *, skip_broken: bool = False) -> lis
 
 @contextmanager
 def left_out_if_broken(skip: bool) -> Iterator[None]:
-    """What cannot be read within is told by a :class:`LittoralWarning`, if it is to be skipped."""
+    """With ``skip``, turn an :class:`InputError` raised in the block into a :class:`LittoralWarning`."""
     try:
         yield
     except InputError as error:
@@ -115,13 +117,13 @@ def left_out_if_broken(skip: bool) -> Iterator[None]:
 
 
 def _bases(paths: Iterable[str | Path], skip_broken: bool) -> list[Found]:
-    """Base cells, each once, with the files that may be their updates."""
+    """Base cells without duplicates, each with the files that may be its updates."""
     found: dict[tuple[Path, str | None], Found] = {}
     for path in map(Path, paths):
         if not path.exists():
             raise InputError(path, "does not exist", "check the path")
         if path.is_dir():
-            # Hidden folders hold what a fetch that was killed had begun.
+            # Hidden folders hold unfinished downloads.
             files = [
                 file
                 for file in sorted(path.rglob("*"))
@@ -154,7 +156,7 @@ def _bases(paths: Iterable[str | Path], skip_broken: bool) -> list[Found]:
 
 
 def _with_updates(files: Iterable[ChartFile]) -> list[Found]:
-    """The base cells among files; each with its namesakes beside it, then with those that have no base beside them."""
+    """Base cells among files, each with the files of its name beside it, then those in folders without a base cell."""
     places: dict[PurePath, list[ChartFile]] = {}
     for file in files:
         if _SUFFIX.fullmatch(file.name.suffix):
@@ -170,7 +172,7 @@ def _with_updates(files: Iterable[ChartFile]) -> list[Found]:
 
 
 def glob_safe(name: str) -> str:
-    """A file name with the characters that ``glob`` would read otherwise made literal.
+    """A file name with the special characters of ``glob`` patterns escaped.
 
     >>> glob_safe("US5[1]")
     'US5[[]1]'
@@ -179,7 +181,7 @@ def glob_safe(name: str) -> str:
 
 
 def _in_zip(path: Path) -> list[Found]:
-    """The base cells of a zip; zips within it are left alone."""
+    """Base cells in a zip; nested zips are not opened."""
     try:
         with zipfile.ZipFile(path) as archive:
             entries = [entry for entry in archive.infolist() if entry.file_size <= _LARGEST_BYTES]
@@ -189,7 +191,7 @@ def _in_zip(path: Path) -> list[Found]:
 
 
 def _cell(base: ChartFile, others: Iterable[ChartFile]) -> Cell | None:
-    """The cell of a base and of those of the other files that are its updates; None where it was cancelled."""
+    """The cell of a base file with those of the other files that are its updates; None if the cell was cancelled."""
     name = base.name.stem
     header = _header(base)
     updates: dict[int, ChartFile] = {}

@@ -31,7 +31,7 @@ from littoral.progress import Track, silent
 CRS = "EPSG:4326"
 """ENC cells are in WGS 84 degrees (ENC Product Specification, clause 4.1)."""
 
-# Attributes that are kept: number (ATTL, S-57 Appendix A) and the pandas type of the column.
+# Attributes read from the features: number (ATTL, S-57 Appendix A) and pandas type of the column.
 _ATTRIBUTES = {"SORDAT": (147, "string"), "LNAM": (None, "string"), "CONVIS": (83, "Int64"), "CONRAD": (82, "Int64"),
                "VERDAT": (185, "Int64")}  # fmt: skip
 _OF_CONSTRUCTIONS = {"CATSLC": (60, "Int64"), "WATLEV": (187, "Int64")}
@@ -54,35 +54,35 @@ def read_charts(
     *,
     track: Track = silent,
 ) -> gpd.GeoDataFrame:
-    """Read the coastlines (COALNE) of S-57 cells, updates applied; one place has one line.
-
-    A :class:`LittoralWarning` names a cell that is there twice or was cancelled, an update that does not fit its cell
-    (it and those after it are left out), lines and areas whose geometry is incomplete, attributes that are no single
-    code (null then), a header that announces another number of records, and codes that the table of categories lacks
-    (kept as ``category <code>``).
+    """Read the coastlines (COALNE) of S-57 cells with updates applied; where cells overlap, the largest scale is kept.
 
     Args:
-        paths: Base cells, zips, folders of either (an exchange set's ENC_ROOT is one), or one of them.
-        options: Which lines are read. Of shoreline constructions (SLCONS) only those charted as lines are read: the
-            outline of an area goes round the structure and not along the shore, and a point has no length.
-        track: Shows progress, a step per cell.
+        paths: One or more base cells, zips, or folders of them (such as ENC_ROOT of an exchange set).
+        options: Which lines are read. Shoreline constructions (SLCONS) are read only where they are charted as lines:
+            the outline of an area surrounds the structure instead of following the shore, and a point has no length.
+        track: Shows progress, one step per cell.
 
     Returns:
         One row per line in EPSG:4326 (longitude, latitude), ordered by cell and record: ``CATCOA`` (integer, null
-        where the chart does not say; 100 for a construction), ``category`` (its name), ``cell``, ``producer`` (agency
+        where it is not charted; 100 for a construction), ``category`` (its name), ``cell``, ``producer`` (agency
         number), ``usage_band`` (1 overview to 6 berthing), ``scale`` (denominator), ``edition``, ``update`` (last one
-        applied), ``issue_date``, ``updates`` (``applied``, ``none``, or, where one does not fit the cell, ``partly`` or
-        ``ignored``),
-        ``SORDAT`` (date of the source survey), ``LNAM`` (object identifier; pieces of a line that was cut share it),
-        ``CONVIS``, ``CONRAD``, ``VERDAT``; with ``constructed`` then ``object`` (COALNE or SLCONS), ``CATSLC``,
-        ``WATLEV``. ``.attrs["replaced_km"]`` says how many km of each category (``no category`` for null) of each cell
-        gave way to a larger scale: cell, category, km.
+        applied), ``issue_date``, ``updates`` (``applied``, ``none``, or, if one does not fit the cell, ``partly`` or
+        ``ignored``), ``SORDAT`` (date of the source survey), ``LNAM`` (object identifier, shared by the pieces of a
+        line that was cut), ``CONVIS``, ``CONRAD``, ``VERDAT``; with ``constructed`` also ``object`` (COALNE or
+        SLCONS), ``CATSLC``, ``WATLEV``. ``.attrs["replaced_km"]`` is a dictionary by cell and category (``no
+        category`` for null) of the km that were replaced by lines of a larger scale.
+
+    Warns:
+        LittoralWarning: a cell occurs twice or was cancelled; an update does not fit its cell (it and later ones are
+            ignored); the geometry of a line or area is incomplete; an attribute is not a single code (it becomes
+            null); the number of records is not that of the header; or a code is not in the table of categories (the
+            line is kept as ``category <code>``).
 
     Raises:
-        InputError: a path is not there; no cell can be read; and, unless skipped, a file is not S-57 or truncated, is
-            not in degrees of WGS 84, or an update is missing.
+        InputError: a path does not exist or no cell can be read; without ``skip_broken``, a file is not S-57, is
+            truncated or not in degrees of WGS 84, or an update is missing.
 
-    Memory: the cell at work, about 20 times its size on the disk (100 MB for the largest), and 1 KB per line.
+    Memory: about 20 times the size on disk of the cell being read (100 MB for the largest), and 1 KB per line.
     """
     options = options or ChartOptions()
     cells = find_cells([paths] if isinstance(paths, str | Path) else paths, skip_broken=options.skip_broken)
@@ -95,9 +95,9 @@ def read_charts(
     lines = gpd.GeoDataFrame(pd.concat([table for table, _ in read], ignore_index=True), geometry="geometry", crs=CRS)
     unknown = sorted(set(lines["CATCOA"].dropna()) - set(CATCOA))
     if unknown:
-        told = ", ".join(map(str, unknown))
+        listed = ", ".join(map(str, unknown))
         named = f"named 'category {unknown[0]}' and so on"
-        _warn(f"CATCOA {told} is not in the table of categories: such lines are kept, {named}.")
+        _warn(f"CATCOA {listed} is not in the table of categories: such lines are kept, {named}.")
     lines.attrs["replaced_km"] = {}
     if options.keep_all_scales:
         return lines
@@ -112,7 +112,7 @@ def read_charts(
 
 
 def _read_cell(cell: Cell, constructed: bool) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
-    """The coastline of one cell, and a row with the area where it has data."""
+    """The coastline of one cell, and a table of one row with its area of data coverage."""
     content = _read_content(cell)
     kinds = (COALNE, SLCONS) if constructed else (COALNE,)
     tables = [_table(content, kind) for kind in kinds]
@@ -135,25 +135,26 @@ def _read_cell(cell: Cell, constructed: bool) -> tuple[gpd.GeoDataFrame, gpd.Geo
 
 @dataclass(frozen=True)
 class _Content:
-    """A cell after its updates."""
+    """A cell with its updates applied."""
 
     name: str
     header: Identification
-    """Of the base cell, with the update number and the issue date of the last update that was applied."""
+    """Header of the base cell, with update number and issue date of the last update that was applied."""
     scale: int
-    """Denominator; 0 where it is not given."""
+    """Denominator; 0 if it is missing."""
     updates: str
     """``applied``, ``partly``, ``ignored`` or ``none``."""
     topology: Topology
     features: Sequence[Record]
-    """In the order of their numbers."""
+    """Feature records, ordered by record number."""
 
     def of_class(self, kind: int, primitive: int) -> list[Record]:
         return [each for each in self.features if object_class(each) == kind and each["FRID"][5] == primitive]
 
 
 def _read_content(cell: Cell) -> _Content:
-    """
+    """Read a base cell and apply its updates.
+
     Raises:
         InputError: a file cannot be read or is truncated, or the cell is not in degrees of WGS 84.
     """
@@ -197,7 +198,7 @@ def _count(records: Iterable[Record]) -> int:
 
 
 def _coverage(content: _Content) -> shapely.Geometry:
-    """Where the cell has data (M_COVR with CATCOV 1)."""
+    """Area of data coverage (M_COVR with CATCOV 1), degrees."""
     areas = []
     for feature in content.of_class(M_COVR, _AREA):
         if attributes(feature).get(_CATCOV, b"").strip() == _COVERED:
@@ -210,7 +211,7 @@ def _coverage(content: _Content) -> shapely.Geometry:
 
 
 def _table(content: _Content, kind: int) -> gpd.GeoDataFrame:
-    """The lines of one object class with the columns that come from its attributes."""
+    """Lines of one object class, with the columns read from its attributes."""
     name_of = "COALNE" if kind == COALNE else "SLCONS"
     features = content.of_class(kind, _LINE)
     shapes = [content.topology.line(feature) for feature in features]
@@ -244,13 +245,13 @@ def _table(content: _Content, kind: int) -> gpd.GeoDataFrame:
 
 
 def _codes(values: Sequence[bytes], subject: str) -> pd.api.extensions.ExtensionArray:
-    """Codes of an attribute; null where it is empty, or, with a warning, no single number."""
+    """Codes of an attribute; null where it is empty or, with a warning, not a single number."""
     texts = [value.decode("latin-1").strip() for value in values]
     known = [text if text.isascii() and text.isdecimal() and len(text) < 10 else None for text in texts]
     strange = Counter(text for text, code in zip(texts, known, strict=True) if text and code is None)
     if strange:
-        told = ", ".join(f"{text!r} ({count})" for text, count in list(strange.items())[:5])
-        _warn(f"{subject} has values that are no single code, and is null there: {told}.")
+        listed = ", ".join(f"{text!r} ({count})" for text, count in list(strange.items())[:5])
+        _warn(f"{subject} has values that are no single code, and is null there: {listed}.")
     return pd.array([None if code is None else int(code) for code in known], dtype="Int64")
 
 

@@ -1,7 +1,7 @@
-"""Cells as an office publishes them: chosen from its product catalogue, fetched as zips, kept up to date in a folder.
+"""Download the cells of a hydrographic office, chosen from its product catalogue, and keep a folder up to date.
 
-What is published where, at NOAA: the catalogue ``ENCProdCat.xml`` and for each cell a zip ``<CELL>.zip``, which holds
-``ENC_ROOT/<CELL>/<CELL>.000`` and its updates; all under https://charts.noaa.gov/ENCs/.
+NOAA publishes the catalogue ``ENCProdCat.xml`` and for each cell a zip ``<CELL>.zip``, which holds
+``ENC_ROOT/<CELL>/<CELL>.000`` and its updates, under https://charts.noaa.gov/ENCs/.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from littoral.progress import Track, silent
 from littoral.vectors import staged
 
 STATE = "littoral-charts.json"
-"""In the output folder: what was fetched, and whether the user agreement was shown."""
+"""File in the output folder that lists the fetched cells, and whether the user agreement was shown."""
 
 _DOWNLOADS = ".downloads"
 _AT_HOME = re.compile(r"https?://(?:www\.)?charts\.noaa\.gov/ENCs/(.+)")
@@ -34,16 +34,16 @@ _DUTY = (
 
 @dataclass(frozen=True)
 class FetchedCharts:
-    """What :func:`fetch_charts` did, as names of cells."""
+    """Result of :func:`fetch_charts`, as names of cells."""
 
     fetched: tuple[str, ...]
-    """New or changed."""
+    """New or changed cells."""
     kept: tuple[str, ...]
-    """Already there as published."""
+    """Cells that were up to date."""
     withdrawn: tuple[str, ...]
-    """In the folder, but cancelled by the office since; they stay until you delete them."""
+    """Cells in the folder that the office has cancelled; they are not deleted."""
     size: int
-    """Bytes of the zips fetched."""
+    """Bytes of the fetched zips."""
 
     def __str__(self) -> str:
         text = f"{len(self.fetched)} cells fetched ({self.size / 1e6:.1f} MB), {len(self.kept)} unchanged"
@@ -53,11 +53,11 @@ class FetchedCharts:
 
 @dataclass(frozen=True)
 class _Record:
-    """A fetched cell in the state file."""
+    """Entry of a fetched cell in the state file."""
 
     version: tuple[str, str, str]
     file: str
-    """The base cell, relative to the folder."""
+    """Path of the base cell, relative to the folder."""
     url: str
     zipped: str
     catalogue: str
@@ -77,29 +77,29 @@ def fetch_charts(
     track: Track = silent,
     say: Callable[[str], None] = print,
 ) -> FetchedCharts:
-    """Bring a folder up to date with the cells that an office publishes.
+    """Download the chosen cells of a hydrographic office into a folder, or update the cells in it.
 
-    The catalogue is fetched if it changed, and of the chosen cells those whose edition, update or issue date is
-    another than that in the folder. Each cell is unpacked to ``<folder>/<CELL>`` in the place of the older one; what
-    broke off goes on in the next call. A cell that fails does not stop the others.
+    The catalogue is downloaded if it has changed, then those of the chosen cells whose edition, update or issue date
+    differs from the folder's. Each cell is unpacked to ``<folder>/<CELL>``, replacing an older one. An interrupted
+    download is resumed by the next call. If a cell fails, the others are still fetched.
 
     Args:
-        folder: Made if it is not there; :func:`littoral.read_charts` reads it.
-        options: Which cells. Forms of the catalogue: :mod:`littoral.charts.catalogue`.
-        patience: With a server that fails.
-        track: Shows progress: of the catalogue, and a step per cell.
-        say: Called with the user agreement, once for a folder.
+        folder: Output folder, created if needed; :func:`littoral.read_charts` reads it.
+        options: Which cells; :mod:`littoral.charts.catalogue` lists the formats of catalogues.
+        patience: Timeouts and retries.
+        track: Shows progress of the catalogue's download, and one step per cell.
+        say: Called with the user agreement, once per folder.
 
     Raises:
-        InputError: nothing chosen, a cell that does not exist or was cancelled (nothing is fetched then), no
-            catalogue; or, after all the others were fetched, cells that failed.
-        WriteError: the disk refused.
+        InputError: no cells are chosen, or one does not exist or was cancelled (nothing is fetched then); the
+            catalogue cannot be read; or, after the others were fetched, some cells failed.
+        WriteError: the folder cannot be written.
     """
     folder = Path(folder)
     base_url = options.base_url
     source = urljoin(_base(base_url), options.catalogue)
     if not options.cells and not options.states and options.bbox is None:
-        raise InputError("fetch charts", "was not told what to fetch", "name cells, states or a bounding box")
+        raise InputError("fetch charts", "has no choice of cells", "name cells, states or a bounding box")
     try:
         (folder / _DOWNLOADS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -143,12 +143,12 @@ def choose_cells(
     source: str,
     options: FetchChartsOptions,
 ) -> list[CatalogueCell]:
-    """Cells of a catalogue that are named, and those in force in the states and the box and of the usage bands.
+    """Choose cells of a catalogue: those named, and the active ones in the given states, box and usage bands.
 
-    Names and codes are compared without case. Sorted by name.
+    Names and codes are compared without case. The result is sorted by name.
 
     Raises:
-        InputError: a cell is not there or cancelled, the catalogue does not list the state, or nothing is left.
+        InputError: a named cell is missing or cancelled, a state is not in the catalogue, or no cell matches.
     """
     chosen: dict[str, CatalogueCell] = {}
     for name in (each.strip().upper() for each in options.cells):
@@ -167,7 +167,7 @@ def choose_cells(
         if areas:
             known = {state for cell in published.values() for state in cell.states}
             if not known:
-                raise InputError(source, "does not say in which state a cell is", "use ENCProdCat.xml, or --bbox")
+                raise InputError(source, "does not list the states of its cells", "use ENCProdCat.xml, or --bbox")
             if areas - known:
                 missing = ", ".join(sorted(areas - known))
                 raise InputError(f"State {missing}", f"is not in {source}", f"choose from {', '.join(sorted(known))}")
@@ -177,7 +177,7 @@ def choose_cells(
         found = [cell for cell in found if not kinds or cell.usage_band in kinds]
         chosen.update({cell.name: cell for cell in found})
     if not chosen:
-        raise InputError(source, "has no cell that is all you asked for", "widen --bbox, --state or --band")
+        raise InputError(source, "has no cell that matches all options", "widen --bbox, --state or --band")
     return [chosen[name] for name in sorted(chosen)]
 
 
@@ -189,13 +189,13 @@ def _published(
     try:
         return read_catalogue(listing)
     except InputError:
-        # Else it would be kept for as long as the server's does not change.
+        # Otherwise the damaged file would be reused until the server's catalogue changes.
         listing.unlink(missing_ok=True)
         raise
 
 
 def _fetch_cell(session: Session, folder: Path, cell: CatalogueCell, url: str, patience: Patience) -> int:
-    """Size of the zip in bytes."""
+    """Download and unpack a cell; the size of its zip in bytes."""
     zipped = folder / _DOWNLOADS / f"{cell.name}.zip"
     try:
         download(session, url, zipped, patience=patience)
@@ -216,7 +216,7 @@ def _is_current(folder: Path, record: _Record | None, cell: CatalogueCell) -> bo
 
 
 def _withdrawn(records: Mapping[str, _Record], published: Mapping[str, CatalogueCell], source: str) -> list[str]:
-    """Cells the office has cancelled; one catalogue's silence says nothing about cells that came from another."""
+    """Fetched cells that are cancelled, or missing from the catalogue ``source`` they were fetched from."""
     listed = {
         name: published.get(name) for name, record in records.items() if name in published or record.catalogue == source
     }
@@ -245,7 +245,7 @@ def _checked_bounds(bbox: Bounds) -> Bounds:
 
 
 def _agreement(folder: Path, origin: str) -> str:
-    """The office's own text, where the zip has it, and the duties in a sentence."""
+    """The user agreement in the zip, if there is one, and a summary of the terms of use."""
     texts = [file for file in sorted(folder.rglob("*")) if file.name.casefold() == "useragreement.txt"]
     text = texts[0].read_text(encoding="utf-8", errors="replace").strip() + "\n\n" if texts else ""
     return text + _DUTY.format(origin=origin)

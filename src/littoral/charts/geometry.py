@@ -1,4 +1,4 @@
-"""Assemble lines and areas from the edges and nodes of a cell.
+"""Assemble lines and areas from the edges and nodes of an S-57 cell.
 
 Source: IHO S-57 Edition 3.1, Part 3, clauses 4.7.2 (orientation, ORNT 2 is reverse) and 5.1.4.4 (chain-node topology):
 an edge runs from its first node over its own coordinates to its second node.
@@ -26,14 +26,14 @@ class Topology:
     """Edges and nodes of a cell."""
 
     vectors: dict[bytes, Record]
-    """Vector records by name."""
+    """Vector records by name (RCNM and RCID, 5 bytes)."""
     units_per_degree: int
-    """COMF."""
+    """Coordinate units per degree (COMF)."""
 
     def line(self, feature: Record) -> tuple[shapely.Geometry, bool]:
-        """The line of a feature, in degrees, and whether all of it is there.
+        """Line of a feature in degrees (longitude, latitude), and whether all of its edges and nodes were found.
 
-        A MultiLineString where edges do not meet; an empty LineString where nothing is left.
+        The result is a MultiLineString if edges do not meet, and an empty LineString if no edge was found.
         """
         edges, whole = self._edges(feature)
         parts: list[list[Points]] = []
@@ -48,7 +48,7 @@ class Topology:
         return (shapely.MultiLineString(lines) if lines else shapely.LineString()), whole
 
     def area(self, feature: Record) -> tuple[shapely.Geometry, bool]:
-        """The area that a feature's edges enclose, in degrees, and whether they close."""
+        """Area enclosed by a feature's edges, in degrees, and whether the edges form closed rings."""
         edges, whole = self._edges(feature)
         lines = [shapely.LineString(points) for points in edges]
         _, cuts, dangles, invalid = shapely.polygonize_full(lines)
@@ -56,7 +56,7 @@ class Topology:
         return shapely.build_area(shapely.GeometryCollection(lines)), closed
 
     def _edges(self, feature: Record) -> tuple[list[Points], bool]:
-        """Coordinates of the feature's edges in its direction, those of two points at least."""
+        """Coordinates (points, 2) of each of the feature's edges in its direction, and whether no record is missing."""
         body, size = feature.get("FSPT", b""), POINTER_BYTES["FSPT"]
         found, whole = [], True
         for at in range(0, len(body) - size + 1, size):
@@ -74,9 +74,9 @@ class Topology:
         return found, whole
 
     def _nodes(self, edge: Record) -> tuple[Points, Points]:
-        """The nodes at which an edge begins and ends, (1, 2) each; (0, 2) where it is missing.
+        """Coordinates of the first and last node of an edge, (1, 2) each; (0, 2) if the node is missing.
 
-        TOPI 1 is the beginning and 2 the end, otherwise their order counts.
+        TOPI is 1 for the first and 2 for the last node; without TOPI their order in the record counts.
         """
         body, size = edge.get("VRPT", b""), POINTER_BYTES["VRPT"]
         ends: list[bytes] = [b"", b""]
@@ -87,14 +87,14 @@ class Topology:
         return self._points(ends[:1]), self._points(ends[1:])
 
     def _points(self, coordinates: Iterable[bytes]) -> Points:
-        """Pairs of YCOO, XCOO to (points, 2) longitude and latitude in degrees."""
+        """Decode pairs of YCOO, XCOO (32-bit integers) to (points, 2) longitude and latitude in degrees."""
         body = b"".join(coordinates)
         whole = np.frombuffer(body[: len(body) // 8 * 8], "<i4").reshape(-1, 2)
         return np.asarray(whole[:, ::-1] / self.units_per_degree, np.float64)
 
 
 def read_parameters(records: Iterable[Record]) -> tuple[int, int, int, int]:
-    """Horizontal datum (HDAT), scale denominator (CSCL), kind of coordinates (COUN) and units per degree (COMF).
+    """Read horizontal datum (HDAT), scale denominator (CSCL), coordinate units (COUN) and units per degree (COMF).
 
     Raises:
         ValueError: the cell has no data set parameters (DSPM).

@@ -1,6 +1,6 @@
-"""Read the records of an S-57 file, and tell a whole file from a truncated, encrypted or foreign one.
+"""Read the records of an S-57 file, and recognise truncated, encrypted and other files.
 
-A file is a sequence of ISO/IEC 8211 records: a leader of 24 bytes with the record's length, a directory of its fields,
+A file is a sequence of ISO/IEC 8211 records. Each has a leader of 24 bytes with its length, a directory of its fields,
 and the fields. The first record describes the fields, the second identifies the data set (DSID). Sources: ISO/IEC
 8211:1994; IHO S-57 Edition 3.1, Part 3, clauses 7.3.1.1 (DSID) and 7.3.1.2 (DSSI).
 """
@@ -15,9 +15,9 @@ from itertools import islice
 from littoral.errors import InputError
 
 HEAD = 1 << 16
-"""Bytes that hold the first two records of any S-57 file."""
+"""Number of bytes that contains the first two records of any S-57 file."""
 Record = dict[str, bytes]
-"""Field bodies by tag, without the field terminator; the bodies of a field that is repeated are joined."""
+"""Field bodies by tag, without the field terminator; the bodies of a repeated field are concatenated."""
 
 _LEADER = 24
 _UNIT = b"\x1f"
@@ -27,7 +27,7 @@ _REMEDY = "fetch it again as the office publishes it"
 _S101_FIELDS = (b"ATCS", b"FTCS", b"IACS")
 """Code tables of S-100 Part 10a, which S-57 does not have."""
 _RANDOM_BYTES = 180
-"""Distinct byte values in the first kilobyte of an encrypted file: random data has 251 on average, text under 100."""
+"""Least number of distinct byte values in 1 KB of encrypted data; random data has 251 on average, text under 100."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ class Identification:
     edition: int
     """EDTN; 0 in an update that cancels the cell."""
     update: int
-    """UPDN: the number of an update; of a base cell the last update it contains, 0 unless it was re-issued."""
+    """UPDN: number of an update; for a base cell the last update it contains, 0 unless it was re-issued."""
     issued: str
-    """ISDT, YYYYMMDD; empty where it is not given."""
+    """ISDT: issue date YYYYMMDD, or empty."""
     producer: int
     """AGEN: number of the agency."""
     records: int
-    """Number of feature and vector records according to DSSI; 0 where there is no DSSI."""
+    """Number of feature and vector records according to DSSI; 0 if there is no DSSI."""
 
 
 def identify(data: bytes, subject: object) -> Identification:
@@ -56,7 +56,7 @@ def identify(data: bytes, subject: object) -> Identification:
         subject: Name of the file in error messages.
 
     Raises:
-        InputError: not S-57 (S-101 and S-63 are named), or truncated within its header.
+        InputError: the file is not S-57 (the message names S-101 and S-63), or ends within its header.
     """
     try:
         *_, start = islice(_starts(data, subject), 2)
@@ -66,12 +66,12 @@ def identify(data: bytes, subject: object) -> Identification:
 
 
 def read_records(data: bytes, subject: object) -> list[Record]:
-    """All records of a file after the one that describes the fields.
+    """Read all records of a file except the first, which describes the fields.
 
     Raises:
-        InputError: not S-57, damaged, or the file ends within a record.
+        InputError: the file is not S-57, is damaged, or ends within a record.
 
-    Memory: the file once more, and 1 KB per record.
+    Memory: the size of the file once more, and 1 KB per record.
     """
     identify(data, subject)
     try:
@@ -81,7 +81,8 @@ def read_records(data: bytes, subject: object) -> list[Record]:
 
 
 def _identification(fields: Record) -> Identification:
-    """
+    """Decode DSID and DSSI.
+
     Raises:
         ValueError, KeyError, IndexError, struct.error: the fields are not those of S-57.
     """
@@ -102,7 +103,7 @@ def _identification(fields: Record) -> Identification:
 
 
 def _foreign(data: bytes) -> tuple[str, str]:
-    """What a file that is not S-57 probably is, and the remedy."""
+    """Probable format of a file that is not S-57, and the remedy, as parts of an error message."""
     if any(tag in data[:HEAD] for tag in _S101_FIELDS):
         return "is an S-101 cell, and only S-57 can be read", "ask the office for the S-57 edition of the cell"
     if not data[:5].isdigit() and len(data) % 8 == 0 and len(set(data[:1024])) >= _RANDOM_BYTES:
@@ -114,11 +115,11 @@ def _foreign(data: bytes) -> tuple[str, str]:
 
 
 def _starts(data: bytes, subject: object) -> Iterator[int]:
-    """Where each record begins.
+    """Byte offset of each record.
 
     Raises:
         InputError: the file ends within a record.
-        ValueError: what follows is not ISO 8211.
+        ValueError: the bytes after a record are not ISO 8211.
     """
     at = 0
     while (leader := data[at : at + _LEADER]).strip(_FILL):
@@ -133,12 +134,12 @@ def _starts(data: bytes, subject: object) -> Iterator[int]:
 
 
 def _size(data: bytes, at: int) -> int:
-    """Length of the record at ``at``: the leader's, or, where five digits do not suffice, the sum of its fields."""
+    """Length of the record at ``at``: from the leader, or the sum of its fields if five digits do not suffice."""
     return int(data[at : at + 5]) or int(data[at + 12 : at + 17]) + sum(size for _, size, _ in _directory(data, at))
 
 
 def _directory(data: bytes, at: int) -> Iterator[tuple[str, int, int]]:
-    """Tag, length and position of the fields of the record at ``at``."""
+    """Tag, length and position of each field of the record at byte ``at``."""
     wide, far = int(data[at + 20 : at + 21]), int(data[at + 21 : at + 22])
     stop = at + int(data[at + 12 : at + 17]) - 1
     for entry in range(at + _LEADER, stop, 4 + wide + far):
@@ -148,7 +149,8 @@ def _directory(data: bytes, at: int) -> Iterator[tuple[str, int, int]]:
 
 
 def _fields(data: bytes, at: int) -> Record:
-    """
+    """Fields of the record at byte ``at``.
+
     Raises:
         ValueError: the directory is damaged.
     """

@@ -1,4 +1,4 @@
-"""One place, one line: where cells of different scale cover the same coast, the largest scale stays."""
+"""Where cells of different scale cover the same coast, keep the lines of the largest scale."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from numpy.typing import NDArray
 from littoral.geodesy import line_lengths
 
 ON_BORDER_DEG = 1e-7
-"""What is nearer to a border than this lies on it: the unit of coordinates of most cells (COMF 10 000 000), 1 cm."""
+"""Points nearer to a border than this lie on it: 1 cm, the coordinate unit of most cells (COMF 10 000 000)."""
 
 
 def cut_to_largest_scale(
     lines: gpd.GeoDataFrame, coverage: gpd.GeoDataFrame
 ) -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
-    """Cut each cell's lines where a cell of larger scale covers the same place.
+    """Cut each cell's lines where a cell of larger scale covers the same area.
 
-    The rule is that of the ENC Product Specification 2.0, clause 2.2: data of one navigational purpose do not overlap,
-    those of different purposes do. Of two cells the one with the smaller scale denominator stays; where these are
-    equal (or missing), the higher usage band, then the later issue, then the first name. What lies on the border of
-    the cell that stays is drawn by one of the neighbours only: it gives way only where that cell has the line as well.
+    Cells of one navigational purpose do not overlap, cells of different purposes do (ENC Product Specification 2.0,
+    clause 2.2). Of two overlapping cells, the one with the smaller scale denominator is kept; if these are equal or
+    missing, the one with the higher usage band, then with the later issue date, then the first by name. A line along
+    the border of the kept cell is replaced only where that cell has the line as well, since neighbouring cells draw
+    such a line only once.
 
     Args:
-        lines: Coastline with the columns of :data:`COLUMNS`.
-        coverage: One row per cell: ``cell``, ``scale``, ``usage_band``, ``issue_date``, and the area where the cell has
-            data (M_COVR with CATCOV 1; may be empty: such a cell cuts no other, and is cut like any).
+        lines: Coastline with the columns :data:`littoral.charts.coastline.COLUMNS`.
+        coverage: One row per cell: ``cell``, ``scale``, ``usage_band``, ``issue_date``, and the area of data coverage
+            (M_COVR with CATCOV 1). A cell with an empty area replaces no lines of others.
 
     Returns:
-        What stays and what was replaced, both like ``lines``, LineStrings in its order and of its direction; vertices
-        are as given, new ones come only where a border is crossed. No length is lost: of every category, the two sum
-        to what was given.
+        The kept and the replaced lines, two tables like ``lines`` of LineStrings in its order and direction. Vertices
+        are added only where a border is crossed. For each category, the two lengths sum to the original length.
     """
     order = coverage.sort_values(
         ["scale", "usage_band", "issue_date", "cell"], ascending=[True, False, False, True], na_position="last"
@@ -75,10 +75,10 @@ def cut_to_largest_scale(
 def _cut(
     lines: NDArray[np.object_], mask: shapely.Geometry, theirs: NDArray[np.object_]
 ) -> tuple[NDArray[np.object_], NDArray[np.int64], NDArray[np.bool_]]:
-    """Cut LineStrings where they cross the border of ``mask``, an area that holds the lines ``theirs``.
+    """Cut LineStrings where they cross the border of ``mask``, the coverage of the cells with the lines ``theirs``.
 
     Returns:
-        Pieces in order along the lines, the line of each, and whether ``mask`` replaces it.
+        Pieces in order along the lines, the number of the line of each, and whether it is replaced.
     """
     points, line = shapely.get_coordinates(lines, return_index=True)
     first = np.flatnonzero(line[1:] == line[:-1])
@@ -86,7 +86,7 @@ def _cut(
     shapely.prepare(border)
     segments = shapely.linestrings(np.stack([points[first], points[first + 1]], axis=1))
     crossed = first[shapely.intersects(border, segments)]
-    # Every vertex, and between them the crossings, as a place along the line: vertex before, distance from it.
+    # Vertices and crossings sorted along the lines by the vertex before them and the distance from it.
     new, which = _crossings(points[crossed], points[crossed + 1], border)
     vertex = np.concatenate([np.arange(len(points)), crossed[which]])
     every = np.concatenate([points, new])
@@ -116,7 +116,7 @@ def _cut(
 def _crossings(
     start: NDArray[np.float64], end: NDArray[np.float64], border: shapely.Geometry
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Where segments meet a border, their own ends left out: points (n, 2) and the segment of each."""
+    """Intersections of segments with a border, except at the segments' ends: points (n, 2), and the segment of each."""
     met = shapely.intersection(shapely.linestrings(np.stack([start, end], axis=1)), border)
     points, segment = shapely.get_coordinates(met, return_index=True)
     new = (points != start[segment]).any(axis=1) & (points != end[segment]).any(axis=1)
@@ -127,7 +127,7 @@ def summarise_coast(coast: gpd.GeoDataFrame) -> pd.DataFrame:
     """Kilometres of each category (columns, ``no category`` last) in each cell (rows, ``all`` last).
 
     Args:
-        coast: What :func:`read_charts` gives: lines with ``cell`` and ``category``.
+        coast: Lines with ``cell`` and ``category``, as returned by :func:`read_charts`.
     """
     km = (line_lengths(coast) / 1000).rename("km")
     names = coast["category"].fillna("no category").astype(object)

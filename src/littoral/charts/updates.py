@@ -1,9 +1,9 @@
 """Apply updates to the records of an S-57 cell.
 
-Each update is applied whole or not at all. GDAL's driver cannot be used for that: it stops at the first failure in the
-middle of an update, ignores coordinates that are inserted into a straight edge, and drops lines whose edge was deleted.
-Source: IHO S-57 Edition 3.1, Part 3, clause 8: a record is named by RCNM and RCID, its version (RVER) counts the
-changes, and RUIN says whether it is inserted, deleted or modified.
+Each update is applied completely or not at all. GDAL's S-57 driver cannot do that: it stops at the first failure in the
+middle of an update, ignores coordinates inserted into a straight edge, and drops lines whose edge was deleted.
+Source: IHO S-57 Edition 3.1, Part 3, clause 8: RCNM and RCID identify a record, its version (RVER) counts the changes,
+and RUIN is the update instruction: insert, delete or modify.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from littoral.charts.iso8211 import Record
 
 INSERT, DELETE, MODIFY = 1, 2, 3
 EDGE = 130
-"""RCNM of an edge."""
+"""Record name (RCNM) of an edge."""
 COALNE, SLCONS, M_COVR = 30, 122, 302
-"""OBJL, the object classes that are read."""
+"""Numbers (OBJL) of the object classes that are read."""
 NAME_BYTES = 5
-"""RCNM and RCID, as they name a vector record in VRID and in pointers."""
+"""Bytes of RCNM and RCID, which identify a vector record in VRID and in pointers."""
 POINTER_BYTES = {"FSPT": 8, "VRPT": 9}
 Name = TypeVar("Name", bytes, int)
 _REMOVED = b"\x7f"
 _UNIT = b"\x1f"
 _LISTS = (("VRPC", "VRPT", 9), ("FSPC", "FSPT", 8), ("SGCC", "SG2D", 8), ("SGCC", "SG3D", 12))
-"""Control field, the list that it changes, and the bytes of an entry."""
+"""Update control field, the field with the list that it changes, and the bytes per entry."""
 
 
 class UpdateError(ValueError):
@@ -36,12 +36,12 @@ class UpdateError(ValueError):
 
 @dataclass(frozen=True)
 class CellRecords:
-    """Vector and feature records of a cell; records are never changed in place."""
+    """Vector and feature records of a cell; the records themselves are never modified."""
 
     vectors: dict[bytes, Record]
-    """By name: RCNM and RCID, 5 bytes."""
+    """Vector records by name (RCNM and RCID, 5 bytes)."""
     features: dict[int, Record]
-    """By number (RCID)."""
+    """Feature records by number (RCID)."""
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> CellRecords:
@@ -55,11 +55,11 @@ class CellRecords:
         return cell
 
     def updated(self, records: Iterable[Record]) -> CellRecords:
-        """The cell after an update.
+        """The cell with an update applied.
 
         Raises:
-            UpdateError: a record is not there, is there already or has another version; a list is too short for the
-                change; or a coastline, a construction or a coverage would refer to a record that is gone.
+            UpdateError: a record is missing, exists already or has another version; a list is too short for the
+                change; or a coastline, construction or coverage would refer to a deleted record.
         """
         cell = CellRecords(dict(self.vectors), dict(self.features))
         for record in records:
@@ -75,7 +75,7 @@ class CellRecords:
         return cell
 
     def missing(self) -> Iterator[tuple[int, bytes]]:
-        """Number of each feature, of those that are read, that refers to an absent record, and the record's name."""
+        """Missing vector records of the features that are read: number of the feature, name of the record."""
         for number, feature in self.features.items():
             if object_class(feature) not in (COALNE, SLCONS, M_COVR):
                 continue
@@ -87,7 +87,7 @@ class CellRecords:
                     yield from ((number, node) for node in pointed(record, "VRPT") if node not in self.vectors)
 
     def unused(self) -> int:
-        """Number of vector records that no other record refers to; a whole cell has none."""
+        """Number of vector records that no other record refers to; 0 in a complete cell."""
         used = {edge for feature in self.features.values() for edge in pointed(feature, "FSPT")}
         used |= {node for vector in self.vectors.values() for node in pointed(vector, "VRPT")}
         return len(self.vectors.keys() - used)
@@ -119,21 +119,21 @@ def _change(records: dict[Name, Record], name: Name, head: str, update: Record, 
     """Insert, delete or modify one record.
 
     Raises:
-        UpdateError: it does not fit.
+        UpdateError: the update does not fit the record.
     """
     old = records.get(name)
-    told = f"{'vector' if head == 'VRID' else 'feature'} record {_number(name)}"
+    subject = f"{'vector' if head == 'VRID' else 'feature'} record {_number(name)}"
     if instruction == INSERT:
         if old is not None:
-            raise UpdateError(f"{told} is there already")
+            raise UpdateError(f"{subject} is there already")
         records[name] = update
         return
     if old is None:
-        raise UpdateError(f"{told} is not there")
+        raise UpdateError(f"{subject} is not there")
     at = NAME_BYTES if head == "VRID" else 9
     known = struct.unpack_from("<H", old[head], at)[0]
     if version != known + 1:
-        raise UpdateError(f"{told} has version {known}, and the update is for version {version - 1}")
+        raise UpdateError(f"{subject} has version {known}, and the update is for version {version - 1}")
     if instruction == DELETE:
         del records[name]
     elif instruction == MODIFY:
@@ -145,17 +145,17 @@ def _change(records: dict[Name, Record], name: Name, head: str, update: Record, 
             )
         for control, field, size in _LISTS:
             if field in update or (control in update and field in old):
-                new[field] = _changed(old.get(field, b""), update, control, field, size, told)
+                new[field] = _changed(old.get(field, b""), update, control, field, size, subject)
         records[name] = new
     else:
-        raise UpdateError(f"{told} has the unknown instruction {instruction}")
+        raise UpdateError(f"{subject} has the unknown instruction {instruction}")
 
 
-def _changed(old: bytes, update: Record, control: str, field: str, size: int, told: str) -> bytes:
-    """A list after the change that its control field describes; indices count from 1.
+def _changed(old: bytes, update: Record, control: str, field: str, size: int, subject: str) -> bytes:
+    """Apply the change described by a control field to a list; indices count from 1.
 
-    Without control field the list is given whole: the coordinates of an edge that was straight (clause 8.4.3.3), or as
-    many entries as there were.
+    Without a control field, the update contains the complete list: the coordinates of an edge that was straight
+    (clause 8.4.3.3), or as many entries as before.
 
     Raises:
         UpdateError: the list is too short for the change, or the numbers of entries disagree.
@@ -163,21 +163,21 @@ def _changed(old: bytes, update: Record, control: str, field: str, size: int, to
     given = update.get(field, b"")
     if control not in update:
         if old and len(old) != len(given):
-            raise UpdateError(f"{told} has {len(old) // size} entries of {field}, and the update does not say which")
+            raise UpdateError(f"{subject} has {len(old) // size} entries of {field}, and the update does not say which")
         return given
     instruction, first, count = struct.unpack("<BHH", update[control][:5])
     begin, end = (first - 1) * size, (first - 1 + count) * size
     if instruction in (INSERT, MODIFY) and len(given) != count * size:
-        raise UpdateError(f"{told} announces {count} entries of {field} and gives {len(given) // size}")
+        raise UpdateError(f"{subject} announces {count} entries of {field} and gives {len(given) // size}")
     if first < 1 or (begin if instruction == INSERT else end) > len(old):
-        raise UpdateError(f"{told} has {len(old) // size} entries of {field}, fewer than the update changes")
+        raise UpdateError(f"{subject} has {len(old) // size} entries of {field}, fewer than the update changes")
     if instruction == INSERT:
         return old[:begin] + given + old[begin:]
     if instruction == DELETE:
         return old[:begin] + old[end:]
     if instruction == MODIFY:
         return old[:begin] + given + old[end:]
-    raise UpdateError(f"{told} has the unknown instruction {instruction} for {field}")
+    raise UpdateError(f"{subject} has the unknown instruction {instruction} for {field}")
 
 
 def _number(name: bytes | int) -> int:

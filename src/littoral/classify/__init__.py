@@ -1,6 +1,6 @@
 """Classify rectangles on scenes with a trained model.
 
-``classify`` is the whole of it. ``ensemble`` averages models and orientations, ``compatibility`` checks a scene,
+``classify`` is the entry point. ``ensemble`` averages models and orientations, ``compatibility`` checks a scene,
 ``partition`` divides rectangles into parts, ``pipeline`` predicts parts in one process, ``dask_backend`` on a cluster,
 ``checkpoints`` saves them, ``run`` resumes, ``decisions`` turns probabilities into classes.
 """

@@ -1,6 +1,7 @@
 """Finished parts in a folder, from which an interrupted run is resumed.
 
-Each part is complete or absent, and its file name is a hash of all that it was computed from.
+Each part is complete or absent. Its file name is a hash of everything that it was computed from: outlines, scenes,
+model, settings.
 """
 
 from __future__ import annotations
@@ -66,15 +67,15 @@ class ModelSource:
     """How to open a model in any process: sent to workers in place of weights."""
 
     files: tuple[str, ...]
-    """Paths whose bytes decide what is predicted; workers must see them too."""
+    """Paths of the files that determine the predictions; workers must be able to read them."""
     opener: Callable[..., Classifier]
     """A function that can be imported by name."""
     arguments: Mapping[str, Any]
-    """Of it: plain values that are written alike on every machine."""
+    """Arguments of the opener: plain values with the same ``repr`` on every machine."""
 
     @classmethod
     def of(cls, model: str | Path, engine: str = "auto") -> ModelSource:
-        """Of a ``.dlpk`` or an ``.onnx``, each batch computed by one thread."""
+        """The source of a ``.dlpk`` or an ``.onnx``; each batch is computed by one thread."""
         path = str(Path(model).absolute())
         return cls((path,), _open, {"model": path, "engine": engine})
 
@@ -119,7 +120,7 @@ class ModelSource:
 
     @cached_property
     def _read(self) -> tuple[str, Stamps]:
-        """The key by the files of this process, and their stamps from before they were read."""
+        """The key, computed from the files as this process reads them, and their stamps from before reading."""
         before = file_stamps(self.files)
         hashes = [file_key(file) for file in self.files]
         arguments = repr(sorted(self.arguments.items()))
@@ -147,10 +148,10 @@ def file_stamps(files: Sequence[str], earlier: Stamps = ()) -> Stamps:
 
 @dataclass(frozen=True)
 class PartFolder:
-    """A folder of finished parts, and what their names are made of besides the parts themselves."""
+    """A folder of finished parts, with the values that are hashed into their file names."""
 
     folder: Path
-    """Absolute; workers see it too."""
+    """Absolute path; workers must be able to write to it."""
     source: ModelSource
     """The model."""
     spec: TileSpec
@@ -158,14 +159,14 @@ class PartFolder:
     categories: tuple[Category, ...]
     """Classes in the order of the columns of probabilities."""
     run: str = field(default_factory=lambda: uuid4().hex)
-    """A name of this run: what a worker keeps of files and model is valid for it."""
+    """Identifier of this run; a worker's cached hashes and model are valid for one run."""
     _seen: dict[tuple[str, ...], str] = field(default_factory=dict, repr=False)
-    """Content keys of scenes by their files: all of a scene is read for it, once."""
+    """Content keys of scenes by their files; each scene is read completely once for it."""
     _stamps: dict[tuple[str, ...], dict[Path, tuple[int, int, int]]] = field(default_factory=dict, repr=False)
-    """Of those files, from before."""
+    """Stamps of those files, taken before they were read."""
 
     def path(self, task: Task) -> Path:
-        """Where a part is kept: a name made of its outlines, the bytes of its scenes, and those of the model.
+        """Path of a part, named by a hash of its outlines, the bytes of its scenes, and those of the model.
 
         Raises:
             InputError: a file cannot be read.
@@ -191,8 +192,8 @@ class PartFolder:
         """Write a part as GeoParquet, whole or not at all.
 
         Raises:
-            InputError: a scene's file is another than when the path was made.
-            WriteError: the disk refused.
+            InputError: a scene's file has changed since the path was made.
+            WriteError: the file cannot be written.
         """
         for scene in task.scenes:
             self._check_unchanged(scene)
@@ -205,7 +206,7 @@ class PartFolder:
             table.to_parquet(stage, write_page_checksum=True)
 
     def _check_unchanged(self, scene: Scene) -> None:
-        """What is gone by now was there when it was opened, and is missed when it is opened next."""
+        """Raise InputError if a file changed; a deleted file is not an error here but when it is opened again."""
         chosen = (*select_bands(scene, self.spec.bands, exact=True), *scene.masks)
         before = self._stamps[tuple(band.href for band in chosen)]
         for path, stamp in stamps(chosen).items():
@@ -213,7 +214,7 @@ class PartFolder:
                 raise InputError(path, "changed while it was read", "leave scenes alone until the run has ended")
 
     def resumable(self, error: LittoralError, kept: int, parts: int) -> InputError:
-        """The same error, with how much of the run is saved."""
+        """The same error; its remedy also has the number of parts saved."""
         again = f"{error.remedy}, then run the same command again: {kept} of {parts} parts are kept in {self.folder}"
         return InputError(error.subject, error.what, again)
 

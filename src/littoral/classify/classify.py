@@ -59,11 +59,11 @@ def classify_objects(
         scenes: A scene or several, open or as paths, with the bands the model was trained on, in any CRS.
         rectangles: Polygons in any CRS, or the path of their file; not changed.
         model: An open model, a package, or the path of a ``.dlpk`` or an ``.onnx``.
-        options: What is classified, and with what it is computed. With ``parts`` or ``dask`` models must be paths.
-        decisions: Which class a rectangle gets, and when it gets none.
-        scene: How paths are opened. ``cell_size``: what scenes are brought to; None: the model's, or their own.
+        options: Extent, engine and device. With ``parts`` or ``dask`` models must be paths.
+        decisions: When a rectangle gets a class, prediction sets, smoothing.
+        scene: How paths are opened. ``cell_size``: that scenes are resampled to; None: the model's, or their own.
         combine: How several scenes are combined.
-        also_models: Others of the same classes, bands and tiles: the mean of all probabilities counts.
+        also_models: Further models of the same classes, bands and tiles; the mean of all probabilities is used.
         transitions: How the class changes along the coast, for smoothing; a path: JSON, or a labelled coast to count
             them on (:func:`littoral.predictions.read_transitions`); None: those of the model.
         track: Shows progress, a step per rectangle.
@@ -71,8 +71,8 @@ def classify_objects(
     Returns:
         The same rows, CRS and index with all their columns (one that collides with a new one, compared without case, is
         renamed to ``<name>_in``; ``.attrs["renamed"]`` has which), and: the class name, ``ClassValue`` (integer) and
-        ``Confidence`` (highest probability, 0 to 1); ``P_<code>``, the probability of each class; ``Novelty``, how
-        unlike the training it looks (above 1 for one in a hundred places like the training); ``ValidShare`` of the
+        ``Confidence`` (highest probability, 0 to 1); ``P_<code>``, the probability of each class; ``Novelty``, its
+        distance from the training features (above 1 for 1 % of places like the training); ``ValidShare`` of the
         rectangle's own pixels, ``CloudShare`` of them (null where the scene has no masks); ``Scene`` and ``SceneDate``;
         ``status``; ``PredictionSet``, class names joined by ``; ``, which contains the true class for ``level`` % of
         rectangles like the validation tiles, and ``PredictionSetSize``; smoothed, ``<class label field>Smoothed``,
@@ -80,12 +80,13 @@ def classify_objects(
 
         The status is ``classified``; ``uncertain`` or ``unlike training``, which have probabilities but no class; or
         ``outside imagery``, ``nodata``, ``cloud``, ``no area`` or ``outside extent``, which have neither.
-        ``Novelty`` and sets are left out where the model lacks what they need, which ``.attrs["notes"]`` says.
+        ``Novelty`` and sets are left out where the model lacks what they need, see ``.attrs["notes"]``.
         ``.attrs["provenance"]`` is the record of inputs and options that :func:`write_classified` writes into the file.
 
     Raises:
         InputError: bands or scaling the scene lacks, cells of another size, rectangles without CRS or all outside the
-            scene, a package that cannot be read, models that do not go together, a chain that cannot be followed.
+            scene, a package that cannot be read, models of different classes or tiles, rectangles without links for
+            smoothing.
     """
     options, decisions = options or ClassifyOptions(), decisions or DecisionOptions()
     scene, combine = scene or SceneOptions(), combine or CombineOptions()
@@ -103,7 +104,7 @@ def classify_objects(
         check_scene(each, manifest.preprocessing)
         if not options.any_cell_size:
             check_cell_size(each, manifest)
-    # Checked before an hour of work rather than after it.
+    # Checked before the long computation, not after it.
     smoothing_transitions(ensemble, table, decisions, transitions)
     ensemble.threshold(decisions.level)
     inside = extent_of(options.extent, options.extent_crs, opened[0], table)
@@ -124,7 +125,7 @@ def classify_objects(
     parameters |= {"scene_crs": scene.crs, "band_names": scene.band_names, "cell_size": scene.cell_size}
     parameters["extent"] = None if extent_file is not None else options.extent
     for name in ("parts", "dask"):
-        # Where it was computed changes nothing in the table.
+        # They do not affect the result.
         del parameters[name]
     files = {name: each for name, each in inputs.items() if isinstance(each, str | Path)}
     out.attrs["provenance"] = trace("classify", files, parameters)
@@ -134,11 +135,11 @@ def classify_objects(
 def _open(
     models: Sequence[Model], options: ClassifyOptions, cell_size: float | None
 ) -> tuple[ModelSource | None, Ensemble, str]:
-    """How to open the models in other processes (None if only this one computes), the open models, and a sentence on
-    the engine where it was measured. Each file is read once.
+    """The source of the models for other processes (None if only this one computes), the open models, and a sentence
+    about the engine if its speed was measured. Each file is read once.
 
     Raises:
-        InputError: a model that cannot be used, or is open where it must be sent.
+        InputError: a model that cannot be used, or an open one that would have to be sent to other processes.
     """
     sent = options.parts is not None or options.dask is not None
     if sent and not all(isinstance(model, str | Path) for model in models):
@@ -170,7 +171,7 @@ def _predict_inside(
     **how: Any,
 ) -> Predictions:
     """Predict the rectangles that have an area and touch the extent (in the CRS of the first scene, None: all); the
-    others are in their places with a status of their own.
+    other rows have a status for the reason.
 
     Raises:
         InputError: as :func:`~littoral.classify.run.predict_rectangles`; no rectangle with an area, or none inside.
@@ -196,7 +197,7 @@ def _left_out(rectangles: gpd.GeoDataFrame, extent: BaseGeometry | None, scene: 
     shapes = rectangles.geometry.to_numpy()
     with np.errstate(invalid="ignore"):
         area = shapely.area(shapes)
-    # The halves of a bow tie run round in opposite ways, and take away from each other.
+    # The halves of a bow tie have areas of opposite sign, which cancel.
     tied = np.flatnonzero((area == 0) & ~shapely.is_valid(shapes) & np.isfinite(shapely.bounds(shapes)).all(axis=1))
     area[tied] = shapely.area(shapely.make_valid(shapes[tied]))
     # Points and lines are refused later, by planning.
@@ -230,7 +231,7 @@ def write_classified(
 
     Raises:
         ExistsError: it exists and ``overwrite`` is False.
-        WriteError: the disk refused; an older file is still there.
+        WriteError: the file cannot be written; an older file is kept.
     """
     if categories is None:
         categories = Predictions.from_table(classified, class_label_field=class_label_field).categories

@@ -13,9 +13,9 @@ from littoral.imagery import Scene, kept_as, same_scaling, select_bands
 from littoral.package import Manifest, Preprocessing
 
 ALIKE = 0.1
-"""By how much of itself a cell's side may differ from that of the training."""
+"""Largest relative difference of a cell's side from that of the training."""
 _COARSE = 1.5
-"""By how many times a pixel may be wider than a cell of the training before a note is given."""
+"""Ratio of a pixel's width to that of a training cell above which a note is given."""
 
 
 def check_scene(scene: Scene, preprocessing: Preprocessing) -> None:
@@ -49,10 +49,10 @@ def check_scene(scene: Scene, preprocessing: Preprocessing) -> None:
 def check_cell_size(scene: Scene, manifest: Manifest) -> None:
     """Refuse a scene whose cells are larger or smaller on the ground than those of the training by a tenth or more.
 
-    Nothing is refused where the model has no record of their size.
+    Without a record of the training cells in the model, every size is accepted.
 
     Raises:
-        InputError: they are, so that a tile shows a longer or shorter stretch of coast than in training.
+        InputError: the sizes differ, so a tile would show a longer or shorter stretch of coast than in training.
     """
     side = manifest.preprocessing.tile.cell_size
     width, height = (side, side) if side is not None else scene.cell_size
@@ -71,11 +71,11 @@ def check_cell_size(scene: Scene, manifest: Manifest) -> None:
 
 
 def coarser_than_trained(scene: Scene, manifest: Manifest) -> str:
-    """A sentence where a scene's own pixels are larger than the cells that a model wants: of pixels of 30 m, cells of
-    10 m show blocks, which a model of finer imagery has never seen. Else empty.
+    """A note if a scene's own pixels are much larger than the model's cells, else empty.
 
-    Where one of the model's bands is fine the others may be coarse, and so may all where the model was trained on cells
-    that scenes were brought to: then they may have been so in training too.
+    Cells of 10 m resampled from pixels of 30 m have blocks that a model of finer imagery was not trained on. It is
+    enough that one of the model's bands is fine. There is no note if the model was trained on resampled cells, because
+    its training scenes may have been as coarse.
     """
     trained = trained_cell_m(manifest)
     if trained is None or manifest.preprocessing.tile.cell_size is not None:
@@ -87,8 +87,8 @@ def coarser_than_trained(scene: Scene, manifest: Manifest) -> str:
     if found <= trained * _COARSE:
         return ""
     return (
-        f"the pixels of {scene.name} are {found:.3g} m wide where the model was trained on {trained:.3g} m: cells that "
-        "are cut from them look like no shore of the training, and predictions may be poor"
+        f"the pixels of {scene.name} are {found:.3g} m wide where the model was trained on {trained:.3g} m: its tiles "
+        "are coarser than those of the training, so predictions may be poor"
     )
 
 
@@ -99,7 +99,7 @@ def trained_cell_m(manifest: Manifest) -> float | None:
     try:
         crs = CRS.from_epsg(manifest.cell_epsg)
     except CRSError:
-        # Other programs have numbers of their own.
+        # Other programs may use codes that PROJ does not have.
         return None
     middle = _place_in(crs, manifest.training_area)
     if middle is not None:
@@ -109,8 +109,8 @@ def trained_cell_m(manifest: Manifest) -> float | None:
 
 
 def _place_in(crs: CRS, area: str) -> tuple[float, float] | None:
-    """A place (x, y) of the training where its CRS may be used: training on many coasts has cells in one CRS and places
-    in many, and a zone of UTM says nothing on the other side of the Earth. None where there is none."""
+    """A point (x, y) of the training area inside the CRS's area of use, None if there is none. Training on many coasts
+    has cells in one CRS, and some of its places may be outside that UTM zone."""
     use = crs.area_of_use
     for part in shapely.get_parts(shapely.from_wkt(area)) if area else ():
         place = part.representative_point()

@@ -1,7 +1,7 @@
 """Predict parts on the workers of a Dask cluster.
 
-Addresses and outlines are sent, not pixels and not weights: each worker opens scenes and model itself, and writes its
-predictions to a folder that all see. Where a worker dies, its part is given to another.
+Only paths and outlines are sent, no pixels and no weights: each worker opens scenes and model itself, and writes its
+predictions to a shared folder. If a worker dies, its part goes to another.
 """
 
 from __future__ import annotations
@@ -38,28 +38,28 @@ LOCAL = "local"
 _WAITING = 4
 """Parts that are sent ahead, for each thread of the cluster."""
 _PATIENCE_S = 30
-"""For a scheduler to respond."""
+"""Time to wait for the scheduler, seconds."""
 _LACKING = re.compile("memory|alloc|new thread", re.IGNORECASE)
-"""In messages of errors for want of memory."""
+"""Words in the messages of out-of-memory errors."""
 
 
 @dataclass(frozen=True)
 class _Refusal:
-    """A LittoralError as it travels: exceptions do not come through pickling with what they know."""
+    """A LittoralError in a form that can be sent: exceptions lose their attributes when they are pickled."""
 
     subject: str
     what: str
     remedy: str
     unkept: bool
-    """Whether it was a part that could not be written."""
+    """Whether a part could not be written."""
 
 
 class _UnkeptError(InputError):
-    """A part could not be written, nor would others be: what is computed for them is computed in vain."""
+    """A part could not be written; the others would fail too, so the run stops."""
 
 
 class _KilledError(InputError):
-    """A part ended every worker that took it."""
+    """A part killed every worker that computed it."""
 
 
 def predict_on_cluster(
@@ -78,9 +78,9 @@ def predict_on_cluster(
         order in which they finish.
 
     Raises:
-        InputError: no scheduler answers, or none any more; a part failed, or killed its workers one after the other:
-            all others are finished first and stay in the folder, or as many as the disk takes; none where
-            the first ended all its workers.
+        InputError: the scheduler does not respond, at the start or later; or a part failed or killed its workers. Then
+            the other parts are finished first and stay in the folder, unless the disk is full or the first part killed
+            all its workers.
 
     Memory: a few parts for each worker. A worker holds the model, one batch with what the network computes of it, three
     more batches, and what reading takes.
@@ -110,7 +110,7 @@ def predict_on_cluster(
                     if isinstance(found, _UnkeptError):
                         numbered = iter(())
                     elif isinstance(found, _KilledError) and not done:
-                        # Where nothing has ever fitted, each part would end all that workers are started again.
+                        # No part has succeeded, so each further one would use up the restarts of all workers.
                         break
                 else:
                     done += 1
@@ -119,7 +119,7 @@ def predict_on_cluster(
                 for following in sent(1):
                     running.add(following)
         except (CancelledError, CommClosedError) as error:
-            lost = InputError(f"the scheduler {address}", "went away while it was used", "start it and its workers")
+            lost = InputError(f"the scheduler {address}", "was lost during the run", "start it and its workers")
             raise part_folder.resumable(lost, done, parts) from error
     if failed:
         raise part_folder.resumable(failed[0], done, parts) from failed[0]
@@ -133,23 +133,25 @@ def _outcome(future: Any, task: Task) -> Path | LittoralError:
     except KilledWorker:
         return _KilledError(
             f"{count} rectangles on {scene}",
-            "ended every worker that took them, most likely out of memory",
+            "killed every worker that computed them, most likely by running out of memory",
             "give each worker more (dask worker --memory-limit), or start fewer of them",
         )
     except (MemoryError, RuntimeError) as error:
         message = first_line(error)
-        # torch, and Python where a thread lacks its stack, raise a RuntimeError for want of memory.
+        # Out of memory, torch and Python's threads raise a RuntimeError.
         if not isinstance(error, MemoryError) and not _LACKING.search(message):
             raise
         return InputError(
             f"{count} rectangles on {scene}",
-            f"could not be classified by a worker ({message}), most likely for want of memory",
+            f"could not be classified by a worker ({message}), most likely out of memory",
             "give each worker more, or start fewer of them",
         )
     if isinstance(found, _Refusal):
         return (_UnkeptError if found.unkept else InputError)(found.subject, found.what, found.remedy)
     if not Path(found).exists():
-        return InputError(found, "was written by a worker and is not here", "name a folder that all machines share")
+        return InputError(
+            found, "was written by a worker but is not visible here", "name a folder that all machines share"
+        )
     return Path(found)
 
 
@@ -172,7 +174,7 @@ _ONE = Lock()
 
 
 def _of_this_run(part_folder: PartFolder) -> PartFolder:
-    """The value that this worker already has for the run, with hashed files and the model opened once."""
+    """The folder as this worker already has it for the run, so that files are hashed and the model is opened once."""
     with _ONE:
         if part_folder.run not in _RUNS:
             _RUNS.clear()
@@ -184,7 +186,7 @@ def _of_this_run(part_folder: PartFolder) -> PartFolder:
 @contextmanager
 def _client(address: str) -> Iterator[Client]:
     with ExitStack() as stack:
-        # Errors are reported once, by us.
+        # Errors are reported once, by this module.
         stack.enter_context(silence_logging_cmgr(logging.CRITICAL))
         if address == LOCAL:
             # A process for each processor, so that neither Python nor GDAL makes one wait for another.
@@ -193,11 +195,11 @@ def _client(address: str) -> Iterator[Client]:
                 n_workers=count,
                 threads_per_worker=1,
                 processes=True,
-                # Of two on one machine the second would complain.
+                # A fixed port would fail for a second cluster on the machine.
                 dashboard_address="127.0.0.1:0",
                 scheduler_kwargs={"dashboard": False},
                 silence_logs=logging.CRITICAL,
-                loop=stack.enter_context(_deaf_loop()),
+                loop=stack.enter_context(_loop_without_interrupts()),
             )
             yield stack.enter_context(Client(stack.enter_context(cluster)))
             return
@@ -208,7 +210,7 @@ def _client(address: str) -> Iterator[Client]:
                 f"the scheduler {address}", f"does not respond ({error})", "check its address, or pass local"
             ) from error
         try:
-            # They may be on their way, or being started again.
+            # Workers may still be starting, or restarting.
             client.wait_for_workers(1, timeout=_PATIENCE_S)
         except TimeoutError:
             raise InputError(
@@ -218,23 +220,23 @@ def _client(address: str) -> Iterator[Client]:
 
 
 @contextmanager
-def _deaf_loop() -> Iterator[Any]:
-    """A cluster's loop whose processes do not hear Ctrl-C: a terminal sends it to all, and it is for us to end them.
+def _loop_without_interrupts() -> Iterator[Any]:
+    """A cluster's event loop whose processes ignore Ctrl-C: a terminal sends it to all, and this process handles it.
 
-    What a thread does not hear, processes do not hear either that it starts, or that are started by threads it starts.
+    A thread's signal mask is inherited by the processes and threads that it starts.
     """
     runner = LoopRunner()
-    heard = None
-    # Windows has no such masks; there the workers hear Ctrl-C too.
+    mask = None
+    # Windows has no signal masks; there the workers receive Ctrl-C too.
     if hasattr(signal, "pthread_sigmask"):
-        # When it starts with the first process, it lets Ctrl-C in again.
+        # Started first, because starting it later would unblock Ctrl-C.
         resource_tracker.ensure_running()
-        heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         runner.start()
     finally:
-        if heard is not None:
-            signal.pthread_sigmask(signal.SIG_SETMASK, heard)
+        if mask is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     try:
         yield runner.loop
     finally:

@@ -17,7 +17,7 @@ from littoral.tiles import CLASSIFIED
 from littoral.vectors import find_column
 
 FEW_PLACES = 20
-"""With fewer places in the training, the threshold of novelty depends on which they were, and a note says so."""
+"""With fewer training places the threshold of novelty is uncertain, and a note is given."""
 
 
 def decide(
@@ -29,14 +29,15 @@ def decide(
 ) -> Predictions:
     """Add classes, prediction sets and smoothed probabilities; ``notes`` has sentences on what could not be computed.
 
-    In this order: a rectangle unlike the training gets no class; the others get their likeliest one and a prediction
-    set; probabilities are smoothed; classes of too low a confidence are withheld, smoothed ones by their own.
+    In this order: a rectangle unlike the training gets no class; the others get the most probable class and a
+    prediction set; probabilities are smoothed; classes below the smallest confidence are removed, smoothed ones by the
+    smoothed confidence.
 
     Args:
         predictions: Of the ensemble, a row for each rectangle.
         rectangles: For smoothing, with the columns that link neighbours.
         ensemble: The models.
-        options: What to decide.
+        options: Level of the sets, smallest confidence, smoothing.
         transitions: For smoothing; None: those of the model.
 
     Raises:
@@ -72,7 +73,7 @@ def smoothing_transitions(
     """How the class changes along the coast, for smoothing; None without smoothing.
 
     Raises:
-        InputError: neither given nor in the model, or rectangles that do not say how they follow one another.
+        InputError: no transitions given or in the model, or rectangles without the columns that link them.
     """
     if not options.smooth:
         if transitions is not None:
@@ -128,7 +129,7 @@ def _notes(predictions: Predictions, ensemble: Ensemble, options: DecisionOption
     few = min((count for count in places if count), default=FEW_PLACES)
     if predictions.novelty is not None and few < FEW_PLACES:
         notes.append(
-            f"the threshold for {UNLIKE} comes from {few} training places: of new places like them up to one in "
-            f"{few + 1} is marked by chance, and many that are unlike them are not"
+            f"the threshold for {UNLIKE} comes from only {few} training places: up to one in {few + 1} new places "
+            "like them is marked wrongly, and many places unlike them are not marked"
         )
     return tuple(notes)

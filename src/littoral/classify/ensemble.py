@@ -55,7 +55,7 @@ class Ensemble:
         blank = np.zeros((len(tile.bands), height, width), np.float32), np.ones((height, width), bool)
         self._shapes = [each.prepare(*blank).shape for each in members]
         if any(shape[1] != shape[2] for shape in self._shapes):
-            # A tile that is longer one way cannot stand on its side.
+            # A tile that is not square cannot be turned by a quarter.
             self._turns = tuple(turn for turn in self._turns if turn % 2 == 0)
         if cell_size is not None:
             tile = replace(tile, cell_size=cell_size)
@@ -87,7 +87,7 @@ class Ensemble:
         return self.predict_with_novelty(batch)[0]
 
     def predict_with_features(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float64], None]:
-        """The same; there are no features of several models together."""
+        """Probabilities, and None: an ensemble has no common features."""
         return self.predict_inputs(batch), None
 
     def predict_with_novelty(
@@ -95,9 +95,9 @@ class Ensemble:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
         """Prepared tiles (tiles, numbers) to probabilities (tiles, classes) and novelty (tiles,).
 
-        Novelty is the distance of a tile's features from the training, divided by the distance that one in a hundred
-        tiles like the training exceeds; of several models the mean of those that have a record of it; None if none has.
-        It is measured on upright tiles only, like the record.
+        Novelty is the distance of a tile's features from the training, divided by the distance that 1 % of tiles like
+        the training exceed. Of several models it is the mean of those with a record of the training features, None if
+        there is none. It is computed on upright tiles only, like the record.
         """
         ends = np.cumsum([np.prod(shape) for shape in self._shapes])
         predicted, distances = [], []
@@ -188,5 +188,7 @@ def _columns(first: Manifest, other: Manifest, name: str) -> list[int]:
         )
     scaling = (first.preprocessing.pixels, first.preprocessing.dtype)
     if own != theirs or scaling != (other.preprocessing.pixels, other.preprocessing.dtype):
-        raise InputError(name, "was trained on tiles that are cut otherwise", "pass models trained on the same tiles")
+        raise InputError(
+            name, "was trained on tiles that are cut in another way", "pass models trained on the same tiles"
+        )
     return [codes.index(code) for code in wanted]

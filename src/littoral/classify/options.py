@@ -13,7 +13,7 @@ EngineChoice = Literal["auto", "torch", "torch-bf16", "onnx", "fastest"]
 
 @dataclass(frozen=True)
 class ClassifyOptions(Options):
-    """What is classified, and with what it is computed."""
+    """Extent to classify, engine and device."""
 
     GROUP: ClassVar[str] = "Computation"
 

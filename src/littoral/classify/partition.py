@@ -1,6 +1,6 @@
-"""Divide rectangles into parts: those on one scene, in the order of its blocks, a bounded number in each.
+"""Divide rectangles into parts: a bounded number of rectangles on one scene, in the order of its blocks.
 
-One process and a cluster use the same parts, and so the same batches.
+One process and a cluster use the same parts, so the batches and the predictions are the same.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from littoral.tiles.multi_scene import check_alike, clearest
 from littoral.tiles.plan import check_rectangles, on_cells
 
 PART = 512
-"""Rectangles of a part, at most: what a worker that dies, or Ctrl-C, loses. Blocks where two parts meet are decoded
-twice, which is why there are no fewer."""
+"""Most rectangles of a part: the work that is lost when a worker dies or on Ctrl-C. Smaller parts would decode more
+blocks twice, where two parts meet."""
 _STRIP = 1024
-"""Rows of a scene that are walked together: a block of a Sentinel-2 product, or two or four of others."""
+"""Rows of a scene that are processed together: a block of a Sentinel-2 product, or two or four of others."""
 _AT_ONCE = 2**15
 """Rectangles whose outlines are held, 0.5 KB each."""
 _SLACK = 1.02
-"""Of a scene's radius: its edges are bent between the places that are looked at."""
+"""Factor on a scene's radius, because its edges are curved between the points that are computed."""
 _SLACK_M = 1000.0
 
 Rows = NDArray[np.int64]
@@ -54,7 +54,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Task:
-    """A part as it is sent to a worker: addresses of scenes and outlines, no pixels and no model."""
+    """A part as it is sent to a worker: paths of scenes and outlines, no pixels and no model."""
 
     scenes: tuple[Scene, ...]
     """At the model's cell size."""
@@ -97,7 +97,7 @@ def part_rectangles(
 ) -> list[Part]:
     """Divide rectangles by the scene that shows each best (:func:`littoral.tiles.multi_scene.choose_scenes`).
 
-    Rectangles beside all scenes are in no part; those that no scene shows a valid pixel of are in a part of the first
+    Rectangles outside all scenes are in no part; those without a valid pixel in any scene are in a part of the first
     scene they lie on.
 
     Args:
@@ -108,14 +108,14 @@ def part_rectangles(
         track: Shows progress, a step per group of rectangles that lie on the same scenes.
 
     Raises:
-        InputError: as :func:`littoral.tiles.plan_scenes` says.
+        InputError: as :func:`littoral.tiles.plan_scenes`.
 
     Memory: 100 bytes for each rectangle and scene it lies on, and 50 MB.
     """
     merging = merging or CombineOptions()
     check_rectangles(rectangles, spec, Layout())
     if merging.combine == "median" and len(scenes) == 1:
-        raise InputError(f"a median of one scene, {scenes[0].name},", "is asked for", "add scenes, or leave it away")
+        raise InputError(f"a median of one scene, {scenes[0].name},", "is asked for", "add scenes, or leave it out")
     scenes = [on_cells(scene, spec.cell_size) for scene in scenes]
     if len(scenes) > 1:
         check_alike(scenes, spec)
@@ -137,7 +137,7 @@ def part_rectangles(
         own = once & (scene == index)
         found.setdefault((index, (index,)), []).append((row[own], along[own]))
     groups = _groups(scene[~once], row[~once], along[~once])
-    # No bar where there is nothing to choose.
+    # No progress bar if all rectangles lie on one scene.
     for several, (rows, orders) in track(groups.items(), len(groups), "choosing among scenes") if groups else ():
         here = [scenes[index] for index in several]
         for start in range(0, len(rows), PART):
@@ -157,7 +157,7 @@ def part_rectangles(
 
 
 def _near(scenes: Sequence[Scene], rectangles: gpd.GeoDataFrame) -> list[Rows]:
-    """Of each scene, rows that may lie on it: the balls around both meet, so that no zone or pole gets in the way."""
+    """Rows that may lie on each scene, by geocentric bounding spheres, which are valid at zone edges and poles."""
     rows = np.flatnonzero(~(rectangles.geometry.isna() | rectangles.geometry.is_empty).to_numpy())
     if len(scenes) == 1:
         return [rows]

@@ -1,7 +1,7 @@
 """Predict parts in one process: a thread cuts and prepares tiles while others compute.
 
-Batches have one size and are formed along a part's tiles, the last one padded, and each is computed by one thread: the
-bits of a prediction depend neither on the number of cores nor on the other parts.
+Batches have a fixed size, follow a part's tiles, and are padded at its end; each is computed by one thread. So the bits
+of a prediction depend neither on the number of cores nor on the other parts.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from littoral.threads import lookahead, map_ahead
 from littoral.tiles import CLASSIFIED, OUTSIDE, Tile, cut_planned
 
 BATCH = 8
-"""Tiles per forward pass; the last batch is filled up to it. Larger ones are hardly faster, and slower where what a
-small network computes of them leaves the processor's cache (``benchmarks/classify.py``)."""
+"""Tiles per forward pass; the last batch is filled up to it. Larger ones are hardly faster, and slower where
+their activations do not fit the processor's cache (``benchmarks/classify.py``)."""
 _READY = 2
-"""Batches that are cut before they can be computed."""
+"""Batches that are cut ahead of their computation."""
 Computed = tuple[NDArray[np.float64], NDArray[np.float64] | None]
 """Probabilities and novelty of a batch."""
 
@@ -62,13 +62,14 @@ def predict_parts(
         computing: Batches computed at a time, each by a thread.
 
     Yields:
-        One item for each rectangle: None, but with the last one of a part its predictions, in the order of ``places``.
+        One item for each rectangle: None, except for the last one of a part: the part's predictions, in the order of
+        ``places``.
 
     Raises:
         InputError: a band that a scene lacks, a file that cannot be read.
 
-    Memory: ``computing + 3`` batches of tiles, what the network computes of ``computing`` of them, a part's plan, and
-    what reading takes.
+    Memory: ``computing + 3`` batches of tiles, the activations of ``computing`` of them, a part's plan, and what
+    reading takes.
     """
     categories = classifier.manifest.categories
     found, has_novelty = None, False
@@ -77,7 +78,7 @@ def predict_parts(
             if found is None:
                 found, has_novelty = Predictions.empty(batch.of, categories), False
             for each in batch.seen:
-                _note(found, each)
+                _record(found, each)
             found.probabilities[batch.rows] = probabilities[: len(batch.rows)]
             if novelty is not None:
                 assert found.novelty is not None
@@ -129,8 +130,8 @@ def _batches(tasks: Iterable[Task], classifier: Classifier) -> Generator[_Batch,
 _UNSEEN = np.empty((0, 0), bool)
 
 
-def _note(found: Predictions, tile: Tile) -> None:
-    """Write down what a tile's cutting found."""
+def _record(found: Predictions, tile: Tile) -> None:
+    """Copy status, valid share, cloud share and scene of a tile."""
     assert found.valid_share is not None
     assert found.cloud_share is not None
     assert found.scene is not None

@@ -1,4 +1,4 @@
-"""Predict rectangles with a model: in this process or on a cluster, from the start or from where a run was stopped."""
+"""Predict rectangles with a model: in this process or on a cluster, new or resumed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from littoral.progress import Track, silent
 from littoral.threads import processors
 
 _AT_ONCE = 2**15
-"""Rectangles whose outlines are looked at together."""
+"""Rectangles whose outlines are hashed together."""
 
 
 def predict_rectangles(
@@ -46,15 +46,15 @@ def predict_rectangles(
             :class:`~littoral.classify.pipeline.NoveltyClassifier`.
         merging: How several scenes are combined; None: the best for each rectangle.
         folder: For finished parts, each complete or absent, from which an interrupted run is resumed. It may be
-            deleted at any time. None: nothing is kept.
+            deleted at any time. None: no parts are saved.
         dask: ``local`` for a process on each core, or the address of a scheduler (``tcp://…``) whose workers see the
             same files; None: this process. The predictions are the same, bit for bit.
         track: Shows progress, a step per rectangle.
 
     Raises:
-        InputError: as :func:`littoral.tiles.plan_scenes` and :func:`littoral.tiles.cut_planned` say; workers that
-            cannot be had, or died of a part again and again; a scene or a model that changes meanwhile.
-        KeyboardInterrupt: Ctrl-C; its text tells how much is saved.
+        InputError: as :func:`littoral.tiles.plan_scenes` and :func:`littoral.tiles.cut_planned`; no workers, or a part
+            that kills them; a scene or a model that changes during the run.
+        KeyboardInterrupt: Ctrl-C; its text has the number of parts saved.
         WriteError: a part could not be written.
         MissingExtraError: dask is not installed.
 
@@ -70,7 +70,7 @@ def predict_rectangles(
         raise InputError("a cluster", "has no folder for its parts", "name one that all its workers see")
     classifier = model.model if isinstance(model, ModelSource) else model
     spec, categories = classifier.manifest.preprocessing.tile, classifier.manifest.categories
-    # Of the fields only the one that turns tiles counts.
+    # The only field that affects a tile is its angle.
     turning = spec.placement == "oriented"
     angle = [name for name in rectangles.columns if turning and str(name).casefold() == "angle"]
     bare = rectangles[[*angle, rectangles.geometry.name]]
@@ -101,16 +101,16 @@ def predict_rectangles(
                     out.put(parts[number].rows, of_part)
                     novelty, finished = novelty or of_part.novelty is not None, finished + 1
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(_farewell(folder, finished, len(parts), dask)) from None
+        raise KeyboardInterrupt(_interrupted(folder, finished, len(parts), dask)) from None
     return (out if novelty else replace(out, novelty=None)).take(of)
 
 
-def _farewell(folder: Path | None, kept: int, parts: int, dask: str | None) -> str:
+def _interrupted(folder: Path | None, kept: int, parts: int, dask: str | None) -> str:
     if folder is None:
-        return "stopped, and nothing is kept: with --parts FOLDER a run can be resumed"
+        return "stopped, and no parts are saved: with --parts FOLDER a run can be resumed"
     # Workers may have finished more than was reported.
     least = "" if dask is None else "at least "
-    return f"stopped: {least}{kept} of {parts} parts are kept in {folder}, run the same command again to go on"
+    return f"stopped: {least}{kept} of {parts} parts are kept in {folder}, run the same command again to continue"
 
 
 Done = Generator[tuple[int, Predictions] | None, None, None]
@@ -141,7 +141,7 @@ def _resumed(
         else:
             absent.append(number)
     left = [parts[number] for number in absent]
-    # Made anew for writing, so that no part is held twice.
+    # Tasks are created again for writing, so that no part is in memory twice.
     again = zip(absent, tasks(left), strict=True)
     kept = len(parts) - len(absent)
     try:
@@ -159,10 +159,10 @@ def _resumed(
 
 
 def _once(rectangles: gpd.GeoDataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of a table such that no two are alike, and for each row which of them equals it: duplicates are
-    predicted once.
+    """Distinct rows of a table, and for each row the position of the one equal to it, so that duplicates are predicted
+    once.
 
-    Alike are outlines and other fields, byte for byte. Memory: 60 bytes for each rectangle.
+    Rows are equal if outlines and other fields are equal byte for byte. Memory: 60 bytes for each rectangle.
     """
     digests = np.empty(len(rectangles), "V16")
     for start in range(0, len(rectangles), _AT_ONCE):

@@ -1,4 +1,4 @@
-"""All steps on a small synthetic world: chart, scenes and truth are made by code from a seed."""
+"""Run all steps on a small synthetic world, whose charts and scenes are generated from a seed."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Fractal islands, their shore cut into stretches of a category each, and frayed in the category's own way."""
+"""Generate fractal islands, and a shoreline of stretches with one category each, roughened by category."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,17 +8,17 @@ from skimage.measure import find_contours
 from littoral.demo.noise import COARSE, fine, noise, row_bands, signed_distance, tiled, without_specks
 from littoral.demo.textures import STYLES, Field, Numbers
 
-Line = NDArray[np.float64]  # (points, 2) row, column in pixels
+Line = NDArray[np.float64]  # (points, 2): row, column in pixels
 
-PIXEL = 10.0  # metres
-SHORTEST_RUN = 600.0  # metres; shorter pieces of a category join their longer neighbour
-UNKNOWN_LENGTH, UNKNOWN_SHARE = 700.0, 0.3  # metres without category at the end of this share of the stretches
+PIXEL = 10.0  # side of a pixel, metres
+SHORTEST_RUN = 600.0  # metres; shorter pieces of a category are merged into their longer neighbour
+UNKNOWN_LENGTH, UNKNOWN_SHARE = 700.0, 0.3  # metres without category at the end of a piece, and share of such pieces
 
 
 def make_islands(rng: np.random.Generator, n: int) -> Field:
-    """Coarse (n, n) signed distance, metres, of elongated fractal islands that run off the edges in places.
+    """Signed distance from the shore in metres, coarse (n, n), positive inland, of elongated fractal islands.
 
-    Of four worlds, the one with the longest shore.
+    Four sets of islands are drawn; the one with the longest shore is taken.
     """
 
     def draw() -> Field:
@@ -33,21 +33,24 @@ def make_islands(rng: np.random.Generator, n: int) -> Field:
 
 
 def zero_lines(level: Field) -> list[Line]:
-    """Where the (r, n) level is 0, to a fraction of a cell; unit: cells."""
+    """Contours of level 0, (points, 2) row and column in cells, interpolated between cell centres."""
     return list(find_contours(level, 0.0))  # type: ignore[no-untyped-call]
 
 
 def _arc(line: Line) -> Line:
-    """Metres along the (points, 2) row/column line from its start to each point; pixels as unit of the line."""
+    """Distance in metres along a line (points, 2) of rows and columns in pixels, from its start to each point."""
     steps = np.hypot(*np.diff(line, axis=0).T) * PIXEL
     return np.concatenate(([0.0], np.cumsum(steps)))
 
 
 def _allot(rng: np.random.Generator, lines: list[Line], n: int) -> tuple[list[Numbers], list[int]]:
-    """Cut the shorelines (pixels) into stretches of 4 to 10 km: stretch number of each point, code of each stretch.
+    """Cut shorelines (in pixels) into stretches of 4 to 10 km and choose a category for each.
 
-    A stretch gets the category that is scarcest so far, in the scene and in its quarter of it, among those that
-    may lie beside its predecessor without a jump in climate.
+    A stretch gets the category that is rarest so far in the scene and in its quarter of the scene, other than that of
+    the stretch before it; differences in climate between neighbours are penalised.
+
+    Returns:
+        Number of the stretch of each point, for each line; and the CATCOA code of each stretch.
     """
     codes = list(STYLES)
     total, quarter = np.zeros(len(codes)), np.zeros((4, len(codes)))
@@ -60,15 +63,15 @@ def _allot(rng: np.random.Generator, lines: list[Line], n: int) -> tuple[list[Nu
         numbers[index] = len(chosen) + np.searchsorted(cuts, arc)
         before = -1
         for number in range(len(chosen), len(chosen) + parts):
-            mine = numbers[index] == number
-            km = float(arc[mine][-1] - arc[mine][0]) / 1000
-            row, column = line[mine].mean(axis=0) > n / 2
+            own = numbers[index] == number
+            km = float(arc[own][-1] - arc[own][0]) / 1000
+            row, column = line[own].mean(axis=0) > n / 2
             cost = total + 1.5 * quarter[2 * int(row) + int(column)] + rng.uniform(0, 6, len(codes))
             if before >= 0:
                 cost = cost + [3.0 * abs(STYLES[code].climate - STYLES[codes[before]].climate) for code in codes]
                 cost[before] = np.inf
             before = int(np.argmin(cost))
-            km *= 1 + sum(metres for _, metres in STYLES[codes[before]].frayed) / 250  # about what fraying adds
+            km *= 1 + sum(metres for _, metres in STYLES[codes[before]].frayed) / 250  # about what roughening adds
             total[before] += km
             quarter[2 * int(row) + int(column), before] += km
             chosen.append(codes[before])
@@ -76,7 +79,7 @@ def _allot(rng: np.random.Generator, lines: list[Line], n: int) -> tuple[list[Nu
 
 
 def _nearest_stretch(lines: list[Line], numbers: list[Numbers], n: int) -> Numbers:
-    """Coarse (n, n) number of the stretch nearest to each cell; lines in pixels."""
+    """Number of the nearest stretch for each cell, coarse (n, n); lines in pixels."""
     grid = np.full((n, n), -1, np.int64)
     cells = np.clip(np.concatenate(lines) / COARSE, 0, n - 1).astype(np.int64)
     grid[cells[:, 0], cells[:, 1]] = np.concatenate(numbers)
@@ -85,13 +88,13 @@ def _nearest_stretch(lines: list[Line], numbers: list[Numbers], n: int) -> Numbe
 
 
 def weigh(nearest: Numbers, chosen: list[int]) -> dict[int, Field]:
-    """Coarse share of each category in each cell, passing from one to the next over 200 to 300 m."""
+    """Weight of each category in each cell, coarse (n, n), with transitions of 200 to 300 m."""
     codes = np.asarray(chosen)[nearest]
     return {code: ndimage.gaussian_filter((codes == code).astype(np.float32), 2.2) for code in STYLES}
 
 
 def _shoreline(islands: Field, weights: dict[int, Field], textures: dict[str, Field]) -> Field:
-    """The (n, n) mean-water level: the islands' distance, metres, frayed as each category does it."""
+    """Distance in metres from the shore at mean water, (n, n), positive inland, roughened by category."""
     n = islands.shape[0] * COARSE
     level = np.empty((n, n), np.float32)
     for rows in row_bands(n):
@@ -101,11 +104,12 @@ def _shoreline(islands: Field, weights: dict[int, Field], textures: dict[str, Fi
             for texture, metres in style.frayed:
                 band += share * metres * tiled(textures[texture], rows, n, salt)
         level[rows] = band
-    return without_specks(ndimage.gaussian_filter(level, 0.8), 220)  # a round islet of so many pixels is 525 m about
+    # A round islet of 220 pixels has a shore of 525 m.
+    return without_specks(ndimage.gaussian_filter(level, 0.8), 220)
 
 
 def _runs(ids: Numbers, arc: Line) -> list[tuple[int, int, int]]:
-    """Pieces (first point, last point, stretch) of a line, each at least SHORTEST_RUN long where the line is."""
+    """Pieces (first point, last point, stretch) of a line, at least SHORTEST_RUN long unless the line is shorter."""
     cuts = [0, *(np.flatnonzero(np.diff(ids)) + 1).tolist()]
     kept = [int(ids[cut]) for cut in cuts]
     while len(cuts) > 1:
@@ -121,13 +125,13 @@ def _runs(ids: Numbers, arc: Line) -> list[tuple[int, int, int]]:
 
 
 def _pieces(level: Field, nearest: Numbers) -> list[tuple[Line, int]]:
-    """The zero line of the level, (points, 2) row/column in pixels, cut where the nearest stretch changes."""
+    """Zero contours of the level, (points, 2) row and column in pixels, cut where the nearest stretch changes."""
     found: list[tuple[Line, int]] = []
     for line in zero_lines(level):
         cell = np.clip(line / COARSE, 0, len(nearest) - 1).astype(np.int64)
         ids = nearest[cell[:, 0], cell[:, 1]]
         changes = np.flatnonzero(np.diff(ids))
-        if np.array_equal(line[0], line[-1]) and changes.size:  # a ring begins where a stretch does
+        if np.array_equal(line[0], line[-1]) and changes.size:  # let the ring begin at a change of stretch
             turn = -int(changes[0]) - 1
             line, ids = np.roll(line[:-1], turn, axis=0), np.roll(ids[:-1], turn)
             line, ids = np.concatenate((line, line[:1])), np.concatenate((ids, ids[-1:]))
@@ -136,7 +140,7 @@ def _pieces(level: Field, nearest: Numbers) -> list[tuple[Line, int]]:
 
 
 def _wavering(nearest: Numbers, islands: Field, textures: dict[str, Field]) -> Numbers:
-    """The coarse (n, n) map with its bounds bent by noise, the more the farther they are from the shore."""
+    """The coarse map (n, n) with its boundaries distorted by noise, more so farther from the shore."""
     n = len(nearest)
     reach = 0.4 * np.minimum(np.abs(islands), 1500) / (PIXEL * COARSE)
     south, east = (reach * tiled(textures["mid"], slice(0, n), n, salt) for salt in (1, 2))
@@ -148,7 +152,8 @@ def _wavering(nearest: Numbers, islands: Field, textures: dict[str, Field]) -> N
 def shape_shore(
     rng: np.random.Generator, islands: Field, textures: dict[str, Field]
 ) -> tuple[Field, list[tuple[Line, int]], Numbers, list[int]]:
-    """The coast's level (n, n), its shoreline in pieces, the coarse map of nearest stretches, and their codes."""
+    """Generate the shoreline: distance from it in metres (n, n), its pieces with their stretch, the coarse map of
+    nearest stretches, and the code of each stretch."""
     small = islands.shape[0]
     outline = [line * COARSE + (COARSE - 1) / 2 for line in zero_lines(islands)]
     numbers, chosen = _allot(rng, outline, small * COARSE)
@@ -162,7 +167,7 @@ def shape_shore(
 def with_gaps(
     rng: np.random.Generator, pieces: list[tuple[Line, int]], chosen: list[int]
 ) -> list[tuple[Line, int | None]]:
-    """The pieces with their codes, and None at the end of some: there the chart does not know."""
+    """The pieces with their codes; the end of some becomes a piece with None, not categorised in the chart."""
     charted: list[tuple[Line, int | None]] = []
     for line, stretch in pieces:
         arc = _arc(line)

@@ -1,4 +1,4 @@
-"""Noise, textures and distances: the smooth fields that a synthetic coast is made of."""
+"""Noise, textures and distance fields from which the synthetic coast is generated."""
 
 from collections.abc import Iterator
 
@@ -7,10 +7,10 @@ from scipy import fft, ndimage
 
 from littoral.demo.textures import PERIOD, Field, Numbers
 
-COARSE = 4  # pixels to a cell of the coarse grid, on which everything smooth is worked out
-BAND_ROWS = 256  # rows painted at a time
+COARSE = 4  # pixels per side of a cell of the coarse grid, on which smooth fields are computed
+BAND_ROWS = 256  # rows computed at a time
 
-# Shortest and longest wavelength in pixels, and how fast the amplitude falls with frequency.
+# Shortest and longest wavelength in pixels, and the exponent by which the amplitude falls with frequency.
 TEXTURES = {
     "grain": (2.0, 5.0, 0.0),
     "pebble": (4.0, 9.0, 0.0),
@@ -25,7 +25,10 @@ TEXTURES = {
 def noise(
     rng: np.random.Generator, n: int, shortest: float, longest: float, slope: float, squeeze: float = 1.0
 ) -> Field:
-    """Periodic (n, n) Gaussian noise, mean 0 and deviation 1, between two wavelengths; `squeeze` elongates it."""
+    """Periodic Gaussian noise (n, n), mean 0 and standard deviation 1, of wavelengths from `shortest` to `longest`.
+
+    `slope` is the exponent by which the amplitude falls with frequency; `squeeze` above 1 elongates the pattern.
+    """
     wave = fft.rfft2(rng.standard_normal((n, n), dtype=np.float32))
     v, u = fft.fftfreq(n)[:, None], fft.rfftfreq(n)[None, :]
     angle = rng.uniform(0, np.pi)
@@ -38,14 +41,14 @@ def noise(
 
 
 def make_textures(rng: np.random.Generator, sun_deg: float) -> dict[str, Field]:
-    """The scene's textures, each (PERIOD, PERIOD) and periodic; "shade" is sunlit relief, "flow" streaks."""
+    """Textures of a scene by name, each (PERIOD, PERIOD) and periodic; "shade" is sunlit relief, "flow" streaks."""
     found = {name: noise(rng, PERIOD, *form) for name, form in TEXTURES.items()}
     ridge = found["ridge"]
     rills = np.abs(found["creek"]) * (0.4 + np.abs(ridge))
     height = ndimage.gaussian_filter(0.3 * ridge - np.abs(ridge) + 0.22 * rills, 0.7, mode="wrap")
     slope_south, slope_east = np.gradient(height)
     sun = np.deg2rad(sun_deg)
-    shade = slope_south * np.cos(sun) - slope_east * np.sin(sun)  # lit where the ground falls towards the sun
+    shade = slope_south * np.cos(sun) - slope_east * np.sin(sun)  # bright on slopes that face the sun
     found["shade"] = np.clip(shade / shade.std(), -2.5, 2.5).astype(np.float32)
     found["swell"] = noise(rng, PERIOD, 5, 12, 0.5, squeeze=3.0)
     found["flow"] = noise(rng, PERIOD, 50, 300, 1.5, squeeze=2.5)
@@ -53,7 +56,7 @@ def make_textures(rng: np.random.Generator, sun_deg: float) -> dict[str, Field]:
 
 
 def fine(coarse: Field, rows: slice) -> Field:
-    """Bilinear (rows, n) part of a coarse field at full resolution."""
+    """Rows of a coarse field at full resolution, (rows, n), by bilinear interpolation."""
     n = coarse.shape[0] * COARSE
 
     def weights(at: Numbers) -> tuple[Numbers, Numbers, Field]:
@@ -68,12 +71,12 @@ def fine(coarse: Field, rows: slice) -> Field:
 
 
 def row_bands(n: int) -> Iterator[slice]:
-    """The rows of an (n, n) image, BAND_ROWS at a time."""
+    """Slices of BAND_ROWS rows that cover an (n, n) image."""
     return (slice(start, min(start + BAND_ROWS, n)) for start in range(0, n, BAND_ROWS))
 
 
 def without_specks(level: Field, smallest: int) -> Field:
-    """The (r, n) level with land and water bodies of fewer than `smallest` cells drowned or filled, in place."""
+    """Turn land bodies of fewer than `smallest` cells to water and such water bodies to land, in place."""
     for sign in (1, -1):
         body, _ = ndimage.label(level * sign > 0)
         speck = (np.bincount(body.ravel()) < smallest)[body] & (body > 0)
@@ -82,7 +85,7 @@ def without_specks(level: Field, smallest: int) -> Field:
 
 
 def signed_distance(level: Field, cell: float) -> Field:
-    """Distance of the (r, n) cells from the zero line in metres, positive on land; `cell` is a cell's side."""
+    """Distance in metres of each cell from the zero contour, positive on land; `cell` is the side of a cell."""
     land = level > 0
     shore = land & ~ndimage.binary_erosion(land, border_value=1)
     away = ndimage.distance_transform_edt(~shore).astype(np.float32)
@@ -90,6 +93,6 @@ def signed_distance(level: Field, cell: float) -> Field:
 
 
 def tiled(texture: Field, rows: slice, n: int, salt: int) -> Field:
-    """The (rows, n) part of a texture's endless repetition, displaced by `salt`."""
+    """Rows (rows, n) of an image tiled with a texture, shifted by an offset that depends on `salt`."""
     r, c = np.arange(rows.start, rows.stop) + 389 * salt, np.arange(n) + 631 * salt
     return np.asarray(texture[np.ix_(r % PERIOD, c % PERIOD)])

@@ -22,25 +22,25 @@ from littoral.tiles.options import CutOptions
 from littoral.vectors import qgis_style, staged, write_vector
 
 TILE_PX = 128
-"""1.28 km: smaller than the 256 px of real work, so that a laptop needs minutes."""
+"""Side of a tile, 1.28 km; smaller than the default of 256 px, so that a laptop needs only minutes."""
 BACKBONE, EPOCHS, RATE = "resnet18", 20, 2e-3
 STEPS = 8
 MARK = ".littoral-demo"
-"""A file by which a later demo knows the folder as its own."""
+"""File that marks the folder as made by the demo, so that it may be replaced."""
 
 
 @dataclass(frozen=True)
 class Demo:
-    """Where the results lie."""
+    """Paths of the results."""
 
     report: Path
-    """The page to open."""
+    """Report (HTML)."""
     classified: Path
-    """The unseen coast, classified."""
+    """Classified rectangles of the unseen coast."""
     model: Path
-    """The trained model."""
+    """Trained model package."""
     metrics: Path
-    """Scores on the unseen coast."""
+    """Scores on the unseen coast (JSON)."""
 
 
 def run_demo(
@@ -53,20 +53,20 @@ def run_demo(
     size_px: int = 3072,
     epochs: int = EPOCHS,
 ) -> Demo:
-    """Run charts, rectangles, tiles, train, evaluate, classify and report on a world made by code.
+    """Run charts, rectangles, tiles, train, evaluate, classify and report on a synthetic world.
 
     Args:
-        folder: Where everything is written.
-        seed: Of the world and of the training.
-        overwrite: Replace the folder if an earlier demo left it.
+        folder: Output folder.
+        seed: Seed of the world and of the training.
+        overwrite: Replace the folder if it is that of an earlier demo.
         track: Shows progress.
         say: Called with a line for each step.
-        size_px: Side of the scenes.
-        epochs: Of the training.
+        size_px: Side of the training scene, pixels; that of the unseen scene is three quarters of it.
+        epochs: Number of training epochs.
 
     Raises:
-        ExistsError: the folder is there and ``overwrite`` is False.
-        InputError: the folder is there and is not an earlier demo's.
+        ExistsError: the folder exists and ``overwrite`` is False.
+        InputError: the folder exists and was not made by the demo.
     """
     from littoral.learn import FeatureClassifier, prepare_data
 
@@ -74,7 +74,7 @@ def run_demo(
     if folder.exists():
         if not overwrite:
             raise ExistsError(folder)
-        # Nothing is deleted that this function did not make.
+        # Only folders made by this function are deleted.
         if not (folder / MARK).is_file():
             raise InputError(folder, "is not the folder of an earlier demo", "choose another with -o")
         shutil.rmtree(folder)
@@ -115,7 +115,7 @@ def run_demo(
     model.fit(epochs, RATE, progress=track is not silent)
     path = model.save(folder / "model.dlpk")
 
-    step(6, "evaluate: on the unseen coast, flips and turns asked too, beside the baselines")
+    step(6, "evaluate: on the unseen coast, averaged over flips and rotations, beside the baselines")
     record = model.evaluate(folder / "tiles-unseen", tta=True, track=track)
     metrics = folder / "metrics.json"
     with staged(metrics) as stage:

@@ -1,11 +1,10 @@
-"""Write a small electronic navigational chart: an S-57 cell, made up in content and genuine in form, and its updates.
+"""Write small S-57 cells and updates with synthetic content, in the format of real electronic navigational charts.
 
-It holds the least a coastline needs, in chain-node topology: for each line one COALNE or SLCONS feature over one edge
-between two connected nodes, and M_COVR features for the area covered. The demonstration reads it as it would a real
-chart.
+A cell holds the minimum for a coastline, in chain-node topology: for each line one COALNE or SLCONS feature on one edge
+between two connected nodes, and M_COVR features for the area covered.
 
-Written from the formats: ISO/IEC 8211 for the records, IHO S-57 Edition 3.1 Part 3 for fields and updates, S-57
-Appendix B.1 (ENC Product Specification) for what an ENC may hold.
+Sources: ISO/IEC 8211 (records); IHO S-57 Edition 3.1, Part 3 (fields and updates) and Appendix B.1 (ENC Product
+Specification).
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 Record = dict[str, bytes]  # field tag to field body, without the field terminator
 
 UNIT, FIELD = b"\x1f", b"\x1e"  # terminators of ISO 8211 units (subfields of variable length) and fields
-REMOVED = "\x7f"  # the value by which an update takes an attribute away
+REMOVED = "\x7f"  # attribute value with which an update removes the attribute
 UNITS_PER_DEGREE = 10_000_000  # COMF
 
 COALNE, SLCONS, M_COVR = 30, 122, 302  # OBJL, object classes
@@ -33,7 +32,7 @@ LINE, AREA = 2, 3  # PRIM
 INSERT, DELETE, MODIFY = 1, 2, 3  # RUIN
 NULL = 255
 
-# Of each field: its tag, its parent's, its name, and its controls, subfields ("*" repeats them) and their formats.
+# For each field: tag, tag of its parent, name, field controls, subfields ("*": repeated), and their formats.
 FIELDS = (
     ("0001", "", "ISO/IEC 8211 Record Identifier", "0500;&   ", "", "(b12)"),
     ("DSID", "0001", "Data set identification field", "1600;&   ",
@@ -59,9 +58,9 @@ FIELDS = (
 class ChartLine:
     """One feature along the shore.
 
-    `coordinates` is (points, 2): longitude, latitude, in degrees of WGS 84; a ring repeats its first point last.
-    `catcoa` is the category of coastline (CATCOA code), None where the chart does not say. `attributes` are further
-    ones, by their number (ATTL), `objl` the object class: COALNE or SLCONS.
+    `coordinates` is (points, 2): longitude, latitude, in degrees of WGS 84; the last point of a ring equals the first.
+    `catcoa` is the category of coastline (CATCOA code), None for no category. `attributes` are further attributes by
+    number (ATTL), `objl` is the object class: COALNE or SLCONS.
     """
 
     coordinates: NDArray[np.float64]
@@ -88,10 +87,10 @@ def write_cell(
     """Write the base cell `path`, named ``*.000``, and return its path; the same input gives the same bytes.
 
     `coverage` is west, south, east, north in degrees, or rings (points, 2), each an area of its own; `uncovered` are
-    rings of areas said to hold no data (CATCOV 2). `scale` is the denominator of the compilation scale; `usage_band`
-    the navigational purpose, 1 overview to 6 berthing; `update` that of a re-issue: the last update it holds already;
-    `units_per_degree` the coordinate factor (COMF). Dates are YYYYMMDD. Lines that end in the same point share its
-    node. Update files left beside `path` by an earlier cell stay, and would be applied to this one.
+    rings of areas without data (CATCOV 2). `scale` is the denominator of the compilation scale; `usage_band` the
+    navigational purpose, 1 overview to 6 berthing; `update` the last update that a re-issued cell already contains;
+    `units_per_degree` the coordinate factor (COMF). Dates are YYYYMMDD. Lines that end in the same point share a node.
+    Update files of an earlier cell beside `path` are not deleted, and would be applied to this cell.
     """
     if path.suffix != ".000":
         raise ValueError(f"{path.name}: a base cell is named *.000")
@@ -146,10 +145,10 @@ def write_update(
 ) -> Path:
     """Write update number `update` (1 is named ``*.001``) to the cell `base` of `write_cell` and return its path.
 
-    Features are named by their position in the cell's lines: `catcoa` gives new categories (None: the chart no longer
-    says), `delete` the features that go, and their edges with them; nodes stay, since neighbours may need them.
-    Earlier updates must lie beside `base`: each change to a record counts its version on from the last. `edition` is
-    the cell's unless given; 0 cancels the cell.
+    Features are identified by their position in the cell's lines: `catcoa` gives new categories (None removes the
+    category), `delete` lists features to delete together with their edges; nodes are kept, since other lines may use
+    them. Earlier updates must lie beside `base`, because the versions of records count on from them. `edition` is that
+    of the cell unless given; 0 cancels the cell.
     """
     if path.suffix != f".{update:03d}":
         raise ValueError(f"{path.name}: update {update} is named *.{update:03d}")
@@ -178,7 +177,7 @@ def write_update(
         }
     ]
     gone = sorted(position + 1 for position in delete)
-    # No update modifies an edge, so that its deletion is always its second version.
+    # Updates never modify an edge, so its deletion is always version 2.
     records += [{"VRID": _vector(EDGE, number, 2, DELETE)} for number in gone]
     records += [{"FRID": _feature(number, LINE, classes[number], versions[number] + 1, DELETE)} for number in gone]
     for number, category in sorted((position + 1, category) for position, category in catcoa.items()):
@@ -193,7 +192,7 @@ def write_update(
 def _rings(
     coverage: tuple[float, float, float, float] | Sequence[NDArray[np.float64]],
 ) -> list[NDArray[np.float64]]:
-    """Of bounds a clockwise ring (5, 2); rings as they are."""
+    """Bounds as a clockwise ring (5, 2); rings are unchanged."""
     rings = [np.asarray(part, np.float64) for part in coverage]
     if rings[0].ndim:
         return rings
@@ -202,7 +201,7 @@ def _rings(
 
 
 def _whole_units(coordinates: NDArray[np.float64], units_per_degree: int) -> NDArray[np.int32]:
-    """(points, 2) longitude, latitude in degrees to whole units of latitude, longitude, the order of SG2D."""
+    """Convert (points, 2) longitude, latitude in degrees to integer units of latitude, longitude, the order of SG2D."""
     if coordinates.ndim != 2 or coordinates.shape[1] != 2 or len(coordinates) < 2:
         raise ValueError(f"a line is (2 or more points, 2), not {coordinates.shape}")
     if not (np.abs(coordinates) <= (180, 90)).all():
@@ -242,7 +241,7 @@ def _attributes(values: Mapping[int, str]) -> bytes:
 
 
 def _lines_in(record: Record) -> Iterator[tuple[int, int, int, int]]:
-    """Number, class, version and update instruction of the line feature that `record` is about, if it is."""
+    """Number, class, version and update instruction of `record`, if it is a line feature."""
     if "FRID" in record:
         _, number, primitive, _, objl, version, instruction = unpack_from("<BI2B2HB", record["FRID"])
         if primitive == LINE:
@@ -250,7 +249,7 @@ def _lines_in(record: Record) -> Iterator[tuple[int, int, int, int]]:
 
 
 def _write(path: Path, records: Sequence[Record]) -> Path:
-    """Write the data descriptive record and `records` beside `path`, then put them in its place."""
+    """Write the data descriptive record and `records` to a file beside `path`, then rename it to `path`."""
     tree = "".join(parent + tag for tag, parent, *_ in FIELDS if parent)
     described = {"0000": b"0000;&   " + UNIT + tree.encode()}
     for tag, _, name, controls, subfields, formats in FIELDS:
@@ -259,7 +258,7 @@ def _write(path: Path, records: Sequence[Record]) -> Path:
     with new.open("wb") as file:
         file.write(_record(described, "3LE1 09", " ! "))
         for number, record in enumerate(records, 1):
-            # The number has 16 bits and tells nothing that the order does not, so that it may start over.
+            # The number has 16 bits and may wrap around: readers use the order of records.
             file.write(_record({"0001": pack("<H", number & 0xFFFF)} | record, " D     ", "   "))
     os.replace(new, path)
     return path
@@ -279,7 +278,7 @@ def _record(fields: Record, kind: str, charset: str) -> bytes:
 
 
 def _read(path: Path) -> Iterator[Record]:
-    """The records of a file of `_write`, the data descriptive record first."""
+    """Read the records of a file written by `_write`, the data descriptive record first."""
     data, at = path.read_bytes(), 0
     while at < len(data):
         start, wide, far = at + int(data[at + 12 : at + 17]), data[at + 20] - ord("0"), data[at + 21] - ord("0")

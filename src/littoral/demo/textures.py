@@ -1,7 +1,7 @@
-"""What the categories of the synthetic world look like: a painter for each, and the table that lists them.
+"""Appearance of the categories in the synthetic scenes: a function for each, and the table :data:`STYLES` of them.
 
-Each painter gets the pixels it may touch and says where the shore's edge is (metres, positive inland), what the ground
-looks like and what the water. Colours are (4, n) or (4, 1) reflectances of the bands B02, B03, B04, B08.
+For n pixels, each function returns the distance from the water's edge (metres, positive inland) and the reflectances of
+ground and water. Reflectances are (4, n) or (4, 1) for the bands B02, B03, B04, B08.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Field = NDArray[np.floating[Any]]  # of 32 bits, all but the tables per stretch
+Field = NDArray[np.floating[Any]]  # float32, except for values per stretch
 Numbers = NDArray[np.int64]
 PERIOD = 1024  # pixels after which a texture repeats
 
@@ -34,47 +34,47 @@ SNOW, DEBRIS = _colour(0.46, 0.46, 0.455, 0.40), _colour(0.16, 0.165, 0.17, 0.17
 
 @dataclass(frozen=True)
 class Pixels:
-    """The n pixels that a layer paints; every field but the textures is (n,)."""
+    """Properties of n pixels; every field but the textures is (n,)."""
 
     textures: dict[str, Field]
     rows: Numbers
     columns: Numbers
     d: Field  # metres from the shoreline, positive inland
-    s: Field  # the same from the unfrayed shoreline
-    light: Field  # 1 where the shore faces the sun, -1 where it is turned away
-    tide: Field  # -1 low water, 1 high
-    green: Field  # 0 bare, 1 overgrown: the stretch's own
-    murk: Field  # 0 clear water, 1 turbid: the stretch's own
-    cold: Field  # 0 no ice about, 1 nothing else
+    s: Field  # metres from the smooth shoreline, before roughening
+    light: Field  # 1 where the shore faces the sun, -1 where it faces away
+    tide: Field  # -1 low water, 1 high water
+    green: Field  # vegetation, varies by stretch: 0 bare, 1 overgrown
+    murk: Field  # turbidity, varies by stretch: 0 clear, 1 turbid
+    cold: Field  # share of icy categories around: 0 none, 1 all
 
     def at(self, index: Numbers) -> Pixels:
-        """Those of the pixels."""
+        """The pixels at the given positions."""
         return Pixels(self.textures, *(getattr(self, field.name)[index] for field in fields(self)[1:]))
 
     def __getitem__(self, texture: str) -> Field:
-        """Texture by its name, followed by a digit to have it from elsewhere: "pebble3"."""
+        """Texture by name; a digit after the name shifts it: "pebble3"."""
         name, salt = (texture[:-1], int(texture[-1])) if texture[-1].isdigit() else (texture, 0)
         return self.textures[name][(self.rows + 277 * salt) % PERIOD, (self.columns + 443 * salt) % PERIOD]
 
 
 @dataclass(frozen=True)
 class Painted:
-    """What a layer makes of n pixels."""
+    """Appearance of n pixels."""
 
-    edge: Field  # (n,) metres inland of the water's edge
-    ground: Field  # (4, n)
-    sea: Field  # (4, n)
-    wet: Field | float = 0.0  # (n,) share of the ground that is creek or pool
-    dry: Field | float = 0.0  # (n,) share of the sea that rises from it: rocks, trees, floes
+    edge: Field  # (n,) metres from the water's edge, positive inland
+    ground: Field  # (4, n) reflectance of land
+    sea: Field  # (4, n) reflectance of water
+    wet: Field | float = 0.0  # (n,) share of land pixels that is creek or pool
+    dry: Field | float = 0.0  # (n,) share of sea pixels covered by rocks, trees or floes
 
     @property
     def colour(self) -> Field:
-        """(4, n) ground and sea, meeting at the edge."""
+        """(4, n) reflectance: ground inland of the edge, sea beyond it."""
         return mix(self.sea, self.ground, self.land)
 
     @property
     def land(self) -> Field:
-        """(n,) share of each pixel inland of the edge."""
+        """(n,) share of each pixel that lies inland of the edge."""
         return step(self.edge, -8, 8)
 
     @property
@@ -84,44 +84,45 @@ class Painted:
 
 
 Layer = Callable[[Pixels], Painted]
-"""Paints a category."""
+"""Function that computes the appearance of pixels of a category."""
 
 
 def mix(a: Field | float, b: Field | float, share: Field) -> Field:
+    """Linear interpolation: `a` where `share` is 0, `b` where it is 1."""
     return np.asarray(a + (b - a) * share)
 
 
 def step(x: Field, low: float, high: float) -> Field:
-    """0 below `low`, 1 above `high`, smooth between."""
+    """Smooth step: 0 below `low`, 1 above `high`, cubic between."""
     t = np.clip((x - low) / (high - low), 0, 1)
     return np.asarray(t * t * (3 - 2 * t))
 
 
 def _near(x: Field, at: Field | float, width: float) -> Field:
-    """1 where `x` is at `at`, falling to 0 over `width`."""
+    """Gaussian of `x` with centre `at` and maximum 1; `width` is the distance at which it is 1/e."""
     return np.asarray(np.exp(-np.square((x - at) / width)))
 
 
 def _creek(texture: Field, width: Field | float) -> Field:
-    """1 within `width` of the texture's winding zero line."""
+    """1 where the absolute value of the texture is less than about `width`: winding lines."""
     return 1 - step(np.abs(texture) / width, 0.6, 1.4)
 
 
 def _sea(p: Pixels, reach: float) -> Field:
-    """Water, clearing from the shore outwards over about `reach` metres."""
+    """Water, turbid at the shore and clearer seaward over about `reach` metres."""
     off = np.minimum(p.d * (1 + 0.4 * np.tanh(p["wide3"])) + 15 * p["mid2"], 0) / (reach * (0.6 + p.murk))
     shallow = np.exp(off) * (0.35 + 0.65 * p.murk) + 0.015 * p["flow1"]
     return mix(DEEP, TURBID, np.clip(shallow, 0, 1)) * (1 + 0.035 * p["swell"])
 
 
 def _land(p: Pixels) -> Field:
-    """The country behind most shores: bare to overgrown in soft patches."""
+    """Land behind most shores: bare to overgrown, in soft patches."""
     cover = np.clip(p.green + 0.16 * p["mid4"] + 0.1 * p["wide"] + 0.05 * p["grain2"] + 0.04 * p["pebble3"], 0, 1)
     return mix(BARE, mix(GRASS, SCRUB, step(p["mid2"], -1, 1)), cover)
 
 
 def _steep(p: Pixels) -> Painted:
-    """Gullied hills to the water, a cliff that is lit or in shadow, deep water with a thin broken line of surf."""
+    """Hills with gullies, a cliff that is lit or in shadow, deep water with a thin broken line of surf."""
     edge = p.d - 6 * p.tide + 2 * p["pebble"]
     ground = _land(p) * (0.9 + 0.25 * p["shade"])
     face = ROCK * (1 + 0.55 * p.light) * (1 + 0.12 * p["pebble1"] + 0.12 * p["grain1"])
@@ -131,7 +132,7 @@ def _steep(p: Pixels) -> Painted:
 
 
 def _flat(p: Pixels) -> Painted:
-    """A featureless wide gradient from shallows over wet flats to meadow."""
+    """A wide, smooth gradient from shallows over wet flats to meadow."""
     edge = p.d - 130 * p.tide - 60 + 25 * p["wide1"]
     ground = mix(MUD, _land(p), step(p.d + 30 * p["wide2"], -80, 330)) * (1 + 0.05 * p["grain"])
     ground = ground * (1 - 0.22 * _creek(p["creek4"], 0.05) * step(-p.d, -120, 60))
@@ -140,7 +141,7 @@ def _flat(p: Pixels) -> Painted:
 
 
 def _sandy(p: Pixels) -> Painted:
-    """A smooth bright beach, dune ridges and surf lines along the shore."""
+    """A smooth bright beach, with dune ridges and lines of surf along the shore."""
     edge = p.d - 30 * p.tide
     ridge = np.sin(2 * np.pi * (p.s + 10 * p["mid"] + 15 * p["wide2"]) / 58)
     ridge = ridge * step(p["mid6"] + 0.4 * p["blob"], -0.9, 0.7)
@@ -155,7 +156,7 @@ def _sandy(p: Pixels) -> Painted:
 
 
 def _stony(p: Pixels) -> Painted:
-    """Boulders in light and shadow on a ragged beach, rocks awash off it, outcrops behind."""
+    """A ragged beach of boulders in light and shadow, with rocks awash in front and outcrops behind."""
     edge = p.d - 25 * p.tide + 12 * p["pebble"]
     speckle = (0.16 * p["pebble1"] + 0.3 * p["grain"]) * (1 + 0.3 * p["blob2"])
     stones = mix(WET, SAND * 0.95, step(edge, 0, 40)) * np.clip(1 + speckle, 0.3, 2)
@@ -182,7 +183,7 @@ def _glacier(p: Pixels) -> Painted:
 
 
 def _ice(p: Pixels) -> Painted:
-    """A smooth shelf with a sharp edge, its shadow on the water, floes and brash before it."""
+    """A smooth ice shelf with a sharp edge that casts a shadow, with floes and brash ice in front."""
     top = ICE * (0.93 + 0.025 * p["wide4"] + 0.015 * p["swell1"])
     cliff = _near(p.d, 8, 14)
     ground = mix(top, np.where(p.light > 0, SNOW * 1.05, BLUE * 0.55), cliff * np.abs(p.light))
@@ -194,7 +195,7 @@ def _ice(p: Pixels) -> Painted:
 
 
 def _mangrove(p: Pixels) -> Painted:
-    """A dark lobed canopy with crowns as grain, a fringe of single trees, and tidal creeks that widen seawards."""
+    """A dark canopy with a lobed edge and grainy crowns, single trees in front, tidal creeks that widen seaward."""
     edge = p.d + 22 * p["blob"] + 8 * p["pebble"]
     width = 0.035 + 0.09 * np.exp(-np.maximum(p.s, 0) / 350)
     creek = _creek(p["creek1"], width) * (1 - step(p.s, 700, 1100))
@@ -223,13 +224,13 @@ def _marshy(p: Pixels) -> Painted:
 
 @dataclass(frozen=True)
 class Style:
-    """A category in the world."""
+    """Appearance and properties of a category in the synthetic world."""
 
     layer: Layer
-    frayed: tuple[tuple[str, float], ...]  # how its shoreline frays: texture and metres
+    frayed: tuple[tuple[str, float], ...]  # roughness of the shoreline: textures and their amplitudes in metres
     climate: float  # 0 cold to 5 warm
-    green: float  # least share of overgrown ground
-    tinted: float = 1.0  # how much of the stretch's random tint it takes
+    green: float  # lowest vegetation share, see Pixels.green
+    tinted: float = 1.0  # strength of the random tint of the stretch, 0 to 1
 
 
 STYLES = {
@@ -242,11 +243,11 @@ STYLES = {
     8: Style(_marshy, (("creek", 35), ("blob", 14)), 4.5, 0.4),
     10: Style(_ice, (("creek", 20), ("mid", 12), ("pebble", 3)), 0.5, 0.2, 0.45),
 }
-"""The table of categories, by CATCOA code."""
+"""Styles of the categories, by CATCOA code."""
 
 
 def backdrop(p: Pixels) -> Painted:
-    """What lies beyond the shore: hills inland, snow on the cold ones, and the open sea."""
+    """Appearance away from the shore: hills inland, with snow on cold ones, and open sea."""
     hills = _land(p) * (1 + 0.2 * p["shade1"])
     snow = step(p.cold + 0.1 * p["wide"] - 0.16 * np.abs(p["ridge1"]) + 0.02 * p["pebble"], 0.18, 0.42)
     hills = mix(hills, ICE * (1.06 + 0.12 * p["shade1"]), snow)

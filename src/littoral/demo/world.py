@@ -1,13 +1,13 @@
-"""The demonstration's synthetic world: a charted training coast and an unseen one in another place.
+"""Generate the synthetic world of the demo: a training coast and an unseen coast in another place.
 
-Each coast is a Sentinel-2-like scene of 10 m pixels and a chart cell whose coastline carries S-57 categories.
-The categories share their colours in pairs (1 with 2, 3 with 4, 6 with 10, 7 with 8), and haze, tide, sun and a
-random tint of every stretch blur the rest; what tells them apart is the texture and the layout of the shore.
+Each coast is a scene like Sentinel-2's with 10 m pixels, and a chart cell whose coastline has S-57 categories.
+Pairs of categories have the same colours (1 and 2, 3 and 4, 6 and 10, 7 and 8), and haze, tide, sun and a random tint
+of every stretch vary them further, so that categories differ mainly in the texture and layout of the shore.
 
-How a coast comes about: fractal islands are cut into stretches, each category frays the shoreline in its own way
-(`shaping`) and paints ground and water (a function each, listed in `painting.STYLES`), and `_expose` adds haze and
-noise. Distances are metres, positive inland; (r, n) images are rows from north to south,
-columns from west to east; colours are (4, n) or (4, 1) reflectances of the bands B02, B03, B04, B08.
+Steps: fractal islands are cut into stretches and the shoreline is roughened by category (:mod:`littoral.demo.islands`);
+ground and water are computed by a function per category (``STYLES`` in :mod:`littoral.demo.textures`); `_expose` adds
+haze and noise. Distances are metres, positive inland. Rows of images run from north to south, columns from west to
+east. Reflectances are (4, n) or (4, 1) for the bands B02, B03, B04, B08.
 """
 
 from dataclasses import dataclass, replace
@@ -27,15 +27,15 @@ from littoral.demo.textures import STYLES, Field, Numbers, Pixels, backdrop, ste
 from littoral.vectors import write_vector
 
 BANDS = ("B02", "B03", "B04", "B08")
-OPTICS = 0.55  # pixels, standard deviation of the blur
+OPTICS = 0.55  # standard deviation of the optical blur, pixels
 
 
 @dataclass(frozen=True)
 class Coast:
     """One coast: `chart` is an S-57 cell (.000), `scene` a GeoTIFF of reflectance x 10000 in the bands `BANDS`.
 
-    `waterline` (GeoPackage) is where the water truly stood when the scene was taken, unsimplified: the tide moves it
-    away from the chart's line. Round islands, `area_m2` says how large they are.
+    `waterline` (GeoPackage) is the true, unsimplified edge of the water in the scene, which differs from the charted
+    line by the tide. For closed lines, `area_m2` is the area of the island.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Coast:
 
 @dataclass(frozen=True)
 class World:
-    """The coast to train on and the one the model has never seen."""
+    """The coast for training, and the unseen coast for evaluation."""
 
     training: Coast
     unseen: Coast
@@ -54,31 +54,25 @@ class World:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where and how a scene is taken."""
+    """Location and conditions of a scene."""
 
     name: str
-    number: int  # of the random stream
+    number: int  # number of the random stream
     epsg: int
     west: float  # easting of the upper left corner, metres
-    north: float  # northing of it, metres
-    sun: float  # azimuth, degrees clockwise from north
+    north: float  # northing of the upper left corner, metres
+    sun: float  # azimuth of the sun, degrees clockwise from north
     tide: float  # -1 low water to 1 high water
-    haze: tuple[float, float]  # least and most opacity
-    noise: float  # standard deviation, reflectance
+    haze: tuple[float, float]  # lowest and highest opacity
+    noise: float  # standard deviation of the sensor noise, reflectance
 
 
 TRAINING = _Place("training", 1, 32617, 480_000.0, 3_260_000.0, 142.0, -0.25, (0.02, 0.13), 0.0025)
 UNSEEN = _Place("unseen", 2, 32633, 530_000.0, 4_870_000.0, 163.0, 0.2, (0.04, 0.15), 0.0035)
 
 
-# --- Shape of the coast -------------------------------------------------------------------------------------
-
-
-# --- The picture --------------------------------------------------------------------------------------------
-
-
 def _stretch_maps(rng: np.random.Generator, nearest: Numbers, chosen: list[int], tide: float) -> dict[str, Field]:
-    """Coarse maps of what is random per stretch: "tide", "green", "murk" and the tint of each band by its name."""
+    """Coarse maps of random properties of stretches: "tide", "green", "murk", and the tint of each band by name."""
     warm, n = np.array([STYLES[code].climate for code in chosen]) / 5, len(chosen)
     even = {
         "tide": np.clip(tide + rng.normal(0, 0.3, n), -1, 1),
@@ -94,8 +88,9 @@ def _stretch_maps(rng: np.random.Generator, nearest: Numbers, chosen: list[int],
 def _paint(
     d: Field, coarse: dict[str, Field], weights: dict[int, Field], textures: dict[str, Field]
 ) -> tuple[Field, Field]:
-    """The scene's ground reflectance, (4, n, n): each category where it has weight, interlocking at its bounds; and
-    the share of each pixel that is water, (n, n).
+    """Reflectance at the ground, (4, n, n), and share of water in each pixel, (n, n).
+
+    The categories are blended by their weights, with interlocking boundaries.
     """
     n = d.shape[0]
     image, water = np.empty((4, n, n), np.float32), np.empty((n, n), np.float32)
@@ -127,7 +122,7 @@ def _paint(
 
 
 def _expose(rng: np.random.Generator, image: Field, place: _Place) -> NDArray[np.uint16]:
-    """What the satellite records of the (4, n, n) ground: blur of the optics, haze, noise, reflectance x 10000."""
+    """Image (4, n, n) recorded by the satellite: reflectance x 10000 with optical blur, haze and noise."""
     n = image.shape[-1]
     haze = noise(rng, n // COARSE, min(60, n // 12), 800, 1.9)
     least, most = place.haze
@@ -144,7 +139,7 @@ def _expose(rng: np.random.Generator, image: Field, place: _Place) -> NDArray[np
 
 
 def _write_scene(path: Path, image: NDArray[np.uint16], place: _Place) -> None:
-    """Write the (4, n, n) scene as a tiled, deflated GeoTIFF."""
+    """Write an image (4, n, n) as a tiled GeoTIFF with deflate compression."""
     import rasterio
 
     _, height, width = image.shape
@@ -158,7 +153,7 @@ def _write_scene(path: Path, image: NDArray[np.uint16], place: _Place) -> None:
 
 
 def _write_chart(path: Path, pieces: list[tuple[Line, int | None]], n: int, place: _Place) -> None:
-    """Write the pieces (row/column in pixels, code) as an S-57 cell, simplified to 10 m."""
+    """Write pieces of shoreline (row and column in pixels, code) as an S-57 cell, simplified to 10 m."""
     degrees = Transformer.from_crs(place.epsg, 4326, always_xy=True)
 
     def located(rows: Line, columns: Line) -> Line:
@@ -174,12 +169,19 @@ def _write_chart(path: Path, pieces: list[tuple[Line, int | None]], n: int, plac
 
 
 def _write_waterline(path: Path, water: Field, d: Field, place: _Place) -> None:
-    """Write where half of what the optics blend is water, of the (n, n) share: the shore of the sea, which runs off the
-    scene and reaches 200 m beyond the chart's line, without lakes and pools; `area_m2` is that of the island which a
-    closed line goes round, from the least floe on. `d`: metres inland of the chart's line.
+    """Write the contour where half of each pixel is water, after optical blur.
+
+    Only the sea has a shore: bodies of water that reach the edge of the scene and 200 m seaward of the charted line;
+    lakes and pools are left out. `area_m2` is the area inside a closed line, floes included.
+
+    Args:
+        path: The GeoPackage.
+        water: (n, n), share of water.
+        d: (n, n), metres from the charted line, positive inland.
+        place: Location of the scene.
     """
     land = 0.5 - ndimage.gaussian_filter(water, OPTICS)
-    body, count = ndimage.label(land < 0, np.ones((3, 3)))  # as the contours have it, water meets at corners
+    body, count = ndimage.label(land < 0, np.ones((3, 3)))  # as in the contours, water is connected at corners
     sea = ndimage.minimum(d, body, np.arange(count + 1)) < -200
     border = np.zeros(count + 1, bool)
     border[np.concatenate([body[0], body[-1], body[:, 0], body[:, -1]])] = True
@@ -191,12 +193,12 @@ def _write_waterline(path: Path, water: Field, d: Field, place: _Place) -> None:
 
 
 def _on_ground(rows: Line, columns: Line, place: _Place) -> tuple[Line, Line]:
-    """Eastings and northings of pixel centres."""
+    """Eastings and northings in metres of positions in pixels, measured from the centre of the first pixel."""
     return place.west + (columns + 0.5) * PIXEL, place.north - (rows + 0.5) * PIXEL
 
 
 def _make_coast(folder: Path, place: _Place, seed: int, n: int) -> Coast:
-    """Make one coast of n x n pixels and write its chart and its scene into the folder."""
+    """Generate one coast of n x n pixels and write its chart, scene and waterline into the folder."""
     rng = np.random.default_rng((seed, place.number))
     textures = make_textures(rng, place.sun)
     islands = make_islands(rng, n // COARSE)
@@ -220,10 +222,10 @@ def _make_coast(folder: Path, place: _Place, seed: int, n: int) -> Coast:
 
 
 def make_world(folder: Path, *, seed: int = 0, size_px: int = 3072, unseen_px: int | None = None) -> World:
-    """Make both coasts and write them into `folder`; the same arguments give the same bytes.
+    """Generate both coasts and write them into `folder`; the same arguments give the same bytes.
 
-    `size_px` is the side of the training scene, `unseen_px` that of the unseen one (three quarters of it unless
-    given); both are rounded down to multiples of 8.
+    `size_px` is the side of the training scene in pixels, `unseen_px` that of the unseen scene (None: three quarters
+    of `size_px`); both are rounded down to multiples of 8.
     """
     folder.mkdir(parents=True, exist_ok=True)
     other = size_px * 3 // 4 if unseen_px is None else unseen_px

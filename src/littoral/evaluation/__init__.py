@@ -1,8 +1,9 @@
 """Evaluation of predictions: scores with intervals, calibration, prediction sets, baselines, folds. No torch here.
 
-``scores`` compares predictions with the truth, ``intervals`` gives confidence intervals by a bootstrap over blocks of
-ground, ``calibration`` fits temperature and prediction sets, ``baselines`` are simple models to compare with, ``folds``
-the parts of ground that are held out; ``record`` puts all of it into one record, and ``text`` writes that in words.
+``scores`` compares predictions with the true classes, ``intervals`` gives confidence intervals by a bootstrap over
+blocks of ground, ``calibration`` fits the temperature and the thresholds of prediction sets, ``baselines`` holds simple
+models for comparison, ``folds`` divides tiles for cross-validation. ``record`` combines these into one record, and
+``text`` writes the record as sentences and tables.
 """
 
 import lazy_loader

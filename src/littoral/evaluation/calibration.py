@@ -3,7 +3,7 @@
 Temperature scaling divides all logits by one number, fitted by the likelihood of held-out tiles; the most probable
 class stays the same (Guo et al. 2017, arXiv:1706.04599). Prediction sets are split conformal with the score 1 - p(true
 class): a set has all classes whose 1 - p is at most a threshold, the quantile of that score among held-out tiles. For
-tiles like those, the sets contain the true class at least as often as their level says (Sadinle et al. 2019,
+tiles like those, the share of sets that contain the true class is at least their level (Sadinle et al. 2019,
 doi:10.1080/01621459.2017.1395341; Angelopoulos and Bates 2021, arXiv:2107.07511).
 """
 

@@ -90,7 +90,7 @@ class Fold:
     held: Whole
     """Positions of the tiles held out."""
     learnt: Whole
-    """Positions of the tiles that share no ground with them, to train on."""
+    """Positions of the tiles to train on, which share no ground with them."""
     set_aside: int
     """Number of other tiles that share ground with them."""
 

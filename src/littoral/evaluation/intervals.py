@@ -65,7 +65,7 @@ def block_bootstrap(
     seed: int,
     replicates: int = REPLICATES,
 ) -> dict[str, dict[str, Floats]]:
-    """Each measure of each model in each replicate; in a replicate all models are scored on the same blocks.
+    """Bootstrap replicates of each measure of each model; in a replicate all models are scored on the same blocks.
 
     Args:
         truth: (tiles,), class index.

@@ -21,8 +21,8 @@ CALIBRATION_FOLDS = 5
 """Folds of the validation tiles, each calibrated on the others."""
 
 BEATS, NOT_SHOWN, LOSES = "beats", "is not shown to beat", "loses to"
-"""Verdict on the network against the better baseline: the interval of the difference is above 0; or not; or the network
-is worse."""
+"""Comparison of the network with the better baseline. ``BEATS``: the 95 % interval of the difference in macro-F1 is
+above 0. ``LOSES``: the network's macro-F1 is lower. ``NOT_SHOWN``: neither. Records in packages hold these texts."""
 
 Floats = NDArray[np.float64]
 
@@ -46,12 +46,12 @@ class ScoredPredictions:
     """(tiles, classes), whether a class is in the prediction set of level :data:`SET_PERCENT`; None without
     calibration."""
     fitted: str = "on validation tiles"
-    """What temperature and thresholds were fitted on, in words."""
+    """Tiles that temperature and thresholds were fitted on, as part of a sentence."""
 
     def calibrated_by(self, calibration: Calibration) -> ScoredPredictions:
         """With the prediction sets of a calibration that was fitted on other tiles."""
         if not calibration.thresholds:
-            return replace(self, fitted="nowhere: the model has no calibration")
+            return replace(self, fitted="on no tiles (the model has no calibration)")
         return replace(self, sets=prediction_sets(self.network, calibration.threshold(SET_PERCENT)))
 
     def cross_calibrated(self, calibration: Calibration, seed: int, squares: Blocks | None = None) -> ScoredPredictions:
@@ -68,7 +68,7 @@ class ScoredPredictions:
         fold = fold_of(blocks.of, self.truth, CALIBRATION_FOLDS, seed)
         count = int(fold.max()) + 1
         if count < 2:
-            fitted = "on these very tiles (all are in one block), which makes the scores too high"
+            fitted = "on these same tiles (all are in one block), so these figures are too optimistic"
             return replace(self.calibrated_by(calibration), fitted=fitted)
         network, sets = cross_fitted(self.uncalibrated, self.truth, fold, SET_PERCENT)
         fitted = f"for each of {count} folds of {blocks.unit} on the other folds"
@@ -90,7 +90,7 @@ def pooled(parts: Sequence[ScoredPredictions], blocks: Blocks) -> ScoredPredicti
         {name: np.concatenate([part.baselines[name] for part in parts]) for name in parts[0].baselines},
         blocks,
         np.concatenate(sets) if len(sets) == len(parts) else None,
-        "in each fold on validation tiles of its own",
+        "in each fold on that fold's validation tiles",
     )
 
 

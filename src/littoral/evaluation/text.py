@@ -16,8 +16,8 @@ class Record(dict[str, Any]):
 
 
 def record_text(record: Mapping[str, Any]) -> str:
-    """A record as sentences and tables; those of older packages have fewer entries."""
-    lines = [counted(record)]
+    """A record as sentences and tables; records of older packages have fewer entries."""
+    lines = [scored_tiles(record)]
     if record.get("other_classes"):
         lines.append(f"{record['other_classes']} tiles are of classes that the model does not have")
     lines += [*left_out(record), "", *_aligned(standing_rows(record)), "", *_aligned(class_rows(record)), ""]
@@ -31,10 +31,10 @@ def record_text(record: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def counted(record: Mapping[str, Any]) -> str:
+def scored_tiles(record: Mapping[str, Any]) -> str:
     """Sentence on the number of tiles scored."""
     if "each" in record:
-        return f"{record['tiles']} tiles scored, each by a network trained without its ground"
+        return f"{record['tiles']} tiles scored, each by a network whose training tiles share no ground with it"
     return f"{record['tiles']} tiles scored, {record['set_aside']} set aside because they share ground with training"
 
 
@@ -44,9 +44,11 @@ def left_out(record: Mapping[str, Any]) -> list[str]:
     if not absent:
         return []
     every = len(record["network"]["classes"])
-    lines = [f"no tile of these classes here, so they are not in the scores: {', '.join(absent)}"]
+    lines = [f"these classes have no tile here and are not in the scores: {', '.join(absent)}"]
     if 2 * len(absent) >= every:
-        lines.append(f"only {every - len(absent)} of {every} classes are scored: this is little evidence on the others")
+        lines.append(
+            f"only {every - len(absent)} of {every} classes are scored, so the scores describe only part of the model"
+        )
     return lines
 
 
@@ -64,18 +66,18 @@ def verdict(record: Mapping[str, Any]) -> str:
     if given["verdict"] == BEATS:
         return f"the network beats {name} in macro-F1 ({gap})"
     if given["verdict"] == LOSES and sum(bool(entry["support"]) for entry in record["network"]["classes"]) == 1:
-        return f"all that is scored here is of one class, so nothing can be better than {name} ({gap})"
+        return f"only one class is scored, so no model can score higher than {name} ({gap})"
     if given["verdict"] == LOSES:
-        return f"the network LOSES to {name} in macro-F1 ({gap}): use that instead, or train better"
-    return f"the network is NOT SHOWN to beat {name} in macro-F1 ({gap})"
+        return f"the network LOSES to {name} in macro-F1 ({gap}): use that baseline, or train again with more tiles"
+    return f"the network is NOT SIGNIFICANTLY BETTER than {name} in macro-F1 ({gap})"
 
 
 def doubts(record: Mapping[str, Any]) -> list[str]:
-    """Sentences on how the intervals were computed, and whether they are reliable."""
+    """Sentences on how the intervals were computed, and on whether they are reliable."""
     given = record.get("intervals")
     if given is None:
         return []
-    how = f"95 % intervals: {given['replicates']} draws of {given['blocks']} blocks ({given['unit']})"
+    how = f"95 % intervals by bootstrap: {given['replicates']} draws of {given['blocks']} blocks ({given['unit']})"
     return [given["note"]] if given["blocks"] < 2 else [how + (f"; {given['note']}" if given["note"] else "")]
 
 
@@ -96,8 +98,8 @@ def sets(record: Mapping[str, Any]) -> str:
     given = record.get("prediction_sets")
     if given is None:
         return ""
-    return (f"prediction sets at {given['level']:.0%}: {given['coverage']:.1%} contain the true class, "
-            f"{given['mean_size']:.2f} classes on average, {given['of_one']:.0%} of a single one")  # fmt: skip
+    return (f"prediction sets of level {given['level']:.0%}: {given['coverage']:.1%} contain the true class, "
+            f"{given['mean_size']:.2f} classes on average, {given['of_one']:.0%} have a single class")  # fmt: skip
 
 
 def standing_rows(record: Mapping[str, Any]) -> list[list[str]]:
@@ -125,7 +127,7 @@ def class_rows(record: Mapping[str, Any]) -> list[list[str]]:
 
 
 def class_row(entry: Mapping[str, Any]) -> list[str]:
-    """Name, precision, recall, F1 and support of a class; a dash where there is nothing to divide by."""
+    """Name, precision, recall, F1 and support of a class; a dash where the divisor is 0."""
     precision = f"{entry['precision']:.3f}" if entry["predicted"] else "–"
     recall, f1 = (f"{entry[name]:.3f}" if entry["support"] else "–" for name in ("recall", "f1"))
     return [entry["name"], precision, recall, f1, f"{entry['support']}"]

@@ -12,7 +12,7 @@ from littoral.figures.style import LINE, MARK, QUIET, RULE, calm, new_figure, pu
 
 
 def plot_losses(training: Sequence[float], validation: Sequence[float]) -> Figure:
-    """Loss by epoch, from 0 as in the table of a training; a dot marks the epoch of the lowest validation loss."""
+    """Draw loss by epoch, counted from 0; a dot marks the epoch of the lowest validation loss."""
     figure = new_figure(6.4, 3.4)
     axes = calm(figure.add_subplot())
     for name, losses, colour in (("training", training, QUIET), ("validation", validation, LINE)):
@@ -29,7 +29,7 @@ def plot_losses(training: Sequence[float], validation: Sequence[float]) -> Figur
 
 
 def plot_learning_rates(rates: Sequence[float], losses: Sequence[float], suggestion: float) -> Figure:
-    """Loss by learning rate on a logarithmic axis, with the suggested rate marked."""
+    """Draw loss by learning rate on a logarithmic axis, with the suggested rate marked."""
     figure = new_figure(6.4, 3.4)
     axes = calm(figure.add_subplot())
     axes.plot(rates, losses, color=LINE, linewidth=1.8)

@@ -25,7 +25,7 @@ from littoral.vectors import require_crs
 _HALO = withStroke(linewidth=3, foreground="white")
 _PLATE: dict[str, Any] = {"facecolor": "white", "alpha": 0.8, "linewidth": 0, "boxstyle": "round,pad=0.2"}
 _MANY_OUTLINES = 5000
-"""More outlines than this are drawn as pixels: a page with each of them as a vector would be slow to open."""
+"""More outlines than this are rasterised in SVG, since a page with as many vector shapes is slow to open."""
 
 
 def plot_map(
@@ -36,13 +36,13 @@ def plot_map(
     background: tuple[Image, tuple[float, float, float, float]] | None = None,
     width_in: float = 7.0,
 ) -> Figure:
-    """Rectangles filled by colour, over the scene where there is one, with a scale bar and an arrow to the north.
+    """Draw polygons filled by colour, optionally over an image, with a scale bar and a north arrow.
 
     Args:
         outlines: Polygons in any CRS; the map is drawn in it.
-        colours: One for each outline.
-        legend: Names and colours, in order.
-        background: A picture in the CRS of the outlines and its left, right, bottom, top.
+        colours: Colour of each outline.
+        legend: Pairs of name and colour.
+        background: Image in the CRS of the outlines, and its left, right, bottom and top coordinates.
         width_in: Width of the figure, inches.
 
     Raises:
@@ -55,7 +55,7 @@ def plot_map(
     left, bottom, right, top = _view(shapely.total_bounds(rings[drawn]) if drawn.any() else np.array([0, 0, 1, 1]))
     middle = ((left + right) / 2, (bottom + top) / 2)
     unit_m, north_deg, (longitude, latitude) = _on_ground(outlines, *middle, step=(right - left) / 100)
-    # Degrees of longitude are shorter than those of latitude.
+    # A degree of longitude is shorter than one of latitude by the cosine of the latitude.
     aspect = 1 / max(np.cos(np.radians(latitude)), 0.01) if outlines.crs.is_geographic else 1.0
     ratio = aspect * (top - bottom) / (right - left)
     columns = max(min(len(legend), int(width_in // 1.7)), 1)
@@ -64,7 +64,7 @@ def plot_map(
     axes = figure.add_subplot()
     if background is not None:
         picture, extent = background
-        # Washed out a little, so that the colours of the classes come forward.
+        # The image is made paler, so that the colours of the classes stand out.
         axes.imshow((picture * 0.6 + 255 * 0.4).astype(np.uint8), extent=extent)
     chosen = np.asarray(colours, dtype=object)[index[drawn]].tolist()
     vertices = [shapely.get_coordinates(ring) for ring in rings[drawn]]
@@ -104,7 +104,8 @@ def _view(bounds: NDArray[np.float64]) -> tuple[float, float, float, float]:
 
 
 def _on_ground(table: gpd.GeoDataFrame, x: float, y: float, step: float) -> tuple[float, float, tuple[float, float]]:
-    """Metres on the ground per unit of the CRS along x, bearing of the y axis in degrees, longitude and latitude."""
+    """At a point (x, y): metres on the ground per CRS unit along x, bearing of the y axis in degrees, and
+    (longitude, latitude)."""
     to_lonlat = Transformer.from_crs(table.crs, "EPSG:4326", always_xy=True)
     longitudes, latitudes = to_lonlat.transform([x, x + step, x], [y, y, y + step])
     bearings, _, lengths = ELLIPSOID.inv(longitudes[:1] * 2, latitudes[:1] * 2, longitudes[1:], latitudes[1:])
@@ -112,14 +113,14 @@ def _on_ground(table: gpd.GeoDataFrame, x: float, y: float, step: float) -> tupl
 
 
 def _scale_bar(axes: Axes, width: float, unit_m: float) -> None:
-    """A round length of at most a quarter of the map, lower left."""
+    """Draw a scale bar, lower left: 1, 2 or 5 times a power of 10 metres, at most a quarter of the map's width."""
     most = width * unit_m / 4
     if not (np.isfinite(most) and most > 0):
         return
     power = 10 ** np.floor(np.log10(most))
     length_m = max(step * power for step in (1, 2, 5) if step * power <= most)
     label = f"{length_m / 1000:g} km" if length_m >= 1000 else f"{length_m:g} m"
-    # The arrow of an annotation with bars for heads is the scale bar: its ends lie where they should.
+    # The scale bar is the arrow of an annotation, with bars as heads: its length is exact.
     x = 0.04
     axes.annotate("", (x, 0.04), (x + length_m / unit_m / width, 0.04), "axes fraction", zorder=6,
                   arrowprops={"arrowstyle": "|-|,widthA=0.2,widthB=0.2", "color": INK, "shrinkA": 0, "shrinkB": 0,
@@ -129,11 +130,11 @@ def _scale_bar(axes: Axes, width: float, unit_m: float) -> None:
 
 
 def _north_arrow(axes: Axes, y_axis_deg: float) -> None:
-    """An arrow to the north, upper right; ``y_axis_deg`` is the bearing of the y axis."""
+    """Draw a north arrow, upper right; ``y_axis_deg`` is the bearing of the y axis in degrees."""
     if not np.isfinite(y_axis_deg):
         return
     turn = np.radians(-y_axis_deg)
-    # The head is at the text's end of the arrow.
+    # "<|-" puts the arrow's head at the text.
     axes.annotate("N", (0.955, 0.9), (24 * np.sin(turn), 24 * np.cos(turn)), "axes fraction", "offset points",
                   ha="center", va="center", fontsize=8, color=INK, bbox=_PLATE, zorder=6,
                   arrowprops={"arrowstyle": "<|-", "color": INK, "shrinkA": 0, "shrinkB": 0, "linewidth": 1.2,
@@ -141,7 +142,8 @@ def _north_arrow(axes: Axes, y_axis_deg: float) -> None:
 
 
 def _degrees(value: float, letters: str) -> str:
-    """
+    """Format degrees with a hemisphere letter.
+
     >>> _degrees(-80.1234, "EW")
     '80.123° W'
     """

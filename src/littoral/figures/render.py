@@ -1,4 +1,4 @@
-"""Write figures: as SVG for a page, as PNG, in a notebook."""
+"""Write figures as SVG or PNG, and show them in notebooks."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _NO_GLYPH = "Glyph .* missing from font"
 
 
 class Picture(Figure):
-    """A figure that a notebook shows without pyplot."""
+    """A figure that notebooks display without pyplot."""
 
     def _repr_png_(self) -> bytes:
         return png(self, 110)
 
 
 def svg(figure: Figure, description: str = "") -> str:
-    """The figure as an ``<svg>`` element to stand in a page; text stays text, equal figures give equal bytes.
+    """The figure as an ``<svg>`` element for an HTML page; text stays text, equal figures give equal bytes.
 
-    ``description`` is the text alternative for readers who cannot see it.
+    ``description`` is the text alternative for screen readers.
     """
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "littoral"}), warnings.catch_warnings():
@@ -41,18 +41,18 @@ def svg(figure: Figure, description: str = "") -> str:
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text, flags=re.DOTALL)
-    # The names that matplotlib counts (axes_1) would stand in the page once for each figure; no one refers to them.
+    # matplotlib's ids (axes_1) are not referred to, and would not be unique in a page with several figures.
     text = re.sub(r' id="[A-Za-z][\w.]*_\d+"', "", text)
     return text.replace("<svg", f'<svg role="img" aria-label="{escape(description)}"', 1)
 
 
 def png_data_uri(figure: Figure, dpi: int = 120) -> str:
-    """The figure as a PNG in a ``data:`` address."""
+    """The figure as a PNG in a ``data:`` URI."""
     return f"data:image/png;base64,{base64.b64encode(png(figure, dpi)).decode('ascii')}"
 
 
 def show(figure: Figure) -> None:
-    """Show the figure where there is a notebook to show it in; elsewhere nothing happens."""
+    """Display the figure in a notebook; do nothing elsewhere."""
     notebook = sys.modules.get("IPython")
     if notebook is not None and notebook.get_ipython() is not None:
         notebook.display.display(figure)
@@ -61,10 +61,10 @@ def show(figure: Figure) -> None:
 def png(figure: Figure, dpi: int) -> bytes:
     """The figure as the bytes of a PNG; equal figures give equal bytes.
 
-    Text in scripts that matplotlib's own font lacks is drawn in a font of this system that has them.
+    Characters that matplotlib's own font lacks are drawn in a system font that has them.
 
     Warns:
-        LittoralWarning: no font of this system has them, so boxes stand in their place.
+        LittoralWarning: no system font has some characters; they are drawn as boxes.
     """
     content, complete = _saved(figure, dpi)
     if complete:
@@ -82,7 +82,7 @@ def png(figure: Figure, dpi: int) -> bytes:
 
 
 def _saved(figure: Figure, dpi: int) -> tuple[bytes, bool]:
-    """The PNG, and whether the fonts have all of its characters."""
+    """The PNG, and whether the fonts have all characters."""
     buffer = io.BytesIO()
     with warnings.catch_warnings(record=True) as caught:
         warnings.filterwarnings("always", message=_NO_GLYPH, category=UserWarning)
@@ -91,7 +91,7 @@ def _saved(figure: Figure, dpi: int) -> tuple[bytes, bool]:
 
 
 def _use_fonts_with_all_characters(figure: Figure) -> set[str]:
-    """Add system fonts to texts that matplotlib's own font cannot draw; characters that no font has."""
+    """Add system fonts to texts that matplotlib's own font cannot draw; returns the characters that no font has."""
     own = _characters(font_manager.findfont("DejaVu Sans"))
     lacking: set[str] = set()
     for text in figure.findobj(Text):
@@ -106,10 +106,10 @@ def _use_fonts_with_all_characters(figure: Figure) -> set[str]:
 
 @lru_cache(maxsize=64)
 def _fonts_for(missing: frozenset[int]) -> tuple[tuple[str, ...], frozenset[int]]:
-    """Names of system fonts that together have the characters, in the order of their files, and what none has."""
+    """System fonts, sorted by file, that together have the characters, and the characters that no font has."""
     names = []
     for font in sorted(font_manager.fontManager.ttflist, key=lambda entry: entry.fname):
-        # matplotlib's font of last resort has boxes only.
+        # matplotlib's "Last Resort" font has only boxes.
         usable = font.style == "normal" and not font.name.startswith("Last Resort")
         if missing and usable and missing & _characters(font.fname):
             names.append(font.name)

@@ -1,4 +1,4 @@
-"""Draw confusion matrices, reliability diagrams, and the share of each class."""
+"""Draw confusion matrices, reliability diagrams, and bars of the length of each class."""
 
 from __future__ import annotations
 
@@ -23,33 +23,32 @@ class ReliabilityBin(Protocol):
 
     @property
     def low(self) -> float:
-        """Confidence from."""
+        """Lower bound of the confidence."""
 
     @property
     def high(self) -> float:
-        """Confidence to."""
+        """Upper bound of the confidence."""
 
     @property
     def count(self) -> int:
-        """Predictions in the bin."""
+        """Number of predictions in the bin."""
 
     @property
     def confidence(self) -> float:
-        """Their mean confidence."""
+        """Mean confidence of these predictions."""
 
     @property
     def accuracy(self) -> float:
-        """Share of them that is correct."""
+        """Share of these predictions that is correct."""
 
 
 def plot_confusion_matrix(matrix: ArrayLike, names: Sequence[str], colours: Sequence[str] | None = None) -> Figure:
-    """Draw counts by class and their share of the row: rows are true classes, columns predicted ones; the larger the
-    share, the darker the cell.
+    """Draw a confusion matrix: counts, and their shares of the row, which determine how dark a cell is.
 
     Args:
-        matrix: (true, predicted) counts.
-        names: Of the classes.
-        colours: Of the classes, shown as a small square beside each name.
+        matrix: (classes, classes) counts; rows are true classes, columns predicted classes.
+        names: Names of the classes.
+        colours: Colours of the classes, drawn as a small square beside each name.
     """
     counts = np.asarray(matrix)
     size = len(names)
@@ -84,8 +83,9 @@ def plot_confusion_matrix(matrix: ArrayLike, names: Sequence[str], colours: Sequ
 
 
 def readable_on(background: Any) -> str:
-    """The first of ink, white and black whose contrast on a colour is at least 4.5 (WCAG 2.2, success criterion 1.4.3);
-    on any colour one is.
+    """Text colour for a background: the first of dark grey, white and black with a contrast of at least 4.5.
+
+    Source: WCAG 2.2, success criterion 1.4.3. For every background, one of the three is sufficient.
 
     >>> readable_on("#FFFFFF") == INK, readable_on("#1F5582"), readable_on("#7F7F7F")
     (True, 'white', 'black')
@@ -103,7 +103,7 @@ def readable_on(background: Any) -> str:
 
 
 def _squares_beside(axes: Axes, colours: Sequence[str]) -> None:
-    """A square of each class's colour between the matrix and its name, left of the rows and below the columns."""
+    """Draw a square of each class's colour next to its name, left of the rows and below the columns."""
     assert axes.figure is not None
     look: dict[str, Any] = {"marker": "s", "s": 52, "c": list(colours), "edgecolors": QUIET, "linewidths": 0.5,
                             "clip_on": False}  # fmt: skip
@@ -116,11 +116,11 @@ def _squares_beside(axes: Axes, colours: Sequence[str]) -> None:
 
 
 def plot_reliability(bins: Sequence[ReliabilityBin], *, before: Sequence[ReliabilityBin] = ()) -> Figure:
-    """Draw the share of correct predictions by confidence; bars on the dashed line: confidence equals accuracy.
+    """Draw a reliability diagram: accuracy by confidence; on the dashed line both are equal.
 
     Args:
-        bins: Of the calibrated confidence.
-        before: Of the confidence before calibration, drawn as a line of hollow dots.
+        bins: Bins of the calibrated confidence.
+        before: Bins of the confidence before calibration, drawn as a line with hollow dots.
     """
     figure = new_figure(4.4, 4.2)
     grid = figure.add_gridspec(2, 1, height_ratios=(3, 1))
@@ -154,7 +154,7 @@ def plot_reliability(bins: Sequence[ReliabilityBin], *, before: Sequence[Reliabi
 
 
 def plot_class_shares(names: Sequence[str], km: Sequence[float], colours: Sequence[str], *, unit: str = "km") -> Figure:
-    """A horizontal bar for each class, the first on top; ``unit`` stands behind the numbers."""
+    """Draw a horizontal bar of the length ``km`` of each class, the first on top; ``unit`` follows the numbers."""
     figure = new_figure(5.6, 0.34 * max(len(names), 1) + 0.35)
     axes = figure.add_subplot()
     places = range(len(names))

@@ -1,4 +1,4 @@
-"""Common style of the figures: dark grey text, light rules, colour only where it has a meaning."""
+"""Common style of the figures: dark grey text, light grid lines, colour only for data."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ INK, QUIET, RULE, LINE, MARK = "#2B3238", "#6B757E", "#DDE2E6", "#2F6690", "#C45
 
 
 def new_figure(width_in: float, height_in: float) -> Figure:
-    """An empty one."""
+    """An empty figure of the given size in inches."""
     return Picture(figsize=(width_in, height_in), layout="constrained", facecolor="white")
 
 
 def calm(axes: Axes) -> Axes:
-    """The same axes, with two light spines and a light grid."""
+    """Style axes in place, with two light spines and a light grid, and return them."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(RULE)
     axes.tick_params(which="both", color=RULE, labelcolor=QUIET, labelsize=8)
@@ -30,11 +30,11 @@ def calm(axes: Axes) -> Axes:
 
 
 def put_legend(axes: Axes) -> None:
-    """Names of what has a label, without a frame."""
+    """Add a legend without a frame."""
     axes.legend(frameon=False, fontsize=9, labelcolor=INK)
 
 
 def wrapped(text: str, width: int) -> str:
-    """Each of its lines broken where it is longer than ``width``; a dollar is a dollar, not the start of a formula."""
+    """Break the lines of a text at ``width`` characters; dollar signs are escaped, so that they start no formula."""
     text = text.replace("$", r"\$")
     return "\n".join("\n".join(textwrap.wrap(line, width)) or line for line in text.split("\n"))

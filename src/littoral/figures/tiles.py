@@ -1,4 +1,4 @@
-"""Make pictures of pixels, and draw tiles side by side."""
+"""Convert pixel values to pictures, and draw tiles side by side."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from scipy import ndimage
 from littoral.figures.style import INK, QUIET, RULE, new_figure, wrapped
 
 Image = NDArray[np.uint8]
-"""(height, width, 3), red, green and blue, 0 to 255."""
+"""Picture (height, width, 3): red, green and blue, 0 to 255."""
 
 MISSING_GREY = 221
-"""Of missing pixels, in all three colours."""
+"""Value of missing pixels in red, green and blue."""
 
 _TWO_COLOURS = "frame: true class left and above, predicted class right and below"
 
@@ -27,7 +27,9 @@ _COLOUR_BANDS = (("4", "red"), ("3", "green"), ("2", "blue"))
 
 
 def rgb_bands(names: Sequence[str]) -> tuple[int, int, int]:
-    """Positions of red, green and blue: B04, B03, B02 where the names have them, else the first three, or one thrice.
+    """Positions of the red, green and blue bands: B04, B03 and B02 if there are bands of these names or colours.
+
+    Otherwise the first three bands, or the first band three times if there are fewer than three.
 
     >>> rgb_bands(["B02", "B03", "B04", "B08"]), rgb_bands(["b4", "b3", "b2"]), rgb_bands(["Blue", "Green", "Red"])
     ((2, 1, 0), (0, 1, 2), (2, 1, 0))
@@ -43,14 +45,14 @@ def rgb_bands(names: Sequence[str]) -> tuple[int, int, int]:
 
 
 def stretch(values: NDArray[Any], valid: NDArray[np.bool_], rgb: tuple[int, int, int] | None = None) -> Image:
-    """Pixels to a picture: black at the 2nd and white at the 98th percentile of the valid pixels.
+    """Convert pixel values to a picture: black at the 2nd and white at the 98th percentile of the valid pixels.
 
-    The percentiles are common to the three bands, so that colours stay what they are.
+    The percentiles are common to the three bands, so that hues are preserved.
 
     Args:
         values: (bands, height, width) of any type.
-        valid: (height, width), False where a pixel is missing; it becomes light grey.
-        rgb: Bands shown as red, green and blue; None: the first three, or the first alone as grey.
+        valid: (height, width), False for missing pixels, which become light grey.
+        rgb: Positions of the red, green and blue bands; None: the first three, or the first in grey if there are fewer.
 
     >>> picture = stretch(np.array([[[0, 50, 100, 7]]]), np.array([[True, True, True, False]]))
     >>> picture[0, :, 0].tolist()
@@ -63,7 +65,7 @@ def stretch(values: NDArray[Any], valid: NDArray[np.bool_], rgb: tuple[int, int,
     if valid.any():
         measured = shown[:, valid]
         low, high = np.percentile(measured, (2, 98))
-        # A tile of one value has nothing to stretch: middle grey.
+        # If all values are equal, the tile is middle grey.
         scaled = (measured - low) / (high - low) if high > low else np.full_like(measured, 0.5)
         picture[valid] = (np.clip(scaled, 0, 1) * 255).astype(np.uint8).T
     return picture
@@ -77,16 +79,16 @@ def plot_tiles(
     colours: Sequence[str] | Sequence[tuple[str, str]] | None = None,
     heat: Sequence[NDArray[np.float32]] | None = None,
 ) -> Figure:
-    """Tiles side by side, each under its title.
+    """Draw tiles side by side, each with a title above.
 
     Args:
-        images: Their pictures.
-        titles: A text each; long lines are broken.
-        columns: Tiles in a row.
-        colours: Of their frames. Of two colours, the true class's is left and above, the predicted class's right and
-            below; a line under the tiles then explains it.
-        heat: (height, width) maps of 0 to 1 laid over them, of any resolution: pixels darken towards 0, and a line is
-            drawn at 0.5.
+        images: Pictures of the tiles.
+        titles: Title of each tile; long lines are broken.
+        columns: Tiles per row.
+        colours: Frame colour of each tile, or two: that of the true class is drawn left and above, that of the
+            predicted class right and below, and a line under the tiles explains it.
+        heat: Map (height, width) of values 0 to 1 for each tile, of any resolution: pixels are darker towards 0, and a
+            contour line is drawn at 0.5.
     """
     columns = max(min(columns, len(images)), 1)
     rows = max(-(-len(images) // columns), 1)
@@ -112,7 +114,7 @@ def plot_tiles(
 
 
 def _lit(axes: Axes, image: Image, heat: NDArray[np.float32]) -> None:
-    """A picture that is dark where ``heat`` is 0."""
+    """Draw a picture that is dark where ``heat`` is 0, with a contour line at 0.5."""
     height, width = image.shape[:2]
     scale = (height / heat.shape[0], width / heat.shape[1])
     strength = np.clip(ndimage.zoom(heat, scale, order=1, mode="nearest", grid_mode=True), 0, 1)

@@ -1,4 +1,4 @@
-"""Files from elsewhere: fetched over HTTP, and unpacked where they are zips; whatever they hold."""
+"""Download files over HTTP and unpack zip archives, independent of their content."""
 
 import lazy_loader
 

@@ -1,6 +1,6 @@
-"""HTTP requests: sessions, retries, limits of time and size, and errors as sentences.
+"""HTTP requests: sessions, retries, limits on time and size, and readable errors.
 
-The query of an address may be a secret: it is in no message and in no log.
+The query string of a URL may hold a secret, so it appears in no message and no log.
 """
 
 from __future__ import annotations
@@ -28,29 +28,30 @@ from littoral.errors import InputError
 T = TypeVar("T")
 
 Session = requests.Session
-"""Keeps connections open; from :func:`open_session`."""
+"""Session with persistent connections, made by :func:`open_session`."""
 
 Look = Callable[[int, str, bytes], None]
-"""Given the status, the Content-Type and the first 64 KiB of an answer; raises what it is if not what was asked for."""
+"""Check of a response: called with status code, Content-Type and at least the first 64 KiB of the body (all of a
+shorter one); raises an error if the response is not what was requested."""
 
 CHUNK = 2**16
 _PASSING = {408, 429, 500, 502, 503, 504}
 _LONGEST_WAIT_S = 120.0
 _LARGEST_ANSWER = 2**26
 _PROGRESS = 2**20
-"""Bytes after which a transfer that broke off is taken to be getting on."""
+"""New bytes after which a failed transfer counts as progressing, which resets the count of failures."""
 
 
 class DownloadError(InputError):
-    """A file could not be fetched; the part that came stays for the next attempt."""
+    """A file could not be downloaded; the part received so far is kept for the next attempt."""
 
 
 class UnreachableError(DownloadError):
-    """No connection to the server: others of its files will fare no better."""
+    """No connection to the server; its other files will fail as well."""
 
 
 class BrokenError(Exception):
-    """An attempt failed in a way that may pass; ``error`` is what to raise if it does not."""
+    """Temporary failure of one attempt; ``error`` is raised if the last attempt fails too."""
 
     def __init__(self, error: DownloadError, wait_s: float = 0.0) -> None:
         super().__init__(str(error))
@@ -60,25 +61,26 @@ class BrokenError(Exception):
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a server that fails or is silent is waited for."""
+    """Retry and timeout settings for a server that fails or does not respond."""
 
     attempts: int = 4
-    """In a row, of which none brings another MiB."""
+    """Largest number of consecutive attempts that each transfer less than 1 MiB."""
     pause_s: float = 1.0
-    """After the first; doubled after each. A server's own Retry-After is heeded up to two minutes."""
+    """Pause after the first failed attempt, in seconds, doubled after each further one. A Retry-After header is
+    followed up to two minutes."""
     timeout_s: float = 60.0
-    """Without a connection or a byte; an answer's status and headers must be there after twice as long."""
+    """Seconds to wait for a connection or for the next byte; status and headers must arrive within twice this time."""
     slowest: float = 100.0
-    """Bytes per second: a body that brings fewer over ``timeout_s`` is given up."""
+    """Lowest transfer rate in bytes per second, averaged over ``timeout_s``; a slower transfer is aborted."""
 
 
 PATIENT: Patience = Patience()
 
 
 def open_session(headers: Mapping[str, str] | None = None) -> requests.Session:
-    """A session for :func:`download` that keeps connections open; close it, or use it in a ``with``.
+    """Open a session with persistent connections; close it, or use it in a ``with`` statement.
 
-    ``headers`` go with every request, e.g. an Authorization; requests drops that one when it is led to another host.
+    ``headers`` are sent with every request, e.g. Authorization, which requests drops on a redirect to another host.
     """
     session = requests.Session()
     # Compressed transfers have no stable byte positions to resume at.
@@ -87,19 +89,19 @@ def open_session(headers: Mapping[str, str] | None = None) -> requests.Session:
 
 
 def read_json(session: requests.Session, url: str, *, look: Look | None = None, patience: Patience = PATIENT) -> Any:
-    """Ask for a JSON document and keep it in memory only, so that it may be a secret.
+    """Download a JSON document into memory; nothing is written to disk, so it may hold secrets.
 
     Args:
         session: From :func:`open_session`.
         url: http or https; redirects are followed.
-        look: Called with every answer first: for services that say otherwise than by status what went wrong.
-        patience: With a server that fails; every attempt counts.
+        look: Called first with every response: for services that report errors in the body instead of the status.
+        patience: Retries and timeouts; every failed attempt counts.
 
     Raises:
         UnreachableError: no connection.
-        DownloadError: the server refuses, has no such document, broke off too often, or what it sent is no JSON or
-            larger than 64 MiB.
-        InputError: not a web address.
+        DownloadError: the server refuses access, has no such document, or the transfer broke off in every attempt; or
+            the document is not JSON or larger than 64 MiB.
+        InputError: ``url`` is not a web address.
     """
     shown = shown_address(url)
 
@@ -117,12 +119,12 @@ def read_json(session: requests.Session, url: str, *, look: Look | None = None, 
 
 
 def retried(attempt: Callable[[], T], patience: Patience, reached: Callable[[], int] = lambda: 0) -> T:
-    """The result of the first attempt that does not raise :class:`BrokenError`; pauses grow between attempts.
+    """Repeat a call until it does not raise :class:`BrokenError`, with growing pauses, and return its result.
 
     Args:
-        attempt: Called again and again.
-        patience: How often, and with which pauses.
-        reached: Bytes that are there so far; another MiB makes the count of failures start anew.
+        attempt: The call.
+        patience: Number of attempts and pauses.
+        reached: Returns the bytes transferred so far; 1 MiB more than at the last reset resets the count of failures.
 
     Raises:
         DownloadError: the error of the last attempt.
@@ -142,10 +144,10 @@ def retried(attempt: Callable[[], T], patience: Patience, reached: Callable[[], 
 
 
 def body_of(response: requests.Response, patience: Patience) -> Iterator[bytes]:
-    """Chunks of a body, 64 KiB each but for the last one, also where bytes come one by one.
+    """Yield the body of a response in chunks of 64 KiB; the last one may be shorter.
 
     Raises:
-        requests.RequestException: it broke off, or comes too slowly; what had come is yielded first.
+        requests.RequestException: the transfer broke off or is too slow; the bytes received before are yielded first.
     """
     held, since, bytes_since = bytearray(), time.monotonic(), 0
     while True:
@@ -172,7 +174,10 @@ def body_of(response: requests.Response, patience: Patience) -> Iterator[bytes]:
 
 
 class BoundedAdapter(HTTPAdapter):
-    """Transport for libraries that read bodies whole: the limits of :class:`Patience`, and 64 MiB for a body."""
+    """Transport adapter that applies :class:`Patience`, and a limit of 64 MiB per body, to other libraries' requests.
+
+    The body is read whole.
+    """
 
     def __init__(self, patience: Patience) -> None:
         super().__init__(
@@ -189,10 +194,10 @@ class BoundedAdapter(HTTPAdapter):
         self._patience = patience
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
-        """The answer, its body read.
+        """Send a request and return the response with its body read.
 
         Raises:
-            requests.RequestException: no answer in time, too slow, or too large.
+            requests.RequestException: no response in time, a transfer that is too slow, or a body that is too large.
         """
         limit_s = self._patience.timeout_s
         options |= {"stream": True, "timeout": limit_s}
@@ -209,10 +214,10 @@ class BoundedAdapter(HTTPAdapter):
 
 
 def _within(timeout_s: float, call: Callable[[], T]) -> T:
-    """A call's result; a server may send its headers byte by byte, which no timeout of a socket ends.
+    """Run a call in a thread and return its result; a socket timeout does not end headers sent byte by byte.
 
     Raises:
-        requests.Timeout: it takes more than twice the time.
+        requests.Timeout: the call takes longer than twice ``timeout_s``.
     """
     result: list[T] = []
     errors: list[BaseException] = []
@@ -249,6 +254,13 @@ def _parsed(chunks: Iterable[bytes], shown: str) -> Any:
 
 
 def ask(session: requests.Session, url: str, headers: Mapping[str, str], timeout_s: float) -> requests.Response:
+    """Send a GET request; the body of the response is not read yet.
+
+    Raises:
+        BrokenError: no connection, or no response in time.
+        UnreachableError: the certificate is not trusted.
+        InputError: ``url`` is not a web address.
+    """
     shown = shown_address(url)
     try:
         with _quiet():
@@ -259,13 +271,13 @@ def ask(session: requests.Session, url: str, headers: Mapping[str, str], timeout
         what, remedy = f"cannot be reached ({_reason(error)})", "check the address, the connection and the proxy"
         raise BrokenError(UnreachableError(shown, what, remedy)) from error
     except (requests.RequestException, ValueError) as error:
-        # A ValueError comes of an address that is none, to which a server redirects.
+        # requests raises ValueError if the server redirects to an invalid address.
         what = f"cannot be asked for ({type(error).__name__})"
         raise InputError(shown, what, "pass an http or https address") from error
 
 
 def head_of(chunks: Iterator[bytes], shown: str) -> bytes:
-    """What the answer begins with, taken off ``chunks``: up to two chunks, all of a short one."""
+    """The beginning of a body, taken from ``chunks``: at least 64 KiB, or all of a shorter one; less than 128 KiB."""
     head = bytearray()
     try:
         while len(head) < CHUNK and (chunk := next(chunks, b"")):
@@ -277,7 +289,7 @@ def head_of(chunks: Iterator[bytes], shown: str) -> bytes:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The log of the HTTP library does not show the parameters of addresses."""
+    """Remove query strings from the log records of urllib3."""
 
     def hide(record: logging.LogRecord) -> bool:
         record.msg, record.args = re.sub(r"\?[^\s\"']*", "", record.getMessage()), ()
@@ -292,6 +304,12 @@ def _quiet() -> Iterator[None]:
 
 
 def refuse(response: requests.Response, shown: str) -> None:
+    """Raise an error for every status other than 200 and 206.
+
+    Raises:
+        DownloadError: the file is missing, access is denied, or the request failed permanently.
+        BrokenError: the failure may be temporary.
+    """
     status = response.status_code
     if status in (200, 206):
         return
@@ -312,13 +330,13 @@ def refuse(response: requests.Response, shown: str) -> None:
 
 
 def shown_address(url: str) -> str:
-    """The address without what may be secret: user, password, query.
+    """The address without the parts that may be secret: user, password, query and fragment.
 
     >>> shown_address("https://me:secret@example.org/a.zip?sig=1")
     'https://example.org/a.zip'
 
     Raises:
-        InputError: not an address at all.
+        InputError: ``url`` cannot be parsed as an address.
     """
     try:
         parts = urlsplit(url)
@@ -328,7 +346,7 @@ def shown_address(url: str) -> str:
 
 
 def _reason(error: BaseException) -> str:
-    """The innermost cause, which is what a person can act on."""
+    """Text of the innermost cause, which is the most specific."""
     while error.__context__ is not None:
         error = error.__context__
     return str(error) or type(error).__name__

@@ -1,8 +1,8 @@
-"""Download files over HTTP: resumed where they broke off, fetched again only when they changed.
+"""Download files over HTTP; broken transfers are resumed, and unchanged files are not downloaded again.
 
-A file is written to ``<name>.part`` beside its place, with the version that the server named (ETag, Last-Modified) in
-``<name>.part.json``, and renamed when it is whole. A later call goes on where the part ends, as long as the server
-still has that version: Range and If-Range of RFC 9110, sections 13.1.5 and 14. Held in memory: 64 KiB.
+A file is written to ``<name>.part`` in the target folder, with its version (ETag, Last-Modified) in
+``<name>.part.json``, and renamed when it is complete. A later call resumes at the end of the part if the server still
+has the same version: Range and If-Range of RFC 9110, sections 13.1.5 and 14. Memory: 64 KiB.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from littoral.http.session import (
 from littoral.progress import Track, silent
 
 _LOCK = ".lock"
-"""In a folder of downloads; it stays there, as another process may be waiting for it."""
+"""Lock file in a folder of downloads; never deleted, as another process may be waiting for it."""
 
 
 @dataclass(frozen=True)
 class _Version:
-    """What the server calls the file's version; the address without its query, where signatures change."""
+    """Version of a file on a server; ``url`` is without its query, because signatures in it change."""
 
     url: str
     etag: str | None
@@ -50,16 +50,16 @@ class _Version:
 
     @property
     def strong(self) -> str | None:
-        """What If-Range may carry: a weak ETag does not promise equal bytes."""
+        """Value for If-Range: a strong ETag, else Last-Modified; a weak ETag does not guarantee equal bytes."""
         return self.etag if self.etag and not self.etag.startswith("W/") else self.modified
 
 
 @contextmanager
 def only_process(folder: Path) -> Iterator[None]:
-    """Hold a folder of downloads; another process that fetches into it waits until this one is done.
+    """Lock a folder of downloads for this process; other processes wait until the lock is released.
 
     Raises:
-        WriteError: the disk refused.
+        WriteError: the folder or its lock file cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -85,31 +85,31 @@ def download(
     patience: Patience = PATIENT,
     track: Track = silent,
 ) -> bool:
-    """Fetch ``url`` to the file ``path``, going on where an earlier call broke off.
+    """Download ``url`` to the file ``path``, resuming an earlier transfer that broke off.
 
     Args:
         session: From :func:`open_session`.
         url: http or https; redirects are followed.
-        path: Replaced when the new file is whole; its folder must be there.
-        if_changed: Leave ``path`` alone if the server says that it has not changed since it was fetched in this way;
-            its version is remembered in ``<name>.version.json`` beside it.
-        size: Bytes that the file must have, where that is known from elsewhere.
-        look: Called with every answer that is a whole file or none, before anything is written: for services that send
-            something else in a file's place.
-        accept: Called with the whole file before it takes the place of ``path``; raises an InputError where it is not
-            what was wanted, and the file is then discarded.
-        patience: With a server that fails.
-        track: Shows progress, a step per 64 KiB.
+        path: Replaced when the new file is complete; its folder must exist.
+        if_changed: Keep ``path`` if the server reports it unchanged (HTTP 304) since it was downloaded with this
+            option; its version is stored in ``<name>.version.json`` in the same folder.
+        size: Expected size in bytes, if known.
+        look: Called with every response except the rest of a resumed file, before anything is written: for services
+            that send an error message in place of a file.
+        accept: Called with the complete file before it replaces ``path``; raises an InputError to reject the file,
+            which is then deleted.
+        patience: Retries and timeouts.
+        track: Shows progress, one step per 64 KiB.
 
     Returns:
-        Whether the file was fetched; False only with ``if_changed``.
+        Whether the file was downloaded; False only with ``if_changed``.
 
     Raises:
         UnreachableError: no connection.
-        DownloadError: the server refuses, has no such file, an empty one or one of another size, or broke off too
-            often.
-        InputError: not a web address, or what ``accept`` raises.
-        WriteError: the disk refused.
+        DownloadError: the server refuses access, has no such file, an empty file or one of another size, or the
+            transfer broke off in every attempt.
+        InputError: ``url`` is not a web address, or ``accept`` rejects the file.
+        WriteError: the file cannot be written.
     """
     path = Path(path)
     try:
@@ -183,7 +183,7 @@ def _receive(
     size: int | None,
     track: Track,
 ) -> None:
-    """Write the body to the part: behind what is there where the server goes on with the same version, else anew."""
+    """Write the body to the part: appended if the server resumes the same version, else from the start."""
     version = _Version(shown, response.headers.get("ETag"), response.headers.get("Last-Modified"))
     encoded = response.headers.get("Content-Encoding", "identity") != "identity"
     length = None if encoded else response.headers.get("Content-Length")
@@ -199,7 +199,7 @@ def _receive(
     if None not in (size, total) and size != total:
         raise DownloadError(shown, f"has {total:,} instead of {size:,} bytes", "try again later")
     if not have:
-        # In this order: an older part must never stand beside the new version's note.
+        # In this order: an older part must never be combined with the new version's note.
         _discard(path)
         _part_note(path).write_text(json.dumps(asdict(version)), encoding="utf-8", newline="\n")
     steps = -(-(total - have) // CHUNK) if total else 0
@@ -239,7 +239,7 @@ def _discard(path: Path) -> None:
 
 
 def _read_version(note: Path) -> _Version | None:
-    """None where there is no note or it is damaged: the file is then fetched anew."""
+    """The version in a note; None if the note is missing or damaged, and the file is then downloaded from the start."""
     try:
         return _Version(**json.loads(note.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""Zips from untrusted sources: entries checked, unpacked whole or not at all."""
+"""Unpack zip archives from untrusted sources: entries are checked, and unpacking is all or nothing."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ def unpack_zip(
     most_files: int = 10_000,
     most_bytes: int = 2**32,
 ) -> Path:
-    """Unpack a zip as a whole into ``folder``, in the place of what was there.
+    """Unpack a zip archive into ``folder``, replacing the folder's content.
 
-    Every file's CRC-32 is checked. Names that lead out of the folder, links, files
-    under one name and more than ``most_files`` or ``most_bytes`` are refused before anything is written (no file
-    unpacks to more than the zip's directory says). All is unpacked to ``.<folder>.new`` beside and then renamed.
+    The CRC-32 of every file is checked. Names that lead out of the folder, links, duplicate names, and more than
+    ``most_files`` or ``most_bytes`` are rejected before anything is written (no file unpacks to more than the size in
+    the archive's directory). The content is unpacked to ``.<folder>.new`` in the same parent folder and then renamed.
 
     Args:
-        path: The zip.
-        folder: Made, or replaced; its own folder must be there.
-        must_hold: Name of a file (without folders, any case) that the zip must have.
-        within: Name of a folder that is left out where all files of the zip are in it.
-        most_files: Allowed.
-        most_bytes: Allowed when unpacked.
+        path: The archive.
+        folder: Created or replaced; its parent folder must exist.
+        must_hold: Name of a file (without folders, case ignored) that the archive must contain.
+        within: Name of a top folder that is dropped from the paths if all files are in it.
+        most_files: Largest number of files.
+        most_bytes: Largest total size when unpacked, bytes.
 
     Returns:
         ``folder``.
 
     Raises:
-        InputError: not a zip, damaged, unsafe, or without ``must_hold``; ``folder`` is as it was.
-        WriteError: the disk refused; ``folder`` is as it was.
+        InputError: not a zip, damaged, unsafe, or without ``must_hold``; ``folder`` is unchanged.
+        WriteError: writing failed; ``folder`` is unchanged.
     """
     path, folder = Path(path), Path(folder)
     new = folder.with_name(f".{folder.name}.new")
@@ -82,7 +82,7 @@ def unpack_zip(
 
 
 def entry_name(name: str) -> str:
-    r"""Name of a zip's entry with ``/`` between folders and none in front; some programs write ``.\\a`` or ``./a``.
+    r"""Name of a zip entry with ``/`` between folders and no leading ``./``; some programs write ``.\\a`` or ``./a``.
 
     >>> entry_name("./a/b"), entry_name("a\\b")
     ('a/b', 'a/b')
@@ -102,22 +102,22 @@ def checked_entries(
     methods: Collection[int] | None = None,
     most_ratio: int | None = None,
 ) -> list[zipfile.ZipInfo]:
-    """The files among a zip's entries, none of which can do harm; nothing is unpacked.
+    """Check a zip's entries and return those that are files; nothing is unpacked.
 
-    Names with ``./`` in front or backslashes between folders, as some programs write them, are put right in
-    ``filename``; the entries still open.
+    A leading ``./`` and backslashes between folders, as some programs write them, are corrected in ``filename``; the
+    entries can still be opened.
 
     Args:
-        path: The zip, for messages.
-        entries: Of its directory.
-        most_files: Allowed.
-        most_bytes: Allowed when unpacked.
-        methods: Of packing that are allowed; None: all.
-        most_ratio: Of unpacked to packed bytes, for files over 1 MiB; None: any.
+        path: The archive, for messages.
+        entries: Entries of its directory.
+        most_files: Largest number of files.
+        most_bytes: Largest total size when unpacked, bytes.
+        methods: Allowed compression methods; None: all.
+        most_ratio: Largest ratio of unpacked to packed size, checked for files over 1 MiB; None: any.
 
     Raises:
-        InputError: names that lead out of the folder or hold control characters, links, two files of one name,
-            encrypted files, other methods, or more than is allowed.
+        InputError: names that lead out of the folder or contain control characters, links, duplicate names, encrypted
+            files, other compression methods, or limits exceeded.
     """
     found, seen = [], set()
     for entry in entries:
@@ -151,7 +151,7 @@ def checked_entries(
 
 
 def _put_in_place(new: Path, folder: Path) -> None:
-    """Two renames: the old folder away, the new one there; on failure the old one back."""
+    """Replace a folder by two renames: the old one aside, the new one in place; undone on failure."""
     old = folder.with_name(f".{folder.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():

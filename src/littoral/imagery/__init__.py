@@ -1,7 +1,7 @@
-"""A path to pixels: scenes, bands, offsets, masks.
+"""Open satellite scenes and read pixels: bands, scale and offset, nodata and cloud masks.
 
-A :class:`Scene` says what there is; :func:`stored_as` decides how values are kept; :func:`read_windows` is the one
-function that moves bytes. Values come back as ``(bands, height, width)`` with a mask of ``(height, width)``.
+A :class:`Scene` describes an image, :func:`stored_as` determines the scaling of a band's values, and
+:func:`read_windows` reads pixels: values ``(bands, height, width)`` with a mask of valid pixels ``(height, width)``.
 """
 
 import lazy_loader

@@ -1,7 +1,7 @@
-"""Names of bands: Sentinel-2's for bands of the same wavelengths, whichever sensor took them.
+"""Band names: every sensor's bands get the names of Sentinel-2's bands of the same wavelengths.
 
-Numbers alone do not name a band: B4 is red for Sentinel-2 and Landsat 8, near infrared for Landsat 5. What decides is
-the sensor, by the file's name or tags; else the band's wavelength; else the way in which all the bands are written.
+A number alone does not identify a band: B4 is red for Sentinel-2 and Landsat 8, near infrared for Landsat 5. The band
+is identified by the sensor, from the file's name or tags; else by its wavelength; else by the style of all band names.
 
 Sources: Sentinel-2 Products Specification Document; Landsat 8-9 and Landsat 4-7 data format control books (LSDS-1822,
 LSDS-414).
@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 Sensor = Literal["sentinel-2", "oli", "tm", "other", ""]
-"""Sentinel-2's MSI; OLI and TIRS of Landsat 8 and 9; TM and ETM+ of Landsat 4 to 7; another one; not known."""
+"""Sentinel-2's MSI; OLI and TIRS of Landsat 8 and 9; TM and ETM+ of Landsat 4 to 7; another sensor; unknown."""
 
 OLI = {
     1: "B01", 2: "B02", 3: "B03", 4: "B04", 5: "B8A", 6: "B11", 7: "B12", 8: "PAN", 9: "B10", 10: "LWIR11",
@@ -36,16 +36,16 @@ _SENSORS: dict[Sensor, str] = {
     "other": r"^LM0\d_|^(MOD|MYD|MCD)\d\d|^VNP|^AST_L1|CBERS|PSSCENE|PLANETSCOPE|^PSB|ANALYTICMS|SPOT[-_ ]?\d|^S3[AB]_"
     r"|WORLDVIEW|^WV0\d|PLEIADES|GAOFEN|^GF\d_|RAPIDEYE|MODIS|ASTER|^L[CETM]0?\d_?$",
 }
-"""Marks of a sensor in names of files and in tags, in upper case."""
+"""Patterns of a sensor's name in file names and tags, in upper case."""
 _NUMBER = re.compile(r"(?<![A-Z0-9])(SR_|SR-)?B(?:AND_?)?(\d{1,2})(A?)(?![A-Z0-9])", re.IGNORECASE)
 _TAGS = ("SENSOR", "SENSOR_ID", "SPACECRAFT_ID", "SPACECRAFT", "PLATFORM", "SATELLITE", "SATELLITEID", "INSTRUMENT")
 _WAVELENGTH_TAGS = ("CENTRAL_WAVELENGTH_UM", "WAVELENGTH", "CENTER_WAVELENGTH", "CENTRAL_WAVELENGTH")
 _SENTINEL_M = 20.5
-"""Pixels of Sentinel-2's bands that count are not larger, those of Landsat's are."""
+"""Pixels up to this size, in metres, are taken for Sentinel-2's; Landsat's are larger."""
 
 
 def sensor_of(*texts: str) -> Sensor:
-    """The sensor that the first of these texts to name one names.
+    """The sensor named in the texts, by the first one that names any; "" if none does.
 
     >>> sensor_of("LC09_L2SP_015042_20230601_20230603_02_T1_SR_B3"), sensor_of("LE07_L1TP_015042_20020601_B4")
     ('oli', 'tm')
@@ -60,7 +60,7 @@ def sensor_of(*texts: str) -> Sensor:
 
 
 def sensor_in_tags(tags: Mapping[str, str]) -> Sensor:
-    """The sensor that tags of a file name.
+    """The sensor named in a file's tags, "" if there is none.
 
     >>> sensor_in_tags({"SPACECRAFT_ID": "LANDSAT_8", "AREA_OR_POINT": "Area"})
     'oli'
@@ -69,9 +69,9 @@ def sensor_in_tags(tags: Mapping[str, str]) -> Sensor:
 
 
 def name_in(text: str, sensor: Sensor) -> str | None:
-    """Sentinel-2's name for the one band that a file's name or a description names by its number, None where none.
+    """Sentinel-2's name of the band whose number is in a file name or description; None if there is none.
 
-    Names of two bands (``NDWI_B03_B08``) are names of neither.
+    A text with the numbers of two bands (``NDWI_B03_B08``) names neither.
 
     >>> name_in("aoi_B03_sub1", ""), name_in("NDWI_B03_B08", ""), name_in("LC08_L1TP_015042_20230601_02_T1_B5", "oli")
     ('B03', None, 'B8A')
@@ -86,13 +86,13 @@ def name_in(text: str, sensor: Sensor) -> str | None:
     if sensor in ("oli", "tm"):
         return (OLI if sensor == "oli" else _TM).get(number)
     if surface and not sensor:
-        # Of a Landsat, and nobody says of which.
+        # Landsat, but it is unknown which one.
         return None
     return "B8A" if letter and number == 8 else None if letter else f"B{number:02d}"
 
 
 def name_by_wavelength(nanometres: float) -> str | None:
-    """The band of Sentinel-2 whose centre is nearest, None where none is near.
+    """The Sentinel-2 band with the nearest central wavelength; None if it is over 20 nm (SWIR: 60 nm) away.
 
     >>> [name_by_wavelength(nm) for nm in (482, 560.5, 865, 833, 1609, 2201, 10895)]
     ['B02', 'B03', 'B8A', 'B08', 'B11', 'B12', None]
@@ -102,7 +102,7 @@ def name_by_wavelength(nanometres: float) -> str | None:
 
 
 def wavelength_in(tags: Mapping[str, str]) -> float | None:
-    """Central wavelength in nanometres that a band's tags name; values below 100 are micrometres."""
+    """Central wavelength in a band's tags, in nanometres, None without one; values below 100 are in micrometres."""
     for key, value in tags.items():
         number = re.match(r"\s*(\d+(\.\d+)?)", value) if key.upper() in _WAVELENGTH_TAGS else None
         if number and float(number[1]) > 0:
@@ -111,10 +111,10 @@ def wavelength_in(tags: Mapping[str, str]) -> float | None:
 
 
 def are_sentinel_2(names: Sequence[str], pixel_m: float) -> bool:
-    """Whether names like B3, in which Sentinel-2's and Landsat's bands are written alike, are Sentinel-2's.
+    """Whether names like B3, which Sentinel-2 and Landsat share, are Sentinel-2's.
 
-    They are where one of them is written as only Sentinel-2's are (B8A, B03), or where pixels are too small for
-    Landsat.
+    They are if one of the names has a form that only Sentinel-2 uses (B8A, B03), or if the pixels, of ``pixel_m``
+    metres, are too small for Landsat; but not if a name begins with SR.
 
     >>> are_sentinel_2(["B2", "B3", "B8"], 10), are_sentinel_2(["B2", "B3", "B5"], 30)
     (True, False)

@@ -1,4 +1,4 @@
-"""Open rasters and read them so that a damaged or incomplete file always raises, in every format."""
+"""Open and read rasters such that a damaged or incomplete file always raises an error, in every format."""
 
 from __future__ import annotations
 
@@ -24,33 +24,37 @@ from littoral.imagery.drivers import driver_of
 from littoral.imagery.jpeg2000 import HOLE, Codestream, Read, check_end, read_codestream
 
 _OPTIONS = {
-    # Of the blocks of one window that GDAL decodes in threads of its own, it loses the errors.
+    # GDAL loses decoding errors in its own threads.
     "GDAL_NUM_THREADS": "1",
-    # A JPEG that ends early is only a warning of its library.
+    # For a truncated JPEG, libjpeg only gives a warning.
     "GDAL_ERROR_ON_LIBJPEG_WARNING": "TRUE",
-    # The way in which GDAL reads a PNG in one go loses the errors too.
+    # GDAL's fast path for reading a whole PNG loses decoding errors.
     "GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO",
 }
 _SELF_CONTAINED = ("GTiff", "JP2OpenJPEG", "PNG", "JPEG", "WEBP", "GIF", "BMP")
-"""GDAL's drivers for formats that hold pixels and refer to no other file."""
+"""GDAL's drivers of formats that contain all their pixels and refer to no other file."""
 _BY_SUFFIX_ONLY = {".vrt": ("VRT",), ".img": ("HFA", "ENVI"), ".bsq": ("ENVI",), ".dat": ("ENVI",), ".nc": ("netCDF",)}
-"""Drivers of formats that may refer to other files: only where the suffix says so."""
+"""Drivers of formats that may refer to other files, by suffix; not used for other suffixes."""
 _ZIPPED = re.compile(r"/vsizip/\{(?P<archive>[^}]+)\}/(?P<inside>.*)")
 _GAP = 512
-"""Zeros in a row that a compressed WebP does not have."""
+"""Run of zero bytes that does not occur in a compressed WebP file."""
 
 
 def open_raster(name: str, suffix: str | None = None) -> Any:
-    """Open a raster by its path or GDAL's name of it; ``suffix`` is what it will have where it has not got it yet.
+    """Open a raster by its path or GDAL name.
 
-    Formats that refer to other files or addresses (VRT, WMS) are not taken for what their suffix does not say: a
-    stranger's ``.tif`` reads nothing but itself.
+    A format that refers to other files or addresses (VRT, WMS) is opened only with its own suffix, so that a ``.tif``
+    from an untrusted source cannot read other files.
+
+    Args:
+        name: Path, or GDAL name.
+        suffix: Final suffix of a file that still has a temporary name; None: that of ``name``.
 
     Raises:
-        RasterioIOError: nothing there, no raster, or something else than a regular file.
+        RasterioIOError: no such file, not a raster, or not a regular file.
     """
     if not name.startswith("/vsi") and os.path.exists(name) and not os.path.isfile(name):
-        # A pipe would be waited for without end.
+        # Opening a pipe would block forever.
         raise RasterioIOError("it is not a regular file")
     own = PurePosixPath(re.sub(r"[?#].*", "", name) if "://" in name else name).suffix
     suffix = (suffix or own).lower()
@@ -59,7 +63,7 @@ def open_raster(name: str, suffix: str | None = None) -> Any:
     failure: RasterioError | None = None
     for driver in dict.fromkeys((*first, *_SELF_CONTAINED)):
         try:
-            # numpy would warn of a nodata value beyond the type.
+            # NumPy would warn about a nodata value outside the range of the data type.
             with warnings.catch_warnings(), np.errstate(over="ignore"), decoding():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
                 return rasterio.open(name, driver=driver)
@@ -72,20 +76,20 @@ def open_raster(name: str, suffix: str | None = None) -> Any:
 
 @contextmanager
 def decoding() -> Iterator[None]:
-    """The environment in which pixels are read; without it GDAL loses errors of decoding."""
+    """GDAL environment for reading pixels; without it GDAL loses decoding errors."""
     with rasterio.Env(**_OPTIONS):
         yield
 
 
 def check_file(dataset: Any) -> None:
-    """Hold the marks of a compressed file that its decoder does not look at against its size.
+    """Check that a JPEG 2000 or WebP file is complete, which its decoder does not check.
 
-    Of a JPEG 2000, the parts of all tiles are there and the code stream ends where it should; on a server only its end
-    is looked at. A file is checked once for each of its versions.
+    JPEG 2000: the parts of all tiles must be there, and the code stream must end with its marker; of a remote file only
+    the end is checked. The result is cached until the file changes.
 
     Raises:
         ValueError: it is cut off, or parts of it were never written.
-        RasterioError: a server fails.
+        RasterioError: the server failed.
     """
     if dataset.driver == "JP2OpenJPEG":
         if _is_remote(dataset.name):
@@ -99,7 +103,8 @@ def check_file(dataset: Any) -> None:
 
 
 def check_complete(dataset: Any) -> None:
-    """Hold a local file that was just fetched against what it says of its own parts; pictures are decoded.
+    """Check that a downloaded local file is complete: block offsets of a GeoTIFF; PNG, JPEG, GIF, BMP and WebP by
+    decoding.
 
     Raises:
         ValueError: it is cut off, or parts of it were never written.
@@ -117,12 +122,20 @@ def check_complete(dataset: Any) -> None:
 
 
 def check_window(dataset: Any, bands: Iterable[int], row: int, column: int, height: int, width: int) -> None:
-    """Look for stretches that were never written among the compressed bytes of a local file's blocks under a window.
+    """Check the compressed blocks of a local file under a window for gaps that were never written (runs of zeros).
 
-    Of JPEG 2000, and of GeoTIFFs with deflate: decoders of the other formats notice by themselves.
+    Only JPEG 2000 and GeoTIFF with deflate are checked; decoders of other formats detect gaps.
+
+    Args:
+        dataset: The open file.
+        bands: Numbers of bands, from 1.
+        row: First row of the window, pixels of the file.
+        column: First column.
+        height: Rows.
+        width: Columns.
 
     Raises:
-        ValueError: there are some.
+        ValueError: there is a gap.
     """
     jpeg_2000 = dataset.driver == "JP2OpenJPEG"
     if _is_remote(dataset.name) or not (jpeg_2000 or dataset.compression == Compression.deflate):
@@ -132,9 +145,9 @@ def check_window(dataset: Any, bands: Iterable[int], row: int, column: int, heig
         if read is None or not anywhere:
             return
         if not jpeg_2000:
-            # GDAL does not compare the checksums of deflate.
+            # GDAL does not verify the checksums of deflate.
             for unpacked, (offset, size) in _blocks(dataset, bands, row, column, height, width):
-                # Of values that are all alike, deflate makes a byte, perhaps a zero, of 1032.
+                # Deflate packs up to 1032 equal bytes into one byte, which may be zero.
                 most_zeros = HOLE + unpacked // 1000
                 if size > most_zeros and bytes(most_zeros) in read(offset, size):
                     raise ValueError("it has a gap of zeros, as files have that were never fetched to their end")
@@ -146,7 +159,7 @@ def check_window(dataset: Any, bands: Iterable[int], row: int, column: int, heig
 def _blocks(
     dataset: Any, bands: Iterable[int], row: int, column: int, height: int, width: int
 ) -> Iterator[tuple[int, tuple[int, int]]]:
-    """Of the blocks of a GeoTIFF under a window: bytes unpacked, and first byte and bytes in the file."""
+    """Blocks of a GeoTIFF under a window: unpacked size, then offset and packed size in the file, all in bytes."""
     by_pixel = dataset.interleaving == Interleaving.pixel
     for band in (1,) if by_pixel else bands:
         down, across = dataset.block_shapes[band - 1]
@@ -161,9 +174,10 @@ def _blocks(
 
 
 def measured_bands(dataset: Any) -> tuple[list[int], int | None]:
-    """Layers of a file that are bands, from 1, and the layer that is 0 where they have no pixels, if any.
+    """Numbers of the layers that are bands, from 1, and of the alpha layer (0 where there are no pixels), or None.
 
-    GDAL takes a fourth band of bytes for such a mask (alpha) unless told otherwise; one with a name is a band.
+    GDAL takes every fourth band of bytes for alpha by default; a layer whose description is not alpha or mask is a
+    band.
     """
     masking = [
         band
@@ -172,13 +186,14 @@ def measured_bands(dataset: Any) -> tuple[list[int], int | None]:
         and (dataset.descriptions[band - 1] or "alpha").strip().split(" ")[0].casefold() in ("alpha", "mask")
     ]
     bands = [band for band in dataset.indexes if band not in masking]
-    # A file of nothing but a mask is a band all the same.
+    # In a file without other layers, the alpha layer is a band.
     return (bands, masking[-1]) if bands and masking else (list(dataset.indexes), None)
 
 
 @contextmanager
 def _bytes_of(name: str) -> Iterator[tuple[Read | None, bool]]:
-    """Reads bytes of a local file or of one in a zip, None where neither; and whether from anywhere at no cost."""
+    """Function that reads bytes of a local file or of a file in a zip, None for others; and whether seeking is cheap
+    (not so in a compressed zip entry)."""
     path, start, deflated = _place(name, *_version(name))
     with ExitStack() as stack:
         if not os.path.isfile(path):
@@ -198,7 +213,7 @@ def _bytes_of(name: str) -> Iterator[tuple[Read | None, bool]]:
 
 @lru_cache(maxsize=256)
 def _place(name: str, size: int, modified_ns: int) -> tuple[str, int, str | None]:
-    """The local file that holds a raster, where it begins there, and its entry if that is a zip's and deflated."""
+    """Local file that contains a raster, offset of the raster in it, and name of its zip entry if it is compressed."""
     zipped = _ZIPPED.fullmatch(name)
     if zipped is None:
         return name, 0, None
@@ -210,7 +225,7 @@ def _place(name: str, size: int, modified_ns: int) -> tuple[str, int, str | None
             return "", 0, None
         if entry.compress_type != zipfile.ZIP_STORED:
             return path, 0, entry.orig_filename
-        # The content begins behind the entry's own header (APPNOTE 4.3.7).
+        # The content follows the entry's local header (APPNOTE 4.3.7).
         file.seek(entry.header_offset + 26)
         lengths = struct.unpack("<HH", file.read(4))
     return path, entry.header_offset + 30 + sum(lengths), None
@@ -223,13 +238,13 @@ def _codestream(name: str, size: int, modified_ns: int) -> Codestream | None:
 
 
 def _version(name: str) -> tuple[int, int]:
-    """Size and time of a local file, or of the zip it lies in."""
+    """Size in bytes and modification time in nanoseconds of a local file, or of the zip that contains it."""
     zipped = _ZIPPED.fullmatch(name)
     try:
-        told = os.stat(zipped["archive"] if zipped else name)
+        status = os.stat(zipped["archive"] if zipped else name)
     except OSError:
         return 0, 0
-    return told.st_size, told.st_mtime_ns
+    return status.st_size, status.st_mtime_ns
 
 
 def _is_remote(name: str) -> bool:
@@ -237,7 +252,7 @@ def _is_remote(name: str) -> bool:
 
 
 def _check_end(name: str) -> None:
-    """Whether a code stream on a server ends with its marker; its bytes are read as GDAL reads the file's."""
+    """Check that a remote code stream ends with its marker; bytes are read through GDAL, as a raw VRT."""
 
     def read(offset: int, count: int) -> bytes:
         source = (

@@ -1,7 +1,7 @@
-"""The GDAL driver that a raster file may be opened with: that of its suffix.
+"""The GDAL driver for a raster file's suffix.
 
-GDAL goes by content. A ``.tif`` from an untrusted source that holds a VRT or a WMS description would read other files
-and make requests.
+By default GDAL selects the driver by content: a ``.tif`` from an untrusted source that contains a VRT or WMS
+description would read other files or make requests.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a scene's files hold, in a few letters: to know it again, whatever its files are called by then."""
+"""Hashes of a scene's content, to recognise unchanged scenes even if their files were renamed."""
 
 from __future__ import annotations
 
@@ -19,17 +19,16 @@ _ARCHIVE = re.compile(r"/vsi(?:zip|tar|gzip)/(?:\{(?P<archive>[^}]+)\}/(?P<insid
 
 
 def content_key(scene: Scene, bands: Sequence[Band], *, workers: int = 2) -> str | None:
-    """A text that changes with any byte of the files behind bands of a scene and behind its masks, and with what the
-    scene makes of them: grid, order, names, scaling.
+    """Hash of the content of bands and masks of a scene, and of their grid, order, names and scaling.
 
-    Local files are hashed (SHA-256), those beside them and those that a VRT refers to included; of an archive, all of
-    it. For a file on a server its address counts, with the size and the version (ETag) that the server states.
+    Local files are hashed whole (SHA-256), including side-car files and the files that a VRT refers to; of a file in
+    an archive, the whole archive. Remote files are identified by address, size and version (ETag).
 
     Returns:
-        None where a server states no version: then nobody can say whether the file changed.
+        The hash, 64 hexadecimal digits; None if a server gives no version, so that changes cannot be detected.
 
     Raises:
-        InputError: a file cannot be read, or keys for it are not set.
+        InputError: a file cannot be read, or the keys for it are not set.
 
     Memory: 256 KiB for each worker.
     """
@@ -43,22 +42,22 @@ def content_key(scene: Scene, bands: Sequence[Band], *, workers: int = 2) -> str
         return None
     parts: list[object] = [scene.crs.to_wkt(), scene.transform[:6], scene.height, scene.width]
     for band in chosen:
-        told = [getattr(band, one.name) for one in fields(band) if one.name != "href"]
-        parts += [told, sorted(str(versions[name, band.access]) for name in files[band.href])]
+        attributes = [getattr(band, one.name) for one in fields(band) if one.name != "href"]
+        parts += [attributes, sorted(str(versions[name, band.access]) for name in files[band.href])]
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def stamps(bands: Sequence[Band]) -> dict[Path, tuple[int, int, int]]:
-    """Which file each local one behind bands is, how large, and when it was written: told at once, unlike its hash.
+    """Inode, size in bytes and modification time in nanoseconds of each local file of the bands; faster than hashes.
 
-    Files that are not there, or on servers, are left out; so are those that a VRT refers to.
+    Missing and remote files are left out, and so are files that a VRT refers to.
     """
     found = {}
     for href in {band.href for band in bands if "://" not in band.href}:
         path, _ = _on_disk(href)
         if path is not None and path.exists():
-            told = path.stat()
-            found[path] = told.st_ino, told.st_size, told.st_mtime_ns
+            status = path.stat()
+            found[path] = status.st_ino, status.st_size, status.st_mtime_ns
     return found
 
 
@@ -76,7 +75,7 @@ def file_key(path: str | Path) -> str:
 
 
 def _behind(name: str, seen: set[str]) -> set[str]:
-    """A raster's file, what lies beside it, and what it refers to."""
+    """A raster's file, its side-car files, and the files it refers to."""
     if name not in seen:
         seen.add(name)
         if "://" not in name and not name.startswith("/vsi"):
@@ -88,16 +87,16 @@ def _behind(name: str, seen: set[str]) -> set[str]:
 
 
 def _version(name: str, access: str) -> str | None:
-    """What a file holds: its hash, or what its server says."""
+    """Hash of a file, or its version on the server; None if unknown."""
     if "://" in name:
-        # What a VRT refers to has versions of its own.
+        # A VRT refers to files with versions of their own.
         return None if name.lower().endswith(".vrt") else _version_by_server(name, access)
     archive, inside = _on_disk(name)
     return None if archive is None else f"{file_key(archive)} {inside}"
 
 
 def _on_disk(name: str) -> tuple[Path | None, str]:
-    """The file or the archive that a name of GDAL's stands for, and the place inside; None where there is none."""
+    """File or archive of a GDAL name, and the path inside the archive; None if there is no such file."""
     packed = _ARCHIVE.fullmatch(name)
     if packed and packed["archive"]:
         return Path(packed["archive"]), packed["inside"]
@@ -107,13 +106,13 @@ def _on_disk(name: str) -> tuple[Path | None, str]:
 
 
 def _version_by_server(name: str, access: str) -> str | None:
-    # Only here, so that scenes on the disk need no network library.
+    # Imported here, so that local scenes do not load the network library.
     from littoral.http import open_session
 
     address, headers = signed_address(name, access)
     with open_session(headers) as session:
         try:
-            # Its first byte: what is signed is signed for getting.
+            # GET of the first byte instead of HEAD, because the address is signed for GET.
             answer = session.get(address, headers={"Range": "bytes=0-0"}, timeout=_ANSWER_S, stream=True)
             answer.close()
         except OSError:

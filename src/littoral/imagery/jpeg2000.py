@@ -1,7 +1,7 @@
-"""Check that a JPEG 2000 file is whole, by its markers and without decoding it.
+"""Check that a JPEG 2000 file is complete, by its markers and without decoding it.
 
-Decoders read a code stream that breaks off, or in which stretches are zeros (space that a download reserved and never
-filled), as pixels of some value. Source: ISO/IEC 15444-1, annexes A (code stream syntax) and I (file format).
+Decoders return arbitrary pixels, and no error, for a code stream that is cut off or has runs of zeros (space that a
+download reserved and never filled). Source: ISO/IEC 15444-1, annexes A (code stream syntax) and I (file format).
 """
 
 from __future__ import annotations
@@ -11,32 +11,32 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 Read = Callable[[int, int], bytes]
-"""Bytes of a file from an offset on: as many as asked for, fewer at the end of the file."""
+"""Reads bytes of a file, given offset and count; fewer at the end of the file."""
 
 _SOC, _SIZ, _COD, _SOT, _SOD, _EOC = 0xFF4F, 0xFF51, 0xFF52, 0xFF90, 0xFF93, 0xFFD9
 _SIGNATURE = b"\0\0\0\x0cjP  \r\n\x87\n"
 HOLE = 4096
-"""Zeros in a row that no arithmetic coder writes; more are allowed for packets that are empty, a byte each."""
+"""Run of zero bytes that an arithmetic coder never writes; empty packets, of one zero byte each, are allowed on top."""
 
 
 @dataclass(frozen=True)
 class Codestream:
-    """Where the tiles of a JPEG 2000 image lie in its file."""
+    """Positions of the tiles of a JPEG 2000 image in its file."""
 
     width: int
-    """Of a tile, in pixels."""
+    """Width of a tile, pixels."""
     height: int
-    """Of a tile, in pixels."""
+    """Height of a tile, pixels."""
     left: int
     """Pixels of the first column of tiles that lie left of the image."""
     top: int
     """Pixels of the first row of tiles that lie above the image."""
     across: int
-    """Tiles in a row."""
+    """Number of tiles in a row."""
     parts: dict[int, list[tuple[int, int]]]
-    """Of each tile, by its number row by row: first byte of each of its parts, and the byte after the last."""
+    """First byte, and byte after the last, of each part of a tile, by tile number (row by row, from 0)."""
     most_zeros: int
-    """Bytes of value 0 in a row that a tile may have."""
+    """Longest run of zero bytes that a complete tile may contain."""
 
     def tiles(self, row: int, column: int, height: int, width: int) -> Iterator[int]:
         """Numbers of the tiles under a window of pixels."""
@@ -46,10 +46,10 @@ class Codestream:
             yield from range(down * self.across + left, down * self.across + right + 1)
 
     def check_tile(self, read: Read, tile: int) -> None:
-        """Look for stretches of zeros in the bytes of one tile.
+        """Check the bytes of one tile for runs of zeros.
 
         Raises:
-            ValueError: there are some, or bytes are missing.
+            ValueError: a run is too long, or bytes are missing.
         """
         for start, stop in self.parts[tile]:
             content = read(start, stop - start)
@@ -60,10 +60,10 @@ class Codestream:
 
 
 def read_codestream(read: Read) -> Codestream:
-    """The tiles of a file, by the markers between them; 12 bytes are read for each part of a tile.
+    """Find the tiles of a file by their markers; 12 bytes are read for each part of a tile.
 
     Raises:
-        ValueError: the file is cut off, or has something else where a marker should be.
+        ValueError: the file is cut off, or a marker is missing or damaged.
     """
     start, stop = _codestream_bytes(read)
     at, siz, cod = start + 2, b"", b""
@@ -89,10 +89,10 @@ def read_codestream(read: Read) -> Codestream:
 
 
 def check_end(read: Read) -> None:
-    """Look only at the end of the code stream: two reads beside those of its headers.
+    """Check only the end of the code stream: one read of 2 bytes after those of the headers.
 
     Raises:
-        ValueError: it does not end with its marker.
+        ValueError: it does not end with the EOC marker.
     """
     _, stop = _codestream_bytes(read)
     if stop is not None and _number(read, stop - 2, ">H") != _EOC:
@@ -100,7 +100,7 @@ def check_end(read: Read) -> None:
 
 
 def _parts(read: Read, at: int, stop: int | None) -> dict[int, list[tuple[int, int]]]:
-    """First and last byte of the parts of each tile, from the first SOT marker to EOC."""
+    """First byte, and byte after the last, of the parts of each tile, from the first SOT marker to EOC."""
     parts: dict[int, list[tuple[int, int]]] = {}
     while True:
         head = read(at, 12)
@@ -115,7 +115,7 @@ def _parts(read: Read, at: int, stop: int | None) -> dict[int, list[tuple[int, i
             raise ValueError(f"the marker of a tile at byte {at:,} is damaged")
         end = at + length_of_part
         if not length_of_part:
-            # The last part may leave its length open: to the end of the code stream.
+            # The length of the last part may be 0: it reaches to the end of the code stream.
             if stop is None:
                 raise ValueError("the end of its last tile is unknown")
             end = stop - 2
@@ -124,7 +124,7 @@ def _parts(read: Read, at: int, stop: int | None) -> dict[int, list[tuple[int, i
 
 
 def _codestream_bytes(read: Read) -> tuple[int, int | None]:
-    """First byte of the code stream and the one after its last, None where only the end of the file says it."""
+    """First byte of the code stream, and the byte after its last; None if it ends with the file."""
     at, head = 0, read(0, 12)
     if head[:2] == _SOC.to_bytes(2, "big"):
         return 0, None
@@ -146,7 +146,7 @@ def _codestream_bytes(read: Read) -> tuple[int, int | None]:
 
 
 def _packets(cod: bytes, width: int, height: int) -> int:
-    """Most packets that a component of a tile has: one for each layer and precinct (annex B.6)."""
+    """Largest number of packets of a tile component: one for each layer and precinct (annex B.6)."""
     style, layers, levels = cod[0], int.from_bytes(cod[2:4], "big"), cod[5]
     count = 0
     for level in range(levels + 1):

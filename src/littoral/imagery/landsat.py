@@ -1,9 +1,9 @@
-"""Landsat 8 and 9 products of Collection 2, levels 1 and 2: a folder or ``.tar`` with one file per
-band and an ``MTL`` file.
+"""Open Landsat 8 and 9 products of Collection 2, levels 1 and 2.
 
-Bands take the names of the Sentinel-2 bands of the same wavelengths, so that indices find them: OLI's near infrared
-(865 nm) is B8A, not the wider B08. Reflectance = DN x multiplier + addend of the MTL file; at level 1 this is then
-divided by the sine of the sun's height (Landsat 8-9 Collection 2 data format control books, LSDS-1822 and LSDS-1619).
+A product is a folder or ``.tar`` with one file per band and an ``MTL`` file. Bands get the names of the Sentinel-2
+bands of the same wavelengths, so that indices find them: OLI's near infrared (865 nm) is B8A, not the wider B08.
+Reflectance = DN x multiplier + addend of the MTL file; at level 1 this is then divided by the sine of the sun's
+elevation (Landsat 8-9 Collection 2 data format control books, LSDS-1822 and LSDS-1619).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from littoral.imagery.raster_files import open_files
 from littoral.imagery.scene import Scene
 
 BANDS = {number: name for number, name in OLI.items() if name.startswith("B")}
-"""Sentinel-2's name for OLI's bands of 30 m, by number."""
+"""Sentinel-2's names of OLI's 30 m bands, by number."""
 _LARGEST_MTL = 2**20
 _SENSORS = {"LANDSAT_8": "Landsat-8", "LANDSAT_9": "Landsat-9"}
 
@@ -38,14 +38,15 @@ def open_landsat(path: Path) -> Scene:
         A scene of the reflective bands with their scale and offset, and QA_PIXEL as mask.
 
     Raises:
-        InputError: no product of Landsat 8 or 9, metadata that is cut off, or a listed band file that is not there.
+        InputError: not a product of Landsat 8 or 9, metadata that are cut off, or no band file at all. Bands whose
+            files are missing are in :attr:`Scene.absent`.
     """
     product = _find(path)
     if product is None:
         raise InputError(path, "is no Landsat product (no …_MTL.txt)", "pass the folder of the product")
     found = product.metadata
-    told = _read_mtl(found, product.read(found.name))
-    spacecraft = told.get("SPACECRAFT_ID", "none")
+    mtl = _read_mtl(found, product.read(found.name))
+    spacecraft = mtl.get("SPACECRAFT_ID", "none")
     if spacecraft not in _SENSORS:
         raise InputError(
             found, f"is of {spacecraft}", "pass a product of Landsat 8 or 9, or its files with --band-names"
@@ -53,11 +54,11 @@ def open_landsat(path: Path) -> Scene:
     files: dict[str, str] = {}
     factors: dict[str, tuple[float, float]] = {}
     absent: dict[str, str] = {}
-    level_2 = told.get("PROCESSING_LEVEL", "").startswith("L2")
-    # Level 2 files repeat level 1's factors further down; the first are their own.
-    sun = 1.0 if level_2 else math.sin(math.radians(_number(found, told, "SUN_ELEVATION")))
+    level_2 = mtl.get("PROCESSING_LEVEL", "").startswith("L2")
+    # Level 2 files repeat the factors of level 1 further down; the first ones are those of level 2.
+    sun = 1.0 if level_2 else math.sin(math.radians(_number(found, mtl, "SUN_ELEVATION")))
     for number, name in BANDS.items():
-        listed = told.get(f"FILE_NAME_BAND_{number}")
+        listed = mtl.get(f"FILE_NAME_BAND_{number}")
         if listed is None:
             continue
         file = Path(listed).name
@@ -66,34 +67,34 @@ def open_landsat(path: Path) -> Scene:
             continue
         files[name] = file
         factors[name] = (
-            _number(found, told, f"REFLECTANCE_MULT_BAND_{number}") / sun,
-            _number(found, told, f"REFLECTANCE_ADD_BAND_{number}") / sun,
+            _number(found, mtl, f"REFLECTANCE_MULT_BAND_{number}") / sun,
+            _number(found, mtl, f"REFLECTANCE_ADD_BAND_{number}") / sun,
         )
     if not files:
         raise InputError(found, f"lists {len(absent)} bands and none of their files is there", "complete the download")
-    quality = Path(told.get("FILE_NAME_QUALITY_L1_PIXEL", "-")).name
+    quality = Path(mtl.get("FILE_NAME_QUALITY_L1_PIXEL", "-")).name
     masks = {"QA_PIXEL": quality} if quality in product.names else {}
     scene = open_files([product.href(file) for file in (*files.values(), *masks.values())], names=[*files, *masks])
     bands = tuple(
         replace(band, scale=factors[band.name][0], offset=factors[band.name][1], nodata=0.0) for band in scene.bands
     )
-    tags = {"SENSOR": _SENSORS[spacecraft], "LEVEL": told.get("PROCESSING_LEVEL", ""), "DATE": told["DATE_ACQUIRED"]}
-    name = told.get("LANDSAT_PRODUCT_ID", found.parent.name)
-    return replace(scene, name=name, bands=bands, tags=tags, absent=absent, acquired=told["DATE_ACQUIRED"])
+    tags = {"SENSOR": _SENSORS[spacecraft], "LEVEL": mtl.get("PROCESSING_LEVEL", ""), "DATE": mtl["DATE_ACQUIRED"]}
+    name = mtl.get("LANDSAT_PRODUCT_ID", found.parent.name)
+    return replace(scene, name=name, bands=bands, tags=tags, absent=absent, acquired=mtl["DATE_ACQUIRED"])
 
 
 @dataclass(frozen=True)
 class _Product:
-    """Where a product's files lie: in a folder, or in a ``.tar`` that is not unpacked."""
+    """Location of a product's files: a folder, or a ``.tar`` that is not unpacked."""
 
     metadata: Path
-    """Its MTL file; in a ``.tar``, as if that were a folder."""
+    """Path of the MTL file; in a ``.tar``, as if the ``.tar`` were a folder."""
     names: frozenset[str]
     """Names of its files, without folders."""
     archive: Path | None = None
-    """The ``.tar``."""
+    """The ``.tar``, None for a folder."""
     inside: str = ""
-    """Folder of the files in it, with a ``/`` at the end, or ""."""
+    """Folder of the files in the ``.tar``, with a ``/`` at the end, or ""."""
 
     def href(self, name: str) -> str:
         """GDAL's name of a file."""
@@ -102,7 +103,7 @@ class _Product:
         return f"/vsitar/{{{self.archive}}}/{entry_name(self.inside)}{name}"
 
     def read(self, name: str) -> bytes:
-        """The first MiB of a file, and a byte more where there is more."""
+        """The first MiB of a file, plus one byte if it is larger."""
         if self.archive is None:
             with (self.metadata.parent / name).open("rb") as file:
                 return file.read(_LARGEST_MTL + 1)
@@ -139,7 +140,7 @@ def _find_in_tar(path: Path) -> _Product | None:
 
 
 def _read_mtl(path: Path, content: bytes) -> dict[str, str]:
-    """``KEY = value`` lines; of a key that stands in several groups, the first."""
+    """Values of the ``KEY = value`` lines; of a key in several groups, the first value."""
     if len(content) > _LARGEST_MTL:
         raise InputError(path, "is too large for an MTL file", "pass the folder of a Landsat product")
     out: dict[str, str] = {}
@@ -152,9 +153,9 @@ def _read_mtl(path: Path, content: bytes) -> dict[str, str]:
     return out
 
 
-def _number(path: Path, told: dict[str, str], key: str) -> float:
+def _number(path: Path, mtl: dict[str, str], key: str) -> float:
     try:
-        value = float(told[key])
+        value = float(mtl[key])
     except (KeyError, ValueError) as error:
         raise InputError(path, f"has no number for {key}", "download the product again") from error
     if key == "SUN_ELEVATION" and not 0 < value <= 90:

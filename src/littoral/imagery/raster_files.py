@@ -1,4 +1,4 @@
-"""Files to a scene: what they say about themselves."""
+"""Open raster files as a scene, with the CRS, grid, band names, scaling and date given by the files."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ _AS_IT_IS = SceneOptions()
 
 
 def open_files(files: Sequence[str], options: SceneOptions = _AS_IT_IS, *, names: Sequence[str] | None = None) -> Scene:
-    """One scene of one file or of several that show the same place; no pixels are read.
+    """Open one file, or several files of the same place, as one scene; no pixels are read.
 
-    The scene's cells are the pixels of the finest file.
+    The scene's cells are the pixels of the file with the smallest ones.
 
     Args:
         files: Paths or addresses of rasters; one file has all the bands, or each has some.
-        options: CRS and names of bands where the files have none; the cell size is not looked at.
-        names: Of each file, the name of its band.
+        options: CRS and names of bands, if the files have none; the cell size is ignored.
+        names: Name of the band of each file.
 
     Raises:
-        InputError: not a raster, no georeference, bands in several CRS or turned against each other, names that do
-            not fit.
+        InputError: not a raster, no georeference, bands in several CRS or rotated against each other, or a wrong
+            number of names.
     """
     files = [without_signature(file) for file in files]
     with ExitStack() as stack:
@@ -87,10 +87,10 @@ def open_files(files: Sequence[str], options: SceneOptions = _AS_IT_IS, *, names
 
 
 def with_names(bands: Sequence[Band], names: Sequence[str], scene: str) -> list[Band]:
-    """Bands under other names, in order.
+    """Rename bands, in order.
 
     Raises:
-        InputError: not as many names as bands, or one twice.
+        InputError: the number of names differs from that of bands, or a name occurs twice.
     """
     if len(names) != len(bands) or len(set(names)) != len(bands):
         raise InputError(
@@ -102,7 +102,7 @@ def with_names(bands: Sequence[Band], names: Sequence[str], scene: str) -> list[
 
 
 def role_of(name: str) -> Role:
-    """What values of a band of that name are.
+    """Role of a band by its name: a mask, or ``measured``.
 
     >>> [role_of(name) for name in ("B02", "SCL", "SCL_20m", "MSK_CLDPRB_20m", "QA_PIXEL")]
     ['measured', 'scene classes', 'scene classes', 'cloud probability', 'cloud bits']
@@ -121,16 +121,17 @@ def _in_name(mask: str, name: str) -> bool:
 
 _NUMBERS = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64")
 LANDSAT_SURFACE = 2.75e-5, -0.2
-"""Scale and offset of surface reflectance of Landsat's Collection 2, level 2 (LSDS-1619); its files lack them."""
+"""Scale and offset of surface reflectance of Landsat's Collection 2, level 2 (LSDS-1619), which the files do not
+contain."""
 _LANDSAT_SURFACE = re.compile(r"L[CTE]0\d_L2S[PR]_\d{6}_\d{8}_\d{8}_02_T[12]_SR_B\d", re.IGNORECASE)
 _METRES_PER_DEGREE = 111_320.0
 _PARALLEL = 1e-9
-"""Axes that are turned by less are parallel to those of the CRS."""
+"""Axes that are rotated by less than this slope count as parallel to those of the CRS."""
 _ROLES: dict[str, Role] = {"SCL": "scene classes", "CLDPRB": "cloud probability", "QA_PIXEL": "cloud bits"}
 
 
 def date_of(scene: Scene) -> str | None:
-    """When the image was taken, ``YYYY-MM-DD``, by the scene's tags, its name or its files' names.
+    """Acquisition date, ``YYYY-MM-DD``, from the scene's tags, its name or the names of its files; None if unknown.
 
     >>> date_of(Scene("S2B_MSIL2A_20230613T155819_N0509_R097_T17RNJ", (), None, None, 1, 1))
     '2023-06-13'
@@ -140,7 +141,7 @@ def date_of(scene: Scene) -> str | None:
 
 
 def date_in(text: str) -> str | None:
-    """The first date in a text, ``YYYY-MM-DD``: of year, month and day, or of year and day of the year.
+    """The first date in a text, as ``YYYY-MM-DD``; it may be written with month and day, or with the day of the year.
 
     >>> [date_in(text) for text in ("bay_2023_06_13_B03", "20230613T155819", "HLS.S30.T17RNJ.2023164T155819")]
     ['2023-06-13', '2023-06-13', '2023-06-13']
@@ -153,7 +154,7 @@ def date_in(text: str) -> str | None:
                 day = datetime.strptime(" ".join(found.groups()), form).date()
             except ValueError:
                 continue
-            # The day 366 of other years would be one of the next.
+            # Day 366 of a common year would fall in the next year.
             if day.year == int(found[1]):
                 return day.isoformat()
     return None
@@ -162,22 +163,22 @@ def date_in(text: str) -> str | None:
 _DATES = (
     (r"(?<!\d)((?:19|20)\d\d)[-_.:/]?([01]\d)[-_.:/]?([0-3]\d)(?!\d)", "%Y %m %d"),
     (r"(?<!\d)((?:19|20)\d\d)[-_.]?([0-3]\d\d)(?!\d)", "%Y %j"),
-    # Of Landsat before its collections: satellite, path and row stand before it.
+    # Landsat names before the collections: the date follows satellite, path and row.
     (r"(?<=^L[A-Z]\d\d{6})((?:19|20)\d\d)([0-3]\d\d)(?!\d)", "%Y %j"),
 )
 
 
 def open_file(href: str, access: str = "", *, whole: bool = False) -> Any:
-    """A file by its path or address; ``access`` names the catalogue that signs it (:attr:`Band.access`).
+    """Open a raster file by its path or address.
 
     Args:
-        href: Of the file.
-        access: Name of the catalogue that signs it.
-        whole: Check that it is whole, as far as that can be seen without decoding it: before pixels are read.
+        href: Path or address of the file.
+        access: Name of the catalogue whose token or key opens it (:attr:`Band.access`), "" if none is needed.
+        whole: Check that the file is complete, as far as possible without decoding it; used before pixels are read.
 
     Raises:
-        InputError: not a raster, nothing there, damaged, or keys that are not set.
-        DownloadError: no token is handed out for it.
+        InputError: no such file, not a raster, damaged, or keys that are not set.
+        DownloadError: no token could be obtained.
     """
     try:
         with gdal_environment(href, access), ExitStack() as stack:
@@ -191,7 +192,7 @@ def open_file(href: str, access: str = "", *, whole: bool = False) -> Any:
             named, what, remedy = shown_address(href), "cannot be read", "check the address and your rights there"
         else:
             named, what, remedy = href, "is not a raster that can be read", "pass a GeoTIFF, COG, VRT or JPEG 2000"
-        # Not from the error: its text may hold what was taken out here.
+        # "from None": the text of the original error may hold secrets.
         raise InputError(named, f"{what} ({reason(error)})", remedy) from None
     except ValueError as error:
         named = shown_address(href) if "://" in href else href
@@ -199,13 +200,17 @@ def open_file(href: str, access: str = "", *, whole: bool = False) -> Any:
 
 
 def grid_of(dataset: Any, name: str) -> tuple[Grid, tuple[bool, bool]]:
-    """Pixels of a file, and whether its rows and its columns are to be reversed to lie so.
+    """Grid of a file, and whether its rows and its columns must be reversed to match the grid.
 
-    Rows run from north to south and columns from west to east; of images that are turned, only the mirrored ones are
-    changed. So whoever reads a scene need not ask on which side north is.
+    In the grid, rows run from north to south and columns from west to east. A rotated image keeps its rotation; it is
+    reversed only if it is mirrored.
+
+    Args:
+        dataset: The open file.
+        name: Name of the file in messages.
 
     Raises:
-        InputError: no georeference, or one that is none.
+        InputError: no georeference, or an invalid one.
     """
     own = dataset.transform
     if own.is_identity:
@@ -229,7 +234,7 @@ def grid_of(dataset: Any, name: str) -> tuple[Grid, tuple[bool, bool]]:
 
 
 def nodata_of(dataset: Any, band: int) -> float | None:
-    """The nodata value that a file declares for a band, None where values of its type are never equal to it."""
+    """The nodata value that a file declares for a band; None if there is none, or if its data type cannot hold it."""
     with np.errstate(over="ignore"):
         value = dataset.nodatavals[band - 1]
     kind = np.dtype(dataset.dtypes[band - 1])
@@ -240,7 +245,8 @@ def nodata_of(dataset: Any, band: int) -> float | None:
 
 
 def crs_of(dataset: Any) -> CRS | None:
-    """A file's coordinate reference system; None where it has none, or one of a plan that is no place on the earth."""
+    """A file's coordinate reference system; None without one, or if it is neither projected nor geographic (a local
+    engineering CRS)."""
     try:
         own = None if dataset.crs is None else CRS.from_wkt(dataset.crs.to_wkt())
     except (CRSError, RasterioError) as error:
@@ -251,6 +257,11 @@ def crs_of(dataset: Any) -> CRS | None:
 
 
 def _crs(dataset: Any, given: str | None) -> CRS:
+    """The file's CRS, or the given one if the file has none.
+
+    Raises:
+        InputError: neither has one, the given one is invalid, or they differ.
+    """
     own = crs_of(dataset)
     if given is None:
         if own is None:
@@ -261,29 +272,37 @@ def _crs(dataset: Any, given: str | None) -> CRS:
             )
         return own
     try:
-        told = CRS.from_user_input(given)
+        crs = CRS.from_user_input(given)
     except CRSError as error:
         raise InputError(f"the CRS {given!r}", "is not known", "write it like EPSG:32617") from error
-    if not (told.is_projected or told.is_geographic):
+    if not (crs.is_projected or crs.is_geographic):
         raise InputError(f"the CRS {given!r}", "is none of places on the ground", "write it like EPSG:32617")
-    if own is not None and own != told:
+    if own is not None and own != crs:
         raise InputError(
             without_secrets(dataset.name),
-            f"says itself that it is in {own.to_string()}, not {told.to_string()}",
+            f"says itself that it is in {own.to_string()}, not {crs.to_string()}",
             "leave --scene-crs away, or mend the file with gdal_edit -a_srs",
         )
-    return told
+    return crs
 
 
 def _labels(dataset: Any) -> list[str]:
-    """What a file calls its bands: first words of descriptions; else, where it has one band, words of its name."""
+    """Candidates for a file's band names: first words of the descriptions; else, of a file with one band, the words of
+    the file name."""
     words = [description.split()[0] for description in dataset.descriptions if description and description.strip()]
     stem = Path(path_of(dataset.name)).stem
     return words or (re.split(r"[^A-Za-z0-9]+", stem) if dataset.count == 1 else [])
 
 
 def _name(dataset: Any, index: int, single: bool, sentinel_2: bool) -> tuple[str, bool]:
-    """Name of a band, and whether it is more than a count; ``sentinel_2``: names like B3 are Sentinel-2's."""
+    """Name of a band, and whether it identifies the band (a number by position does not).
+
+    Args:
+        dataset: The open file.
+        index: Number of the band, from 1.
+        single: Whether the scene has several files, so that a file's name may be the name of its band.
+        sentinel_2: Whether names like B3 are Sentinel-2's.
+    """
     position = index - 1
     description = (dataset.descriptions[position] or "").strip()
     stem = Path(path_of(dataset.name)).stem
@@ -298,7 +317,7 @@ def _name(dataset: Any, index: int, single: bool, sentinel_2: bool) -> tuple[str
             return name_in(first, sensor) or first, True
         if by_wavelength or sensor == "sentinel-2" or (sentinel_2 and not sensor):
             return by_wavelength or name_in(first, "sentinel-2") or first, True
-        # Of Landsat's surface reflectance, only OLI has a sixth band.
+        # Among Landsat's sensors, only OLI has a band SR_B6 of surface reflectance.
         oli = "SR_B6" in map(str.upper, _labels(dataset))
         return (name_in(first, "oli") or first, True) if oli else (first, False)
     if description:
@@ -345,7 +364,7 @@ def _band(dataset: Any, index: int, given: str | None, single: bool, finest: Gri
 
 
 def _distinct(bands: Iterable[Band]) -> list[Band]:
-    """Names told apart: the second TCI is TCI:2."""
+    """Bands with unique names: a second TCI becomes TCI:2."""
     out: list[Band] = []
     seen: dict[str, int] = {}
     for band in bands:
@@ -355,5 +374,6 @@ def _distinct(bands: Iterable[Band]) -> list[Band]:
 
 
 def reason(error: Exception) -> str:
+    """First line of an error's cause, without secrets."""
     cause = error.__cause__ or error
     return first_line(cause, without_secrets)

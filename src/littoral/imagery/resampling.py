@@ -1,9 +1,8 @@
-"""From a file's pixels to a scene's cells, where the two differ in size: the value of a cell is the mean of the pixels
-under it, each weighted by how much of the cell it covers.
+"""Resample a file's pixels to a scene's cells of another size, by area-weighted averaging.
 
-A cell that lies within one pixel has that pixel's value, so twenty-metre pixels under ten-metre cells stay as they
-were measured, and ten-metre pixels under twenty-metre cells are averaged as Sen2Cor averages them. Classes are not
-averaged: a cell has that of the pixel under its centre.
+The value of a cell is the mean of the pixels under it, weighted by the share of the cell that each covers. A cell
+within one pixel gets that pixel's value: 20 m pixels keep their values in 10 m cells, and 10 m pixels are averaged in
+20 m cells, as Sen2Cor does. Classes are not averaged: a cell gets the class of the pixel under its centre.
 """
 
 from __future__ import annotations
@@ -20,26 +19,26 @@ from littoral.errors import InputError
 from littoral.imagery.scene import Grid, Scene, Window
 
 _NEAR = 1e-6
-"""Parts of a pixel that are taken for nothing: transforms are written with so many digits."""
+"""Tolerance in pixels, for the limited number of digits in transforms."""
 
 
 MOST_CELLS = 2**32
-"""Of a scene whose cell size is chosen: extracting its shoreline takes three bytes for each."""
+"""Largest number of cells of a scene with a chosen cell size; extracting its shoreline takes 3 bytes for each."""
 
 
 @dataclass(frozen=True, eq=False)
 class Cover:
-    """How some cells lie on the pixels of their span, along one axis."""
+    """Overlap of cells with the pixels under them, along one axis."""
 
     shares: NDArray[np.float64]
-    """(cells, pixels): how much of each cell lies on each pixel; rows sum to 1."""
+    """(cells, pixels): share of each cell that lies on each pixel; rows sum to 1."""
     within: NDArray[np.int64] | None
-    """(cells,): the pixel that each lies in; None where one lies on several."""
+    """(cells,): the pixel that contains each cell; None if a cell lies on several pixels."""
 
 
 @lru_cache(maxsize=256)
 def _cover(step: float, begin: float, count: int, pixels: int) -> Cover:
-    """Windows of one size meet few ways to lie on pixels, again and again."""
+    """Overlap of cells that begin at pixel ``begin``; cached, because windows of one size have few different ones."""
     edges = begin + step * np.arange(count + 1)
     pixel = np.arange(pixels)
     common = np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel)
@@ -54,7 +53,7 @@ def _cover(step: float, begin: float, count: int, pixels: int) -> Cover:
 
 @dataclass(frozen=True)
 class Axis:
-    """How cells lie on pixels along one axis: cell ``i`` begins at pixel ``shift + step * i``.
+    """Position of cells on pixels along one axis: cell ``i`` begins at pixel coordinate ``shift + step * i``.
 
     >>> twenty_metres = Axis(0.5, 0.0)
     >>> [int(edge) for edge in twenty_metres.span(3, 4)]
@@ -68,25 +67,25 @@ class Axis:
     step: float
     """Pixels per cell."""
     shift: float
-    """Where cell 0 begins, in pixels."""
+    """Pixel coordinate at which cell 0 begins."""
 
     @property
     def same(self) -> bool:
-        """Whether cells are pixels, counted alike."""
+        """Whether cell ``i`` is pixel ``i``."""
         return self.step == 1 and self.shift == 0
 
     def span(self, first: Any, count: Any) -> tuple[Any, Any]:
-        """First pixel under ``count`` cells from ``first`` on, and the one after the last; numbers or arrays."""
+        """First pixel under the ``count`` cells from ``first`` on, and the pixel after the last; numbers or arrays."""
         start, stop = self.shift + self.step * first, self.shift + self.step * (first + count)
         return np.floor(start + _NEAR).astype(np.int64), np.ceil(stop - _NEAR).astype(np.int64)
 
     def cover(self, first: int, count: int) -> Cover:
-        """How ``count`` cells from ``first`` on lie on the pixels of their span."""
+        """Overlap of the ``count`` cells from ``first`` on with the pixels of their :meth:`span`."""
         start, stop = self.span(first, count)
         return _cover(self.step, round(float(self.shift + self.step * first - start), 9), count, int(stop - start))
 
     def centres(self, first: int, count: int) -> NDArray[np.int64]:
-        """(cells,): the pixel of their span under the centre of each."""
+        """(cells,): the pixel under the centre of each cell, counted from the first pixel of their :meth:`span`."""
         start, stop = self.span(first, count)
         under = np.floor(self.shift + self.step * (first + 0.5 + np.arange(count)) + _NEAR).astype(np.int64)
         return np.asarray(np.clip(under, start, stop - 1) - start)
@@ -94,28 +93,35 @@ class Axis:
 
 @dataclass(frozen=True)
 class Fit:
-    """How the cells of a scene lie on the pixels of a file."""
+    """Position of a scene's cells on the pixels of a file."""
 
     rows: Axis
+    """Along the rows' axis."""
     columns: Axis
+    """Along the columns' axis."""
 
     @property
     def same(self) -> bool:
-        """Whether cells are pixels, counted alike."""
+        """Whether the scene's cells are the file's pixels."""
         return self.rows.same and self.columns.same
 
     def area(self, window: Window) -> Window:
-        """The pixels under a window of cells; it may reach beyond the file."""
+        """The window of pixels under a window of cells; it may reach beyond the file."""
         top, bottom = self.rows.span(window.row, window.height)
         left, right = self.columns.span(window.column, window.width)
         return Window(int(top), int(left), int(bottom - top), int(right - left))
 
 
 def fit_grid(scene: Scene, grid: Grid | None, name: str) -> Fit:
-    """How the cells of a scene lie on the pixels of one of its files.
+    """Position of a scene's cells on the pixels of one of its files.
+
+    Args:
+        scene: The scene.
+        grid: Pixels of the file; None: those of the scene.
+        name: Name of the file in messages.
 
     Raises:
-        InputError: the file's pixels are turned against the scene's.
+        InputError: the file's pixels are rotated or mirrored relative to the scene's.
     """
     if grid is None:
         return Fit(Axis(1.0, 0.0), Axis(1.0, 0.0))
@@ -128,13 +134,13 @@ def fit_grid(scene: Scene, grid: Grid | None, name: str) -> Fit:
 
 
 def _clean(step: float, shift: float) -> tuple[float, float]:
-    """Without the last digits that inverting a transform leaves."""
+    """Step and shift without rounding errors from inverting a transform."""
     step = round(step) if abs(step - round(step)) * 1e5 < _NEAR and round(step) else step
     return float(step), float(round(shift)) if abs(shift - round(shift)) < _NEAR else float(shift)
 
 
 def average(plane: NDArray[Any], rows: Cover, columns: Cover) -> NDArray[Any]:
-    """Mean over cells ``(height, width)`` of pixels, by the shares of each axis; whole numbers stay whole.
+    """Area-weighted means of pixels ``(rows, columns)`` over cells ``(height, width)``; integers are rounded.
 
     >>> half = Axis(2.0, 0.0).cover(0, 1)
     >>> average(np.array([[1, 2], [3, 8]], "uint16"), half, half)
@@ -143,19 +149,20 @@ def average(plane: NDArray[Any], rows: Cover, columns: Cover) -> NDArray[Any]:
     if rows.within is not None and columns.within is not None:
         return np.asarray(plane.take(columns.within, axis=1).take(rows.within, axis=0))
     mean = rows.shares @ plane.astype(np.float64) @ columns.shares.T
-    # Halves go up: averaging must not depend on whether a neighbour is even.
+    # Halves are rounded up, not to the nearest even number.
     return np.floor(mean + 0.5).astype(plane.dtype) if plane.dtype.kind in "iu" else mean.astype(plane.dtype)
 
 
 def at_cell_size(scene: Scene, cell_size: float) -> Scene:
-    """The same scene in cells of another size, from the same upper left corner; no pixel is read.
+    """The same scene with cells of another size and the same upper left corner; no pixel is read.
 
     Args:
         scene: The scene.
         cell_size: Width and height of a cell in units of the CRS (metres in UTM).
 
     Raises:
-        InputError: not a size, larger than the scene, or so small that there are more than :data:`MOST_CELLS`.
+        InputError: not a positive number, larger than the scene, or so small that there are more than
+            :data:`MOST_CELLS` cells.
     """
     across, down = scene.cell_size
     if not (np.isfinite(cell_size) and cell_size > 0):

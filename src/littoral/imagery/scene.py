@@ -1,4 +1,4 @@
-"""What a scene is, and the rules for its values: names of bands, offsets, nodata. No file is touched here."""
+"""Scenes, bands and windows, and the rules for band names, scaling, nodata and cloud masks. No file is read here."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ AS_STORED = "as stored"
 
 SENTINEL_NAME = re.compile(r"B(\d{1,2})(A?)", re.IGNORECASE)
 _FINEST_STEP, _COARSEST_STEP = 1e-5, 1e-3
-"""Scales between which values of 16 bits or more are taken for reflectance: those of Sentinel-2 (1/10000, in 2015 also
-1/1000) and of Landsat (0.0000275; 0.00002 over the sine of the sun's height)."""
+"""Values of 16 bits or more with a scale in this range are taken for reflectance: Sentinel-2 has 1/10000 (in 2015 also
+1/1000), Landsat 0.0000275 or 0.00002 / sine of the sun's elevation."""
 _HUGE = 1e30
-"""Floats beyond it are some program's nodata (often ±3.4e38), whatever the file says."""
+"""Floats of larger magnitude are nodata (often ±3.4e38), even if the file does not declare it."""
 
 
 Role = Literal["measured", "scene classes", "cloud probability", "cloud bits", "cloud"]
-"""What a band's values are: measurements; classes as in Sentinel-2's SCL; percent of cloud; bits as in Landsat's
-QA_PIXEL; or cloud where not 0."""
+"""Kind of a band's values: measurements; classes as in Sentinel-2's SCL; cloud probability in percent; bits as in
+Landsat's QA_PIXEL; or ``cloud``, which is cloud wherever not 0."""
 CLOUD_CLASSES = (3, 8, 9, 10)
-"""Of Sentinel-2's scene classification: cloud shadow, cloud of medium and of high probability, cirrus."""
+"""Cloud classes of Sentinel-2's scene classification: shadow, cloud of medium and of high probability, cirrus."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Pixels on the ground: where they lie and how many there are."""
+    """Georeferenced grid of pixels."""
 
     transform: Affine
     """Pixel (column, row) to CRS (x, y); (0, 0) is the outer corner of the upper left pixel."""
@@ -52,35 +52,36 @@ class Band:
     """One band of a scene."""
 
     name: str
-    """As the file describes it (its first word, where that is a Sentinel-2 name), else B1, B2, … by position."""
+    """Name from the file's description (its first word, if that is a Sentinel-2 name), else B1, B2, … by position."""
     described: bool
-    """Whether the name comes from the file or the user; a counted B2 must not pass for Sentinel-2's B02."""
+    """Whether the name comes from the file or the user; a B2 by position must not be taken for Sentinel-2's B02."""
     href: str
-    """File that holds it: a path, a name of GDAL's (``/vsizip/…``), or a web address without key or signature."""
+    """File of the band: a path, a GDAL name (``/vsizip/…``), or a web address without key or signature."""
     index: int
-    """Position in that file, from 1."""
+    """Position in the file, from 1."""
     dtype: str
     """NumPy type of the stored values."""
     nodata: float | None
-    """Value the file declares as nodata; None: every finite value counts, 0 too."""
+    """Stored value that means nodata; None: every finite value is valid, also 0."""
     scale: float
-    """Reflectance (or whatever the unit is) = stored x scale + offset; 1 where the file says nothing."""
+    """Reflectance (or another quantity) = stored x scale + offset; 1 by default."""
     offset: float
-    """See ``scale``; 0 where the file says nothing."""
+    """See ``scale``; 0 by default."""
     grid: Grid | None = None
-    """Its file's own pixels, where they are not those of the scene; in the scene's CRS, its axes parallel."""
+    """Pixels of the file if they differ from those of the scene; in the scene's CRS, with parallel axes."""
     role: Role = "measured"
-    """What its values are; all but measurements are classes of a kind, and never averaged."""
+    """Kind of its values; bands other than ``measured`` are never averaged."""
     access: str = ""
-    """Name of the source that signs its address, "" where anyone may read it."""
+    """Name of the catalogue whose token or key opens the file, "" for public and local files."""
     alpha: int | None = None
-    """Layer of its file that is 0 where the file has no pixels, if there is one."""
+    """Number of the file's alpha layer (0 where there are no pixels), from 1; None without one."""
     flipped: tuple[bool, bool] = (False, False)
-    """Whether its file has rows from south to north, and columns from east to west; ``grid`` is as if it had not."""
+    """Whether the file's rows run from south to north, and its columns from east to west; ``grid`` is after the rows
+    and columns are reversed."""
 
     @property
     def stem(self) -> str:
-        """Name of its file without folder and suffix."""
+        """Name of the file without folder and suffix."""
         return PurePosixPath(self.href.replace("\\", "/")).stem
 
 
@@ -103,11 +104,11 @@ class Scene:
     """An image of a place: bands on one grid."""
 
     name: str
-    """Short name for messages and records: the file's or folder's."""
+    """Short name for messages and records: that of the file or folder."""
     bands: tuple[Band, ...]
-    """In file order."""
+    """Bands of the role ``measured``, in file order."""
     crs: CRS
-    """Of the grid."""
+    """Coordinate reference system of the grid."""
     transform: Affine
     """Pixel (column, row) to CRS (x, y); (0, 0) is the outer corner of the upper left pixel."""
     height: int
@@ -115,17 +116,17 @@ class Scene:
     width: int
     """Columns."""
     tags: Mapping[str, str] = field(default_factory=dict)
-    """What the file says about itself (DATE, SENSOR, …)."""
+    """Metadata of the file or product (DATE, SENSOR, …)."""
     masks: tuple[Band, ...] = ()
-    """Bands that say where clouds are, of a role other than ``measured``."""
+    """Cloud masks: bands of a role other than ``measured``."""
     absent: Mapping[str, str] = field(default_factory=dict)
-    """Bands that the product lists and whose files are not there: name to file. Asking for one is an error."""
+    """Bands that the product lists but whose files are missing: name to file. Selecting one raises an error."""
     acquired: str = ""
-    """Date of the image, ``YYYY-MM-DD``; empty where nothing says it."""
+    """Acquisition date, ``YYYY-MM-DD``; "" if unknown."""
 
     @property
     def grid(self) -> Grid:
-        """Its pixels."""
+        """Grid of the scene's pixels."""
         return Grid(self.transform, self.height, self.width)
 
     @property
@@ -135,7 +136,7 @@ class Scene:
         return float(np.hypot(a, d)), float(np.hypot(b, e))
 
     def describe(self) -> str:
-        """One line per fact a user should check before a long run."""
+        """Text for checking a scene before a long run: size and CRS, then a line per band."""
         x, y = self.cell_size
         lines = [f"{self.name}: {self.width} x {self.height} pixels of {x:.6g} x {y:.6g}, {self.crs.to_string()}"]
         for band in self.bands:
@@ -149,30 +150,30 @@ class Scene:
 
 @dataclass(frozen=True)
 class Stored:
-    """How values of a band are kept in tiles: stored x ``times`` + ``add``."""
+    """Scaling of a band's values in tiles: tile value = stored x ``times`` + ``add``."""
 
     meaning: str
     """:data:`REFLECTANCE` or :data:`AS_STORED`."""
     times: float
-    """What each stored value is multiplied by, 1 for most."""
+    """Factor, 1 for most bands."""
     add: float
-    """What is then added to it."""
+    """Offset, in units of the tile value."""
     dtype: str
-    """NumPy type of what is kept."""
+    """NumPy type of the tile values."""
     fill: float
-    """What stands at missing pixels."""
+    """Tile value of missing pixels."""
     masked: float | None
     """Stored value that means nodata, None if there is none."""
 
 
 def stored_as(band: Band, raw: bool = False) -> Stored:
-    """Decide how a band's values are kept; learning and classifying both ask here.
+    """Scaling of a band's values in tiles, the same for training and for prediction.
 
-    A Sentinel-2 product of processing baseline 04.00 or later carries an offset of -1000 (scale 0.0001, offset -0.1),
-    one of Landsat's Collection 2 a scale of 0.0000275 and an offset of -0.2. Where the file declares such a thing,
-    values are kept as reflectance x 10000 in int16, so that dark water may be negative, as in the product (beyond
-    32767, a reflectance of 3.28, they are cut); and DN 0 is nodata, as the products say (Special_Values). All else
-    keeps its type and its values.
+    Sentinel-2 products of processing baseline 04.00 or later have an offset of -1000 (scale 0.0001, offset -0.1),
+    products of Landsat's Collection 2 a scale of 0.0000275 and an offset of -0.2. For a band with such a scale or
+    offset, tile values are reflectance x 10000 in int16, so that dark water may be negative, as in the product; values
+    above 32767 (a reflectance of 3.28) are clipped, and DN 0 is nodata, as in the products (Special_Values), unless
+    the band declares another value. All other bands keep their values and type, and so do all with ``raw``.
 
     >>> band = Band("B02", True, "x.tif", 1, "uint16", None, 1e-4, -0.1)
     >>> stored_as(band)
@@ -182,7 +183,7 @@ def stored_as(band: Band, raw: bool = False) -> Stored:
     >>> stored_as(replace(band, scale=2.75e-5, offset=-0.2)).times
     0.275
     """
-    # No other quantity has such steps; temperatures are in hundredths.
+    # Other quantities do not use such scales; temperatures are in hundredths.
     wide_enough = np.dtype(band.dtype).itemsize >= 2
     in_steps = wide_enough and band.role == "measured" and _FINEST_STEP <= band.scale <= _COARSEST_STEP
     as_it_is = np.isclose(band.scale, 1e-4) and not band.offset
@@ -198,7 +199,7 @@ def stored_as(band: Band, raw: bool = False) -> Stored:
 
 
 def cloudy(values: Values, role: Role) -> NDArray[np.bool_]:
-    """Where a mask band says that cloud or its shadow hides the ground.
+    """Where a mask band marks cloud or cloud shadow: an array of the shape of ``values``.
 
     Sentinel-2's scene classification: 3 shadow, 8 and 9 cloud, 10 cirrus. Cloud probability: half or more. Landsat's
     QA_PIXEL: bits 1 to 4, dilated cloud, cirrus, cloud, shadow.
@@ -217,29 +218,30 @@ def cloudy(values: Values, role: Role) -> NDArray[np.bool_]:
     if role == "cloud probability":
         return np.asarray(values >= 50)
     if role == "cloud bits":
-        # Programs that resample write them as floats, with NaN where there is nothing.
+        # Resampled masks may be floats, with NaN where there are no pixels.
         bits = values if values.dtype.kind in "iu" else np.nan_to_num(values, posinf=0, neginf=0).astype(np.int64)
         return np.asarray((bits & 0b11110) != 0)
     return np.asarray(values != 0)
 
 
 def kept_as(bands: Sequence[Band], raw: bool = False) -> tuple[str, str]:
-    """What the values of some bands mean together, and their NumPy type."""
+    """Meaning of the tile values of several bands together, and their common NumPy type."""
     meanings = {stored_as(band, raw).meaning for band in bands}
     return (meanings.pop() if len(meanings) == 1 else AS_STORED), dtype_of(bands, raw).name
 
 
 def same_scaling(one: tuple[str, str], other: tuple[str, str]) -> bool:
-    """Whether values kept in two ways (meaning, NumPy type) may be mixed.
+    """Whether tile values of two scalings, each (meaning, NumPy type), may be mixed.
 
-    Floats are not integers and 8-bit pictures are neither. Where an offset was taken off one side (int16), the other
-    must be known to be free of it; two files without an offset are taken for alike, said or unsaid.
+    Floats, 8-bit integers and wider integers may not be mixed. If an offset was removed from one (reflectance in
+    int16), the other must be reflectance too. Two scalings without an offset may be mixed, even if one of them is
+    not declared as reflectance.
 
     >>> known, shifted = (REFLECTANCE, "uint16"), (REFLECTANCE, "int16")
-    >>> unsaid = (AS_STORED, "uint16")
-    >>> same_scaling(known, shifted), same_scaling(known, unsaid), same_scaling(shifted, unsaid)
+    >>> undeclared = (AS_STORED, "uint16")
+    >>> same_scaling(known, shifted), same_scaling(known, undeclared), same_scaling(shifted, undeclared)
     (True, True, False)
-    >>> same_scaling(unsaid, (AS_STORED, "float32")), same_scaling(unsaid, (AS_STORED, "uint8"))
+    >>> same_scaling(undeclared, (AS_STORED, "float32")), same_scaling(undeclared, (AS_STORED, "uint8"))
     (False, False)
     """
     (meaning, first), (other_meaning, second) = one, other
@@ -251,7 +253,7 @@ def same_scaling(one: tuple[str, str], other: tuple[str, str]) -> bool:
 
 
 def valid_values(values: Values, masked: float | None) -> NDArray[np.bool_]:
-    """Which stored values are measurements: finite, not absurdly large, and not the declared nodata.
+    """Mask of stored values that are measurements: finite, of a magnitude below 1e30, and not the nodata value.
 
     >>> valid_values(np.array([0.0, np.nan, -np.inf, -3.4e38, 7.0]), 7.0).tolist()
     [True, False, False, False, False]
@@ -267,20 +269,21 @@ def valid_values(values: Values, masked: float | None) -> NDArray[np.bool_]:
 
 
 def dtype_of(bands: Sequence[Band], raw: bool) -> np.dtype[Any]:
-    """NumPy type of what :func:`read_windows` yields for these bands."""
+    """NumPy type of the values that :func:`read_windows` yields for these bands."""
     return np.result_type(*(np.dtype(stored_as(band, raw).dtype) for band in bands))
 
 
 def select_bands(scene: Scene, wanted: Sequence[str | int] | None, *, exact: bool = False) -> tuple[Band, ...]:
-    """Bands by name (any case; B2 is B02 where the file names its bands) or by number from 1; None: all.
+    """Select bands by name or number.
 
     Args:
         scene: The scene.
-        wanted: Names or numbers, each once.
-        exact: Only whole names: what a model was trained on must not be met by a band that is just counted alike.
+        wanted: Names (case is ignored, and B2 is B02 if the file names its bands) or numbers from 1, each once; None:
+            all bands.
+        exact: Match complete names only, so that a model's band is not taken for a band with the same number.
 
     Raises:
-        InputError: a band the scene lacks, one whose file is not there, one named twice, or none.
+        InputError: a band that the scene lacks or whose file is missing, a band named twice, or an empty selection.
     """
     if wanted is None:
         if scene.absent:
@@ -294,11 +297,12 @@ def select_bands(scene: Scene, wanted: Sequence[str | int] | None, *, exact: boo
 
 
 def renamed(band: Band, name: str) -> Band:
+    """The band with another name, marked as described."""
     return replace(band, name=name, described=True)
 
 
 def same_band(one: str, other: str) -> bool:
-    """Whether two names are those of one band: B2 and b02 are.
+    """Whether two names denote the same band, such as B2 and b02.
 
     >>> same_band("B2", "b02"), same_band("B8", "B8A")
     (True, False)

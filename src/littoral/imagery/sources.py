@@ -1,4 +1,4 @@
-"""What a user calls a scene, whatever it comes from: files, folders, products."""
+"""Open scenes from any source: files, folders, Sentinel-2 and Landsat products, STAC items."""
 
 from __future__ import annotations
 
@@ -17,23 +17,25 @@ from littoral.imagery.landsat import is_landsat, open_landsat
 from littoral.imagery.options import SceneOptions
 from littoral.imagery.raster_files import date_in, open_file, open_files
 from littoral.imagery.resampling import at_cell_size
-from littoral.imagery.safe import as_product_says, is_safe, open_safe
+from littoral.imagery.safe import is_safe, open_safe, with_product_scaling
 from littoral.imagery.safe.files import is_remote
 from littoral.imagery.scene import SENTINEL_NAME, Band, Scene
 from littoral.imagery.stac.item_files import is_item
 from littoral.imagery.stac.items import open_items
 from littoral.imagery.stac.redaction import without_secrets
-from littoral.imagery.stac.scaling import Told, baseline_of, reflectance_scaling
+from littoral.imagery.stac.scaling import ScalingMetadata, baseline_of, reflectance_scaling
 
 IMAGE_FOLDERS = ("IMG_DATA", "R10m", "R20m", "R60m")
-"""Of Sentinel-2 products."""
+"""Names of the image folders in Sentinel-2 products."""
 PRODUCT_IMAGE = re.compile(r"(L[12][AC]_)?T\d{2}[A-Z]{3}_\d{8}T\d{6}_B\d[\dA]")
-"""Start of the names of their images."""
+"""Beginning of the names of images in Sentinel-2 products."""
 Source = str | Path | Sequence[str | Path] | Mapping[str, str | Path]
+"""A path or address; a list of files; or files by the names of their bands."""
 Scenes = Scene | str | Path | Sequence[Scene | str | Path]
+"""A scene, a source, or a list of them."""
 _AS_IT_IS = SceneOptions()
 SUFFIXES = (".tif", ".tiff", ".vrt", ".jp2", ".img")
-"""Of the files taken for bands or scenes in a folder."""
+"""Suffixes of the files in a folder that are opened as bands or scenes."""
 
 
 def open_scene(
@@ -45,14 +47,14 @@ def open_scene(
     Args:
         source: A GeoTIFF, COG, VRT or JPEG 2000, by path or web address; a folder with one file per band; a Landsat
             product's folder; a Sentinel-2 product (:func:`littoral.imagery.safe.open_safe`); an item of a STAC
-            catalogue or a file of several (:func:`open_item`); a list of files; or a mapping from band names to files.
+            catalogue or a file of one item (:func:`open_item`); a list of files; or a mapping from band names to files.
             Bands may differ in pixel size.
-        options: CRS and names of bands where the file has none; the cell size, a cell's value being the mean of the
-            pixels under it.
+        options: CRS and names of bands, if the file has none; the cell size (the value of a cell is the mean of the
+            pixels under it).
 
     Raises:
-        InputError: nothing there, not a raster, no georeference, several scenes, bands that do not fit each other,
-            names that do not fit.
+        InputError: no such file, not a raster, no georeference, several scenes, bands in different CRS or rotated
+            against each other, or a wrong number of names.
     """
     scenes = open_scenes(source, options)
     if len(scenes) > 1:
@@ -65,10 +67,10 @@ def open_scenes(
     source: Source,
     options: SceneOptions = _AS_IT_IS,
 ) -> list[Scene]:
-    """Open all the scenes that a source holds: one, or those of a folder of images or products.
+    """Open all scenes of a source: one, or those of a folder of images or products.
 
-    Args and errors are those of :func:`open_scene`. Images in one folder are bands of one scene where they cover the
-    same ground, and scenes of their own where they do not.
+    Arguments and errors are those of :func:`open_scene`. Images in one folder are bands of one scene if they cover the
+    same ground on the same day, else separate scenes (:func:`group_files`).
     """
     if isinstance(source, Mapping):
         files = [str(path) for path in source.values()]
@@ -77,21 +79,21 @@ def open_scenes(
         scenes = [open_files([str(path) for path in source], options)]
     else:
         scenes = _open_path(str(source), options)
-    scenes = [_named(replace(scene, bands=_by_baseline(as_product_says(scene.bands)))) for scene in scenes]
+    scenes = [_named(replace(scene, bands=_by_baseline(with_product_scaling(scene.bands)))) for scene in scenes]
     for scene in scenes:
         _warn_of_offsets(scene)
     return scenes if options.cell_size is None else [at_cell_size(scene, options.cell_size) for scene in scenes]
 
 
 def as_scenes(given: Scenes, options: SceneOptions = _AS_IT_IS) -> list[Scene]:
-    """Scenes as they are, and all those that paths hold, in the order given.
+    """Open the scenes of paths, and keep scenes that are already open; the order is that of ``given``.
 
     Args:
-        given: A scene or what holds one or several (:func:`open_scenes`), or a list of such.
-        options: Of scenes that are opened; those that are open stay as they are.
+        given: A scene, a path with one or several scenes (:func:`open_scenes`), or a list of them.
+        options: Options for opening; not applied to scenes that are already open.
 
     Raises:
-        InputError: as :func:`open_scenes`; an empty list.
+        InputError: as :func:`open_scenes`, or an empty list.
     """
     listed = [given] if isinstance(given, Scene | str | Path) else list(given)
     if not listed:
@@ -144,10 +146,10 @@ def _open_path(source: str, options: SceneOptions) -> list[Scene]:
 
 
 def group_files(files: Sequence[str]) -> dict[str, list[str]]:
-    """Images of a folder by the scene that they belong to, each under a name of its own.
+    """Group the images of a folder into scenes; returns the files of each scene by a unique name.
 
-    Files are of one scene where they cover the same ground, to a pixel of the coarsest, on the same day; and where they
-    would be the same bands of it, in so far as their names without that of the band are the same.
+    Files belong to one scene if they cover the same ground, to within 1.5 pixels of the coarser file, on the same day.
+    If two files would then be the same band, files also need equal names apart from the band's name.
     """
     facts = {file: _facts(file) for file in files}
     by_place: list[list[str]] = []
@@ -171,16 +173,20 @@ def group_files(files: Sequence[str]) -> dict[str, list[str]]:
 
 @dataclass(frozen=True)
 class _Facts:
-    """What tells images of a folder apart."""
+    """Properties of an image by which the images of a folder are grouped."""
 
     crs: object
+    """CRS as rasterio reads it."""
     bounds: tuple[float, ...]
+    """West, south, east, north in units of the CRS."""
     step: float
-    """The longer side of a pixel."""
+    """Longer side of a pixel, units of the CRS."""
     day: str | None
+    """Date in the file's name, ``YYYY-MM-DD``."""
     bands: tuple[str, ...]
+    """Names of its bands."""
     rest: str
-    """Name of the file without that of its band."""
+    """Name of the file without the name of its band."""
 
     def same_place(self, other: _Facts) -> bool:
         apart = max(abs(a - b) for a, b in zip(self.bounds, other.bounds, strict=True))
@@ -216,7 +222,7 @@ def _facts(file: str) -> _Facts:
 
 
 def _named(scene: Scene) -> Scene:
-    """A scene of the images in a product by what those are called: all such folders have one name."""
+    """Name a scene after its images if it has only the name of a product's image folder, such as IMG_DATA."""
     if scene.name not in IMAGE_FOLDERS:
         return scene
     words = zip(*(band.stem.split("_") for band in scene.bands), strict=False)
@@ -225,14 +231,14 @@ def _named(scene: Scene) -> Scene:
 
 
 def _by_baseline(bands: Sequence[Band]) -> tuple[Band, ...]:
-    """Bands of ESA's own JPEG 2000 files outside their product (AWS: ``R10m/B02.jp2``) with their offset.
+    """Set the scale and offset of ESA's JPEG 2000 files outside their product (AWS: ``R10m/B02.jp2``).
 
-    The processing baseline tells it; it is in a folder's name or in the ``tileInfo.json`` beside them.
+    They follow from the processing baseline in a folder's name or in ``tileInfo.json`` in one of the two folders above.
     """
     out = []
     for band in bands:
         if _is_bare(band) and band.href.lower().endswith(".jp2") and (baseline := _baseline_beside(Path(band.href))):
-            scaling = reflectance_scaling(Told(baseline=baseline))
+            scaling = reflectance_scaling(ScalingMetadata(baseline=baseline))
             if scaling is not None:
                 band = replace(band, scale=scaling[0], offset=scaling[1], nodata=0.0)
         out.append(band)
@@ -240,6 +246,7 @@ def _by_baseline(bands: Sequence[Band]) -> tuple[Band, ...]:
 
 
 def _baseline_beside(file: Path) -> float | None:
+    """Processing baseline from the names of the folders above a file, or from ``tileInfo.json``; None if unknown."""
     names = [part for part in file.absolute().parts if "_MSIL" in part]
     for folder in file.absolute().parents[:2]:
         try:
@@ -251,22 +258,22 @@ def _baseline_beside(file: Path) -> float | None:
 
 
 def _is_bare(band: Band) -> bool:
-    """Whether a band is an image of a Sentinel-2 product that came without what says its offset."""
-    unsaid = band.dtype == "uint16" and band.scale == 1 and band.role == "measured"
+    """Whether a band is an image of a Sentinel-2 product without the metadata that give its offset."""
+    undeclared = band.dtype == "uint16" and band.scale == 1 and band.role == "measured"
     of_product = PRODUCT_IMAGE.match(band.stem) or (
         band.href.lower().endswith(".jp2") or re.search(r"[/\\](R[126]0m|IMG_DATA)[/\\][^/\\]+$", band.href)
     )
-    return bool(unsaid and of_product and band.described and SENTINEL_NAME.fullmatch(band.name))
+    return bool(undeclared and of_product and band.described and SENTINEL_NAME.fullmatch(band.name))
 
 
 def _warn_of_offsets(scene: Scene) -> None:
-    """Say so where a Sentinel-2 product's images came without what says their offset."""
+    """Warn about images of a Sentinel-2 product without the metadata that give their offset."""
     bare = [band for band in scene.bands if _is_bare(band)]
     if bare:
         warnings.warn(
-            f"{bare[0].href} is an image of a Sentinel-2 product without the product's metadata: nobody can tell "
-            "whether its values carry the offset of 1000, so they stay as stored; keep it in its .SAFE folder, or say "
-            "its scale and offset with gdal_edit -scale 0.0001 -offset -0.1 -a_nodata 0 (baseline 04.00 or later)",
+            f"{bare[0].href} is an image of a Sentinel-2 product without the product's metadata: it is unknown whether "
+            "its values include the offset of 1000, so they stay as stored; keep it in its .SAFE folder, or set its "
+            "scale and offset with gdal_edit -scale 0.0001 -offset -0.1 -a_nodata 0 (baseline 04.00 or later)",
             LittoralWarning,
             stacklevel=4,
         )

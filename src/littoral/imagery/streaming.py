@@ -1,8 +1,8 @@
-"""Many windows of a scene, each block of its files decoded once.
+"""Read many windows of a scene, decoding each block of its files once.
 
-The work is ordered by the files' own blocks, row by row; a window is handed on as soon as the last block it touches is
-there, so windows come in the order of the blocks and not in that in which they were given. Of a block, only the margins
-that windows still wait for are kept.
+Blocks are decoded in their order in the files, row by row. A window is yielded when the last block it touches is
+decoded, so windows come in the order of the blocks, not in the order given. Of a decoded block, only the parts that
+unfinished windows need are kept.
 """
 
 from __future__ import annotations
@@ -22,37 +22,37 @@ from numpy.typing import NDArray
 from littoral.imagery.raster_files import open_file
 from littoral.imagery.resampling import Fit
 from littoral.imagery.scene import Band, Grid, Scene, Values, Window
-from littoral.imagery.windows import Canvas, Layout, open_band, read_part
+from littoral.imagery.windows import BandFiles, Canvas, open_band, read_part
 from littoral.threads import map_ahead
 
 Integers = NDArray[np.int64]
 
 _LEAST_BLOCK = 2**16
-"""Pixels that are asked for in one go where blocks are strips: those of a row or two are read together."""
+"""Pixels read at a time if a file's blocks are strips: thin strips are combined up to this number."""
 _GDAL_CACHE_BYTES = 64 * 2**20
-"""GDAL's own cache: blocks are asked for once, so it only has to hold those being decoded."""
+"""Size of GDAL's block cache; each block is read once, so it only holds those being decoded."""
 
 _AHEAD_BYTES = 2**24
-"""Pixels decoded ahead of their turn: many small blocks or few large ones, so that no worker waits for windows."""
+"""Bytes of pixels decoded ahead, in many small blocks or few large ones, so that workers do not wait for windows."""
 
 
 @dataclass(frozen=True)
 class _Source:
-    """Bands that are read together: those of one file. Rows and columns are the file's own."""
+    """Bands of one file, which are read together. Rows and columns are those of the file."""
 
     number: int
-    """Its place in the layout."""
+    """Position in the layout, from 0."""
     grid: Grid
-    """The file's pixels."""
+    """Pixels of the file."""
     fit: Fit
-    """How the scene's cells lie on them."""
+    """Position of the scene's cells on these pixels."""
     block_height: int
-    """Rows of a block, or of several where they are thin."""
+    """Rows of a block, or of several thin blocks that are read together."""
     block_width: int
     """Columns of a block."""
 
     def blocks_touched(self, edges: Integers) -> Integers:
-        """(windows,): how many blocks each touches; none where it lies beyond the file."""
+        """(windows,): number of blocks that each window touches; 0 if it lies outside the file."""
         rows = (edges[:, 1] - 1) // self.block_height - edges[:, 0] // self.block_height + 1
         columns = (edges[:, 3] - 1) // self.block_width - edges[:, 2] // self.block_width + 1
         return np.where(_touching(edges), rows * columns, 0)
@@ -60,28 +60,31 @@ class _Source:
 
 @dataclass(frozen=True)
 class _Block:
-    """A block of a source, and who waits for it."""
+    """A block of a source, and the windows that need it."""
 
     source: _Source
+    """The file."""
     part: Window
-    """Pixels of the file, within its edges."""
+    """Pixels of the block, clipped to the file."""
     wanted: Integers
-    """Positions of the windows that touch it."""
+    """(windows,): positions of the windows that touch the block."""
 
 
 @dataclass(frozen=True)
 class _Piece:
-    """Decoded pixels of a block, or a margin of it."""
+    """Decoded pixels of a block, or of a part of it."""
 
     source: _Source
+    """The file."""
     part: Window
+    """Pixels of the file that are decoded."""
     values: list[Values]
-    """(height, width) of each band of the source, as stored."""
+    """Stored values (height, width) of each band of the source."""
     valid: NDArray[np.bool_]
-    """(height, width), where all of them are."""
+    """(height, width), True where all measured bands are valid."""
 
     def crop(self, edges: Integers) -> _Piece:
-        """A copy of what these windows need, by their edges (windows, 4), so that the rest can be freed."""
+        """A copy of the part that windows with these edges (windows, 4) need, so that the rest can be freed."""
         top = max(int(edges[:, 0].min()), self.part.row)
         bottom = min(int(edges[:, 1].max()), self.part.row + self.part.height)
         left = max(int(edges[:, 2].min()), self.part.column)
@@ -98,24 +101,24 @@ def stream_windows(
 
     Args:
         scene: The scene.
-        bands: Bands of it, in the order of the values; their files may differ in pixel size and blocks.
+        bands: Bands of the scene, in the order of the values; their files may differ in pixel size and blocks.
         windows: Any number, in any order; they may overlap, and reach beyond the scene.
-        raw: Keep stored values where an offset is known.
-        workers: Blocks decoded at the same time.
+        raw: Keep stored values; no scale or offset is applied.
+        workers: Number of blocks decoded at the same time.
 
     Yields:
-        The position of a window in ``windows``, then its values and mask as :func:`read_windows` gives them. The order
-        is that of the blocks, whatever ``workers`` is.
+        The position of a window in ``windows``, then its values and mask as from :func:`read_windows`. The order is
+        that of the blocks and does not depend on ``workers``.
 
     Raises:
         InputError: a file cannot be read.
 
     Memory: :func:`most_held_bytes` of pixels, 64 MB in GDAL, and for each window 60 bytes and 32 for each pixel size.
     """
-    layout = Layout(scene, bands, raw)
+    layout = BandFiles(scene, bands, raw)
     sources = _sources(layout)
     places = np.array([(w.row, w.column, w.height, w.width) for w in windows], np.int64).reshape(-1, 4)
-    # Files of one grid share what lies under the windows.
+    # Files with the same grid share the edges of the windows.
     edges = {(source.fit, source.grid): _edges(places, source.fit, source.grid) for source in sources}
     under = [edges[source.fit, source.grid] for source in sources]
     left = np.sum([source.blocks_touched(own) for source, own in zip(sources, under, strict=True)], axis=0)
@@ -142,20 +145,20 @@ def stream_windows(
 
 
 def most_held_bytes(scene: Scene, bands: Sequence[Band], height: int, width: int, *, workers: int = 2) -> int:
-    """Bytes of pixels that :func:`stream_windows` holds at most, however many windows there are.
+    """Upper bound of the bytes of pixels that :func:`stream_windows` holds, for any number of windows.
 
-    Of every file a margin below its blocks, as high as a window and as wide as the scene; one beside its blocks, as
-    wide as a window; where another file's blocks are higher, what waits for those; the blocks that are being decoded,
-    or were but wait for their turn, twice over while they are cut; and the window being filled.
+    It is the sum of, for each file, a margin below the current row of blocks (as high as a window, as wide as the
+    scene), a margin beside the current block (as wide as a window), and the rows that wait for higher blocks of other
+    files; twice the blocks that are being decoded or wait for their turn; and the window being filled.
 
     Args:
         scene: The scene.
-        bands: Bands of it.
-        height: Of the highest window.
-        width: Of the widest window.
-        workers: Blocks decoded at the same time.
+        bands: Bands of the scene.
+        height: Height of the highest window, pixels.
+        width: Width of the widest window, pixels.
+        workers: Number of blocks decoded at the same time.
     """
-    layout = Layout(scene, bands, False)
+    layout = BandFiles(scene, bands, False)
     sources = _sources(layout)
     held = 0
     for source in sources:
@@ -175,18 +178,18 @@ def most_held_bytes(scene: Scene, bands: Sequence[Band], height: int, width: int
     return held + largest * 2 * (_blocks_ahead(sources, layout, workers) + 2) + canvas
 
 
-def _pixel_bytes(source: _Source, layout: Layout) -> int:
-    """Of the bands of a file, and of their mask."""
+def _pixel_bytes(source: _Source, layout: BandFiles) -> int:
+    """Bytes per pixel of a file's bands and their mask."""
     return 1 + sum(np.dtype(band.dtype).itemsize for band in layout.sources[source.number])
 
 
-def _blocks_ahead(sources: Sequence[_Source], layout: Layout, workers: int) -> int:
-    """How many blocks are decoded before their turn, at most."""
+def _blocks_ahead(sources: Sequence[_Source], layout: BandFiles, workers: int) -> int:
+    """Largest number of blocks decoded ahead."""
     largest = max(_pixel_bytes(source, layout) * source.block_height * source.block_width for source in sources)
     return min(max(workers, _AHEAD_BYTES // largest), 8 * workers)
 
 
-def _sources(layout: Layout) -> list[_Source]:
+def _sources(layout: BandFiles) -> list[_Source]:
     out = []
     for number, (bands, grid, fit) in enumerate(zip(layout.sources, layout.grids, layout.fits, strict=True)):
         with open_file(bands[0].href, bands[0].access) as dataset:
@@ -198,7 +201,7 @@ def _sources(layout: Layout) -> list[_Source]:
 
 
 def _edges(places: Integers, fit: Fit, grid: Grid) -> Integers:
-    """(windows, 4): first row, row after the last, first column, column after the last, on a file's pixels."""
+    """(windows, 4): first row, row after the last, first column, column after the last; pixels of a file, clipped."""
     top, bottom = fit.rows.span(places[:, 0], places[:, 2])
     left, right = fit.columns.span(places[:, 1], places[:, 3])
     rows, columns = np.clip([top, bottom], 0, grid.height), np.clip([left, right], 0, grid.width)
@@ -210,14 +213,14 @@ def _touching(edges: Integers) -> NDArray[np.bool_]:
 
 
 def _sweep(block: _Block) -> tuple[float, float, int]:
-    """Where a block begins on the scene: files of several pixel sizes are read side by side."""
+    """Sort key: row and column of the scene at which a block begins, then the number of its file."""
     fit, part = block.source.fit, block.part
     row = (part.row - fit.rows.shift) / fit.rows.step
     return row, (part.column - fit.columns.shift) / fit.columns.step, block.source.number
 
 
 def _blocks(source: _Source, edges: Integers) -> Iterator[_Block]:
-    """Blocks of a source that windows touch, row by row; windows are looked up a row of blocks at a time."""
+    """Blocks of a source that windows touch, row by row; windows are looked up once for each row of blocks."""
     inside = np.flatnonzero(_touching(edges))
     inside = inside[np.argsort(edges[inside, 0], kind="stable")]
     top, bottom, left, right = edges[inside].T
@@ -239,8 +242,8 @@ def _blocks(source: _Source, edges: Integers) -> Iterator[_Block]:
             yield _Block(source, part, wanted)
 
 
-def _decoded(blocks: Iterator[_Block], layout: Layout, workers: int, most: int) -> Iterator[tuple[_Block, _Piece]]:
-    """Blocks in order with their pixels, a few of them decoded ahead."""
+def _decoded(blocks: Iterator[_Block], layout: BandFiles, workers: int, most: int) -> Iterator[tuple[_Block, _Piece]]:
+    """Blocks in order with their pixels; up to ``most`` are decoded ahead."""
     own = threading.local()
     with ExitStack() as stack:
         opened: list[Any] = []
@@ -248,7 +251,7 @@ def _decoded(blocks: Iterator[_Block], layout: Layout, workers: int, most: int) 
         pool = stack.enter_context(ThreadPoolExecutor(workers))
 
         def decode(block: _Block) -> _Piece:
-            # GDAL's datasets belong to one thread each.
+            # A GDAL dataset may be used by one thread only.
             datasets = own.__dict__.setdefault("datasets", {})
             with rasterio.Env(GDAL_CACHEMAX=_GDAL_CACHE_BYTES):
                 number = block.source.number

@@ -1,4 +1,4 @@
-"""Windows of a scene to pixels; the one place that moves bytes."""
+"""Read the pixels of a scene's windows, scaled and masked."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from littoral.imagery.resampling import Fit, average, fit_grid
 from littoral.imagery.scene import Band, Grid, Scene, Stored, Values, Window, dtype_of, stored_as, valid_values
 
 _BEYOND = 1e12
-"""No measurement; floats are cut there before they become integers."""
+"""Floats are clipped to this magnitude before conversion to integers; no measurement is larger."""
 
 
 def read_windows(
@@ -28,13 +28,13 @@ def read_windows(
     """Read windows of a scene, in the order given; each file is opened once.
 
     Yields:
-        Values ``(bands, height, width)`` kept as :func:`stored_as` says, with its fill where pixels are missing, and
-        the mask ``(height, width)`` that is True where all the measured bands are valid. Beyond the scene nothing is.
+        Values ``(bands, height, width)`` scaled by :func:`stored_as`, with its fill value where pixels are missing, and
+        the mask ``(height, width)``, True where all measured bands are valid. Pixels outside the scene are missing.
 
     Raises:
         InputError: a file cannot be read.
     """
-    layout = Layout(scene, bands, raw)
+    layout = BandFiles(scene, bands, raw)
     with ExitStack() as stack:
         datasets = [stack.enter_context(open_band(source[0], scene)) for source in layout.sources]
         for window in windows:
@@ -47,10 +47,10 @@ def read_windows(
 
 
 def open_band(band: Band, scene: Scene) -> Any:
-    """The file of a band, to read its pixels.
+    """Open the file of a band for reading pixels; a remote file is compared with the scene's metadata.
 
     Raises:
-        InputError: it is damaged, or another than the item of a catalogue says: of other pixels, of another place.
+        InputError: the file is damaged, or its pixels, place, type or CRS differ from those in its STAC item.
     """
     dataset = open_file(band.href, band.access, whole=True)
     if "://" not in band.href:
@@ -81,7 +81,7 @@ def open_band(band: Band, scene: Scene) -> Any:
 
 
 def clip_window(window: Window, grid: Grid) -> Window | None:
-    """The part of a window that lies on a grid, if any.
+    """The part of a window that lies on a grid, None if there is none.
 
     >>> clip_window(Window(-5, 90, 10, 20), Grid(None, height=100, width=100))
     Window(row=0, column=90, height=5, width=10)
@@ -92,8 +92,8 @@ def clip_window(window: Window, grid: Grid) -> Window | None:
     return Window(top, left, bottom - top, right - left) if top < bottom and left < right else None
 
 
-class Layout:
-    """Bands of a scene by file: what is read together, and how each file's pixels lie under the scene's cells."""
+class BandFiles:
+    """Bands of a scene grouped by file, with the position of the scene's cells on each file's pixels."""
 
     def __init__(self, scene: Scene, bands: Sequence[Band], raw: bool) -> None:
         self.scene, self.bands, self.raw = scene, tuple(bands), raw
@@ -101,17 +101,19 @@ class Layout:
         self.dtype = dtype_of(bands, raw)
         hrefs = list(dict.fromkeys(band.href for band in bands))
         self.positions = [[i for i, band in enumerate(bands) if band.href == href] for href in hrefs]
-        """Of each source: positions of its bands."""
+        """Positions in ``bands`` of each file's bands."""
         self.sources = [[self.bands[i] for i in positions] for positions in self.positions]
-        """Bands of one file each."""
+        """Bands of each file."""
         self.grids = [source[0].grid or scene.grid for source in self.sources]
+        """Pixels of each file."""
         self.fits = [fit_grid(scene, source[0].grid, source[0].href) for source in self.sources]
+        """Position of the scene's cells on each file's pixels."""
 
 
 class Canvas:
     """A window's values and mask, filled in from parts of the files."""
 
-    def __init__(self, layout: Layout, window: Window) -> None:
+    def __init__(self, layout: BandFiles, window: Window) -> None:
         self._layout, self._window = layout, window
         self._values = np.empty((len(layout.bands), window.height, window.width), layout.dtype)
         self._patches: dict[tuple[Fit, Grid], _Patch] = {}
@@ -121,7 +123,7 @@ class Canvas:
             patch = self._patches[fit, grid]
             for position in positions:
                 area, rule = patch.area, layout.rules[position]
-                # Where cells are pixels, they go straight to their place.
+                # If cells are pixels, values are written directly to the result.
                 plane = self._values[position] if fit.same else np.empty((area.height, area.width), layout.dtype)
                 if patch.inside is None or (patch.inside.height, patch.inside.width) != plane.shape:
                     plane[:] = rule.fill
@@ -149,7 +151,10 @@ class Canvas:
         patch.valid[here] &= valid[common]
 
     def finished(self) -> tuple[Values, NDArray[np.bool_]]:
-        """Values and mask. One mask for all measured bands: where one is missing, none is kept."""
+        """Values ``(bands, height, width)`` and mask ``(height, width)`` of valid pixels.
+
+        The mask is common to all measured bands: where one is missing, all get their fill value.
+        """
         window, bands = self._window, self._layout.bands
         seen = np.ones((window.height, window.width), bool)
         for (fit, _), patch in self._patches.items():
@@ -181,23 +186,23 @@ class Canvas:
 
 
 class _Patch:
-    """Pixels of one grid under a window."""
+    """Pixels of one file grid under a window."""
 
     def __init__(self, fit: Fit, grid: Grid, window: Window) -> None:
         self.area = fit.area(window)
         self.inside = clip_window(self.area, grid)
         self.planes: dict[int, Values] = {}
-        """Of each band, by its position."""
+        """Scaled pixels ``(height, width)`` of each band, by its position."""
         self.valid = np.zeros((self.area.height, self.area.width), bool)
         self.measured = False
-        """Whether any of the bands is a measurement, so that its mask counts."""
+        """Whether any of the bands is ``measured``, so that ``valid`` limits the window's mask."""
         if self.inside is not None:
             row, column = self.inside.row - self.area.row, self.inside.column - self.area.column
             self.valid[row : row + self.inside.height, column : column + self.inside.width] = True
 
 
 def read_part(dataset: Any, bands: Sequence[Band], part: Window) -> tuple[list[Values], NDArray[np.bool_]]:
-    """Stored values of bands of one file, and where all that are measurements are valid.
+    """Stored values ``(height, width)`` of bands of one file, and the mask where all measured ones are valid.
 
     Raises:
         InputError: the file is damaged or cannot be read.
@@ -215,7 +220,14 @@ def read_part(dataset: Any, bands: Sequence[Band], part: Window) -> tuple[list[V
 
 
 def read_overview(scene: Scene, bands: Sequence[Band], longest_px: int) -> tuple[Values, NDArray[np.bool_]]:
-    """The whole scene, its longer side at most ``longest_px`` pixels: values as stored, and the mask."""
+    """Read the whole scene, reduced to at most ``longest_px`` pixels on its longer side.
+
+    Returns:
+        Stored values ``(bands, height, width)``, and the mask ``(height, width)`` where all bands are valid.
+
+    Raises:
+        InputError: a file is damaged or cannot be read.
+    """
     factor = max(scene.width, scene.height, longest_px) / longest_px
     height, width = max(round(scene.height / factor), 1), max(round(scene.width / factor), 1)
     planes, valid = [], np.ones((height, width), bool)
@@ -247,20 +259,24 @@ def _kept(stored: Values, rule: Stored) -> Values:
     if rule.times == 1 and rule.add == 0:
         return stored
     if stored.dtype.kind == "f":
-        # Missing pixels, NaN among them, are filled by the mask.
+        # Missing pixels, including NaN, get the fill value later.
         stored = np.nan_to_num(np.clip(stored, -_BEYOND, _BEYOND))
     if rule.times == 1 and stored.dtype.itemsize <= 2:
         shifted = stored.astype(np.int32) + int(rule.add)
     else:
         shifted = np.floor(stored.astype(np.float64) * rule.times + rule.add + 0.5)
     limits = np.iinfo(rule.dtype)
-    # The lowest value is the fill and must not be a measurement.
+    # The lowest value is the fill value, so measurements are clipped above it.
     return np.clip(shifted, limits.min + 1, limits.max).astype(rule.dtype, copy=False)
 
 
 @contextmanager
 def _reading(href: str) -> Iterator[None]:
-    """Where a file's pixels are read: no error of a decoder is lost, and each says which file it was."""
+    """Environment for reading a file's pixels, in which every decoding error is raised as an InputError with its name.
+
+    Raises:
+        InputError: reading failed.
+    """
     try:
         with decoding():
             yield
@@ -269,7 +285,7 @@ def _reading(href: str) -> Iterator[None]:
 
 
 def _in_file(dataset: Any, band: Band, part: Window) -> Window:
-    """The rows and columns of a file that are a window of a band's grid."""
+    """Convert a window of a band's grid to rows and columns of the file, which may be reversed."""
     upwards, leftwards = band.flipped
     row = dataset.height - part.row - part.height if upwards else part.row
     column = dataset.width - part.column - part.width if leftwards else part.column
@@ -279,7 +295,10 @@ def _in_file(dataset: Any, band: Band, part: Window) -> Window:
 def _read_band(
     dataset: Any, band: Band, where: Window, shape: tuple[int, int] | None = None
 ) -> tuple[Values, NDArray[np.bool_]]:
-    """Stored values and mask of rows and columns of a file, in the band's order; ``shape`` thins them out."""
+    """Stored values and mask of a window of a file, with rows and columns in the order of the band's grid.
+
+    ``shape`` (height, width) reduces the window by nearest neighbour.
+    """
     window = RasterioWindow(where.column, where.row, where.width, where.height)
     how = {"window": window, "out_shape": shape, "resampling": Resampling.nearest}
     stored = dataset.read(band.index, **how)

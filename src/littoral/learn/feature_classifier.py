@@ -1,7 +1,7 @@
-"""``FeatureClassifier``: the class that users of the original workflow know, over :class:`TrainedModel`.
+"""``FeatureClassifier``: the interface of the original workflow, on top of :class:`TrainedModel`.
 
-Names, signatures and defaults are those of the tool whose users it serves (resnet34, 10 epochs, no oversampling).
-:func:`littoral.train` has other defaults: those of ``littoral train``, which did best on real coasts.
+Names, signatures and defaults are those of the original tool (resnet34, 10 epochs, no oversampling).
+:func:`littoral.train` has the defaults of ``littoral train``, which had the best scores on real coasts.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ Bands = Sequence[str | int] | None
 Explain = Callable[[NDArray[np.float32], NDArray[np.int64]], NDArray[np.float32]]
 """From inputs (tiles, bands, chip, chip) and class indices (tiles,) to maps (tiles, height, width) of 0 to 1."""
 Explained = tuple[Preprocessing, Explain]
-"""Preprocessing of a tile, and the map of what in it speaks for a class."""
+"""Preprocessing of a tile, and the function that computes attribution maps for a class."""
 
 
 def plot_batch(tiles: TileSet, part: NDArray[np.int64], seed: int, rows: int, columns: int, rgb_bands: Bands) -> Figure:
@@ -54,35 +54,35 @@ def plot_results(
     explained: Explained | None = None,
     losses: NDArray[np.float64] | None = None,
 ) -> Figure:
-    """Tiles with truth and prediction; the frame has the colour of the truth on the left and above, of the prediction
-    on the right and below.
+    """Draw tiles with true and predicted class; the frame has the colour of the true class on the left and top, of the
+    predicted class on the right and bottom.
 
     Args:
-        tiles: Shown.
+        tiles: Tiles to draw.
         probabilities: (tiles, classes).
         columns: Tiles in a row.
         rgb_bands: Bands shown.
-        explained: With it only the chip is shown, dark except for what speaks for the prediction.
+        explained: If given, the chip is drawn, darkened where the attribution to the predicted class is low.
         losses: (tiles,), shown if given.
     """
-    targets, answers = tiles.targets, probabilities.argmax(axis=1)
-    pairs = [(tiles.categories[t], tiles.categories[a]) for t, a in zip(targets, answers, strict=True)]
-    said = ["✓" if truth == answer else f"→ {answer.name}" for truth, answer in pairs]
+    targets, predicted = tiles.targets, probabilities.argmax(axis=1)
+    pairs = [(tiles.categories[t], tiles.categories[a]) for t, a in zip(targets, predicted, strict=True)]
+    marks = ["✓" if true == guess else f"→ {guess.name}" for true, guess in pairs]
     sure = [f" {probability:.0%}" for probability in probabilities.max(axis=1)]
     if losses is not None:
         sure = [f"\n{text.strip()}, loss {loss:.2f}" for text, loss in zip(sure, losses, strict=True)]
-    titles = [f"{truth.name}\n{what}{end}" for (truth, _), what, end in zip(pairs, said, sure, strict=True)]
+    titles = [f"{true.name}\n{mark}{end}" for (true, _), mark, end in zip(pairs, marks, sure, strict=True)]
     heat = share = None
     if explained is not None:
         given, explain = explained
         share = given.chip_px / (given.resize_px or given.tile.size_px)
         inputs = np.stack([given.apply(*tiles.read(position)) for position in range(len(tiles))])
-        heat = list(explain(inputs, answers))
+        heat = list(explain(inputs, predicted))
     return figures.plot_tiles(
         _images(tiles, rgb_bands, share),
         titles,
         columns=columns,
-        colours=[(truth.colour, answer.colour) for truth, answer in pairs],
+        colours=[(true.colour, guess.colour) for true, guess in pairs],
         heat=heat,
     )
 

@@ -63,7 +63,7 @@ def _scores_of(record: Mapping[str, Any], heading: str) -> list[str]:
     return [
         f"<h2>{escape(heading)}</h2>",
         _lines([f"{record['method']}."] if "method" in record else (), "quiet"),
-        _lines([f"{text.counted(record)}."]),
+        _lines([f"{text.scored_tiles(record)}."]),
         _lines([f"{verdict}."], "" if record.get("beats_baselines") else "warning") if verdict else "",
         _lines((f"{sentence}." for sentence in text.left_out(record)), "warning"),
         _table(text.standing_rows(record)),

@@ -58,7 +58,7 @@ class ModelFigures:
 
     def predict(self, tile: str | Path | Values, visualize: bool = False, gradcam: bool = False) -> tuple[str, float]:
         """Name and probability of the most probable class (:meth:`TrainedModel.predict`). With ``visualize`` the
-        tile is shown in a notebook, with ``gradcam`` also what speaks for the class."""
+        tile is shown in a notebook, with ``gradcam`` also the attribution of the class."""
         if visualize or gradcam:
             figures.show(self.plot_prediction(tile, gradcam=gradcam))
         return self.trained.predict(tile)
@@ -100,11 +100,11 @@ class ModelFigures:
         return figure
 
     def plot_prediction(self, tile: str | Path | Values, *, gradcam: bool = False) -> Figure:
-        """A tile with the predicted class and its probability; with ``gradcam``, what speaks for it (Grad-CAM).
+        """A tile with the predicted class and its probability; with ``gradcam``, its attribution (Grad-CAM).
 
         Args:
             tile: Path of an image, or values (bands, height, width).
-            gradcam: Darken the tile but for what speaks for the prediction.
+            gradcam: Darken the tile where the attribution to the predicted class is low.
         """
         probabilities, given = self.trained.predict_proba(tile), self.trained.manifest.preprocessing
         best = int(probabilities.argmax())
@@ -122,7 +122,7 @@ class ModelFigures:
     def show_results(
         self, rows: int = 5, *, columns: int = 5, explain: bool = False, rgb_bands: Bands = None
     ) -> Figure:
-        """Validation tiles with truth and prediction; with ``explain``, what speaks for the prediction (Grad-CAM)."""
+        """Validation tiles with truth and prediction; with ``explain``, its attribution (Grad-CAM)."""
         explained, data = None, self._data()
         if explain:
             # Needs captum.

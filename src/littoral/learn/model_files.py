@@ -147,7 +147,7 @@ def _graph_and_script(
     """
     onnx, raster_function = options.onnx, options.raster_function
     if raster_function and onnx is False:
-        raise InputError("onnx=False", "leaves the raster function nothing to run", "leave one of both away")
+        raise InputError("onnx=False", "leaves the raster function no graph to run", "leave one of both out")
     own, carried = model.manifest.preprocessing, carried_files(model.source) if model.source else frozenset()
     # ArcGIS' own function resizes tiles in another way.
     foreign = model.manifest.backbone not in BUILT_IN or own.resize_px is not None
@@ -161,7 +161,7 @@ def _graph_and_script(
     except (MissingExtraError, InputError) as error:
         if required:
             raise
-        # The graph was not asked for; a trained model must not be lost for want of it.
+        # The graph is optional, so the model is saved without it.
         reason = f"the package holds no raster function, so ArcGIS cannot run a {model.manifest.backbone}"
         warnings.warn(LittoralWarning(f"{reason}: {error}"), stacklevel=3)
         return definition, {}

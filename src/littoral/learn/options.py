@@ -21,7 +21,7 @@ ClassWeights = Literal["balanced"] | Mapping[int | str, float]
 
 @dataclass(frozen=True)
 class BodyOptions(Options):
-    """The network, and what it sees of a tile."""
+    """The network, and its input from a tile."""
 
     GROUP: ClassVar[str] = "Network"
 

@@ -229,7 +229,7 @@ def save_trained(
     try:
         return save_model(model, path, options, overwrite=overwrite)
     except (InputError, MissingExtraError):
-        # The training must not be lost for want of a graph.
+        # Without the graph, so that the trained model is not lost.
         bare = replace(options, onnx=False, raster_function=None)
         print(f"{save_model(model, path, bare, overwrite=overwrite)}: saved without a graph")
         raise

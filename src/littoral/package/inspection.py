@@ -253,7 +253,7 @@ def _warnings(
     if not scores:
         found.append("it has no scores on validation tiles, so its accuracy is unknown.")
     elif scores["beats_baselines"] in (False, 0):
-        found.append("the network is not shown to score higher than the better of two baselines.")
+        found.append("the network does not score significantly higher than the better of two baselines.")
     if scores and scores["left_out"]:
         found.append(f"no tile of these classes was scored: {', '.join(scores['left_out'])}.")
     if "LEAK" in manifest.split:

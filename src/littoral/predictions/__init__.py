@@ -1,9 +1,9 @@
-"""Class predictions of rectangles, and what follows from them.
+"""Class predictions of rectangles: tables, smoothing along the coast, kilometres per class, change between two dates.
 
 ``predictions`` holds class probabilities as arrays and writes and reads them as columns (``columns``), with the classes
 that a person changed (``corrections``). ``chains`` orders rectangles along the coast, ``smoothing`` smooths
 probabilities with the ``transitions`` between classes, ``summary`` cuts the shoreline by class and adds up
-``kilometres``, ``changes`` compares two dates, ``novelty`` measures how unlike the training a place is.
+``kilometres``, ``changes`` compares two dates, ``novelty`` measures how far a tile's features are from the training's.
 """
 
 import lazy_loader

@@ -1,8 +1,8 @@
-"""Order rectangles along the coast: which follows which, and how far apart they are.
+"""Order rectangles along the coast, with the distances between neighbours.
 
-``Previous`` and ``Next`` are SeqIds within a ``GroupId``. A link counts if both ends agree on it, so each rectangle
-has at most one neighbour on either side: what follows is chains and rings, and a junction, a missing rectangle or an
-end is a break.
+``Previous`` and ``Next`` are SeqIds within a ``GroupId``. A link is used only if both rectangles have it, so each
+rectangle has at most one neighbour on either side. The result is open chains and rings; a chain ends at a junction, at
+a missing rectangle and at the end of the line.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
-from littoral.errors import LittoralWarning
+from littoral.errors import LittoralWarning, counted
 from littoral.geodesy import DEGREES, ELLIPSOID
 from littoral.predictions.columns import LINKS
 from littoral.shoreline.chains import follow_successors
@@ -30,20 +30,20 @@ _LEAST_STEP_M = 1.0
 
 @dataclass(frozen=True)
 class RectangleChains:
-    """Rows of a table chain after chain and along each; every row is in one chain, if need be alone."""
+    """Rows of a table, chain after chain and in order along each; a row without neighbours is a chain of one."""
 
     row: Integers
     """(rows,), position of the row in the table."""
     chain: Integers
     """(rows,), number of its chain from 0, ascending."""
     step_m: Numbers
-    """(rows,), metres from the middle of the one before it; infinite where a chain begins."""
+    """(rows,), metres from the middle of the previous rectangle; infinite where a chain begins."""
     closing_m: Numbers
-    """(chains,), metres from the last on to the first; infinite unless it is a ring."""
+    """(chains,), metres from the last rectangle to the first; infinite unless the chain is a ring."""
 
     @property
     def first(self) -> Integers:
-        """(chains + 1,), where each chain begins in ``row``, and where the last one ends."""
+        """(chains + 1,), position in ``row`` where each chain begins, then the end of the last."""
         return np.append(np.flatnonzero(np.diff(self.chain, prepend=-1)), len(self.row))
 
     @property
@@ -57,13 +57,13 @@ class RectangleChains:
 def read_chains(rectangles: gpd.GeoDataFrame, source: object = "the table of rectangles") -> RectangleChains:
     """Order rectangles along their chains.
 
-    The distance between neighbours is half of each one's ``line_m``, metres along the shore, or where the table has no
-    such column that between their middles, straight.
+    The distance between neighbours is the mean of their ``line_m`` (metres along the shore). If the table has no such
+    column, it is the geodesic distance between their middles.
 
     Args:
         rectangles: With ``GroupId``, ``SeqId``, ``Previous`` and ``Next``. Of rows with the same GroupId and SeqId the
-            chain leads through the first, the others stand alone, which a :class:`LittoralWarning` says.
-        source: What to call the table.
+            first is in the chain and the others are chains of one; a :class:`LittoralWarning` reports them.
+        source: Name of the table in messages.
 
     Raises:
         InputError: one of the fields is missing, or it has no CRS.
@@ -84,7 +84,7 @@ def read_chains(rectangles: gpd.GeoDataFrame, source: object = "the table of rec
     chain = np.repeat(np.arange(len(lengths)), lengths)
     first = np.append(0, np.cumsum(lengths, dtype=np.int64))[:-1]
     before = np.roll(row, 1)
-    # The one before the first of a ring is its last.
+    # In a ring, the last rectangle precedes the first.
     before[first] = row[first + np.array(lengths, np.int64) - 1]
     step = np.maximum(_distances(rectangles, before, row), _LEAST_STEP_M)
     closing = np.where(np.array(rings, bool), step[first], np.inf)
@@ -93,13 +93,13 @@ def read_chains(rectangles: gpd.GeoDataFrame, source: object = "the table of rec
 
 
 def read_chains_if_linked(rectangles: gpd.GeoDataFrame, source: object) -> RectangleChains | None:
-    """Order rectangles along their chains; None for a table that does not say how they follow one another."""
+    """Order rectangles along their chains; None for a table without a CRS or without the columns that link them."""
     linked = rectangles.crs is not None and all(find_column(rectangles, name) is not None for name in LINKS)
     return read_chains(rectangles, source) if linked else None
 
 
 def read_links(table: gpd.GeoDataFrame, source: object = "the table of rectangles") -> Integers:
-    """Position of the next rectangle, (rows,), or -1; only where that one agrees.
+    """Position of the next rectangle, (rows,), or -1; only where that rectangle names this one as its previous.
 
     Raises:
         InputError: a field is missing, or the table has no CRS.
@@ -113,8 +113,8 @@ def read_links(table: gpd.GeoDataFrame, source: object = "the table of rectangle
     keys = pd.MultiIndex.from_arrays([groups, numbers[0]])
     twice = keys.duplicated()
     if twice.any():
-        message = (f"{source} has {int(twice.sum())} rows whose GroupId and SeqId another row has, too: they stand "
-                   "alone, the chain leads through the first")  # fmt: skip
+        message = (f"{source} has {counted(int(twice.sum()), 'row')} with the GroupId and SeqId of an earlier one, "
+                   "left out of the chain")  # fmt: skip
         warnings.warn(LittoralWarning(message), stacklevel=4)
     known = ~twice & np.isfinite(numbers[0]) & (groups >= 0)
     rows = np.flatnonzero(known)

@@ -1,15 +1,16 @@
 """Compare two classified coasts of different dates: where the class changed, and how probable a change is.
 
-Let p and q be the probabilities of the classes before and after, and S = sum over k of p_k q_k. If the errors of the
-two are independent given the true class, and every class is as likely afterwards as any other whatever was there
-before, the class changed with probability 1 - S. Coasts change less than that: with a prior ``rate`` of change, equal
-classes and equal changes, Bayes' rule gives
+Let p and q be the class probabilities before and after, K the number of classes, and S = sum over k of p_k q_k. If the
+errors at the two dates are independent given the true class, and the class after is independent of the class before,
+the class changed with probability 1 - S. Real coasts change less. With a prior probability ``rate`` of change, and all
+classes and all changes equally likely, Bayes' rule gives
 
-    rate (1 - S) / (K - 1) over itself + (1 - rate) S,
+    P(changed) = a / (a + (1 - rate) S),  a = rate (1 - S) / (K - 1),
 
 which is 1 - S where rate = 1 - 1/K. If no rate is given, it is estimated from the two coasts by maximum likelihood, as
-of a mixture of changed and unchanged places (:func:`change_rate`). Errors of one model on two dates are often alike
-(haze, tide); then true changes are more probable, and unchanged places more surely unchanged, than these probabilities.
+the share of changed places in a mixture of changed and unchanged ones (:func:`change_rate`). Errors of one model on two
+dates are often correlated (haze, tide); then changed places are more likely to have changed, and unchanged ones less
+likely, than these probabilities.
 """
 
 from __future__ import annotations
@@ -56,22 +57,22 @@ _MOST_STEPS, _CLOSE = 1000, 1e-9
 
 @dataclass(frozen=True)
 class Change:
-    """What changed between two coasts."""
+    """Comparison of a coast at two dates."""
 
     rectangles: gpd.GeoDataFrame
-    """Of before, then those of after without a partner; :func:`change` lists the columns."""
+    """Rectangles of before, then those of after without a partner; :func:`change` lists the columns."""
     km: pd.DataFrame
-    """``before``, ``after`` (class names), ``km``: how much went from which class to which; compared rows only."""
+    """``before``, ``after`` (class names), ``km``: length by class before and class after; compared rows only."""
     compared_km: float
-    """Shore that has a class in both."""
+    """Kilometres of shore that has a class at both dates."""
     changed_km: float
-    """Of it, expected to have changed: the sum of probabilities."""
+    """Kilometres of it expected to have changed: the sum of length times probability."""
     interval_km: tuple[float, float]
     """Interval of ``changed_km``; NaN where nothing was compared."""
     rate: float
     """Prior probability of change: as given, or estimated."""
     notes: tuple[str, ...]
-    """Sentences about classes that a person changed, and where nothing was compared."""
+    """Sentences about classes that a person changed, and the reason if no rectangles could be compared."""
 
 
 def change_probability(before: Numbers, after: Numbers, rate: float) -> Numbers:
@@ -80,7 +81,7 @@ def change_probability(before: Numbers, after: Numbers, rate: float) -> Numbers:
     Args:
         before: (rows, classes) probabilities.
         after: Likewise, of the same classes.
-        rate: Prior probability of change; at 1 - 1 / classes the class before is no evidence of the one after.
+        rate: Prior probability of change; 1 - 1 / classes: the class before is no evidence of the class after.
 
     >>> change_probability(np.array([[0.9, 0.1]]), np.array([[0.2, 0.8]]), rate=0.5).round(3).tolist()
     [0.74]
@@ -95,10 +96,10 @@ def change_probability(before: Numbers, after: Numbers, rate: float) -> Numbers:
 
 
 def change_rate(before: Numbers, after: Numbers) -> float:
-    """The most likely prior probability of change, with half a place of each kind added.
+    """Maximum-likelihood prior probability of change, with half a changed and half an unchanged place added.
 
-    The half places (Jeffreys' prior of a share) keep it off 0 and 1. Computed by expectation-maximisation; the
-    likelihood is concave in the rate.
+    The half places (Jeffreys' prior of a proportion) keep it away from 0 and 1. Computed by expectation-maximisation;
+    the likelihood is concave in the rate.
 
     Args:
         before: (rows, classes) probabilities; rows with NaN do not count.
@@ -129,8 +130,8 @@ def change(
 ) -> Change:
     """Compare two classified coasts, rectangle by rectangle.
 
-    Equal outlines are partners; then, of all pairs that overlap, the one with the largest overlap, and so on. A class
-    that a person changed in a table counts, with probability 1.
+    Rectangles with equal outlines are partners; the others are paired by decreasing overlap, each at most once. A class
+    that a person changed in a table is used with probability 1.
 
     Args:
         before: Rectangles that ``classify`` wrote for the earlier date, in any CRS.
@@ -144,8 +145,8 @@ def change(
         Rows with the outlines, CRS, ``ID`` and ``line_m`` of before, then those of after that have no partner; and
         ``<label>_before``, ``<label>_after``, ``ClassValue_…``, ``Confidence_…``, ``SceneDate_…``, ``ID_after``,
         ``overlap``, ``P_changed``, and ``change``: ``changed`` where the classes differ and P_changed is at least one
-        half, ``perhaps changed`` where one of both holds, ``same``, ``only before``, ``only after``, ``not
-        classified`` where one of the two has no class.
+        half, ``perhaps changed`` where only one of these two conditions is met, ``same``, ``only before``, ``only
+        after``, or ``not classified`` where one of the two has no class.
 
     Raises:
         InputError: a table that was not classified or has no CRS, or different classes.
@@ -203,13 +204,13 @@ def change(
     changed, interval = float(mean[0]) / 1000, (float(low[0]) / 1000, float(high[0]) / 1000)
     notes = [f"{source}: {note}" for source, each in zip(tables, found, strict=True) for note in each.notes]
     if not known.any():
-        why = "no rectangle overlaps one of the other coast enough" if not len(one) else "no place has a class in both"
-        notes.append(f"nothing was compared: {why}")
+        why = "none overlaps one of the other coast enough" if not len(one) else "none has a class on both dates"
+        notes.append(f"no rectangles could be compared: {why}")
     return Change(out, km, float(own.sum()) / 1000, changed, interval, rate, tuple(notes))
 
 
 def notes_on_provenance(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[str]:
-    """Sentences on differences in how two coasts were classified, which can look like change.
+    """Sentences on differences in how two coasts were classified, which may cause apparent change.
 
     Args:
         before: Record of :func:`littoral.vectors.read_provenance`, None where a file has none.
@@ -224,10 +225,13 @@ def notes_on_provenance(before: Mapping[str, Any] | None, after: Mapping[str, An
         options.append({name: parameters.get(name) for name in _AFFECTING})
     notes = []
     if models[0] != models[1]:
-        notes.append("the two were classified by different models, which can look like change")
+        notes.append(
+            "the two coasts were classified by different models, so some of the change may be due to the models"
+        )
     if differ := [name for name in _AFFECTING if options[0][name] != options[1][name]]:
         notes.append(
-            f"the two were classified with different options ({', '.join(differ)}), which can look like change"
+            f"the two coasts were classified with different options ({', '.join(differ)}), so some of the change may "
+            "be due to them"
         )
     return notes
 
@@ -235,7 +239,7 @@ def notes_on_provenance(before: Mapping[str, Any] | None, after: Mapping[str, An
 def _taken_predictions(
     predictions: Predictions, categories: tuple[Category, ...], rows: Integers
 ) -> tuple[Numbers, Integers]:
-    """Evidence (rows, categories) and class (rows,) of some rows; NaN and -1 for row -1."""
+    """Probabilities (rows, categories) and class (rows,) of some rows; NaN and -1 for row -1."""
     own, absent = predictions.evidence, predictions.evidence.sum(axis=1) * 0.0
     place = {code: at for at, code in enumerate(predictions.codes)}
     wide = np.column_stack([own[:, place[c.code]] if c.code in place else absent for c in categories])
@@ -255,12 +259,12 @@ def _taken(values: pd.Series[Any], rows: Integers) -> pd.Series[Any]:
 def partners(
     before: gpd.GeoDataFrame, after: gpd.GeoDataFrame, min_overlap: float
 ) -> tuple[Integers, Integers, Numbers]:
-    """Rows of before and after that show the same place, each at most once, and their intersection over union.
+    """Pairs of rows of before and after at the same place, each row at most once, and their intersection over union.
 
-    Both are in the same CRS; in degrees, whole turns of longitude make no difference.
+    Both are in the same CRS; in degrees, longitudes that differ by 360 are equal.
     """
     one, other = (_near_zero(table) for table in (before, after))
-    # The same outline, the first with the first where it is there several times.
+    # Equal outlines; of several equal ones, the first with the first, and so on.
     keys = [pd.DataFrame({"shape": shapely.to_wkb(shapely.normalize(shapes))}) for shapes in (one, other)]
     for key in keys:
         key["turn"] = key.groupby("shape", dropna=False).cumcount()
@@ -290,7 +294,7 @@ def partners(
 
 
 def _near_zero(table: gpd.GeoDataFrame) -> NDArray[np.object_]:
-    """Shapes whose middle lies from -180 up to 180 degrees, where degrees they are."""
+    """Shapes, in a geographic CRS moved so that their middles lie between -180 and 180 degrees."""
     shapes = table.geometry.to_numpy()
     if not CRS(table.crs).is_geographic:
         return np.asarray(shapes)
@@ -315,11 +319,11 @@ def _common_classes(earlier: Predictions, later: Predictions) -> tuple[Category,
         only = [", ".join(names[at][code] for code in sorted(models[at] - models[1 - at])) or "none" for at in (0, 1)]
         raise InputError(
             "the classes of the two coasts",
-            f"differ (only before: {only[0]}; only after: {only[1]}), so that a change could be of the model",
+            f"differ (only before: {only[0]}; only after: {only[1]}), so a change of class could be due to the models",
             "classify both with one model",
         )
     for code, name in names[0].items():
-        # The scheme's name of a class that no row has contradicts nothing.
+        # Of a class that no row has, only the scheme's name is known, so it is not compared.
         named = all(code in each.named for each in both)
         if named and names[1][code].casefold() != name.casefold():
             raise InputError(
@@ -329,7 +333,7 @@ def _common_classes(earlier: Predictions, later: Predictions) -> tuple[Category,
 
 
 def _metres(table: gpd.GeoDataFrame) -> Numbers:
-    """Of shore that each row stands for; of rows given twice, the first."""
+    """Metres of shore of each row; of equal rows, only the first has them."""
     metres = np.zeros(len(table))
     if len(table):
         pieces = chords_as_pieces(table)

@@ -1,8 +1,8 @@
 """Read the class of each rectangle from a table, and find the classes that a person changed in it.
 
-The rule for every reader: in rows whose status is ``classified``, the class code (or, without such a column, the class
-name) counts. Where it is not the likeliest class by the probabilities, a person changed it. Where both are null, a
-person removed the class. A name and a code in one row that do not belong together are refused.
+In rows whose status is ``classified``, the class is that of the class code (or, without such a column, of the class
+name). If it is not the most probable class, it is taken as changed by a person. If both are null, the class is taken as
+removed by a person. A row whose name and code are of different classes is an error.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ Integers = NDArray[np.int64]
 Numbers = NDArray[np.float64]
 
 ROUNDING = 1e-9
-"""Least difference between two probabilities. Rounding a column keeps its order and can only make equal what was not,
-so more than this is a change however few digits a file has."""
+"""Smallest difference between two probabilities. Rounding can make two probabilities equal but never changes their
+order, so this test is valid for any number of digits in the file."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class WrittenClasses:
         return np.array([place[int(code)] if np.isfinite(code) else -1 for code in self.code], np.int64)
 
     def after(self, first: WrittenClasses) -> WrittenClasses:
-        """These classes, but those of ``first`` where a person decided there."""
+        """These classes; those of ``first`` where only there a person gave or removed the class."""
         code = np.where(first.by_person & ~self.by_person, first.code, self.code)
         return WrittenClasses(code, first.by_person | self.by_person, self.names)
 
@@ -62,7 +62,7 @@ def read_classes(
     Args:
         table: A classified table.
         names: Columns with the class names and the class codes.
-        probabilities: (rows,) by class code; empty if the table has none, then nothing is known to be changed.
+        probabilities: (rows,) by class code; empty if the table has none; then no change can be found.
         classified: (rows,), rows whose status is ``classified``; the others have no class.
         scheme: Codes of class names where the table has no codes.
         source: What to call the table in messages.
@@ -70,7 +70,7 @@ def read_classes(
     Raises:
         InputError: a name and a code in one row that do not belong together.
     """
-    # Columns that say who decided, as a review of the table would write them, are to be read first, here.
+    # If a table gets columns with the author of each class, they are to be read here first.
     label, value = (find_column(table, name) for name in names)
     none = np.full(len(table), np.nan)
     likeliest, highest = none.copy(), none.copy()

@@ -1,15 +1,15 @@
-"""Compute the kilometres of each class, with the interval in which the truth may lie.
+"""Compute the kilometres of each class, with confidence intervals.
 
 Each rectangle is of class k with probability p, so its expected metres are L p, and those of a coast their sum. Their
-variance is that of a sum of correlated yes-or-no variables,
+variance is that of a sum of correlated Bernoulli variables,
 
     V = sum over i, j of L_i s_i L_j s_j exp(-d_ij / correlation),  s = sqrt(p (1 - p)),
 
-because errors of neighbours are alike: taken as independent, they would make an interval far too narrow. ``d_ij`` is
+because errors of neighbours are correlated; assuming independence would make the interval far too narrow. ``d_ij`` is
 the distance along the chain; different chains are independent. On the unseen coast of the demo the correlation is 0.54
 at 1.3 km, 0.30 at 3.8 km and 0.03 at 7.5 km, hence the default of 3 km. The interval is that of the beta distribution
-from 0 to the whole length with this mean and variance: it stays inside, is asymmetric where a class is rare, and needs
-no random numbers.
+from 0 to the whole length with this mean and variance: it stays within these bounds, is asymmetric where a class is
+rare, and needs no random numbers.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ Numbers = NDArray[np.float64]
 def expected_with_interval(
     metres: Numbers, probabilities: Numbers, chains: RectangleChains, options: IntervalOptions
 ) -> tuple[Numbers, Numbers, Numbers]:
-    """Expected metres of each class, and where the interval begins and ends; (classes,) each.
+    """Expected metres of each class, and the lower and upper end of its interval; (classes,) each.
 
     Args:
-        metres: (rows,) of shore that each rectangle stands for.
-        probabilities: (rows, classes) of yes-or-no answers; rows with NaN are left out.
+        metres: (rows,) of shore in each rectangle.
+        probabilities: (rows, classes); rows with NaN are left out.
         chains: Order and distances of the rows.
         options: Level of the interval, and the distance over which the correlation of errors falls to 1/e; at 0 they
             are independent.
@@ -70,7 +70,7 @@ def beta_interval(mean: Numbers, variance: Numbers, level: float) -> tuple[Numbe
     mean = np.clip(mean, 0.0, 1.0)
     most = mean * (1 - mean)
     open_ = (variance > 1e-18) & (most > 1e-12)
-    # With all rectangles as one, the answer is all or nothing; a beta comes as near to that as numbers allow.
+    # Fully correlated rectangles have a two-point distribution, which a beta approaches as its share goes to 1.
     share = np.clip(np.where(open_, variance, 1.0) / np.where(open_, most, 1.0), 0, 0.999)
     size = 1 / np.where(open_, share, 0.5) - 1
     tail = (1 - level / 100) / 2
@@ -82,18 +82,18 @@ def beta_interval(mean: Numbers, variance: Numbers, level: float) -> tuple[Numbe
 def kilometres(
     metres: Numbers, predictions: Predictions, chains: RectangleChains, options: IntervalOptions
 ) -> pd.DataFrame:
-    """Add up a row per class, and one for shore without a class.
+    """Kilometres of each class, a row each, and of shore without a class.
 
     Args:
-        metres: (rows + 1,) of shore in each rectangle, and in none.
-        predictions: Of the rectangles. A class that a person gave counts as certain.
-        chains: Their order.
+        metres: (rows + 1,) of shore in each rectangle, then outside all of them.
+        predictions: Of the rectangles. A class that a person gave has probability 1.
+        chains: Order of the rectangles along the coast.
         options: Of the intervals.
 
     Returns:
         ``ClassValue``, ``ClassLabel``; ``km`` of shore with that class; ``share`` of all shore; ``expected_km``, the
-        sum of its probabilities; ``low_km`` and ``high_km``, the interval. The last three are of shore with a class; a
-        model that is overconfident makes the interval too narrow.
+        sum of length times probability; ``low_km`` and ``high_km``, the interval. The last three include only shore
+        with a class. An overconfident model makes the interval too narrow.
     """
     categories, chosen = predictions.categories, predictions.chosen
     own = np.where(chosen >= 0, metres[:-1], 0.0)

@@ -1,4 +1,4 @@
-"""Which rectangle, and which area, a bit of shoreline lies in."""
+"""Find the rectangle and the area that each short piece (bit) of shoreline lies in."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _CORNERS = 5
 
 @dataclass(frozen=True)
 class Polygons:
-    """Polygons to be searched, each shape once: of several alike the first row of the table."""
+    """A spatial index of polygons; of several equal ones it has only the first row."""
 
     tree: shapely.STRtree
     row: Integers
     """(shapes,), row of the table."""
     to_own: Transformer
-    """From longitude and latitude to their CRS."""
+    """From longitude and latitude to the CRS of the polygons."""
     to_beyond: Transformer | None
     """The same for places beyond the edge of a map of the world."""
     turns: tuple[float, ...]
@@ -60,7 +60,7 @@ class Polygons:
 
 
 def nearest_of(place: Integers, row: Integers, distance: NDArray[np.float64], places: int) -> Integers:
-    """Of the rows of each place the nearest, or the first of several; (places,), -1 where it has none.
+    """The nearest row of each place, the first of equally near ones; (places,), -1 for a place without rows.
 
     >>> nearest_of(np.array([2, 0, 0]), np.array([7, 8, 9]), np.array([1.0, 2.0, 1.0]), 3).tolist()
     [9, -1, 7]
@@ -74,9 +74,9 @@ def nearest_of(place: Integers, row: Integers, distance: NDArray[np.float64], pl
 
 
 def chords(rectangles: gpd.GeoDataFrame) -> tuple[Points, Points]:
-    """Where the shore enters and leaves each rectangle: middles of two opposite sides, (rows, 2) each, in degrees.
+    """Start and end of each rectangle's chord: middles of two opposite sides, (rows, 2) each, in degrees.
 
-    They lie in the direction of ``Angle``; without it, along the longer sides. Of other shapes both are the middle.
+    The chord has the direction of ``Angle``; without it, of the longer sides. For other shapes both are the middle.
     """
     shapes = rectangles.geometry.to_numpy()
     to_degrees = Transformer.from_crs(rectangles.crs, DEGREES, always_xy=True)
@@ -118,14 +118,14 @@ def filled(
     reach_m: NDArray[np.float64] | float,
     ring: NDArray[np.bool_] | None = None,
 ) -> Integers:
-    """Rows of bits that no rectangle covers: the nearest along their line, if the line comes back to it.
+    """Assign bits that no rectangle covers to the nearest rectangle along their line, if the line returns to it.
 
     Args:
         row: (bits,), -1 where none covers it.
         line: (bits,), the line of each, ascending.
         metres: (bits,), length of each.
         onward: (rows,), the row that follows each in its chain, -1 for none.
-        reach_m: How far beyond its last rectangle a line belongs to it that does not come back, metres; (rows,) or one
+        reach_m: Metres beyond its last rectangle that a line still belongs to it if it does not return; (rows,) or one
             for all.
         ring: (bits,), whether the line closes: its last bit is then followed by its first. None: no line does.
 
@@ -139,7 +139,7 @@ def filled(
         row, line = row.copy(), np.asarray(line)
         starts = np.flatnonzero(np.diff(line, prepend=line[:1] - 1))
         for first, stop in zip(starts, np.append(starts[1:], len(line)), strict=True):
-            # A ring has no first bit: it is followed three times round, and the second time counts.
+            # A ring has no first bit, so it is repeated three times and the middle copy is used.
             if ring[first] and (row[first:stop] < 0).any() and (row[first:stop] >= 0).any():
                 thrice = np.tile(row[first:stop], 3)
                 once = filled(thrice, np.zeros(len(thrice), np.int64), np.tile(metres[first:stop], 3), onward, reach_m)

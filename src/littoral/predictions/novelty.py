@@ -1,24 +1,24 @@
-"""Measure how unlike the training tiles a place is, so that an inland car park does not become a confident mangrove.
+"""Novelty: how far a tile's features are from those of the training tiles (out-of-distribution detection).
 
 There are fewer tiles than features, so the space of the network's last features is divided as in probabilistic
-principal components (Tipping and Bishop, 1999, Journal of the Royal Statistical Society B 61): a few main directions,
-and all the others, in which the training hardly varied. In the main ones the distance is that of Mahalanobis from the
-nearest class (Lee and others, 2018, NeurIPS, "A simple unified framework for detecting out-of-distribution samples")
-with a shrunk covariance (Ledoit and Wolf, 2004); in the others it is the length of the residual (Wang and others, 2022,
-CVPR, "ViM"). Each is divided by its median over tiles left out of the fit, and the larger one is the score: in their
-sum a place between the classes would be hidden by the many other directions. Nearest neighbours (Sun and others, 2022,
-ICML) would do as well, but their record is the training itself.
+principal components (Tipping and Bishop, 1999, Journal of the Royal Statistical Society B 61): a few principal
+directions, and the others, in which the training features hardly vary. In the principal directions the distance is the
+Mahalanobis distance from the nearest class (Lee and others, 2018, NeurIPS, "A simple unified framework for detecting
+out-of-distribution samples") with a shrunk covariance (Ledoit and Wolf, 2004); in the others it is the length of the
+residual (Wang and others, 2022, CVPR, "ViM"). Each is divided by its median over tiles left out of the fit, and the
+larger one is the score; in their sum, a tile between the classes would be hidden by the many other directions. Nearest
+neighbours (Sun and others, 2022, ICML) do as well, but would need all training features in the package.
 
-Of a network's features the square roots are to be taken first: what a rectifier lets through is skewed, and roots are
-nearer to the normal distribution that these distances take for granted (Tukey's ladder; Yang and others, 2021, ICLR,
-"Free lunch for few-shot learning").
+Square roots of the network's features are taken first: features after a rectifier are skewed, and their roots are
+closer to the normal distribution that these distances assume (Tukey's ladder; Yang and others, 2021, ICLR, "Free lunch
+for few-shot learning").
 
-What is usual, and the thresholds, are quantiles of tiles left out in turn: of tiles that were fitted, distances are too
-small. Whole places are left out, as the tiles of a place are near or far together. Of a new place that is like n of the
-training, the chance to hold the farthest tile of all is one in n + 1, however many tiles there are: no threshold of a
-few places keeps 1 %, and the record says how many there were. On real coasts (``docs/figures/real-coasts.md``) those of
-ten places let pass 96 of 100 rectangles of unseen shore, and found 7 of 35 inland squares; no other score that was
-tried does better in all.
+Medians and thresholds are quantiles over tiles left out in turn (cross-validation), because distances of fitted tiles
+are too small. Whole places are left out, because tiles of one place have similar distances. A new place that is like
+the n training places has the largest distance of all with probability 1 / (n + 1), however many tiles there are. So
+with few places the false alarms exceed 1 %, and the record has the number of places. On real coasts
+(``docs/figures/real-coasts.md``) thresholds of ten places accepted 96 of 100 rectangles of unseen shore and rejected 7
+of 35 inland squares; no other score that was tried did better overall.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from littoral.errors import InputError
 Numbers = NDArray[np.float64]
 
 LEVELS = (95, 99)
-"""Per cent of places like the training that a threshold lets pass."""
+"""Levels of the thresholds: per cent of places like the training with a smaller distance."""
 _MOST_DIRECTIONS, _MOST_VALUES = 32, 30_000
 """Of the record: 30,000 values of 4 bytes are 160 KB as text."""
 _FOLDS = 5
@@ -60,22 +60,22 @@ def fit_novelty(
     groups: NDArray[Any] | None = None,
     unseen: NDArray[np.floating[Any]] | None = None,
 ) -> dict[str, Any]:
-    """Learn what the training looks like.
+    """Fit the distribution of the training features.
 
     Args:
-        features: (tiles, features) of the network's last layer before its answer.
-        labels: (tiles,) the class of each; None: one for all.
-        groups: (tiles,) the place of each: whole places are left out in turn, as tiles that share ground are more alike
-            than an unseen coast. None: tiles are drawn, with seed 0.
-        unseen: (others, features) of places that the network has not learnt from, either: it knows its training by
-            heart, and so what is like it looks a little further away than tiles left out here. Of the two thresholds
-            the larger one counts.
+        features: (tiles, features) of the network's last layer before the classifier.
+        labels: (tiles,) the class of each; None: all of one class.
+        groups: (tiles,) the place of each; whole places are left out in turn, because tiles that share ground are more
+            similar than those of an unseen coast. None: random tiles are left out, with seed 0.
+        unseen: (others, features) of places that the network was not trained on. Its features of training tiles are
+            overfitted, so distances of new places are a little larger than of tiles left out here. The larger of the
+            two thresholds is used.
 
     Returns:
-        A record of plain values, at most 200 kB as JSON; :func:`novelty` reads it.
+        A record of plain values, at most 200 kB as JSON, for :func:`novelty_of`.
 
     Raises:
-        InputError: fewer than 20 tiles, or features that are no numbers.
+        InputError: fewer than 20 tiles, or features that are not finite.
     """
     values = np.asarray(features, np.float64)
     if values.ndim != 2 or len(values) < _FEWEST or not np.isfinite(values).all():
@@ -90,19 +90,19 @@ def fit_novelty(
     folds = GroupKFold(min(_FOLDS, many)) if many else KFold(_FOLDS, shuffle=True, random_state=0)
     for train, test in folds.split(values, groups=places if many else None):
         left_out[test] = _distances(_fitted(values[train], kind[train]), values[test])
-    # Where no direction is left over, rounding must not count.
+    # With no direction left over, the residual is rounding error only.
     least = 1e-4 * np.square(values - values.mean(axis=0)).sum(axis=1).mean()
     usual = np.maximum(np.median(left_out, axis=0), [1e-9, max(least, 1e-9)])
     record: dict[str, Any] = {name: _text(value) for name, value in {**_fitted(values, kind), "usual": usual}.items()}
     record["places"] = many
     known = [(left_out / usual).max(axis=1)] + ([] if unseen is None else [novelty_of(record, unseen)])
-    # A tile that sets a threshold must not be beyond it by the last digits of another engine.
+    # The tile that sets a threshold must stay below it with another engine's rounding.
     record["thresholds"] = {str(level): 1.001 * max(_quantile(each, level) for each in known) for level in LEVELS}
     return record
 
 
 def novelty_of(record: Mapping[str, Any], features: NDArray[np.floating[Any]]) -> Numbers:
-    """Distance (tiles,) from the training, about 1 where it is usual; compare with :func:`novelty_threshold`.
+    """Distance (tiles,) from the training features, about 1 for typical tiles; compare with :func:`novelty_threshold`.
 
     Raises:
         InputError: a damaged record, or features of another network.
@@ -120,7 +120,7 @@ def novelty_of(record: Mapping[str, Any], features: NDArray[np.floating[Any]]) -
 
 
 def novelty_threshold(record: Mapping[str, Any], level: int = 99) -> float:
-    """The distance beyond which a place is unlike the training.
+    """The distance above which a tile is unlike the training.
 
     Raises:
         InputError: no such level.
@@ -132,13 +132,13 @@ def novelty_threshold(record: Mapping[str, Any], level: int = 99) -> float:
 
 
 def novelty_places(record: Mapping[str, Any]) -> int:
-    """By how many places the thresholds are: 0 where tiles were drawn one by one, or the record does not say."""
+    """Number of places that the thresholds were fitted on; 0 if single tiles were left out or it is not recorded."""
     places = record.get("places", 0)
     return places if isinstance(places, int) and places > 0 else 0
 
 
 def _quantile(distances: Numbers, level: int) -> float:
-    """That of tiles like these no more than 1 - level exceed, as in conformal prediction; of too few tiles for that the
+    """Distance that at most 1 - level of similar tiles exceed, as in conformal prediction; with too few tiles the
     largest."""
     ordered = np.sort(distances)
     return float(ordered[min(int(np.ceil((len(ordered) + 1) * level / 100)), len(ordered)) - 1])
@@ -164,7 +164,7 @@ def _fitted(values: Numbers, kind: NDArray[np.int64]) -> dict[str, Numbers]:
 
 
 def _distances(fitted: Mapping[str, Numbers], values: Numbers) -> Numbers:
-    """(tiles, 2): squared Mahalanobis distance in the main directions, squared length of what is left over."""
+    """(tiles, 2): squared Mahalanobis distance in the main directions, squared length of the residual."""
     centred = values - fitted["mean"]
     inner = centred @ fitted["directions"].T
     outside = np.maximum(np.square(centred).sum(axis=1) - np.square(inner).sum(axis=1), 0.0)

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from littoral.categories import CATCOA, Category, Scheme
-from littoral.errors import InputError
+from littoral.errors import InputError, counted
 from littoral.evaluation import prediction_sets
 from littoral.predictions import columns
 from littoral.predictions.chains import RectangleChains, read_chains_if_linked
@@ -32,14 +32,14 @@ _SUM_ROUNDING = 0.005
 
 @dataclass(frozen=True)
 class Predictions:
-    """Class probabilities of rectangles and what was decided from them; arrays have one entry per rectangle."""
+    """Class probabilities of rectangles and the classes chosen from them; arrays have one entry per rectangle."""
 
     categories: tuple[Category, ...]
     """The classes, in the order of the columns of ``probabilities``."""
     probabilities: Numbers
     """(rows, classes), 0 to 1, as the model gave them; NaN where there are none."""
     status: NDArray[Any]
-    """(rows,) text: ``classified``, or why there is no class."""
+    """(rows,) text: ``classified``, or the reason why there is no class."""
     valid_share: Numbers | None = None
     """(rows,), share of the rectangle's own pixels that are valid."""
     cloud_share: Numbers | None = None
@@ -49,16 +49,16 @@ class Predictions:
     acquired: NDArray[Any] | None = None
     """(rows,) text, date of the scene, ``YYYY-MM-DD``; empty where it is not known."""
     novelty: Numbers | None = None
-    """(rows,), distance from the training tiles; above 1 for one in a hundred places like them. None: not measured."""
+    """(rows,), distance from the training tiles; above 1 for 1 % of places like them. None: not measured."""
     sets: NDArray[np.bool_] | None = None
     """(rows, classes), which classes are in the prediction set. None: the model has no calibration."""
     smoothed: Predictions | None = None
     """Probabilities, status and classes after smoothing along the coast. None: not smoothed."""
     given: Integers | None = None
     """(rows,), position in ``categories`` of the class that a table has, -1 where it has none. None: the class is the
-    likeliest one wherever the status is ``classified``."""
+    most probable one wherever the status is ``classified``."""
     by_person: NDArray[np.bool_] | None = None
-    """(rows,), whether a person gave or removed the class in the table. None: nobody did."""
+    """(rows,), whether a person gave or removed the class in the table. None: no row has such a class."""
     named: frozenset[int] = frozenset()
     """Codes of the classes whose names were in the table; the other names are the scheme's."""
     added: frozenset[int] = frozenset()
@@ -83,7 +83,7 @@ class Predictions:
 
     @cached_property
     def evidence(self) -> Numbers:
-        """(rows, classes), sum 1: the probabilities; 1 for a class that a person gave; NaN where there is no class."""
+        """(rows, classes), sum 1: the probabilities, 1 for a class that a person gave; NaN where there is no class."""
         out: Numbers = self.probabilities / self.probabilities.sum(axis=1, keepdims=True)
         out[self.chosen < 0] = np.nan
         if self.by_person is not None:
@@ -130,7 +130,7 @@ class Predictions:
                 mine[rows] = theirs
 
     def take(self, rows: Integers) -> Predictions:
-        """What a model predicted for some rows, any of them any number of times."""
+        """Predictions of some rows, by position; a row may be repeated."""
         arrays = {field: getattr(self, field) for field in _FROM_MODEL}
         taken = {field: None if values is None else values[rows] for field, values in arrays.items()}
         return Predictions(self.categories, **taken)  # type: ignore[arg-type]
@@ -159,19 +159,19 @@ class Predictions:
     ) -> Predictions:
         """Read predictions from the columns that classifying wrote.
 
-        A class that a person changed in the table counts (:mod:`littoral.predictions.corrections`). Classes that only
-        a person gave come after those of the model.
+        A class that a person changed in the table replaces the model's
+        (:mod:`littoral.predictions.corrections`). Classes that only a person gave come after those of the model.
 
         Args:
             table: With ``status``, ``ClassValue``, a column of class names, ``P_<code>`` and, smoothed, ``PS_<code>``.
             class_label_field: Column with the class names.
             scheme: Colours, and names of classes that no row has.
-            source: What to call the table in messages.
+            source: Name of the table in messages.
             need_probabilities: Refuse a table without ``P_<code>``.
 
         Raises:
-            InputError: not such a table, probabilities that do not sum to 1, or a class name and a class code in one
-                row that do not belong together.
+            InputError: not such a table, probabilities that do not sum to 1, or a row whose class
+                name and class code are of different classes.
 
         >>> from shapely import box
         >>> table = gpd.GeoDataFrame({"ClassValue": [3, 7, 7], "ClassLabel": ["sandy shore", "mangrove", "mangrove"],
@@ -226,7 +226,7 @@ class Predictions:
             class_label_field: Column for the class names.
 
         Raises:
-            InputError: a label column that is taken.
+            InputError: a label column whose name is used by another column.
 
         Memory: 16 bytes for each rectangle and class.
         """
@@ -236,7 +236,7 @@ class Predictions:
             raise InputError(
                 f"class label field {label!r}", "is a name that files keep for themselves", "choose another"
             )
-        # Probabilities of an earlier model's other classes would be taken for this one's.
+        # Probabilities of an earlier model's other classes must not be read as this model's.
         earlier = [name for smoothed in (False, True)
                    for name in columns.probability_columns(rectangles.columns, smoothed=smoothed).values()]  # fmt: skip
         out, renamed = free_names(rectangles, [*columns.written_columns(label, own.codes), *earlier])
@@ -317,14 +317,17 @@ def _notes(table: gpd.GeoDataFrame, status: NDArray[Any], found: WrittenClasses)
     given = found.by_person & np.isfinite(found.code)
     if given.any():
         notes.append(
-            f"{given.sum()} rectangles have a class that a person gave (it is not the likeliest by P_<code>): it "
-            "counts, with probability 1"
+            f"{counted(int(given.sum()), 'rectangle')} with a class that a person gave (not the most probable by "
+            "P_<code>), used with probability 1"
         )
     if (removed := found.by_person & ~given).any():
-        notes.append(f"{removed.sum()} rectangles are classified and have no class: a person removed it")
+        notes.append(
+            f"{counted(int(removed.sum()), 'rectangle')} with status {CLASSIFIED} whose class a person removed"
+        )
     column = find_column(table, columns.VALUE)
     if column is not None and (others := table[column].notna().to_numpy(bool) & (status != CLASSIFIED)).any():
         notes.append(
-            f"{others.sum()} rectangles have a {columns.VALUE} but another status than {CLASSIFIED}: it does not count"
+            f"{counted(int(others.sum()), 'rectangle')} with a {columns.VALUE} that is not used, as the status is not "
+            f"{CLASSIFIED}"
         )
     return tuple(notes)

@@ -1,16 +1,16 @@
 """Smooth class probabilities along the coast.
 
-The forward-backward algorithm (Rabiner, 1989, Proceedings of the IEEE 77) over the process of
-:mod:`littoral.predictions.transitions`. A rectangle's probabilities are divided by the prior of the model's training,
-which leaves its likelihood but for a factor. The prior matters: a model that was trained on as many tiles of each
-class, treated as one that was trained on the true shares, would find the rarest class everywhere. A rectangle without
-a class adds no evidence, and its neighbours meet across the distance. An end or a break of the chain is an infinite
-distance, across which there is no dependence; so all chains are computed as one sequence.
+The forward-backward algorithm (Rabiner, 1989, Proceedings of the IEEE 77) for the Markov process of
+:mod:`littoral.predictions.transitions`. A rectangle's probabilities are divided by the class shares of the training
+(the prior), which gives its likelihood up to a constant factor. The prior matters: if a model trained on balanced
+classes were treated as trained on the true shares, it would find the rarest class everywhere. A rectangle without a
+class adds no evidence; its neighbours are linked over the distance between them. An end or a break of a chain is an
+infinite distance, over which there is no dependence, so all chains are computed as one sequence.
 
-Mistakes of neighbours are alike, so their evidence is taken to a power below 1: a logarithmic pool (Genest and Zidek,
-1986, Statistical Science 1) of the rectangle's own evidence, with weight 1, and of all its neighbours' evidence, with
-the weight ``trust``. To discount their likelihoods alone, and not how seldom the coast changes, would remove short
-stretches: the less evidence there is, the more the transitions decide (``docs/figures/real-coasts.md``).
+Errors of neighbours are correlated, so their evidence is taken to a power below 1: a logarithmic opinion pool (Genest
+and Zidek, 1986, Statistical Science 1) of the rectangle's own evidence, with weight 1, and of its neighbours' evidence,
+with weight ``trust``. The transitions are discounted with it: discounting the likelihoods alone would let the
+transitions dominate and remove short stretches (``docs/figures/real-coasts.md``).
 """
 
 from __future__ import annotations
@@ -31,11 +31,12 @@ from littoral.tiles import CLASSIFIED
 Numbers = NDArray[np.float64]
 
 TRUST = 0.2
-"""Weight of what neighbours say. Where mistakes are correlated as exp(-d / 3 km), each rectangle of a long row brings
-(1 - r) / (1 + r) of what an independent one would, r being that of its neighbour: 0.2 at 1.25 km."""
+"""Weight of the neighbours' evidence. Where errors are correlated as exp(-d / 3 km), each rectangle of a long chain
+adds (1 - r) / (1 + r) of the evidence of an independent one, r being the correlation with its neighbour: 0.2 at
+1.25 km."""
 _LEAST = 1e-30
 _FAR = 1e15
-"""Metres that stand for infinitely many: 0 times infinity is no number."""
+"""Metres used in place of infinity, because 0 times infinity is NaN."""
 
 
 def smooth(
@@ -46,25 +47,24 @@ def smooth(
     coast_shares: bool = False,
     trust: float = TRUST,
 ) -> Predictions:
-    """Add the probabilities that the neighbours along the coast make likely.
+    """Add probabilities smoothed with those of the neighbours along the coast.
 
-    Neighbours do not err independently: their tiles overlap, and what misleads at one place does so at the next. So
-    their evidence counts less than the rectangle's own, by ``trust``. Even so, how good smoothed probabilities are must
-    be measured on a coast with labels.
+    Errors of neighbours are not independent: their tiles overlap, and conditions such as haze extend over several. So
+    their evidence has a smaller weight than the rectangle's own, ``trust``. Smoothed probabilities
+    may be miscalibrated; measure their quality on a coast with labels.
 
     Args:
-        predictions: With ``chains``. A class that a person gave counts with probability 1.
+        predictions: With ``chains``. A class that a person gave has probability 1.
         transitions: How often the class changes along the coast; of at least the predictions' classes.
-        prior: Share of each class, by code, that the model was trained on; None: equal ones, as where it saw as many of
-            each.
-        coast_shares: Whether the coast has the shares of ``transitions``: then a class that is rare there becomes less
-            likely everywhere. False: it has those of ``prior``, and a rectangle without neighbours keeps its
+        prior: Share of each class, by code, that the model was trained on; None: equal shares.
+        coast_shares: Assume the class shares of ``transitions``, so that a class that is rare there becomes less
+            probable everywhere. False: assume those of ``prior``, so that a rectangle without neighbours keeps its
             probabilities.
-        trust: Power, above 0 and at most 1, to which the neighbours' evidence is taken; 1: as if they erred
-            independently.
+        trust: Power, above 0 and at most 1, to which the neighbours' evidence is taken; 1: as if errors
+            were independent.
 
     Returns:
-        The same with ``smoothed``, which has no probabilities and no class where there was none before.
+        The predictions with ``smoothed``, which has neither probabilities nor class where there was no class before.
 
     Raises:
         InputError: predictions without chains, a class that the transitions lack, or a prior that is not positive.
@@ -101,8 +101,8 @@ def marginals(weights: Numbers, chains: RectangleChains, transitions: Transition
     """Posterior probability of each class in each rectangle, (rows, classes).
 
     Args:
-        weights: (rows, classes), in the order of ``chains``: likelihood of what is seen times the share of the class,
-            but for a factor.
+        weights: (rows, classes), in the order of ``chains``: likelihood times the share of the class, up to
+            a factor.
         chains: Where chains begin, distances, rings.
         transitions: Of the same classes.
     """
@@ -119,11 +119,11 @@ def marginals(weights: Numbers, chains: RectangleChains, transitions: Transition
 def _around(
     weights: Numbers, chains: RectangleChains, on_ring: NDArray[np.bool_], spectrum: tuple[Numbers, Numbers]
 ) -> Numbers:
-    """Rings are opened at their first rectangle, which is given each class in turn and comes again at the end."""
+    """Posterior on rings: each is cut at its first rectangle, which is fixed to each class in turn at both ends."""
     ring = np.flatnonzero(np.isfinite(chains.closing_m))
     begin = chains.first[ring]
     size = chains.first[ring + 1] - begin
-    # Where each ring's rows lie when one row is added to each.
+    # Position of each ring's rows when one row is added to each ring.
     first = np.cumsum(size + 1) - (size + 1)
     last = first + size
     step = np.empty(int((size + 1).sum()))
@@ -157,10 +157,10 @@ def _along(weights: Numbers, step_m: Numbers, spectrum: tuple[Numbers, Numbers])
 
 
 def _incoming(weights: Numbers, step_m: Numbers, spectrum: tuple[Numbers, Numbers]) -> tuple[Numbers, Numbers]:
-    """What all rows before it tell each row: (rows, classes) but for a factor, and (rows,) logarithms of evidence.
+    """Forward messages of all previous rows: (rows, classes) up to a factor, and (rows,) logarithms of evidence.
 
-    A loop over a million rows is slow, so the sequence is cut into as many parts as each has rows. What a part makes of
-    each class that comes in is found for all parts at once; then what comes in; then what happens inside.
+    A loop over a million rows is slow, so the sequence is cut into about sqrt(rows) parts of equal length. First the
+    transfer matrices of all parts are computed at once, then the message that enters each part, then those inside.
     """
     count, classes = weights.shape
     rates, vectors = spectrum
@@ -171,7 +171,7 @@ def _incoming(weights: Numbers, step_m: Numbers, spectrum: tuple[Numbers, Number
     reach = np.exp(rates * step[:, None]).reshape(parts, length, classes)
     own = np.concatenate([weights, np.ones((extra, classes))]).reshape(parts, length, classes)
 
-    # In place: new memory for each row would take longer than the sums.
+    # In place, because allocating memory for each row would take longer than the products.
     through, turned = np.tile(np.eye(classes), (parts, 1)), np.empty((parts * classes, classes))
     in_part, turned_part = through.reshape(parts, classes, classes), turned.reshape(parts, classes, classes)
     for at in range(length):

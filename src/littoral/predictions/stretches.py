@@ -1,4 +1,4 @@
-"""Back on the line: the shoreline itself, cut where the answer changes."""
+"""Cut the shoreline by the rectangles and areas that it lies in."""
 
 from __future__ import annotations
 
@@ -54,15 +54,15 @@ def cut_shoreline(
 ) -> Pieces:
     """Cut a shoreline by the rectangles and areas it lies in, to 10 m; no length is lost or counted twice.
 
-    A bit of line belongs to the rectangle that covers it; of several, to that whose chord is nearest. Where the line
-    leaves its rectangle and comes back to it, or to its neighbour in the chain, what is between belongs to the nearest
-    along the line. A bit in several areas belongs to the first.
+    A short piece (bit) of line belongs to the rectangle that covers it; of several, to the one whose chord is nearest.
+    Where the line leaves its rectangle and returns to it, or to its neighbour in the chain, the part between belongs to
+    the nearest along the line. A bit in several areas belongs to the first.
 
     Args:
         shoreline: LineStrings or MultiLineStrings in any CRS.
-        rectangles: Polygons in any CRS; ``Angle`` says which way the shore runs in them.
+        rectangles: Polygons in any CRS; ``Angle`` is the direction of the shore in each.
         areas: Polygons in any CRS.
-        reach_m: How far beyond its last rectangle a line that does not come back belongs to it, metres.
+        reach_m: Metres beyond its last rectangle that a line still belongs to it if it does not return.
         track: Shows progress, a step per 2000 km of shore.
 
     Raises:
@@ -75,7 +75,7 @@ def cut_shoreline(
     require_polygons(rectangles, "the table of rectangles")
     if areas is not None:
         require_polygons(areas, "the table of areas")
-    # Pieces of an index that lines share would be told apart by nothing.
+    # A unique index, because lines may share index values.
     parts = shoreline.reset_index(drop=True).explode(ignore_index=True)
     parts = parts[shapely.length(parts.geometry.to_numpy()) > 0].reset_index(drop=True)
     if parts.empty:
@@ -84,7 +84,7 @@ def cut_shoreline(
     begin, end = map(to_geocentric, chords(rectangles))
     linked = find_column(rectangles, "Next") is not None and find_column(rectangles, "GroupId") is not None
     with warnings.catch_warnings():
-        # Rows given twice are shapes given twice: here they make no difference.
+        # Duplicate rows have equal shapes, so they make no difference here.
         warnings.simplefilter("ignore", LittoralWarning)
         onward = read_links(rectangles) if linked else np.full(len(rectangles), -1)
     measured = find_column(rectangles, "line_m")
@@ -116,14 +116,14 @@ def cut_shoreline(
 
 
 def chords_as_pieces(rectangles: gpd.GeoDataFrame, areas: gpd.GeoDataFrame | None = None) -> Pieces:
-    """Where there is no shoreline: the chord of each rectangle stands for its ``line_m`` metres of shore, or, where the
-    table does not say them, for its own.
+    """Pieces without a shoreline: the chord of each rectangle, with the length ``line_m`` or, in a table without that
+    column, the chord's own length.
 
     Raises:
         InputError: a table without CRS, or not polygons.
     """
     require_polygons(rectangles, "the table of rectangles")
-    # Given twice, a rectangle stands for its shore once.
+    # The shore of equal rectangles is counted once.
     row = np.sort(Polygons.of(rectangles).row)
     own = rectangles.iloc[row]
     begin, end = chords(own)

@@ -26,7 +26,7 @@ ALL, OUTSIDE_AREAS = "all", "outside areas"
 
 @dataclass(frozen=True)
 class Summary:
-    """A classified coast as pieces of shoreline and as kilometres."""
+    """A classified coast as pieces of shoreline with a class, and as kilometres per class."""
 
     pieces: gpd.GeoDataFrame
     """The shoreline, cut: the line's own columns, then ``ID`` of the rectangle, the class name, ``ClassValue``,
@@ -52,12 +52,12 @@ def summarise(
 ) -> Summary:
     """Cut a shoreline by the class of the rectangles it lies in, and add up kilometres.
 
-    A class that a person changed in the table counts, with probability 1.
+    A class that a person changed in the table is used with probability 1.
 
     Args:
         classified: Rectangles that ``classify`` wrote, in any CRS.
-        shoreline: Lines in any CRS; None: the chord of each rectangle, which stands for its ``line_m``.
-        areas: Polygons in any CRS, to sum by; shore in several counts to the first.
+        shoreline: Lines in any CRS; None: the chord of each rectangle, with its ``line_m`` as length.
+        areas: Polygons in any CRS, to sum by; shore in several belongs to the first.
         options: Smoothed or not, and how lines are matched to rectangles. Without ``area_field`` areas are named by
             the first field of text, or else by their position.
         intervals: Level and correlation of the intervals.
@@ -135,11 +135,11 @@ def summarise(
 
 
 def chains_of(predictions: Predictions) -> RectangleChains:
-    """Those of the table; if it has none, which a :class:`LittoralWarning` says, each rectangle is alone."""
+    """Chains of the table; without them a :class:`LittoralWarning` is given and each rectangle is a chain of one."""
     if predictions.chains is not None:
         return predictions.chains
-    message = (f"the classified table has no {', '.join(LINKS)}: errors of neighbours are taken to be independent, and "
-               "intervals are too narrow")  # fmt: skip
+    message = (f"the classified table has no {', '.join(LINKS)}: errors of neighbours are treated as independent, "
+               "so the intervals are too narrow")  # fmt: skip
     warnings.warn(LittoralWarning(message), stacklevel=3)
     count = len(predictions.status)
     return RectangleChains(np.arange(count), np.arange(count), np.full(count, np.inf), np.full(count, np.inf))

@@ -1,10 +1,10 @@
-"""How often the shore changes from one category to another, per metre.
+"""Rates of change from one category to another along the shore, per metre.
 
-The category along a coast is taken for a Markov process in distance: ``rate[i, j]`` is the chance per metre that shore
-of class i gives way to class j. On a fully labelled line the likeliest rate is the number of such changes over the
-metres of class i (Albert, 1962, Annals of Mathematical Statistics 33), and over a distance d the chances are
-``expm(rate * d)``: whatever the size of the rectangles, gaps included. A coast has no direction, so changes count both
-ways, and the process is the same from either end.
+The category along a coast is modelled as a continuous Markov process in distance: ``rate[i, j]`` is the probability per
+metre that shore of class i changes to class j. On a fully labelled line its maximum-likelihood estimate is the number
+of such changes divided by the metres of class i (Albert, 1962, Annals of Mathematical Statistics 33). Over a distance d
+the transition probabilities are ``expm(rate * d)``, for any size of rectangles and any gap between them. A coast has no
+direction, so each change is counted half in each direction, and the process is reversible.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Transitions:
-    """Changes counted on a labelled coast, prior included."""
+    """Changes of class counted on a labelled coast, including a prior."""
 
     codes: tuple[int, ...]
-    """Of the classes."""
+    """Codes of the classes."""
     metres: tuple[float, ...]
-    """Of shore of each class."""
+    """Metres of shore of each class."""
     changes: tuple[tuple[float, ...], ...]
     """(classes, classes), symmetric, zero on the diagonal: half of the changes between two classes, in each place."""
 
     @property
     def share(self) -> Numbers:
-        """(classes,), of the shore; the distribution far from any rectangle that is known."""
+        """(classes,), share of the shore of each class: the stationary distribution."""
         return np.asarray(np.array(self.metres) / np.sum(self.metres))
 
     def with_share(self, share: Numbers) -> Transitions:
-        """The same changes on a coast with other shares of the classes, (classes,): for equal ones, each rate is the
-        geometric mean of that and the one back.
+        """The same changes on a coast with other shares of the classes, (classes,). With equal shares, each rate is the
+        geometric mean of the rates in both directions.
 
         >>> two = Transitions((3, 7), (8000.0, 2000.0), ((0.0, 1.0), (1.0, 0.0)))
         >>> even = two.with_share(np.array([0.5, 0.5]))
@@ -62,18 +62,19 @@ class Transitions:
 
     def spectrum(self) -> tuple[Numbers, Numbers]:
         """Rates (classes,) per metre, none positive, and vectors (classes, classes) so that ``vectors @
-        diag(exp(rates * d)) @ vectors.T`` tells how many times as likely as by chance two classes are d metres apart.
+        diag(exp(rates * d)) @ vectors.T`` is the joint probability of two classes d metres apart, divided by that of
+        independent ones.
         """
         root = np.sqrt(self.metres)
         changes = np.array(self.changes)
         rates, vectors = np.linalg.eigh((changes - np.diag(changes.sum(axis=1))) / np.outer(root, root))
         rates, vectors = np.minimum(rates, 0.0), vectors / np.sqrt(self.share)[:, None]
-        # Known exactly: what is left after any distance is that nothing is left.
+        # The stationary mode, known exactly: rate 0, constant vector.
         rates[-1], vectors[:, -1] = 0.0, 1.0
         return rates, vectors
 
     def matrix(self, step_m: float) -> Numbers:
-        """Chances (from, to) over a distance; rows sum to 1.
+        """Transition probabilities (from, to) over a distance; rows sum to 1.
 
         >>> two = Transitions((3, 7), (5000.0, 5000.0), ((0.0, 1.0), (1.0, 0.0)))
         >>> two.matrix(0.0).round(3).tolist(), two.matrix(1000.0).round(3).tolist()
@@ -83,10 +84,10 @@ class Transitions:
         return np.asarray((vectors * np.exp(rates * step_m)) @ vectors.T * self.share)
 
     def restricted(self, codes: Iterable[int]) -> Transitions:
-        """Those among some of the classes, in that order.
+        """Transitions between some of the classes, in that order.
 
         Raises:
-            InputError: one of them is not known.
+            InputError: a class that the transitions lack.
         """
         wanted = tuple(codes)
         missing = [str(code) for code in wanted if code not in self.codes]
@@ -101,7 +102,7 @@ class Transitions:
         return Transitions(wanted, tuple(self.metres[i] for i in at), changes)
 
     def to_json(self) -> dict[str, Any]:
-        """As a package or a file keeps it."""
+        """As plain JSON values, the form in a package or a file."""
         return {"codes": list(self.codes), "metres": list(self.metres), "changes": [list(row) for row in self.changes]}
 
     @staticmethod
@@ -139,11 +140,10 @@ def estimate_transitions(
             ``SeqId``, ``Previous``, ``Next`` and ``line_m``. Shore without class is not counted, nor is a change across
             it.
         class_field: The class, as code or name.
-        codes: Classes to count; None: those of the coast. Others are taken for shore without class.
-        prior_stretches: Stretches of shore that each class has to begin with, each as long as there are metres to a
-            change, and with all other classes beside it alike (a Dirichlet prior), so that what was never seen stays
-            possible.
-        scheme: What names stand for.
+        codes: Classes to count; None: those of the coast. Others are treated as shore without class.
+        prior_stretches: Prior number of stretches of each class, of the mean length, with all other classes equally
+            often beside it (a Dirichlet prior), so that changes that do not occur on this coast stay possible.
+        scheme: Codes of class names.
 
     Raises:
         InputError: no such field, no shore with a class, fewer than two classes, or a prior that is not positive.
@@ -171,7 +171,7 @@ def estimate_transitions(
     differ = known[one] & known[other] & (at[one] != at[other])
     counts = np.zeros((len(wanted), len(wanted)))
     np.add.at(counts, (at[one][differ], at[other][differ]), 1.0)
-    # One change ends one stretch and begins another.
+    # Mean length of a stretch: each change ends one and begins another.
     mean_m = length.sum() / max(differ.sum(), 1)
     changes = (counts + counts.T) / 2 + prior_stretches / (len(wanted) - 1) * (1 - np.eye(len(wanted)))
     total = length + prior_stretches * mean_m
@@ -212,8 +212,8 @@ def read_transitions(
     Args:
         path: ``.json`` as :meth:`Transitions.to_json` has it, or any vector file.
         codes: Classes wanted; None: all there are.
-        class_field: Of the vector file.
-        scheme: What names stand for.
+        class_field: Field of the vector file with the class.
+        scheme: Codes of class names.
 
     Raises:
         InputError: no such file, not of this kind, or a class that it lacks.

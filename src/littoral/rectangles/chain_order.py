@@ -1,4 +1,4 @@
-"""Where each chain starts, and in which order chains and their stretches are walked."""
+"""Start point and direction of each chain, and the order of chains and stretches."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from littoral.shoreline import Stretches
 
 
 def start_at_corner(stretches: Stretches, sort: Sort) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
-    """Turn every chain so that it starts nearest to a corner of its group's bounding box.
+    """Let every chain start nearest to a corner of its group's bounding box, and sort chains and stretches.
 
     Args:
-        stretches: Merged lines, in the CRS the corner is meant in.
-        sort: Upper/lower left/right.
+        stretches: Merged lines, in the CRS in which corners are determined.
+        sort: The corner: upper or lower, left or right.
 
     Returns:
-        Positions of the stretches in the order of the walk (groups in the given order, chains of a group by the
-        distance of their start from the corner, stretches along the chain), and their geometry in that order and in
-        the direction of the walk.
+        Positions of the stretches in the new order (groups as given, the chains of a group by the distance of their
+        start from the corner, stretches along their chain), and their geometry in that order and in the direction
+        of the chain.
     """
     geometry = stretches.table.geometry.to_numpy().copy()
     table = pd.DataFrame({"group": stretches.group, "chain": stretches.chain, "ring": stretches.ring})
@@ -67,9 +67,9 @@ def start_at_corner(stretches: Stretches, sort: Sort) -> tuple[NDArray[np.int64]
 
 
 def _corners(geometry: NDArray[np.object_], group: NDArray[np.int64], sort: Sort) -> NDArray[np.float64]:
-    """Corner (stretches, 2) of the bounding box of each one's group."""
+    """For each stretch the corner, (stretches, 2), of its group's bounding box."""
     west, south, east, north = shapely.bounds(geometry).T
-    # The far side is the near side of the mirrored box.
+    # Negated, the eastern and northern bounds become minima as well.
     x = -east if sort[1] == "R" else west
     y = -north if sort[0] == "U" else south
     nearest = pd.DataFrame({"x": x, "y": y}).groupby(group).transform("min").to_numpy()
@@ -77,7 +77,7 @@ def _corners(geometry: NDArray[np.object_], group: NDArray[np.int64], sort: Sort
 
 
 def _ends_nearer(chain: pd.DataFrame) -> NDArray[np.bool_]:
-    """Whether the end is nearer to the corner than the start; a tie goes by coordinates, not by drawing direction."""
+    """Whether the end is nearer to the corner than the start; ties are resolved by coordinates (west, then south)."""
     start = np.hypot(chain["x0"] - chain["corner_x"], chain["y0"] - chain["corner_y"])
     end = np.hypot(chain["x1"] - chain["corner_x"], chain["y1"] - chain["corner_y"])
     west = (chain["x1"] < chain["x0"]) | ((chain["x1"] == chain["x0"]) & (chain["y1"] < chain["y0"]))
@@ -85,7 +85,10 @@ def _ends_nearer(chain: pd.DataFrame) -> NDArray[np.bool_]:
 
 
 def _signed_area(geometry: NDArray[np.object_], chain: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(chains,), twice the area that each goes round, positive counter-clockwise (shoelace); numbered from 0."""
+    """Twice the enclosed area of each chain, (chains,), positive counter-clockwise (shoelace formula).
+
+    ``chain`` is the number from 0 of the chain of each geometry.
+    """
     points, stretch = shapely.get_coordinates(geometry, return_index=True)
     of = chain[stretch]
     origin = points[np.flatnonzero(np.diff(of, prepend=-1))]
@@ -96,9 +99,9 @@ def _signed_area(geometry: NDArray[np.object_], chain: NDArray[np.int64]) -> NDA
 
 
 def _turned(ring: shapely.LineString, corner: NDArray[np.float64]) -> shapely.LineString:
-    """The same ring, started at its vertex nearest to the corner."""
+    """The same ring, starting at its vertex nearest to the corner."""
     points = shapely.get_coordinates(ring)
     start = int(np.hypot(*(points[:-1] - corner).T).argmin())
-    # Round a pole, the end lies a whole turn of longitude beyond the start.
+    # Around a pole, the longitudes of end and start differ by 360 degrees.
     turn = points[-1] - points[0]
     return shapely.LineString(np.concatenate([points[start:-1], points[: start + 1] + turn]))

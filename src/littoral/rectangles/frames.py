@@ -1,4 +1,4 @@
-"""Where rectangles lie: metres in the lines' own plane, or around the Earth."""
+"""Centres and axes of rectangles, in metres of the lines' projection or in geocentric metres."""
 
 from __future__ import annotations
 
@@ -24,55 +24,55 @@ from littoral.geodesy import (
 from littoral.rectangles.walk import Points
 
 _LARGEST_STRETCH = 0.004
-"""Of a projection that is taken for a plane; leaves a thousandth of the 0.5 % by which a side may be off."""
+"""Largest scale error of a projection that is used as a plane; sides of rectangles may be off by 0.5 %."""
 
 _LONGEST_SEGMENT_DEG = 0.05
-"""A chord across it sinks less than 0.7 m below the ellipsoid."""
+"""Longest segment in degrees; its chord lies less than 0.7 m below the ellipsoid."""
 
 _STEP_M = 50.0
-"""Length on which the azimuth in a plane is measured."""
+"""Distance on either side of a point over which the azimuth in a projection is measured."""
 
 
 @dataclass(frozen=True)
 class Frames:
-    """Centre and axes of rectangles; one entry per rectangle, 2 dimensions in a plane, 3 around the Earth."""
+    """Centre and axes of rectangles, one entry each; 2 dimensions in a projection, 3 in geocentric metres."""
 
     centre: Points
     """(rectangles, dimensions), metres."""
     along: Points
     """(rectangles, dimensions), unit vectors along the line."""
     across: Points
-    """(rectangles, dimensions), unit vectors to the left of it."""
+    """(rectangles, dimensions), unit vectors to the left of ``along``."""
     azimuth: Points
-    """(rectangles,), true azimuth of ``along``: degrees above -180 up to 180, 0 north, 90 east."""
+    """(rectangles,), true azimuth of ``along`` in degrees, in the interval (-180, 180]: 0 north, 90 east."""
 
     def corners(self, length_m: float, width_m: float) -> Points:
-        """(rectangles, 4, dimensions), counter-clockwise, metres."""
+        """Corners, (rectangles, 4, dimensions), counter-clockwise, metres."""
         along, across = self.along * length_m / 2, self.across * width_m / 2
         return self.centre[:, None] + np.stack([-along - across, along - across, along + across, across - along], 1)
 
 
 @dataclass(frozen=True)
 class Plane:
-    """A projection that keeps lengths where the lines are."""
+    """A projected CRS whose scale is true at the lines."""
 
     crs: CRS
     unit_m: float
     """Metres per unit of its coordinates."""
 
     def metres(self, lines: NDArray[np.object_]) -> tuple[Points, NDArray[np.int64]]:
-        """Vertices (points, 2) in metres, and the line of each."""
+        """Vertices (points, 2) in metres, and the number of the line of each."""
         points, line = shapely.get_coordinates(lines, return_index=True)
         return points * self.unit_m, line
 
     def frames(self, start: Points, end: Points) -> Frames:
-        """Frames of the rectangles on chords; both (rectangles, 2)."""
+        """Frames of the rectangles on chords from ``start`` to ``end``, both (rectangles, 2) metres."""
         along, middle = _unit(end - start), (start + end) / 2
         azimuth = azimuths(self.crs, middle / self.unit_m, along * (_STEP_M / self.unit_m))
         return Frames(middle, along, np.column_stack([-along[:, 1], along[:, 0]]), azimuth)
 
     def polygons(self, frames: Frames, length_m: float, width_m: float) -> NDArray[np.object_]:
-        """The rectangles in the projection."""
+        """Polygons of the rectangles, in the projection's coordinates."""
         return np.asarray(shapely.polygons(frames.corners(length_m, width_m) / self.unit_m))
 
 
@@ -81,14 +81,17 @@ class Ellipsoid:
     """WGS 84 in geocentric metres; lines and polygons are in longitude and latitude, degrees."""
 
     def metres(self, lines: NDArray[np.object_]) -> tuple[Points, NDArray[np.int64]]:
-        """Vertices (points, 3) in metres, and the line of each."""
-        # Straight in degrees, as maps draw them: long segments bend with the Earth.
+        """Vertices (points, 3) in metres, and the number of the line of each."""
+        # Segments are straight in degrees, as maps draw them; vertices are added so that they follow the ellipsoid.
         dense = shapely.segmentize(lines, _LONGEST_SEGMENT_DEG)
         points, line = shapely.get_coordinates(dense, return_index=True)
         return to_geocentric(points), line
 
     def frames(self, start: Points, end: Points) -> Frames:
-        """Frames in the planes that touch the ellipsoid below the chords' middles; both (rectangles, 3)."""
+        """Frames of the rectangles on chords from ``start`` to ``end``, both (rectangles, 3) metres.
+
+        Each lies in the plane tangent to the ellipsoid at the middle of its chord.
+        """
         foot = from_geocentric((start + end) / 2)
         east, north = east_and_north(foot)
         chord = end - start
@@ -98,7 +101,7 @@ class Ellipsoid:
         return Frames(to_geocentric(foot), along, across, half_open(np.degrees(np.arctan2(flat[:, 0], flat[:, 1]))))
 
     def polygons(self, frames: Frames, length_m: float, width_m: float) -> NDArray[np.object_]:
-        """The rectangles in degrees; across the antimeridian longitudes run on beyond 180, in one piece."""
+        """Polygons of the rectangles in degrees; across the antimeridian longitudes exceed 180, without a cut."""
         corners = from_geocentric(frames.corners(length_m, width_m).reshape(-1, 3)).reshape(-1, 4, 2)
         middle = from_geocentric(frames.centre)[:, None, 0]
         corners[..., 0] = unwrapped(corners[..., 0], middle)
@@ -109,10 +112,10 @@ Space = Plane | Ellipsoid
 
 
 def polygons_in(polygons: NDArray[np.object_], crs: object) -> gpd.GeoSeries:
-    """Polygons in degrees, no wider than half a turn, in a CRS; each stays in one piece.
+    """Project polygons in degrees, less than 180 degrees wide, to a CRS without cutting any.
 
-    At the edge of a map of the world a polygon goes on beyond it, at the antimeridian beyond 180 degrees. A projection
-    that has no way back from beyond its edge (Mollweide) cannot hold such polygons: all are then returned in degrees.
+    Polygons across the edge of a world map continue beyond the edge, and beyond 180 degrees across the antimeridian.
+    If the projection cannot be inverted beyond its edge (Mollweide), all polygons are returned in degrees.
     """
     out = np.asarray(gpd.GeoSeries(polygons, crs=DEGREES).to_crs(crs).to_numpy(), object)
     points, owner = shapely.get_coordinates(polygons, return_index=True)
@@ -138,12 +141,12 @@ def polygons_in(polygons: NDArray[np.object_], crs: object) -> gpd.GeoSeries:
 
 
 def space_of(lines: gpd.GeoDataFrame) -> Space:
-    """The lines' own plane where its scale is within 0.4 % of true at their vertices, else the ellipsoid."""
+    """The lines' projection if its scale at their vertices is true within 0.4 %, else the ellipsoid."""
     crs = CRS(lines.crs)
     if not crs.is_projected:
         return Ellipsoid()
     points = shapely.get_coordinates(lines.geometry.to_numpy())
-    # Scale changes slowly: the outermost vertices and some thousand between them tell.
+    # Scale changes slowly: the outermost vertices and a sample of some thousand others are enough.
     outermost = np.concatenate([points.argmin(axis=0), points.argmax(axis=0)])
     sample = points[np.concatenate([outermost, np.arange(0, len(points), max(len(points) // 4096, 1))])]
     places = gpd.GeoSeries.from_xy(*sample.T, crs=crs).to_crs(DEGREES)

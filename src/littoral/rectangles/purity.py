@@ -1,4 +1,4 @@
-"""How much line of which category lies inside each rectangle."""
+"""Length of line of each category inside each rectangle."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from littoral.rectangles.frames import Frames
 from littoral.rectangles.walk import Integers, Lines, Points, spans
 
 _RUN = 16
-"""Segments that are looked for together."""
+"""Most segments in a run; runs are the entries of the spatial index."""
 _BOXES = 4096
-"""Rectangles measured together; with some hundred segments near each, 100 MB."""
+"""Rectangles per batch; 100 MB if there are some hundred segments near each."""
 
 
 def length_inside(
     frames: Frames, length_m: float, width_m: float, lines: Lines, value: Integers, values: int
 ) -> Points:
-    """Metres of line of each value inside each rectangle, whichever line it belongs to.
+    """Metres of line of each value inside each rectangle, counting all lines.
 
     Segments are clipped to the rectangle in its own axes (Liang and Barsky, 1984).
 
     Args:
         frames: The rectangles.
-        length_m: Their length along the line.
-        width_m: Their length across.
-        lines: Lines in the same space.
-        value: (lines,), the value of each, from 0.
+        length_m: Their size along the line, metres.
+        width_m: Their size across the line, metres.
+        lines: Lines in the same coordinates as ``frames``.
+        value: (lines,), number of the value of each, from 0.
         values: Number of values.
 
     Returns:
@@ -61,7 +61,7 @@ def length_inside(
 
 
 def _clip(offset: Points, step: Points, half: float, enter: Points, leave: Points) -> None:
-    """Narrow [enter, leave], fractions of each segment, to where ``offset + fraction × step`` is within ± half."""
+    """Narrow [enter, leave], fractions of each segment, in place to where ``|offset + fraction × step| <= half``."""
     with np.errstate(divide="ignore", invalid="ignore"):
         one, other = (-half - offset) / step, (half - offset) / step
     level = step == 0
@@ -71,9 +71,9 @@ def _clip(offset: Points, step: Points, half: float, enter: Points, leave: Point
 
 
 def _runs(lines: Lines, line: Integers, longest_m: float) -> tuple[Integers, Integers]:
-    """Segments, by their first vertex, in runs that are looked for together: where each begins and stops.
+    """Group consecutive segments into runs of at most 16: first vertex of each run, and where it stops.
 
-    What lies between the end of a line and the start of the next is a run of its own.
+    The gap between the end of a line and the start of the next is a run of its own.
     """
     segment = np.arange(len(line) - 1)
     changes = np.zeros(len(segment), bool)
@@ -85,7 +85,7 @@ def _runs(lines: Lines, line: Integers, longest_m: float) -> tuple[Integers, Int
 
 
 def _densified(lines: Lines, longest_m: float) -> Lines:
-    """The same lines with segments no longer than this: longer ones are cut into equal parts."""
+    """The same lines with segments of at most ``longest_m``: longer ones are cut into equal parts."""
     step = np.diff(lines.points, axis=0)
     parts = np.maximum(np.ceil(np.linalg.norm(step, axis=1) / longest_m), 1).astype(np.int64)
     parts[lines.first[1:-1] - 1] = 1

@@ -1,4 +1,4 @@
-"""Lines to rectangles: the table and its fields."""
+"""Make the table of rectangles along lines."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from littoral.shoreline import MEASURES, Stretches, merge_stretches, require_lin
 from littoral.vectors import find_column, free_names, require_column
 
 FIELDS = ("ID", "GroupId", "SeqId", "Previous", "Next", "Angle", "line_m")
-"""Fields of every output, before those carried over from the line."""
+"""Fields of every table of rectangles; the fields of the lines follow them."""
 
 _VERTICES_AT_ONCE = 2**20
-"""Walked together; a line with more of them is walked alone."""
+"""Most vertices of the lines that are processed in one batch; a longer line is a batch by itself."""
 _MOST_CLASSES = 50
 MOST_RECTANGLES = 10_000_000
-"""The coasts of the world have two million at 1 km; the table takes 2 KB for each."""
+"""Limit; the coasts of the world have two million rectangles of 1 km. The table takes 2 KB per rectangle."""
 _NAME = re.compile(
     r"(^|_)(id|fid|uid|uuid|guid|name|nom|nombre|key|code_?id|objectid|ogc_fid)$|(?<=[a-z])(Id|ID|Name)$", re.I
 )
-"""Fields of names and identifiers."""
+"""Names of fields that hold names or identifiers, not classes."""
 _NO_CLASS = {"scene", "date", "index", "land_side", "cell", "producer", "usage_band", "edition", "update", "issue_date",
              "updates", "sordat", "lnam", "convis", "conrad", "verdat", "group", "chain"}  # fmt: skip
-"""Fields of littoral's own lines that say where a line comes from."""
+"""Fields of lines made by littoral that hold the origin of a line, not a class."""
 
 
 def rectangles_along_lines(
@@ -47,30 +47,32 @@ def rectangles_along_lines(
     *,
     track: Track = silent,
 ) -> gpd.GeoDataFrame:
-    """Rectangles of equal size that follow the lines, as drawn in :mod:`littoral.rectangles`.
+    """Make rectangles of equal size along lines; :mod:`littoral.rectangles` shows how they are placed.
 
     Args:
         lines: LineStrings or MultiLineStrings in any CRS.
-        options: Size, step and order. ``class_field`` None stands for CATCOA where the table has it. Names are compared
-            without case.
-        track: Shows progress, a step per million vertices.
+        options: Size, step and order. If ``class_field`` is None, CATCOA is used if the table has it. Names are
+            compared without case.
+        track: Shows progress, one step per million vertices.
 
     Returns:
-        One row per rectangle, in the CRS of ``lines`` (in EPSG:4326, with a :class:`LittoralWarning`, where that is a
-        map of the world that cannot hold a rectangle across its edge): ``ID`` from 1; ``GroupId``, position of the
-        first line of the connected set; ``SeqId`` from 1 in the group; ``Previous`` and ``Next``, SeqId of the
-        neighbours along the chain, across changes of class too (null at its ends, closed on rings); ``Angle``,
-        azimuth of the chord in degrees, -180 to 180, 0 north, 90 east; ``line_m``, metres of line from this
-        rectangle's start to the next one's; where a class field is used, ``purity``, the share of the rectangle's own
-        class among all line inside it, and ``share_<value>`` (``share_none`` for null), those of each; then the
-        line's own columns (null where the merged parts differ; renamed to ``<name>_in`` where they collide, as are
-        ``from_m``, ``to_m`` and ``length_m``, which measure the line; ``.attrs["renamed"]`` tells).
+        One row per rectangle, in the CRS of ``lines`` (in EPSG:4326, with a :class:`LittoralWarning`, if that is a
+        world map that cannot hold a rectangle across its edge): ``ID`` from 1; ``GroupId``, position of the first
+        line of the connected set; ``SeqId`` from 1 in the group; ``Previous`` and ``Next``, SeqId of the neighbours
+        along the chain, also across changes of class (null at the ends of a chain, connected on rings); ``Angle``,
+        azimuth of the chord in degrees, -180 to 180, 0 north, 90 east; ``line_m``, metres of line from the start of
+        this rectangle to the start of the next; with a class field, ``purity``, the share of the rectangle's class in
+        the length of all lines inside it, and ``share_<value>`` (``share_none`` for null), the share of each class;
+        then the columns of the lines, null where merged parts differ. Columns that collide, and ``from_m``, ``to_m``
+        and ``length_m``, which measure the line, are renamed to ``<name>_in``; ``.attrs["renamed"]`` is the new name
+        by the old one.
 
     Raises:
-        InputError: no CRS, no lines, a size that is not positive, an unknown corner or tail, ``overlap`` together with
-            ``spacing_m``, no such class field, or more than 50 classes.
+        InputError: there is no CRS or no line; a size is not positive; the corner or tail is unknown; ``overlap`` is
+            given together with ``spacing_m``; the class field is missing or has more than 50 values; or there would
+            be more than 10 million rectangles.
 
-    Memory: 2 KB per rectangle for the table, 60 B per vertex, and 150 MB for the vertices and rectangles at work.
+    Memory: 2 KB per rectangle for the table, 60 B per vertex, and 150 MB for the current batch.
 
     >>> from shapely import LineString
     >>> line = gpd.GeoDataFrame({"CATCOA": [3]}, geometry=[LineString([(0, 0), (2500, 0)])], crs="EPSG:32631")
@@ -126,7 +128,7 @@ def rectangles_along_lines(
     table["Angle"], table["line_m"] = frames.azimuth, walk.line_m
     if by is not None:
         table = pd.concat([table, _shares(stretches, row, space, frames, options, by, classes)], axis=1)
-    # Where and how long the line is, is not said of its rectangles.
+    # The measures of a line do not apply to its rectangles.
     carried, renamed = free_names(own.iloc[row].reset_index(drop=True), [*table.columns, *MEASURES])
     polygons = space.polygons(frames, options.length_m, options.width_m)
     placed = gpd.GeoSeries(polygons, crs=lines.crs)
@@ -141,7 +143,7 @@ def rectangles_along_lines(
 
 
 def _class_field(lines: gpd.GeoDataFrame, options: RectangleOptions) -> str | None:
-    """The class field in the table's spelling; None to walk across all changes."""
+    """Name of the class field as spelled in the table; None to follow lines across changes of class."""
     name = options.class_field
     if name or options.labelled_only:
         return require_column(lines, name or "CATCOA", "the table of lines")
@@ -155,10 +157,10 @@ def _spacing_m(options: RectangleOptions) -> float:
 
 
 def _require_no_class(stretches: Stretches) -> None:
-    """
+    """Check that no field that may hold a class differs along a chain: its value would be null in the rectangles.
+
     Raises:
-        InputError: no class field was named, and a field that may be one differs along a chain: the rectangles' value
-            would be null there.
+        InputError: there is such a field, and no class field was named.
     """
     differ = [name for name in stretches.differing if name.casefold() not in _NO_CLASS and not _NAME.search(name)]
     if differ:
@@ -170,7 +172,7 @@ def _require_no_class(stretches: Stretches) -> None:
 def _walked(
     geometry: NDArray[np.object_], kept: Integers, space: Space, options: RectangleOptions, track: Track
 ) -> tuple[Integers, Walk]:
-    """The walk along the kept lines, in their order, and the position of the line of each rectangle."""
+    """Position of the line of each rectangle, and the walk along the kept lines, in their order."""
     spacing_m = _spacing_m(options)
     batches = list(_batches(geometry, kept))
     walks, rows = [], []
@@ -188,7 +190,7 @@ def _walked(
 
 
 def _batches(geometry: NDArray[np.object_], kept: Integers) -> Iterator[Integers]:
-    """Positions of lines to walk together: of like length, so that few are done while others still walk."""
+    """Positions of the lines of each batch; lines of similar size are together, so that they take as many steps."""
     size = shapely.get_num_coordinates(geometry[kept])
     kept = kept[np.argsort(-size, kind="stable")]
     of = np.cumsum(np.sort(size)[::-1]) // _VERTICES_AT_ONCE
@@ -201,12 +203,12 @@ def _lines(space: Space, geometry: NDArray[np.object_]) -> Lines:
 
 
 def _sequence(stretches: Stretches, row: Integers) -> pd.DataFrame:
-    """ID, GroupId, SeqId, Previous and Next of rectangles in the order of the walk."""
+    """Table of ID, GroupId, SeqId, Previous and Next of the rectangles, in their order."""
     table = pd.DataFrame({"ID": np.arange(1, len(row) + 1), "GroupId": stretches.group[row] + 1})
     table["SeqId"] = table.groupby("GroupId").cumcount() + 1
     chain = stretches.chain[row]
     seq = table["SeqId"].to_numpy()
-    # A stretch that got no rectangle is a gap in its chain.
+    # A stretch without rectangles is a gap in its chain.
     joins = (chain[1:] == chain[:-1]) & (np.diff(row) <= 1)
     previous = np.append(0, np.where(joins, seq[:-1], 0))
     following = np.append(np.where(joins, seq[1:], 0), 0)
@@ -235,7 +237,7 @@ def _shares(
     by: str,
     classes: pd.Index,
 ) -> pd.DataFrame:
-    """Purity, and the share of each class among the line inside each rectangle."""
+    """Purity, and the share of each class in the length of line inside each rectangle."""
     own = classes.get_indexer_for(stretches.table[by])
     lines = _lines(space, stretches.table.geometry.to_numpy())
     metres = length_inside(frames, options.length_m, options.width_m, lines, own, len(classes))
@@ -252,5 +254,5 @@ def _shares(
 
 
 def _word(value: object) -> str:
-    """A class as part of a field's name; files without nullable integers hold 7 as 7.0."""
+    """A class as part of a field's name; 7.0, as in files without nullable integers, becomes ``7``."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

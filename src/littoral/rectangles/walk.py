@@ -1,4 +1,4 @@
-"""The chord walk: many lines at once, a step of all of them at a time."""
+"""Place chords of fixed length along many lines at once."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 _LOOKED_AT = 2**20
-"""Most vertices whose distance is taken in one go, which bounds the memory of a step (32 MB)."""
+"""Most vertices whose distance is computed at once, which bounds the memory of a step (32 MB)."""
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Vertices of lines in metres, line after line."""
+    """Vertices of lines in metres, line after line; each line has at least two."""
 
     points: Points
     """(points, dimensions), metres, in the direction of the walk."""
     first: Integers
-    """(lines + 1,), where each line begins in ``points``; the last entry is their number. Two points at least each."""
+    """(lines + 1,), position in ``points`` where each line begins; the last entry is the number of points."""
 
     @property
     def arc(self) -> Points:
-        """(points,), metres along the line, running on from line to line; never falls."""
+        """(points,), metres along the lines, continuing from line to line; never decreases."""
         step = np.linalg.norm(np.diff(self.points, axis=0, prepend=self.points[:1]), axis=1)
         step[self.first[:-1]] = 0.0
         return np.asarray(np.cumsum(step))
@@ -36,7 +36,7 @@ class Lines:
 
 @dataclass(frozen=True)
 class Walk:
-    """Chords of one length along lines; one entry per rectangle, in the order of the lines and along them."""
+    """Chords of fixed length along lines; one entry per rectangle, in the order of the lines and along them."""
 
     line: Integers
     """(rectangles,), position of the line."""
@@ -45,12 +45,12 @@ class Walk:
     end: Points
     """(rectangles, dimensions), metres; ``length_m`` from ``start``."""
     line_m: Points
-    """(rectangles,), length of line from this start to the next one, or to where the line is done."""
+    """(rectangles,), length of line from this start to the next one, or to the end of the covered line."""
 
 
 @dataclass(frozen=True)
 class _Position:
-    """A point on each of some lines."""
+    """One point on each of several lines."""
 
     point: Points
     """(lines, dimensions)."""
@@ -66,14 +66,14 @@ class _Position:
 def walk_lines(
     lines: Lines, length_m: float, spacing_m: float | None = None, *, tail: Tail = "full", min_tail: float = 0.05
 ) -> Walk:
-    """Walk lines with a chord of fixed length; the rule is drawn in :mod:`littoral.rectangles`.
+    """Place chords of fixed length along lines; :mod:`littoral.rectangles` shows the rules.
 
     Args:
         lines: The lines.
-        length_m: Length of the chord.
-        spacing_m: Straight distance from one start to the next; that of the chord where None.
-        tail: What becomes of the rest of a line that is shorter than a chord.
-        min_tail: Shortest rest that gets a rectangle, as a fraction of the length.
+        length_m: Length of the chord, metres.
+        spacing_m: Straight-line distance from one start to the next, metres; None: ``length_m``.
+        tail: Treatment of the rest of a line that is shorter than a chord.
+        min_tail: Shortest rest that gets a rectangle, as a fraction of ``length_m``.
 
     >>> bend = Lines(np.array([[0.0, 0.0], [0.0, 900.0], [1200.0, 900.0]]), np.array([0, 3]))
     >>> walk_lines(bend, 1000.0).line_m.round().tolist()
@@ -135,8 +135,8 @@ def walk_lines(
 
 
 def _further(points: Points, arc: Points, stop: Integers, here: _Position, radius: float) -> tuple[_Position, Flags]:
-    """The first point further along each line at a straight distance, and whether there is one (else arbitrary)."""
-    # Nothing nearer along the line than the radius can be at its distance: those vertices are not looked at.
+    """First point ahead on each line at the distance ``radius``, and whether there is one (else it is arbitrary)."""
+    # Vertices nearer than the radius along the line are nearer in a straight line too, and are skipped.
     position = np.maximum(here.vertex, np.searchsorted(arc, here.arc + radius * (1 - 1e-9)))
     hit = np.full(len(stop), -1)
     look, width = np.flatnonzero(position < stop), 4
@@ -158,18 +158,18 @@ def _further(points: Points, arc: Points, stop: Integers, here: _Position, radiu
     with np.errstate(invalid="ignore", divide="ignore"):
         fraction = np.minimum((-b + np.sqrt(np.maximum(b * b - a * c, 0.0))) / a, 1.0)
     point = before + fraction[:, None] * step
-    # The arc is taken from the vertex, not summed up, so that rounding does not grow along the line.
+    # The arc is computed from the next vertex, so that rounding errors do not add up along the line.
     return _Position(point, arc[hit] - np.linalg.norm(points[hit] - point, axis=1), hit), fits
 
 
 def _chords_to_end(lines: Lines, line: Integers, here: _Position, length_m: float) -> tuple[Points, Points]:
-    """From where the walk ended towards the end of the line."""
+    """Chords from where the walk ended, in the direction of the end of the line."""
     toward = _toward(lines.points, here.point, here.vertex, lines.first[line + 1])
     return here.point, here.point + toward * length_m
 
 
 def _last_chords(lines: Lines, line: Integers, here: _Position, length_m: float) -> tuple[Points, Points]:
-    """The chord that ends at the end of the line: the walk's rule, from the end back."""
+    """Chords that end at the end of the line; found by walking back from it."""
     back = Lines(lines.points[::-1], len(lines.points) - lines.first[::-1])
     own = len(lines.first) - 2 - line
     begin = back.first[own]
@@ -179,7 +179,7 @@ def _last_chords(lines: Lines, line: Integers, here: _Position, length_m: float)
 
 
 def _centred_chords(lines: Lines, line: Integers, length_m: float) -> tuple[Points, Points]:
-    """The one chord of a line on which none fits: in the middle of the line's extent along its axis."""
+    """Chords of lines that are too short: in the middle of the line's extent, along the line's main direction."""
     begin, stop = lines.first[line], lines.first[line + 1]
     if not len(line):
         return lines.points[:0], lines.points[:0]
@@ -194,7 +194,7 @@ def _centred_chords(lines: Lines, line: Integers, length_m: float) -> tuple[Poin
 
 
 def _toward(points: Points, here: Points, vertex: Integers, stop: Integers) -> Points:
-    """Unit vectors to the end of each line; to its farthest vertex where the end has come back to ``here``."""
+    """Unit vectors from ``here`` to the end of each line; to its farthest vertex if the end is close to ``here``."""
     if not len(here):
         return here
     index, owner, starts = spans(vertex, stop)
@@ -209,7 +209,7 @@ def _toward(points: Points, here: Points, vertex: Integers, stop: Integers) -> P
 
 
 def spans(begin: Integers, stop: Integers) -> tuple[Integers, Integers, Integers]:
-    """Indices of several ranges one after the other, the range of each, and where each range starts.
+    """Concatenated indices of several ranges, the range each index belongs to, and where each range starts.
 
     >>> [part.tolist() for part in spans(np.array([5, 0]), np.array([7, 3]))]
     [[5, 6, 0, 1, 2], [0, 0, 1, 1, 1], [0, 2]]

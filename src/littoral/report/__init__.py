@@ -1,9 +1,10 @@
-"""Write one HTML page about a classified coast.
+"""Write the HTML report on a classified coast.
 
-The page is one file that needs nothing else and makes no requests. Its map is interactive where scripts run; on paper
-and without them drawn maps stand in its place. A part that lacks an input is left out, and the page says which option
-would add it. ``coast`` reads the classified table, ``review_list`` chooses the places to review first, ``maps``,
-``map_data``, ``model_scores`` and ``samples`` make the parts, ``page`` puts them together.
+The page is one self-contained file that makes no requests. Its map is interactive where scripts run; in print and
+without scripts there are static maps. A part without its input is left out, and the page lists the option that adds it.
+
+``coast`` reads the classified table, ``review_list`` chooses the places to review first, ``maps``, ``map_data``,
+``model_scores`` and ``samples`` make the parts, ``page`` assembles them.
 """
 
 import lazy_loader

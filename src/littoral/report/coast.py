@@ -1,4 +1,4 @@
-"""A classified table with its model, scene and true classes, in the terms of the page."""
+"""Read a classified table with its model, scene and true classes, and derive the values that the page shows."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class LeftOut(Exception):  # noqa: N818 - not an error: the page goes on without
 
 
 class Group(NamedTuple):
-    """The rectangles of a class, or of a status, in figures."""
+    """Number, length and mean confidence of the rectangles of a class or a status."""
 
     name: str
     colour: str
@@ -45,7 +45,7 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True)
 class CoastData:
-    """A classified coast and what the page is made from; arrays have one entry for each rectangle."""
+    """A classified coast with the other inputs of the page; arrays have one entry for each rectangle."""
 
     table: gpd.GeoDataFrame
     label: str
@@ -86,7 +86,7 @@ class CoastData:
 
     @cached_property
     def confidence(self) -> NDArray[np.float64]:
-        """Confidence of the model in the class, NaN where there is none or a person gave it."""
+        """Confidence of the model in the class, NaN where there is no class or a person gave it."""
         return np.where(self.classified & ~self.by_person, self.highest, np.nan)
 
     @cached_property
@@ -95,7 +95,7 @@ class CoastData:
 
     @cached_property
     def highest(self) -> NDArray[np.float64]:
-        """Highest probability, also of rectangles whose class was withheld."""
+        """Highest probability, also of rectangles without a class."""
         return numbers(self.table[CONFIDENCE])
 
     @cached_property
@@ -121,13 +121,13 @@ class CoastData:
         return names
 
     def name_of(self, row: int) -> str:
-        """What to call a rectangle: by its ID, or its place in the chain, or its row."""
+        """Name of a rectangle: by its ID, else its place in the chain, else its row."""
         return self._names[row]
 
     def description(self, row: int) -> str:
-        """Class and confidence of a rectangle, or why it has none and what it may be.
+        """Class and confidence of a rectangle; without a class its status and, if uncertain, the most probable class.
 
-        Of one unlike the training the likeliest class is not named: its probabilities mean nothing.
+        The most probable class of a rectangle unlike the training is not named, as its probabilities are not valid.
         """
         if self.classified[row]:
             name = self.table[self.label].iloc[row]
@@ -212,16 +212,16 @@ class CoastData:
 
     @cached_property
     def scored(self) -> Rows:
-        """Those of them that share no ground with the training, as far as it is known."""
+        """Rows of ``with_truth`` that share no ground with the training area, if the model has one."""
         rows = self.with_truth if self.seen is None else self.with_truth[~self.seen[self.with_truth]]
         if not len(rows):
             raise LeftOut(f"all {len(self.with_truth)} rectangles with a true class lie on the model's training area, "
-                           "where scores are no measure for other coasts: pass another coast")  # fmt: skip
+                           "where scores are not valid for other coasts: pass another coast")  # fmt: skip
         return rows
 
     @cached_property
     def on_scene(self) -> NDArray[np.bool_]:
-        """Which have their middle on the scene."""
+        """Which rectangles have their middle on the scene."""
         self.need(scene=True)
         assert self.scene is not None
         middles = shapely.centroid(self.table.geometry.to_crs(self.scene.crs).to_numpy())
@@ -252,11 +252,11 @@ class CoastData:
 
     @cached_property
     def scores(self) -> Scores:
-        """Of the model's own classes in the scored rows."""
+        """Scores of the model's predictions in the scored rows."""
         return score(self.targets(self.scored), self.probabilities(self.scored), self.model_classes)
 
     def group(self, name: str, rows: NDArray[np.bool_], colour: str = "") -> Group:
-        """Figures of some rectangles."""
+        """Number, length and mean confidence of some rectangles."""
         km = float(self.km[rows].sum()) if self.km is not None else 0.0
         known = self.confidence[rows & np.isfinite(self.confidence)]
         return Group(name, colour, int(rows.sum()), km, float(known.mean()) if len(known) else float("nan"))
@@ -269,7 +269,7 @@ def read_coast(
     scene: Scene | str | Path | None = None,
     label: str = LABEL,
 ) -> CoastData:
-    """Read all that a page is made from.
+    """Read the inputs of a page.
 
     Raises:
         InputError: not a classified table, a column that is missing, or a model of other classes.

@@ -1,4 +1,4 @@
-"""Figures and pictures as elements of the page, which bands they show, and outlines to be drawn."""
+"""Make figures, pictures and outlines into elements of the page, and choose the bands of pictures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CORNERS = 32
 
 
 def rgb_of(bands: Iterable[Band]) -> tuple[int, int, int]:
-    """Bands that only were counted say nothing about their colour."""
+    """Positions of the red, green and blue band. Names that are only numbers are not used."""
     return figures.rgb_bands([band.name if band.described else "" for band in bands])
 
 
@@ -39,10 +39,10 @@ def jpeg(picture: figures.Image) -> str:
 
 
 def corners(shape: Any) -> NDArray[np.float64]:
-    """(corners, 2), of the largest part's outline, without the last that repeats the first; empty of no area."""
+    """(corners, 2), outline of the largest part without the closing corner; empty for a shape without area."""
     parts = [part for part in shapely.get_parts(shape) if part.geom_type == "Polygon" and not part.is_empty]
     if not parts:
         return np.empty((0, 2))
     points = shapely.get_coordinates(max(parts, key=shapely.area).exterior)[:-1]
-    # A rectangle that is drawn as a circle need not be one to the last corner.
+    # At most this many corners, e.g. of a circle.
     return points[:: -(-len(points) // _CORNERS)]

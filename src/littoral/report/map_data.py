@@ -1,4 +1,4 @@
-"""The interactive map: outlines, classes and a picture of the ground as one JSON, which ``map.js`` draws."""
+"""Make the data of the interactive map: outlines, classes and the imagery as one JSON that ``map.js`` draws."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from littoral.report.maps import Ground, colour_without_class, map_crs
 from littoral.tiles import CLASSIFIED
 
 MOST = 20_000
-"""Rectangles that a browser draws quickly; of more, those to review first and others at even steps are shown."""
+"""Most rectangles on the map, so that browsers draw it quickly; of more, those to review first and a regular sample."""
 _STEPS = 1_000_000
-"""Of the longer side of the map: outlines are whole numbers of these."""
+"""Integer coordinates along the longer side of the map."""
 _NO_CLASS, _NO_TRUTH = "not classified", "not known"
 _HATCHED = {UNCERTAIN: 1, UNLIKE: 2}
-"""Of statuses with probabilities but no class: striped, or crossed; other statuses are plain grey."""
+"""Hatching of statuses with probabilities but no class: stripes or crosses; other statuses are plain grey."""
 _LATTICE = 17
 """Points along each side of the map whose longitude and latitude are given to the script; between them it
 interpolates, on a map of 100 km to some metres."""
@@ -36,7 +36,7 @@ def map_data(coast: CoastData, ground: Ground | None, first: Rows) -> dict[str, 
     Args:
         coast: The table.
         ground: A picture in the CRS of the scene.
-        first: Rows to be shown in any case.
+        first: Rows that are always included.
 
     Returns:
         ``size`` of the map in steps; ``metres`` of a step; ``lattice``: longitude and latitude at even steps over the
@@ -91,7 +91,7 @@ def shown_rows(count: int, first: Rows) -> Rows:
 
 
 def _coloured(coast: CoastData, rows: Rows) -> tuple[list[list[Any]], list[list[Any]]]:
-    """The legend, and for each way to colour its name and every row's place in the legend."""
+    """The legend, and for each way to colour its name and each row's position in the legend."""
     status = coast.status[rows]
     without = np.where(status == CLASSIFIED, _NO_CLASS, status)
     views = {"class": (coast.code[rows], without)}
@@ -112,7 +112,7 @@ def _coloured(coast: CoastData, rows: Rows) -> tuple[list[list[Any]], list[list[
 
 
 def _degrees(crs: Any, bounds: tuple[float, float, float, float]) -> tuple[list[list[float]], float]:
-    """Longitude and latitude over the map, none where its CRS has none, and metres to a unit in the middle."""
+    """Longitude and latitude over the map, empty where its CRS has none, and metres per unit at its middle."""
     left, right, low, high = bounds
     down, across = np.meshgrid(np.linspace(high, low, _LATTICE), np.linspace(left, right, _LATTICE), indexing="ij")
     to_degrees = Transformer.from_crs(CRS.from_user_input(crs), 4326, always_xy=True)
@@ -123,13 +123,13 @@ def _degrees(crs: Any, bounds: tuple[float, float, float, float]) -> tuple[list[
     metres = ELLIPSOID.inv(east[0], north[0], east[1], north[1])[2] / (2 * unit)
     if not (np.isfinite(longitude).all() and np.isfinite(latitude).all() and np.isfinite(metres)):
         return [], 0.0
-    # So that between 179 and -179 lies 180.
+    # Continuous over the antimeridian.
     whole = np.unwrap(np.unwrap(np.reshape(longitude, down.shape), period=360, axis=1), period=360, axis=0)
     return np.column_stack([whole.ravel(), latitude]).round(6).tolist(), float(metres)
 
 
 def _texts(coast: CoastData, rows: Rows) -> list[list[str]]:
-    """Lines that the pointer brings up for each row."""
+    """Lines of each row's tooltip."""
     table = coast.table.iloc[rows]
     lines = [[coast.name_of(row), coast.description(row)] for row in rows.tolist()]
 

@@ -22,10 +22,10 @@ from littoral.report.coast import CoastData, LeftOut, read_coast
 from littoral.report.elements import as_svg, rgb_of
 
 _MAP_PX, _LONGEST_PX = 1000, 3000
-"""Pixels wanted across the ground of the map; most that are read of a scene for it."""
+"""Pixels across the map's imagery; most pixels that are read of a scene for it."""
 
 UNLIKE_COLOUR = "#FF6D00"
-"""Of rectangles that are unlike the training: no category's, and visible on sea, sand and forest."""
+"""Colour of rectangles unlike the training: not that of a category, and visible on sea, sand and forest."""
 
 Ground = tuple[figures.Image, tuple[float, float, float, float]]
 
@@ -55,7 +55,7 @@ def plot_classified(
         ground = None if coast.scene is None else ground_picture(coast)
     except LeftOut as reason:
         assert coast.scene is not None
-        raise InputError(f"the scene {coast.scene.name}", "is turned", "pass it north up, or leave it away") from reason
+        raise InputError(f"the scene {coast.scene.name}", "is turned", "pass it north up, or leave it out") from reason
     return _map(coast, coast.code, names_without_class(coast), ground, width_in)
 
 
@@ -66,7 +66,7 @@ def names_without_class(coast: CoastData) -> NDArray[np.str_]:
 
 
 def colour_without_class(name: str) -> str:
-    """Colour of a name in the legend that is no class: a status, or "not known"."""
+    """Colour of a legend entry that is not a class: a status, or "not known"."""
     return UNLIKE_COLOUR if name == UNLIKE else UNKNOWN_COLOUR
 
 

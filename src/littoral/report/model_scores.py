@@ -1,4 +1,4 @@
-"""Score the model against the true classes and beside simple models; and its scores on its validation tiles."""
+"""Score the model and simple models against the true classes, and read the model's scores on its validation tiles."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from littoral.tiles.splits import square_blocks
 
 
 def scored_rectangles(coast: CoastData) -> list[str]:
-    """Sentences: which rectangles are scored, and how those on the training area would be."""
+    """Sentences on which rectangles are scored, and on the scores of those in the training area."""
     known, predicted = np.isfinite(coast.truth), coast.status == CLASSIFIED
     foreign = predicted & known
     foreign[coast.with_truth] = False
@@ -32,12 +32,14 @@ def scored_rectangles(coast: CoastData) -> list[str]:
         rows = np.flatnonzero(seen)
         own = score(coast.targets(rows), coast.probabilities(rows), coast.model_classes)
         sentences.append(f"On the training area the accuracy is {own.accuracy:.3f} and macro-F1 {own.macro_f1:.3f}, "
-                         "which is no measure for other coasts.")  # fmt: skip
+                         "which is not valid for other coasts.")  # fmt: skip
     if coast.seen is None:
         why = "without the model" if coast.package is None else "as the model has no record of its training area"
-        sentences.append(f"Rectangles on the training area are not told apart, {why}: there, scores are too high.")
+        sentences.append(
+            f"Rectangles on the training area could not be left out, {why}, so the scores may be too high."
+        )
     if changed := int(coast.by_person[coast.scored].sum()):
-        sentences.append(f"In {changed} of them a person changed the class; the model's own is scored.")
+        sentences.append(f"In {changed} of them a person changed the class; the model's prediction is scored.")
     return sentences
 
 
@@ -53,9 +55,9 @@ def compared_rows(coast: CoastData) -> Rows:
 
 
 def comparison(coast: CoastData, statistics: Mapping[int, NDArray[np.float64]]) -> dict[str, Any]:
-    """The network and the simple models on the very same rectangles: rows of a table, and sentences.
+    """Compare the network with the simple models on the same rectangles: rows of a table, and sentences.
 
-    Intervals are over squares of four rectangles a side.
+    Intervals are by bootstrap over squares with sides of four rectangles.
     """
     assert coast.package is not None
     if not statistics:
@@ -89,7 +91,7 @@ def validation(coast: CoastData) -> dict[str, Any]:
 
 
 def scores_of(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record of scores in the parts that the page shows."""
+    """The tables and sentences of a record of scores that the page shows."""
     return {
         "record": record,
         "standing": text.standing_rows(record),

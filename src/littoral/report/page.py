@@ -1,4 +1,4 @@
-"""Write the page about a classified coast."""
+"""Write the report page on a classified coast."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ def write_report(
             names, ``Confidence`` (0 to 1), ``P_<code>``, and ``line_m`` (metres of shoreline) if there is one.
         out: The HTML file.
         options: Columns of the table: that of the class names, and that of the true classes as codes or names, null
-            where they are not known. A class that a person changed in the table counts; scores are of the model's own.
+            where they are not known. A class that a person changed in the table is shown; the model's own prediction is
+            scored.
         model: The package that classified them: names and colours of the classes, baselines, facts about the model, and
             its training area, whose rectangles are not scored.
         scene: The imagery: background of the map, sample tiles, baselines.

@@ -1,4 +1,4 @@
-"""Choose the places to review first: of low confidence, unlike the training, at odds with neighbours, or wrong."""
+"""Choose the rectangles to review first: of low confidence, unlike the training, unlike their neighbours, or wrong."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from littoral.errors import counted
 from littoral.predictions import columns, novelty_places
 from littoral.report.coast import CoastData, Rows, numbers
 
 PLACES = 6
-"""Most of a kind."""
+"""Most places of each kind."""
 
 
 class ReviewPlace(NamedTuple):
@@ -21,26 +22,26 @@ class ReviewPlace(NamedTuple):
     row: int
     name: str
     where: str
-    """For a person."""
+    """Latitude and longitude for a reader, e.g. ``25.5000° N, 80.2500° W``."""
     pasted: str
-    """For a GIS: longitude and latitude, degrees of WGS 84."""
+    """Longitude and latitude to paste into a GIS, degrees of WGS 84."""
     description: str
     """Class and confidence, or status."""
     why: str
 
 
 class ReviewList(NamedTuple):
-    """Those of one kind, the clearest first."""
+    """Places of one kind, the clearest first."""
 
     heading: str
     explained: str
     places: tuple[ReviewPlace, ...]
     found: int
-    """How many there are of this kind."""
+    """Number of rectangles of this kind, listed or not."""
 
 
 def first_places(coast: CoastData) -> list[ReviewList]:
-    """Kinds of places to review, without empty ones."""
+    """Lists of places to review, without empty ones."""
     found = [_uncertain(coast), _odd(coast), _alone(coast)]
     if coast.truth_field is not None:
         found.append(_wrong(coast))
@@ -48,7 +49,7 @@ def first_places(coast: CoastData) -> list[ReviewList]:
 
 
 def rows_of(found: list[ReviewList]) -> Rows:
-    """All rows that are named."""
+    """All rows in the lists."""
     return np.array(sorted({place.row for each in found for place in each.places}), np.intp)
 
 
@@ -74,9 +75,9 @@ def _odd(coast: CoastData) -> ReviewList:
     odd = np.flatnonzero(np.nan_to_num(novelty) > 1)
     rows = odd[np.argsort(-novelty[odd], kind="stable")][:PLACES]
     known = 0 if coast.package is None else novelty_places(coast.package.manifest.novelty)
-    often = f"at most one in {min(known + 1, 100)}" if known else "few"
-    explained = (f"{len(odd)} rectangles whose features lie far from those of the training tiles (novelty above 1). "
-                 f"Of places like the training, {often} should be among them.")  # fmt: skip
+    often = f"at most one in {min(known + 1, 100)} is" if known else "few are"
+    explained = (f"{counted(len(odd), 'rectangle')} with features far from those of the training tiles (novelty above "
+                 f"1). Of places like the training, {often} expected to be among them.")  # fmt: skip
     why = [f"novelty {novelty[row]:.2f}" for row in rows.tolist()]
     return _places(coast, "Unlike the training", explained, rows, why, len(odd))
 
@@ -85,18 +86,18 @@ def _alone(coast: CoastData) -> ReviewList:
     if (smoothed := coast.smoothed) is not None:
         differ = np.flatnonzero(np.isfinite(smoothed) & np.isfinite(coast.code) & (smoothed != coast.code))
         others, sure = smoothed, numbers(coast.table[columns.smoothed_columns(coast.label)[2]])
-        explained = f"{len(differ)} rectangles whose class is another after smoothing along the coast."
+        explained = f"{counted(len(differ), 'rectangle')} with another class after smoothing along the coast."
         where = "smoothed"
     elif coast.predictions.chains is not None:
         others, sure = _either_side(coast)
         differ = np.flatnonzero(np.isfinite(others) & np.isfinite(coast.code) & (others != coast.code))
-        explained = f"{len(differ)} rectangles between two of another class."
+        explained = f"{counted(len(differ), 'rectangle')} between two of another class."
         where = "on either side"
     else:
         return ReviewList("", "", (), 0)
     rows = differ[np.argsort(-sure[differ], kind="stable")][:PLACES]
     why = [f"{where}: {coast.scheme.category(int(others[row])).name}, {sure[row]:.0%}" for row in rows.tolist()]
-    return _places(coast, "At odds with their neighbours", explained, rows, why, len(differ))
+    return _places(coast, "Unlike their neighbours", explained, rows, why, len(differ))
 
 
 def _either_side(coast: CoastData) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -116,7 +117,9 @@ def _wrong(coast: CoastData) -> ReviewList:
     wrong = np.flatnonzero(coast.classified & ~coast.by_person & np.isfinite(coast.truth) & (coast.truth != coast.code))
     rows = wrong[np.argsort(-coast.confidence[wrong], kind="stable")][:PLACES]
     why = [f"true class: {coast.scheme.category(int(coast.truth[row])).name}" for row in rows.tolist()]
-    explained = f"{len(wrong)} rectangles with another class in {coast.truth_field}, which may itself be wrong."
+    explained = (
+        f"{counted(len(wrong), 'rectangle')} with another class in {coast.truth_field}, which may itself be wrong."
+    )
     return _places(coast, "Wrong, and most confident", explained, rows, why, len(wrong))
 
 

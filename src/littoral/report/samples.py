@@ -1,4 +1,4 @@
-"""Sample tiles, and the band statistics that simple models need."""
+"""Cut sample tiles for the page, and compute the band statistics that the simple models need."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SAMPLE_PX = 256
 """Side of a sample tile without a model, pixels."""
 
 THUMBNAIL_PX = 128
-"""Side of the picture of a place to look at, pixels."""
+"""Side of the picture of a place to review, pixels."""
 
 Pick = tuple[str, Rows]
 
@@ -38,7 +38,7 @@ class Cutout(NamedTuple):
 
 
 def sample_picks(coast: CoastData) -> list[Pick]:
-    """Headings and rows of the sample tiles, the most telling first."""
+    """Headings and rows of the sample tiles, by confidence."""
     rows = np.flatnonzero(coast.on_scene & coast.classified & ~coast.by_person)
     rows = rows[np.argsort(-coast.confidence[rows], kind="stable")]
     if coast.truth_field:

@@ -1,4 +1,4 @@
-"""Imagery or raw lines to one clean line, merged, measured and labelled."""
+"""Extract shorelines from imagery, merge and measure lines, and label them."""
 
 import lazy_loader
 

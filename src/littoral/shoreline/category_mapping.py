@@ -1,4 +1,4 @@
-"""A user's own codes to categories."""
+"""Map a field of a user's table to categories."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ _REST = "*"
 def map_categories(
     lines: gpd.GeoDataFrame, field: str, mapping: Mapping[str, int | None] | None = None, scheme: Scheme = CATCOA
 ) -> gpd.GeoDataFrame:
-    """Give lines a category by a field of their own.
+    """Add the category of each line, determined by a field.
 
-    A code that the scheme does not know is kept, named ``category <code>``, and told by a :class:`LittoralWarning`.
+    A :class:`LittoralWarning` lists codes that are not in the scheme; they are kept and named ``category <code>``.
 
     Args:
         lines: Any table with the field.
-        field: Integers or text; null and blank text have no category.
-        mapping: Code by value, as :func:`littoral.categories.read_mapping` gives it; None where the field holds codes
-            or names of the scheme already, or is an attribute of S-101 by its name and holds its numbers.
+        field: Name of a field of integers or text; null and blank values have no category.
+        mapping: Code by value, as returned by :func:`littoral.categories.read_mapping`; None if the field holds codes
+            or names of the scheme, or has the name of an S-101 attribute and holds its numbers.
         scheme: The categories.
 
     Returns:
-        The same rows with ``CATCOA`` (nullable integer) and ``category``; columns of these names that were there are
-        kept as ``<name>_in``, unless one is the field itself or says the same.
+        The same rows with ``CATCOA`` (nullable integer) and ``category``; existing columns of these names are kept as
+        ``<name>_in``, unless one is the field itself or has the same values.
 
     Raises:
-        InputError: no such field, or values that are neither in the mapping nor, without one, in the scheme.
+        InputError: the field is missing, or has values that are not in the mapping (without one, in the scheme).
 
     >>> import shapely
     >>> shores = gpd.GeoDataFrame({"kind": ["rock", "sand", None]}, geometry=[shapely.LineString()] * 3)
@@ -49,9 +49,9 @@ def map_categories(
     codes = {value: found.get(text) for value, text in texts.items()}
     strange = sorted({code for code in codes.values() if code is not None and code not in scheme})
     if strange:
-        told = ", ".join(map(str, strange))
+        listed = ", ".join(map(str, strange))
         warnings.warn(
-            f"code {told} is not in the table of categories: such lines are kept as 'category {strange[0]}'.",
+            f"code {listed} is not in the table of categories: such lines are kept as 'category {strange[0]}'.",
             LittoralWarning,
             stacklevel=2,
         )
@@ -73,7 +73,7 @@ def _codes(
     """Code of each text.
 
     Raises:
-        InputError: texts that nothing explains.
+        InputError: a text is not in the mapping, or without one, not in the scheme.
     """
     if mapping is not None:
         unknown = sorted(text for text in texts if text not in mapping and _REST not in mapping)
@@ -88,7 +88,7 @@ def _codes(
     unknown = []
     attribute = scheme.attribute_like(field)
     for text in sorted(texts):
-        # A number means one thing as CATCOA and another as an attribute of S-101.
+        # The same number has different meanings in CATCOA and in an S-101 attribute.
         of_s101 = bool(attribute) and text.isdecimal()
         try:
             codes[text] = scheme.code_of(f"{attribute}={text}" if of_s101 else text)

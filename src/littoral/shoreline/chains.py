@@ -1,11 +1,11 @@
-"""Lines that meet at their ends, followed as chains.
+"""Connect lines that meet at their ends to chains.
 
-Lines meet where their end points are equal, as S-57's connected nodes are (in degrees, equal but for whole turns of
-longitude, so that a coast goes on across the antimeridian); crossing is not meeting. The rule at a meeting point:
+Lines meet where their end points are equal, as at the connected nodes of S-57. Longitudes may differ by multiples of
+360, so that a coast continues across the antimeridian. Lines that only cross do not meet. Rules at a meeting point:
 
-1. of each category that has exactly two ends there, the two are one line that goes on;
-2. of the ends left over, if they are exactly two, one line goes on there and changes its category;
-3. any others end: at a junction there is no one way on.
+1. If exactly two ends of one category meet, these two lines are connected.
+2. If exactly two of the other ends are left, they are connected, and the category changes there.
+3. All other lines end: a junction has no unique continuation.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Chains:
-    """Lines put in order, chain after chain; each array has one entry per line, in that order."""
+    """Lines sorted by chain and along it; each array but ``ring`` has one entry per line, in that order."""
 
     line: Integers
-    """Position of the line in what was given."""
+    """(lines,), position of the line in the input."""
     backward: NDArray[np.bool_]
-    """Whether the chain runs against the line's own direction; never for the first given line of a chain."""
+    """(lines,), whether the chain runs against the line's direction; False for the first input line of a chain."""
     chain: Integers
-    """Number of the chain from 0, ascending; chains come in the order of their first given line."""
+    """(lines,), number of the chain from 0, ascending; chains are in the order of their first input line."""
     ring: NDArray[np.bool_]
-    """Whether the chain closes on itself."""
+    """(chains,), whether the chain is a closed ring."""
 
 
 def end_nodes(lines: NDArray[np.object_], *, degrees: bool) -> Integers:
@@ -51,10 +51,10 @@ def end_nodes(lines: NDArray[np.object_], *, degrees: bool) -> Integers:
 
 
 def link_ends(node: Integers, value: Integers) -> Integers:
-    """Where the line goes on from each end: another end, or -1; the rule is that of this module.
+    """For each end the end it is connected to, (2 × lines,), or -1, by the rules of this module.
 
     Args:
-        node: (2 × lines,), what :func:`end_nodes` gave.
+        node: (2 × lines,), from :func:`end_nodes`.
         value: (lines,), the category of each line, numbered from 0.
 
     >>> link_ends(np.array([0, 1, 1, 2, 2, 3]), np.array([0, 0, 1])).tolist()
@@ -74,11 +74,11 @@ def link_ends(node: Integers, value: Integers) -> Integers:
 def follow(link: Integers, value: Integers) -> Chains:
     """Follow the links from line to line.
 
-    A chain runs in the direction of its first given line. A ring starts with that line, or, where it has several
-    categories, with the first line after it that begins one.
+    A chain runs in the direction of its first input line. A ring starts with that line or, if it has several
+    categories, with the first line from there on whose category differs from that of the line before it.
 
     Args:
-        link: (2 × lines,), what :func:`link_ends` gave.
+        link: (2 × lines,), from :func:`link_ends`.
         value: (lines,), the category of each line.
 
     >>> chains = follow(link_ends(np.array([0, 1, 2, 1]), np.array([0, 0])), np.array([0, 0]))
@@ -105,17 +105,17 @@ def follow(link: Integers, value: Integers) -> Chains:
 def follow_successors(
     after: list[int], before: list[int], *, ends_per_line: int = 1
 ) -> tuple[list[int], list[int], list[bool]]:
-    """Follow items from one to the next; each is in one chain, if need be alone.
+    """Sort items into chains by their successors; an item without neighbours is a chain of its own.
 
     Args:
         after: Position of the item that follows each, or -1.
-        before: Position of the item that each follows, or -1.
-        ends_per_line: With 2, items ``2 * line`` and ``2 * line + 1`` are a line in its two directions, and it is
-            visited in one of them.
+        before: Position of the item before each, or -1.
+        ends_per_line: With 2, items ``2 * line`` and ``2 * line + 1`` are the two directions of a line, of which only
+            one is visited.
 
     Returns:
-        Items chain after chain and along each; of each chain the number of items, and whether it is a ring. Chains come
-        in the order of their first item, and a ring starts with it.
+        Items in the order of chains and along each; number of items of each chain; whether each chain is a ring.
+        Chains are in the order of their smallest item, and a ring starts with it.
 
     >>> follow_successors([2, -1, 1, 3], [-1, 2, 0, 3])
     ([0, 2, 1, 3], [3, 1], [False, True])
@@ -127,7 +127,7 @@ def follow_successors(
     for line in range(len(seen)):
         if seen[line]:
             continue
-        # Back to where the chain begins; a ring comes round to the line itself.
+        # Go back to where the chain begins; on a ring this returns to the line itself.
         item = start = line * ends_per_line
         while before[start] >= 0 and before[start] // ends_per_line != line:
             start = before[start]
@@ -143,11 +143,11 @@ def follow_successors(
 
 
 def connected_sets(node: Integers, owner: Integers) -> Integers:
-    """Set that each line belongs to, (lines,), as the smallest owner in it.
+    """Connected set of each line, (lines,), numbered by the smallest owner in the set.
 
     Args:
-        node: (2 × lines,), what :func:`end_nodes` gave; lines that share a node are connected, junctions included.
-        owner: (lines,), the feature a line is part of; parts of one feature are connected.
+        node: (2 × lines,), from :func:`end_nodes`; lines that share a node are connected, also at junctions.
+        owner: (lines,), number of the feature a line is part of; parts of one feature are connected.
 
     >>> connected_sets(np.array([0, 1, 1, 2, 7, 8, 9, 10]), np.array([0, 1, 2, 2])).tolist()
     [0, 0, 2, 2]

@@ -1,9 +1,9 @@
-"""An image to a shoreline: the water's edge at sub-pixel accuracy.
+"""Extract the shoreline of an image at sub-pixel accuracy.
 
-The index (:mod:`littoral.shoreline.water_index`) is contoured at its threshold
-(:mod:`littoral.shoreline.threshold`) between pixel centres: marching squares, Lorensen and Cline 1987, as
-scikit-image has it. Pixels that touch at a corner are one water, but not one land, in finding bodies
-(:mod:`littoral.shoreline.water_bodies`) as in contouring.
+A water index (:mod:`littoral.shoreline.water_index`) is contoured at its threshold
+(:mod:`littoral.shoreline.threshold`), interpolated between pixel centres by scikit-image's marching squares (Lorensen
+and Cline 1987). Water pixels that touch at a corner are connected, land pixels are not, both in the contours and in
+the connected bodies (:mod:`littoral.shoreline.water_bodies`).
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from littoral.shoreline.water_index import WaterIndex, choose_index
 from littoral.vectors import require_crs
 
 UNSEEN = (0, 1)
-"""Of Sentinel-2's scene classification besides clouds: no data, defective."""
+"""Classes of Sentinel-2's scene classification that are not used, besides clouds: no data, defective."""
 
 _FINEST = 2.0**24
-"""Parts of a pixel to which a line's points are rounded: whichever strip of rows they are found in, they are equal."""
+"""Points of lines are rounded to this fraction of a pixel, so that those found in two strips of rows are equal."""
 
 
 def extract_shoreline(
@@ -48,35 +48,35 @@ def extract_shoreline(
     taken: str | None = None,
     track: Track = silent,
 ) -> gpd.GeoDataFrame:
-    """Extract the shoreline of a scene: where the sea met the land when the image was taken.
+    """Extract the shoreline of a scene: the boundary of sea and land at the time of the image.
 
-    Sea is the largest body of water, and each other of a fiftieth of its size or more that runs off the image; or,
-    with ``sea``, every body that one of those polygons touches. All other water is land here. Missing and cloudy
-    pixels, and the image's own edge, never become shore: lines end there. Where only the visible bands are there, the
-    index of last resort is taken and a :class:`LittoralWarning` says so.
+    Sea is the largest body of water, and each other body of at least a fiftieth of its size that reaches the edge of
+    the image; with ``sea``, every body of water that one of its geometries touches. All other water counts as land.
+    Missing and cloudy pixels and the edge of the image are no shore: lines end there. If the scene has only visible
+    bands, the RGB index is used with a :class:`LittoralWarning`.
 
     Args:
-        scene: A scene, or the path to one. Its bands are named as Sentinel-2's. An index is a ratio: an offset that
-            the file does not declare falsifies it. Its own masks (SCL, cloud probability, QA_PIXEL) say where cloud
-            is.
-        options: How water is told from land, and which lines are kept.
+        scene: A scene, or the path to one. Bands are named as in Sentinel-2. An index is a ratio, so an offset of the
+            reflectances that is not declared in the file makes it wrong. Clouds are taken from the scene's masks
+            (SCL, cloud probability, QA_PIXEL).
+        options: How water is separated from land, and which lines are kept.
         sea: Polygons or points that lie in the sea, in any CRS.
-        cloud: An image on the scene's grid: Sentinel-2's SCL, or any band that is not 0 where cloud is.
-        taken: Date of the image, ``YYYY-MM-DD``; from the file's tags or name where None.
-        track: Shows progress, a step per strip of 256 rows.
+        cloud: An image on the scene's grid: Sentinel-2's SCL, or any band whose values other than 0 mean cloud.
+        taken: Date of the image, ``YYYY-MM-DD``; if None, read from the file's tags or name.
+        track: Shows progress, one step per strip of 256 rows.
 
     Returns:
-        One row per line in the scene's CRS, land on its left, from north to south by where they begin; a ring begins
-        at its northernmost point. Fields: ``length_m`` (geodesic), ``scene``, ``date`` (null where not known),
-        ``index``, ``threshold`` (of the whole scene; Otsu's is then refined from place to place), ``land_side``.
+        One row per line in the scene's CRS, with land on the left of the line, sorted from north to south by starting
+        point; a ring starts at its northernmost point. Fields: ``length_m`` (geodesic), ``scene``, ``date`` (null if
+        unknown), ``index``, ``threshold`` (of the whole scene; Otsu's threshold is then refined locally),
+        ``land_side``.
 
     Raises:
-        InputError: bands that the index needs are missing, nothing valid, no water's edge, or what is given besides
-            does not fit.
+        InputError: bands of the index are missing; there is no valid pixel or no shore; the sea mask has no CRS or
+            touches no water; the cloud image has another grid; or the date is not valid.
 
-    Memory: 3 bytes for each pixel of the scene, 60 for each of a strip, and 200 for each point of the lines: 0.6 GB
-    for 10980 × 10980 pixels, besides what GDAL keeps of the files (GDAL_CACHEMAX, a twentieth of the machine's memory
-    unless set).
+    Memory: 3 bytes per pixel of the scene, 60 per pixel of a strip, and 200 per point of the lines: 0.6 GB for
+    10980 × 10980 pixels, and GDAL's block cache (GDAL_CACHEMAX, by default a twentieth of the machine's memory).
     """
     scene = scene if isinstance(scene, Scene) else open_scene(scene)
     options = options or ShorelineOptions()
@@ -134,8 +134,8 @@ def extract_shoreline(
             f"shows no shore: {share:.0%} of it is sea at {index.name} above {threshold:.3f}",
             "give another --index or --threshold, or a smaller --min-area or --min-length",
         )
-    told = {"scene": scene.name, "date": day, "index": index.name, "threshold": float(threshold), "land_side": "left"}
-    return table.assign(**told)[["length_m", *told, "geometry"]].astype({"date": "string"})
+    same = {"scene": scene.name, "date": day, "index": index.name, "threshold": float(threshold), "land_side": "left"}
+    return table.assign(**same)[["length_m", *same, "geometry"]].astype({"date": "string"})
 
 
 def _checked(taken: str) -> str:
@@ -146,7 +146,7 @@ def _checked(taken: str) -> str:
 
 
 def _cloud_bands(scene: Scene, cloud: Scene | str | Path | None) -> list[tuple[Scene, Band]]:
-    """Bands that say where cloud is: the scene's own masks, and that of the other image."""
+    """Cloud masks as pairs of image and band: those of the scene, and that of the image ``cloud``."""
     found = [(scene, band) for band in scene.masks]
     if cloud is not None:
         mask = cloud if isinstance(cloud, Scene) else open_scene(cloud)
@@ -162,7 +162,7 @@ def _cloud_bands(scene: Scene, cloud: Scene | str | Path | None) -> list[tuple[S
 
 
 def _pixel_size(scene: Scene) -> tuple[float, float]:
-    """Width and height in metres on the ground of the pixel in the middle; a CRS may be in degrees, or stretch."""
+    """Width and height on the ground, metres, of the central pixel; also for a CRS in degrees or not true to scale."""
     column, row = scene.width / 2, scene.height / 2
     corners = [scene.transform @ at for at in ((column, row), (column + 1, row), (column, row), (column, row + 1))]
     places = gpd.GeoSeries.from_xy(*np.transpose(corners), crs=scene.crs).to_crs(DEGREES)
@@ -175,7 +175,7 @@ def _windows(field: Field) -> list[Window]:
 
 
 def _measure(scene: Scene, index: WaterIndex, field: Field, track: Track) -> None:
-    """Set the index of each pixel, and the state of those that are there."""
+    """Set the index of each pixel, and the state of valid pixels to CLEAR."""
     read = read_windows(scene, select_bands(scene, index.bands, exact=True), _windows(field))
     strips = field.strips()
     for rows, (values, seen) in track(zip(strips, read, strict=True), len(strips), "measuring water"):
@@ -188,7 +188,7 @@ def _take_off(field: Field, threshold: float) -> None:
 
 
 def _hide(field: Field, source: Scene, band: Band) -> None:
-    """Set the state of pixels that are cloudy."""
+    """Set the state of cloudy pixels to CLOUDY."""
     read = read_windows(source, [band], _windows(field), raw=True)
     for rows, (values, seen) in zip(field.strips(), read, strict=True):
         if band.role == "measured":
@@ -201,7 +201,7 @@ def _hide(field: Field, source: Scene, band: Band) -> None:
 
 
 def _keep_away(field: Field, down: int, across: int) -> None:
-    """Set the state of pixels that have cloud within so many rows and columns."""
+    """Set the state of pixels within ``down`` rows and ``across`` columns of a cloudy pixel to BESIDE_CLOUD."""
     for rows in field.strips():
         wide, own = field.around(rows, down)
         near = spread(field.state[wide] == CLOUDY, down, across)[own]
@@ -209,13 +209,13 @@ def _keep_away(field: Field, down: int, across: int) -> None:
 
 
 def _contours(field: Field, track: Track) -> Iterator[NDArray[np.float64]]:
-    """Lines (points, 2) of row and column between pixel centres, sea on their right; a strip of rows at a time."""
+    """Contours (points, 2) in rows and columns of pixel centres, sea on their right; one strip of rows at a time."""
     strips = field.strips()
     for rows in track(strips, len(strips), "following the water's edge"):
-        # The first row of the next strip is the last of this one, so that lines meet there.
+        # Strips overlap by one row, so that their lines meet there.
         wide = slice(rows.start, min(rows.stop + 1, len(field.index)))
         away = np.maximum(np.abs(field.index[wide].astype(np.float64)), 0.5)
-        # What is not what its index says, a pond or an islet, is as far on the other side.
+        # Ponds count as land and small islands as sea: the sign of their index is inverted.
         height = np.where(field.state[wide] == SEA, away, -away)
         if min(height.shape) < 2:
             continue
@@ -225,7 +225,7 @@ def _contours(field: Field, track: Track) -> Iterator[NDArray[np.float64]]:
 
 
 def _placed(lines: Iterator[NDArray[np.float64]], transform: Affine) -> NDArray[np.object_]:
-    """Lines in the CRS."""
+    """Convert lines of rows and columns to LineStrings in the CRS of ``transform``."""
     a, b, c, d, e, f = transform[:6]
     out = []
     for line in lines:
@@ -235,7 +235,7 @@ def _placed(lines: Iterator[NDArray[np.float64]], transform: Affine) -> NDArray[
 
 
 def _in_order(lines: NDArray[np.object_]) -> NDArray[np.object_]:
-    """Rings begin at their northernmost point, the western one of several; lines are in the order of where they begin.
+    """Let rings begin at their northernmost (then westernmost) point; sort lines by first point, north to south.
 
     >>> ring, line = shapely.from_wkt(["LINESTRING (0 0, 1 0, 0 1, 0 0)", "LINESTRING (5 9, 6 9)"])
     >>> [line.wkt for line in _in_order(np.array([ring, line]))]

@@ -1,4 +1,4 @@
-"""The water index of a scene, whole but in few bytes, and what each of its pixels is."""
+"""Water index and state of all pixels of a scene, in three bytes per pixel."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 STRIP_PX = 256
-"""Rows that are worked on together; a multiple of :data:`CELL_PX`."""
+"""Rows per strip, the unit of processing; a multiple of :data:`CELL_PX`."""
 CELL_PX = 16
-"""Side of the cells in which local water and land are averaged."""
+"""Side in pixels of the cells in which local water and land are averaged."""
 LEVELS = 16_000
-"""The index is kept in 16 bits: a step of it moves a line by a thousandth of a pixel or so."""
+"""Factor by which the index is stored in 16 bits; one step moves a line by about a thousandth of a pixel."""
 
 MISSING, CLOUDY, BESIDE_CLOUD, CLEAR, SEA = range(5)
-"""What a pixel is: without data; hidden; too near to what is hidden; seen; seen, and of the sea."""
+"""States of a pixel: no data; cloud; too near to cloud; valid land or other water; valid and sea."""
 
 Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Field:
-    """Index and state of all pixels, three bytes for each."""
+    """Index and state of all pixels of a scene."""
 
     index: NDArray[np.int16]
-    """(height, width), times :data:`LEVELS`; once a threshold is taken off, water is above zero."""
+    """(height, width), water index times :data:`LEVELS`; after the threshold is subtracted, water is above 0."""
     state: NDArray[np.uint8]
-    """(height, width): MISSING to SEA."""
+    """(height, width), states :data:`MISSING` to :data:`SEA`."""
 
     @classmethod
     def empty(cls, height: int, width: int) -> Field:
         return cls(np.zeros((height, width), np.int16), np.zeros((height, width), np.uint8))
 
     def strips(self) -> list[slice]:
-        """Rows from the first to the last, some at a time."""
+        """Consecutive strips of :data:`STRIP_PX` rows that cover the image."""
         height = len(self.index)
         return [slice(row, min(row + STRIP_PX, height)) for row in range(0, height, STRIP_PX)]
 
     def around(self, rows: slice, reach: int) -> tuple[slice, slice]:
-        """Those rows and so many more on either side, where there are any; and where the first lie in these.
+        """The rows with up to ``reach`` more on either side, and the position of ``rows`` within these.
 
         >>> Field.empty(100, 1).around(slice(0, 20), 3)
         (slice(0, 23, None), slice(0, 20, None))
@@ -50,15 +50,15 @@ class Field:
         return wide, slice(rows.start - wide.start, rows.stop - wide.start)
 
     def water(self, rows: slice, above: int = 0) -> Mask:
-        """Pixels with an index above a level."""
+        """Valid pixels whose stored index is greater than ``above``."""
         return np.asarray((self.index[rows] > above) & (self.state[rows] >= CLEAR))
 
     def clear(self, rows: slice) -> Mask:
-        """Pixels that are seen."""
+        """Valid pixels, not hidden by or next to cloud."""
         return np.asarray(self.state[rows] >= CLEAR)
 
     def shore(self, reach: int, above: int = 0) -> Iterator[tuple[slice, Mask]]:
-        """Strips of rows, and the pixels of water and of land that have the other within reach."""
+        """Strips of rows, and the pixels of water within ``reach`` pixels of land, or of land within reach of water."""
         for rows in self.strips():
             wide, own = self.around(rows, reach)
             water = self.water(wide, above)
@@ -67,7 +67,7 @@ class Field:
 
 
 def spread(mask: Mask, down: int, across: int | None = None) -> Mask:
-    """A mask grown by so many pixels, in rows and in columns.
+    """Dilate a mask by ``down`` rows and ``across`` columns (None: as many as rows).
 
     >>> spread(np.array([[False, False, False, True]]), 1).tolist()
     [[False, False, True, True]]

@@ -1,8 +1,7 @@
-"""Labels for an extracted line from charted ones.
+"""Transfer the labels of charted lines to an extracted shoreline.
 
-A chart's label is decades old and its line lies where the shore was then, at the chart's scale; an image is of today.
-So a label is carried over from the nearest charted line, within a distance, and only where no other label is nearly as
-near.
+Charted lines may be decades old and are generalised for the chart's scale, so they deviate from the shoreline of an
+image. A label is taken from the nearest charted line within a distance, and only if no other label is nearly as near.
 """
 
 from __future__ import annotations
@@ -28,10 +27,11 @@ from littoral.vectors import free_names, require_column
 Integers = NDArray[np.int64]
 
 LABELLED, NO_CATEGORY, CONFLICT, TOO_FAR = "labelled", "no category", "conflict", "too far"
-"""Why a stretch has a label or none: the nearest charted line has one, has none, has a rival, or is too far away."""
+"""Values of ``label_status``: the nearest charted line has a label; has none; another label is nearly as near; no
+charted line is near enough."""
 
 CHARTED = ("cell", "scale", "SORDAT")
-"""Of the charted line that the label comes from, where it has these columns."""
+"""Columns copied from the charted line, if it has them."""
 
 _BATCH = 200_000
 
@@ -43,32 +43,33 @@ def transfer_labels(
     *,
     track: Track = silent,
 ) -> gpd.GeoDataFrame:
-    """Label a line by the charted lines beside it, and cut it where the label changes.
+    """Label a line by the nearest charted lines, and cut it where the label changes.
 
-    Each 10 m of the line look for the nearest charted line. Its label is taken if it lies within ``within_m`` and no
-    line with another label (or none) lies nearer than ``ratio`` times its distance; else there is a conflict. Between
-    two stretches of the very labels that conflict, the chart itself changes: there the nearer one counts.
+    For every 10 m of the line, the nearest charted line is searched. Its label is taken if the distance is at most
+    ``within_m`` and every line with another label (or none) is at least ``ratio`` times as far away; otherwise there is
+    a conflict. A conflict between two stretches that have the two conflicting labels is a change of label in the chart:
+    there, the nearer label is taken.
 
     Args:
-        line: LineStrings in any CRS, e.g. what ``extract_shoreline`` gave.
+        line: LineStrings in any CRS, e.g. from ``extract_shoreline``.
         coast: Charted lines in any CRS, with the class field.
-        options: How near a charted line must be. The default of 200 m is 1 mm on a chart of 1:200 000, and the distance
-            that a shore moves in the decades since its survey.
-        track: Shows progress, a step per 200,000 bits of line.
+        options: How near a charted line must be. The default of 200 m is 1 mm on a chart of 1:200 000, and allows for
+            the movement of a shore in the decades since its survey.
+        track: Shows progress, one step per 200,000 segments of line.
 
     Returns:
-        The pieces in the order of ``line`` and along it, no length lost: its own columns, then the class field (null
-        without label), ``category`` where the coast has it, ``label_status`` (``labelled``, ``no category``,
-        ``conflict``, ``too far``), ``distance_m`` to the nearest charted line (mean along the piece, null beyond
-        ``within_m``), ``from_m``, ``to_m`` and ``length_m``, geodesic metres along its chain (counted on from the
-        ``from_m`` that ``merge_lines`` gave the line; else from the line's start) in place of the line's own, and
-        ``cell``, ``scale`` and ``SORDAT`` of the charted line that is nearest to most of it. Other columns of
-        ``line`` that collide become ``<name>_in``.
+        The pieces in the order of ``line`` and along it; together they have its full length. Columns: those of
+        ``line``, then the class field (null without label), ``category`` if the coast has it, ``label_status``
+        (``labelled``, ``no category``, ``conflict``, ``too far``), ``distance_m`` to the nearest charted line (mean
+        along the piece, null beyond ``within_m``), ``from_m``, ``to_m`` and ``length_m``, geodesic metres along the
+        chain (starting from the line's ``from_m`` if ``merge_lines`` made it, else from its start), which replace
+        those of ``line``, and ``cell``, ``scale`` and ``SORDAT`` of the charted line that is nearest to most of the
+        piece. Other columns of ``line`` that collide become ``<name>_in``.
 
     Raises:
-        InputError: no lines or no CRS in one of them, a missing field, a size that is not positive.
+        InputError: a table has no lines or no CRS, the class field is missing, or a size is not positive.
 
-    Memory: 100 bytes for each 10 m of coast, as much for each 10 m of line, and 30 MB.
+    Memory: 100 bytes per 10 m of coast and per 10 m of line, and 30 MB.
 
     >>> from shapely import LineString
     >>> chart = gpd.GeoDataFrame({"CATCOA": [3, 7]}, crs="EPSG:32631", geometry=[
@@ -127,7 +128,7 @@ def transfer_labels(
     for name in CHARTED:
         if name in coast:
             out[name] = taken[name].where(pd.Series(~far))
-    # The line's own measures are not those of its pieces.
+    # The measures of the line do not apply to its pieces.
     own = parts.drop(columns=[parts.geometry.name, *(name for name in MEASURES if name in parts)])
     own = own.iloc[owner[first]].reset_index(drop=True)
     own, renamed = free_names(own, list(out.columns))
@@ -137,7 +138,7 @@ def transfer_labels(
 
 
 def _chainage(parts: gpd.GeoDataFrame) -> NDArray[np.float64]:
-    """Where each line begins along its chain, (lines,) metres, where :func:`merge_lines` said so."""
+    """Start of each line along its chain, (lines,) metres; 0 for lines not made by :func:`merge_lines`."""
     if "chain" in parts and "from_m" in parts and pd.api.types.is_numeric_dtype(parts["from_m"]):
         return np.asarray(parts["from_m"].fillna(0.0), np.float64)
     return np.zeros(len(parts))
@@ -145,13 +146,13 @@ def _chainage(parts: gpd.GeoDataFrame) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class _Charted:
-    """Charted lines of one label, to be searched in geocentric metres."""
+    """Charted lines of one label, for nearest-neighbour search in geocentric metres."""
 
     tree: cKDTree
     points: Points
-    """(points, 3), no two neighbours farther apart than 10 m."""
+    """(points, 3), points along the lines at most 10 m apart."""
     line: Integers
-    """(points,), row of each in the coast."""
+    """(points,), row of each point's line in the table of the coast."""
 
     @staticmethod
     def of(coast: gpd.GeoDataFrame, rows: Integers) -> _Charted:
@@ -181,7 +182,8 @@ class _Charted:
 def _nearest(
     places: Points, trees: list[_Charted], reach: float, track: Track
 ) -> tuple[Integers, tuple[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64], Integers]:
-    """For each place the nearest label, the next one (number, distance), the distance and the coast's row."""
+    """For each place the number of the nearest label, the second nearest label (number, distance), the distance of
+    the nearest, and the row of its line in the table of the coast."""
     count = len(places)
     nearest, source = np.zeros(count, np.int64), np.zeros(count, np.int64)
     distance, other, rival = np.full(count, np.inf), np.full(count, np.inf), np.zeros(count)
@@ -202,7 +204,7 @@ def _nearest(
 def _settled(
     status: NDArray[np.str_], nearest: Integers, rival: Integers, owner: Integers, is_null: NDArray[np.bool_]
 ) -> NDArray[np.str_]:
-    """Conflicts between two stretches of the very labels that conflict are changes on the chart: the nearer counts.
+    """Resolve conflicts between two stretches that have the two conflicting labels: the nearer label is taken.
 
     >>> status = np.array(["labelled", "conflict", "conflict", "labelled", "conflict", "labelled"], "<U11")
     >>> nearest, rival = np.array([0, 0, 1, 1, 1, 1]), np.array([1, 1, 0, 0, 2, 0])
@@ -220,7 +222,7 @@ def _settled(
 
 
 def _runs(flag: NDArray[np.bool_], owner: Integers) -> Iterator[tuple[int, int]]:
-    """Begin and stop of each run of True within one owner."""
+    """First and one past the last position of each run of True within one owner."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], flag * (owner + 1), [0]])))
     for begin, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
         if flag[begin]:

@@ -1,4 +1,4 @@
-"""Raw lines to clean ones: lines that go on in one another merged, cut where the category changes, and measured."""
+"""Merge lines that continue each other, cut them where the category changes, and measure them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from littoral.shoreline.chains import Chains, Integers, connected_sets, end_node
 from littoral.vectors import free_names, require_column, require_crs
 
 MEASURES = ("from_m", "to_m", "length_m")
-"""Where a line begins and ends along its chain, and its length; geodesic metres. Of a part of it they are others."""
+"""Start and end of a line along its chain, and its length, geodesic metres; not valid for parts of the line."""
 _MOST_VALUES = 50
 PLACE = ("group", "chain", *MEASURES)
 """Columns that merging adds."""
@@ -25,43 +25,42 @@ PLACE = ("group", "chain", *MEASURES)
 
 @dataclass(frozen=True)
 class Stretches:
-    """Merged lines, each of one category, in the order of their chains and along them; one entry per stretch."""
+    """Merged lines of one category each ("stretches"), sorted by chain and along it; one entry per stretch."""
 
     table: gpd.GeoDataFrame
-    """The lines' own columns (null where the merged parts differ) and the merged geometry."""
+    """Columns of the input lines (null where merged parts differ) and the merged geometry."""
     group: Integers
-    """Position, from 0, of the first given line in the connected set of lines, whatever their categories."""
+    """Position from 0 of the first input line in the connected set of lines of all categories."""
     chain: Integers
     """Number of the chain, from 0."""
     ring: NDArray[np.bool_]
-    """Whether the chain of the stretch closes on itself."""
+    """Whether the chain of the stretch is a closed ring."""
     differing: tuple[str, ...] = ()
-    """Fields of text, or of whole numbers from 0 to 255, whose parts differ within a stretch; at most 50 values."""
+    """Fields of text or of whole numbers from 0 to 255, with at most 50 values, that differ within a stretch."""
 
 
 def merge_lines(lines: gpd.GeoDataFrame, by: str | None = None, *, min_length_m: float = 0.0) -> gpd.GeoDataFrame:
     """Merge lines that meet at their ends into chains, and cut these where the value of ``by`` changes.
 
-    The rule at a meeting point is that of :mod:`littoral.shoreline.chains`: null is a value like others, and at a
-    junction with no one way on the lines end.
+    :mod:`littoral.shoreline.chains` has the rules at meeting points; lines end at junctions without a unique
+    continuation. Null counts as a value of ``by``.
 
     Args:
-        lines: LineStrings and MultiLineStrings in any CRS; empty and zero-length ones, and lines given twice, are left
-            out.
-        by: The column to respect, or None.
+        lines: LineStrings and MultiLineStrings in any CRS; empty, zero-length and duplicate lines are left out.
+        by: Column with the category, or None.
         min_length_m: Leave out merged lines that are shorter, geodesic metres.
 
     Returns:
-        One row per merged LineString, in the order of its chain and along it: ``group``, position (from 1) of the first
-        given line in the connected set, where parts of one MultiLineString count as connected; ``chain``, from 1;
-        ``from_m`` and ``to_m``, where the line begins and ends along its chain, geodesic metres; ``length_m``; then the
-        lines' own columns, null where the merged parts differ (renamed to ``<name>_in`` where they collide, which
-        ``.attrs["renamed"]`` tells). In degrees, a line across the antimeridian stays in one piece, with longitudes
-        that run on beyond 180.
+        One row per merged LineString, sorted by chain and along it: ``group``, position (from 1) of the first input
+        line in the connected set, where parts of one MultiLineString count as connected; ``chain``, from 1;
+        ``from_m`` and ``to_m``, start and end of the line along its chain, geodesic metres; ``length_m``; then the
+        columns of ``lines``, null where merged parts differ. Columns that collide are renamed to ``<name>_in``;
+        ``.attrs["renamed"]`` is the new name by the old one. In degrees, a line across the antimeridian is not cut:
+        its longitudes exceed 180.
 
     Raises:
-        InputError: no CRS, geometries that are no lines, coordinates that cannot be true, no such column, or a length
-            that is none.
+        InputError: there is no CRS or no such column, a geometry is not a line, a coordinate lies outside the CRS, or
+            ``min_length_m`` is not a number of at least 0.
 
     >>> from shapely import LineString
     >>> lines = gpd.GeoDataFrame({"CATCOA": [3, 3, 7]}, crs="EPSG:32631", geometry=[
@@ -91,7 +90,7 @@ def merge_lines(lines: gpd.GeoDataFrame, by: str | None = None, *, min_length_m:
 
 
 def merge_stretches(lines: gpd.GeoDataFrame, by: str | None = None) -> Stretches:
-    """What :func:`merge_lines` does, before it is measured and put in columns; same arguments and errors."""
+    """Merge and cut lines like :func:`merge_lines`, with the same arguments and errors, without measuring them."""
     require_lines(lines)
     by = None if by is None else require_column(lines, by, "the table of lines")
     degrees = CRS(lines.crs).is_geographic
@@ -129,14 +128,14 @@ def merge_stretches(lines: gpd.GeoDataFrame, by: str | None = None) -> Stretches
 
 
 def require_lines(lines: gpd.GeoDataFrame, source: object = "the table of lines") -> None:
-    """Check that a table holds lines with a CRS, and coordinates that can be true.
+    """Check that a table holds lines, has a CRS, and that all coordinates lie on Earth.
 
     Args:
         lines: The table.
-        source: What to call it: the file it was read from.
+        source: Name of the table in the message, e.g. the file it was read from.
 
     Raises:
-        InputError: says what else it holds, and where.
+        InputError: it does not; the message names the row.
     """
     require_crs(lines, source)
     crs = CRS(lines.crs)
@@ -160,7 +159,7 @@ def require_lines(lines: gpd.GeoDataFrame, source: object = "the table of lines"
 
 
 def _astray(point: NDArray[np.float64], crs: CRS) -> bool:
-    """Whether an outermost point lies nowhere on Earth; longitudes may run on by a turn on either side."""
+    """Whether a point lies outside the CRS; longitudes may be from -540 to 540."""
     if crs.is_geographic:
         return bool((np.abs(point) > (540, 90)).any())
     place = Transformer.from_crs(crs, DEGREES, always_xy=True).transform(*point)
@@ -168,20 +167,20 @@ def _astray(point: NDArray[np.float64], crs: CRS) -> bool:
 
 
 def _repeated(parts: NDArray[np.object_], node: Integers, value: Integers) -> NDArray[np.bool_]:
-    """Whether the same line, in either direction, came before with the same value."""
+    """Whether an earlier line has the same vertices, in either direction, and the same value."""
     ends = np.sort(node.reshape(-1, 2), axis=1)
     about = pd.DataFrame(
         {"one": ends[:, 0], "other": ends[:, 1], "size": shapely.get_num_coordinates(parts), "v": value}
     )
     repeated = about.duplicated(keep=False).to_numpy(copy=True)
-    # Only lines that are alike so far are worth comparing point by point.
+    # Only lines with equal ends, size and value are compared point by point.
     alike = about[repeated].assign(line=shapely.to_wkb(shapely.normalize(parts[repeated])))
     repeated[repeated] = alike.duplicated()
     return repeated
 
 
 def _unwrapped(parts: NDArray[np.object_]) -> NDArray[np.object_]:
-    """Longitudes that jump from one side of the antimeridian to the other run on instead; the rest is as it was."""
+    """Unwrap the longitudes of lines that jump across the antimeridian; other lines are unchanged."""
     points, line = shapely.get_coordinates(parts, return_index=True)
     turns = _turns(points[:, 0], line)
     crossing = np.unique(line[turns != 0])
@@ -194,9 +193,9 @@ def _unwrapped(parts: NDArray[np.object_]) -> NDArray[np.object_]:
 
 
 def _turns(longitude: NDArray[np.float64], line: Integers) -> Integers:
-    """Whole turns to add to each longitude so that no step along a line is longer than half a turn."""
+    """Multiples of 360 to add to each longitude so that no step along a line exceeds 180 degrees."""
     step = np.diff(longitude, prepend=longitude[:1])
-    # Half a turn exactly has no shorter way round, and stays as it is.
+    # A step of exactly 180 degrees is not changed.
     jump = np.where(step > 180, -1, np.where(step < -180, 1, 0))
     jump[np.flatnonzero(np.diff(line, prepend=-1))] = 0
     total = np.cumsum(jump)
@@ -205,14 +204,14 @@ def _turns(longitude: NDArray[np.float64], line: Integers) -> Integers:
 
 
 def _joined(parts: NDArray[np.object_], chains: Chains, stretch: Integers, degrees: bool) -> NDArray[np.object_]:
-    """One LineString per stretch; where two parts meet, their common point is there once."""
+    """One LineString per stretch, without the duplicate points where two parts meet."""
     ordered = parts[chains.line]
     if len(chains.ring) == len(parts):
         return ordered
     ordered[chains.backward] = shapely.reverse(ordered[chains.backward])
     points, part = shapely.get_coordinates(ordered, return_index=True)
     if degrees:
-        # Each chain as one line: parts are moved by whole turns to where the part before them ended.
+        # Unwrap longitudes along the whole chain, so that each part begins where the one before it ended.
         points[:, 0] += 360 * _turns(points[:, 0], chains.chain[part])
     first = np.diff(part, prepend=-1) > 0
     joint = first & (np.diff(stretch[part], prepend=-1) == 0)
@@ -220,7 +219,7 @@ def _joined(parts: NDArray[np.object_], chains: Chains, stretch: Integers, degre
 
 
 def _differing(table: pd.DataFrame, stretch: Integers) -> tuple[str, ...]:
-    """Fields that may hold a class and have several values in a stretch."""
+    """Fields that may hold a class and differ within a stretch (:attr:`Stretches.differing`)."""
     if not len(stretch) or stretch[-1] + 1 == len(stretch):
         return ()
     found = []

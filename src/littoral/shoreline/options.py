@@ -12,7 +12,7 @@ WaterIndex = Literal["auto", "MNDWI", "NDWI", "ratios", "RGB"]
 
 @dataclass(frozen=True)
 class ShorelineOptions(Options):
-    """How water is told from land, and which lines are kept."""
+    """How water is separated from land, and which lines are kept."""
 
     GROUP: ClassVar[str] = "Water and land"
 

@@ -1,4 +1,4 @@
-"""Lines cut into short straight bits, and bits joined to pieces again."""
+"""Cut lines into short straight segments, and join segments to pieces of lines."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from littoral.geodesy import DEGREES, Points, segment_lengths, to_beyond_edge, u
 Integers = NDArray[np.int64]
 
 _FAR_M = 1e6
-"""In a map of the world a segment so long that is short on the ground jumps from one edge to the other."""
+"""In a world map, a segment longer than this that is short on the ground jumps from one edge to the other."""
 STEP_M = 10.0
-"""Longest bit."""
+"""Greatest length of a segment, metres."""
 
 
 @dataclass(frozen=True)
 class Bits:
-    """Lines cut into short straight bits, line after line."""
+    """Lines cut into short straight segments ("bits"), line after line."""
 
     points: Points
-    """(bits + lines, 2), ends of the bits in the lines' CRS."""
+    """(bits + lines, 2), end points of the bits, in the CRS of the lines."""
     vertex: NDArray[np.bool_]
-    """(bits + lines,), whether the point is a vertex of the line, not a cut."""
+    """(bits + lines,), True for a vertex of the line, False for an added point."""
     line: Integers
-    """(bits + lines,), the line of each point."""
+    """(bits + lines,), number of the line of each point."""
 
 
 def cut_bits(lines: gpd.GeoDataFrame) -> Bits:
-    """Lines cut into straight bits of at most 10 m."""
+    """Cut lines into straight segments of at most 10 m."""
     points, line = shapely.get_coordinates(lines.geometry.to_numpy(), return_index=True)
     length = segment_lengths(in_degrees(points, lines))
     count = np.ones(len(points), np.int64)
@@ -43,11 +43,11 @@ def cut_bits(lines: gpd.GeoDataFrame) -> Bits:
     part = np.arange(len(owner)) - (np.cumsum(count) - count)[owner]
     step = np.diff(points, axis=0, append=points[-1:])
     if lines.crs.is_geographic:
-        # The short way round, for lines that jump across the antimeridian.
+        # Lines that jump across the antimeridian take the shorter way.
         step[:, 0] = unwrapped(step[:, 0], 0.0)
     share = (part / count[owner])[:, None]
     out = points[owner] + step[owner] * share
-    # A map of the world is cut half a turn from its middle: there the way from one edge to the other is not straight.
+    # Segments across the edge of a world map are interpolated in degrees, not across the whole map.
     torn = np.empty(0, np.int64)
     if lines.crs.is_projected:
         torn = np.flatnonzero(_torn(points, line, step, length, lines))
@@ -65,7 +65,7 @@ def cut_bits(lines: gpd.GeoDataFrame) -> Bits:
 def _torn(
     points: Points, line: Integers, step: Points, length: NDArray[np.float64], lines: gpd.GeoDataFrame
 ) -> NDArray[np.bool_]:
-    """Whether the segment that begins at each point jumps across the edge of a map of the world."""
+    """Whether the segment that begins at each point jumps across the edge of a world map."""
     unit_m = lines.crs.axis_info[0].unit_conversion_factor
     far = np.linalg.norm(step, axis=1) * unit_m > 10 * np.append(length, 0.0) + _FAR_M
     far[np.flatnonzero(np.diff(line, append=-1))] = False
@@ -73,19 +73,20 @@ def _torn(
 
 
 def in_degrees(points: Points, lines: gpd.GeoDataFrame) -> Points:
+    """Convert points (points, 2) from the CRS of ``lines`` to longitude and latitude in degrees."""
     places = gpd.GeoSeries.from_xy(points[:, 0], points[:, 1], crs=lines.crs).to_crs(DEGREES)
     return np.column_stack([places.x, places.y])
 
 
 def middles(degrees: Points) -> Points:
-    """Halfway between neighbours, the short way round."""
+    """Midpoints, (points - 1, 2), of neighbouring points in degrees; across the antimeridian by the shorter way."""
     step = np.diff(degrees, axis=0)
     step[:, 0] = (step[:, 0] + 180) % 360 - 180
     return degrees[:-1] + step / 2
 
 
 def to_segment(places: Points, begin: Points, end: Points) -> NDArray[np.float64]:
-    """Distances from places to segments, pair by pair."""
+    """Distance from each place to the segment of the same position; all (places, dimensions), metres."""
     along = end - begin
     square = np.einsum("ij,ij->i", along, along)
     part = np.einsum("ij,ij->i", places - begin, along) / np.where(square > 0, square, 1)
@@ -94,7 +95,13 @@ def to_segment(places: Points, begin: Points, end: Points) -> NDArray[np.float64
 
 
 def join_bits(bits: Bits, inner: NDArray[np.bool_], piece: Integers) -> NDArray[np.object_]:
-    """One LineString per piece: the vertices of the line, and the cuts between pieces."""
+    """One LineString per piece, with the vertices of the line and the cuts between pieces.
+
+    Args:
+        bits: The segments.
+        inner: (bits + lines - 1,), whether the step from a point to the next is a segment, not a gap between lines.
+        piece: Number from 0, ascending, of the piece each segment belongs to.
+    """
     start = np.flatnonzero(inner)
     first = np.diff(piece, prepend=-1) > 0
     last = np.diff(piece, append=-1) != 0

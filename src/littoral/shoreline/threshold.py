@@ -1,4 +1,4 @@
-"""Where between water and land the line runs: a threshold for the scene, and then one for each of its places."""
+"""Threshold between water and land: one for the whole scene, then refined locally."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from littoral.shoreline.water_index import WaterIndex, near_infrared, otsu
 Numbers = NDArray[np.float64]
 
 _NEAR_PX = 20
-"""Pixels on either side of the water's edge from which Otsu's threshold is taken."""
+"""Distance in pixels from the water's edge of the pixels used for the second Otsu threshold."""
 _PURE_PX = 2
-"""Pixels from the water's edge that tell the local water and land; farther ones are another ground, as dry sand is."""
+"""Distance in pixels from the water's edge of the pixels averaged as local water and land; ground farther away, such
+as dry sand, differs."""
 _AROUND_CELLS = 2.0
 """Standard deviation, in cells, of the neighbourhood that counts as local: 320 m at 10 m pixels."""
 _SURE_SHARE = 0.75
-"""Of water, from which a pixel is water for sure: one that is half water has such a neighbour, one of mud has none."""
+"""Least share of water in a pixel that is certainly water. A true shore pixel has such a neighbour, mud has none."""
 _AS_BRIGHT = 0.75
-"""Of the land's median in the near infrared: what passes for water and is so bright is ice or surf."""
+"""Share of the median near-infrared value of land from which on pixels classified as water are ice or surf."""
 _HIGHEST = 32_000
-"""Of the field, in 16 bits."""
+"""Greatest absolute value of the stored index, within 16 bits."""
 
 
 def find_threshold(field: Field, name: str) -> float:
-    """Otsu's threshold of all pixels of a scene, or of those near the water's edge that it gives if that is higher.
+    """Otsu's threshold of all pixels of a scene; then of those near the resulting water's edge, if that is higher.
 
-    Near the edge, sand and forest may differ more than water and sand: the second threshold then lies between these,
-    and the line 100 m and more inland, behind a wide beach. So one that moves the line landward is not used
-    (``benchmarks/shoreline_threshold.py``).
+    A lower second threshold is not used: near the edge, sand and forest may differ more than water and sand, and the
+    line would lie 100 m or more inland, behind a wide beach (``benchmarks/shoreline_threshold.py``).
 
     Raises:
-        InputError: the index has one value everywhere.
+        InputError: all pixels have the same index.
     """
     edges = np.linspace(-LEVELS, LEVELS, 1025)
     every = sum(np.histogram(field.index[rows][field.clear(rows)], edges)[0] for rows in field.strips())
@@ -51,11 +51,12 @@ def find_threshold(field: Field, name: str) -> float:
 
 
 def refine(scene: Scene, index: WaterIndex, field: Field, threshold: float, track: Track) -> None:
-    """Move the zero of the field, in place, to where a pixel is half the water and half the land of its surroundings.
+    """Subtract a local threshold from the field, in place, so that 0 is a pixel of half local water, half local land.
 
-    An index is no linear measure of the share of water: half canopy and half sea has another NDWI than half sand and
-    half sea. The local threshold is the index of the mean of the two, each averaged next to the edge. What passes it
-    without a neighbour that is three quarters water is another ground, such as the mud of a creek, and becomes land.
+    A water index is not linear in the share of water: half canopy and half sea has another NDWI than half sand and
+    half sea. The local threshold is the index of the mean of local water and local land reflectances, each averaged
+    next to the edge. A pixel above it without a neighbour of at least three quarters water is other ground, such as
+    the mud of a creek, and becomes land.
     """
     bands = select_bands(scene, index.bands, exact=True)
     cells = (-(-field.index.shape[0] // CELL_PX), -(-field.index.shape[1] // CELL_PX))
@@ -88,21 +89,21 @@ def refine(scene: Scene, index: WaterIndex, field: Field, threshold: float, trac
     for rows in strips:
         wide, own = field.around(rows, 1)
         sure = field.clear(wide) & (field.index[wide] > _fine(beyond, wide, scene.width) * LEVELS)
-        # Only what is not sure is turned: the next strip finds its neighbours' sureness as it was.
+        # Only uncertain pixels change, so ``sure`` of the next strip is not affected.
         lone = (field.index[rows] > 0) & ~spread(sure, 1)[own]
         field.index[rows][lone] *= -1
 
 
 def without_ice(scene: Scene, index: WaterIndex, field: Field) -> WaterIndex | None:
-    """The index that keeps ice and surf apart from water, where a scene has any: they pass for water in a ratio of
-    bands, but are as bright as land in the near infrared. None where it has none, or no near infrared.
+    """Index that separates ice and surf from water; None if the scene has no ice or surf, or no near infrared.
 
-    The field is the index's, its threshold taken off.
+    Ice and surf have the band ratios of water but are as bright as land in the near infrared. ``field`` holds
+    ``index`` with its threshold subtracted.
     """
     infrared = near_infrared([band.name for band in scene.bands])
     if infrared is None:
         return None
-    # In steps of half a per cent, whether values are reflectances or ten thousand times that.
+    # Logarithmic steps of 0.5 %, for reflectances as well as for reflectances times 10 000.
     edges = np.append(0, np.geomspace(1e-4, 1e5, 4096))
     wet, dry = np.zeros((2, len(edges) - 1), np.int64)
     read = _read(scene, select_bands(scene, (infrared,), exact=True), field.strips())
@@ -120,7 +121,7 @@ def without_ice(scene: Scene, index: WaterIndex, field: Field) -> WaterIndex | N
 
 
 def _read(scene: Scene, bands: Sequence[Band], strips: Sequence[slice]) -> Iterator[NDArray[np.float32]]:
-    """Bands of strips of rows, not negative."""
+    """Values (bands, rows, columns) of strips of rows; negative values become 0."""
     windows = [Window(rows.start, 0, rows.stop - rows.start, scene.width) for rows in strips]
     return (np.maximum(values, 0).astype(np.float32) for values, _ in read_windows(scene, bands, windows))
 
@@ -132,7 +133,7 @@ def _in_cells(plane: NDArray[np.generic]) -> Numbers:
 
 
 def _local_means(total: Numbers) -> Numbers:
-    """Means (bands, rows, columns) around each cell, of the nearest cell that has any where there are none around."""
+    """Gaussian-weighted means (bands, rows, columns) around each cell; those of the nearest cell if there are none."""
     smooth = np.stack([ndimage.gaussian_filter(plane, _AROUND_CELLS, truncate=4) for plane in total])
     none = smooth[-1] <= 1e-3
     nearest = ndimage.distance_transform_edt(none, return_distances=False, return_indices=True)
@@ -141,7 +142,7 @@ def _local_means(total: Numbers) -> Numbers:
 
 
 def _fine(cells: Numbers, rows: slice, width: int) -> Numbers:
-    """Rows of pixels from values at the middles of cells, bilinear."""
+    """Interpolate values at the centres of cells bilinearly to rows of pixels."""
     low, high, part = _weights(np.arange(rows.start, rows.stop), cells.shape[0])
     strip = cells[low] * (1 - part)[:, None] + cells[high] * part[:, None]
     low, high, part = _weights(np.arange(width), cells.shape[1])
@@ -149,7 +150,7 @@ def _fine(cells: Numbers, rows: slice, width: int) -> Numbers:
 
 
 def _weights(pixel: NDArray[np.int64], cells: int) -> tuple[NDArray[np.int64], NDArray[np.int64], Numbers]:
-    """The cells on either side of each pixel, and the share of the second."""
+    """The two cells on either side of each pixel, and the weight of the second."""
     at = np.clip((pixel + 0.5) / CELL_PX - 0.5, 0, cells - 1)
     low = np.floor(at).astype(np.int64)
     return low, np.minimum(low + 1, cells - 1), at - low

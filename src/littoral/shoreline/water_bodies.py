@@ -1,4 +1,4 @@
-"""Bodies of water and of land: connected pixels of an image that is too large to label at once."""
+"""Connected bodies of water and land, found strip by strip in images too large to label at once."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from littoral.shoreline.index_grid import CLEAR, MISSING, SEA, Field, Mask, spre
 Integers = NDArray[np.int64]
 
 _LESSER_SEA = 0.02
-"""Of the largest body of water: so large must another be that runs off the image, to be sea as well."""
+"""Least size of other sea bodies at the edge of the image, as a share of the largest body of water."""
 
 
 @dataclass(frozen=True)
 class Bodies:
-    """Connected pixels of a mask; a body has a number from 1, other pixels have 0."""
+    """Connected bodies of a mask, numbered from 1; 0 is the background."""
 
     mask: Callable[[slice], Mask]
-    """The mask's rows."""
+    """Returns the mask of a slice of rows."""
     corners: bool
     """Whether pixels that touch at a corner are connected."""
     strips: list[slice]
     """Rows labelled together."""
     number: list[Integers]
-    """For each strip, the body of each label that scipy gives in it."""
+    """For each strip, the body of each label in the strip."""
     size: Integers
-    """(bodies + 1,) pixels of each; none for 0."""
+    """(bodies + 1,), pixels of each body; 0 for the background."""
 
     def labels(self) -> Iterator[tuple[slice, Integers]]:
         """Strips of rows, and the body of each pixel."""
@@ -46,7 +46,7 @@ class Bodies:
 
 
 def find_bodies(mask: Callable[[slice], Mask], strips: list[slice], *, corners: bool) -> Bodies:
-    """Label each strip, and join what meets across their seams.
+    """Label each strip, and join bodies that touch across the seams of strips.
 
     >>> image = np.array([[1, 0, 1], [1, 0, 1], [0, 1, 0]], bool)
     >>> one_by_one = [slice(row, row + 1) for row in range(3)]
@@ -76,13 +76,15 @@ def find_bodies(mask: Callable[[slice], Mask], strips: list[slice], *, corners: 
 
 
 def mark_sea(field: Field, transform: Affine, marks: NDArray[np.object_] | None) -> None:
-    """Set the state of pixels of the sea: of the largest body of water, and of others that run off the image and are
-    not much smaller; or, with marks, of each body that one of them touches.
+    """Set the state of the pixels of the sea to SEA, in place.
+
+    Sea is the largest body of water, and each other body of at least a fiftieth of its size that reaches the edge of
+    the image; with ``marks``, each body that one of them touches.
 
     Args:
-        field: Water is above zero.
-        transform: Pixel (column, row) to the CRS of the marks.
-        marks: Geometries, polygons or others, that lie in the sea.
+        field: Index with the threshold subtracted.
+        transform: Affine transformation from pixel (column, row) to the CRS of the marks.
+        marks: Geometries of any type that lie in the sea.
 
     Raises:
         InputError: no mark touches water.
@@ -108,11 +110,11 @@ def mark_sea(field: Field, transform: Affine, marks: NDArray[np.object_] | None)
 
 
 def drown_islets(field: Field, least_px: float) -> None:
-    """Make sea of islands with fewer pixels."""
+    """Set the state of islands with fewer than ``least_px`` pixels to SEA, in place."""
     bodies = find_bodies(lambda rows: field.state[rows] == CLEAR, field.strips(), corners=False)
     small = bodies.size < least_px
     small[0] = False
-    # Sea is not what is looked for: a strip that is changed does not change the labels of the next.
+    # Changing the strips one after the other is safe: a changed strip does not affect the labels of the next.
     for rows, label in bodies.labels():
         field.state[rows][small[label]] = SEA
 
@@ -132,7 +134,7 @@ def _meeting(above: Integers, below: Integers, corners: bool) -> Integers:
 
 
 def _running_off(bodies: Bodies, field: Field) -> Mask:
-    """Bodies (bodies + 1,) at the edge of the image, or beside missing pixels; what a cloud hides is no edge."""
+    """Whether each body, (bodies + 1,), touches the edge of the image or missing pixels; clouds do not count."""
     off = np.zeros(len(bodies.size), bool)
     last = len(field.state)
     for rows, label in bodies.labels():
@@ -146,10 +148,10 @@ def _running_off(bodies: Bodies, field: Field) -> Mask:
 
 
 def _marked(bodies: Bodies, width: int, transform: Affine, marks: NDArray[np.object_]) -> Mask:
-    """Bodies (bodies + 1,) that a mark touches."""
+    """Whether a mark touches each body, (bodies + 1,)."""
     a, b, c, d, e, f = (~transform)[:6]
     grown = shapely.transform(marks, lambda xy: np.column_stack([xy @ (a, b) + c, xy @ (d, e) + f]))
-    # Half a pixel's diagonal: a point, too, touches the pixel it lies in.
+    # Marks are buffered by half a pixel's diagonal, so that a point touches the centre of its pixel.
     outline = shapely.union_all(shapely.buffer(grown, 0.71))
     if outline.is_empty:
         return np.zeros(len(bodies.size), bool)
@@ -167,6 +169,6 @@ def _marked(bodies: Bodies, width: int, transform: Affine, marks: NDArray[np.obj
 
 
 def marks_of(table: gpd.GeoDataFrame, crs: object) -> NDArray[np.object_]:
-    """Geometries of a sea mask, in a CRS."""
+    """Geometries of a sea mask, transformed to a CRS."""
     geometry = table.geometry.to_crs(crs)
     return np.asarray(geometry[geometry.notna()].to_numpy(), object)

@@ -1,4 +1,4 @@
-"""Which pixels are water: indices, the bands each needs, and the threshold.
+"""Water indices, the bands they need, and Otsu's threshold.
 
 Sources: NDWI, McFeeters 1996 (doi:10.1080/01431169608948714); MNDWI, Xu 2006 (doi:10.1080/01431160600589179); the two
 band ratios, Alesheikh et al. 2007 (doi:10.1007/BF03325962), here with Sentinel-2's bands; threshold, Otsu 1979
@@ -22,18 +22,18 @@ Plane = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class WaterIndex:
-    """A number per pixel that is higher on water than on land, from -1 to 1."""
+    """An index from -1 to 1 that is higher on water than on land."""
 
     name: str
     bands: tuple[str, ...]
-    """Sentinel-2's names of the bands it needs."""
+    """Bands it needs, by their Sentinel-2 names."""
     of: Callable[..., Plane]
-    """Takes these bands as (height, width) float32, not negative."""
+    """Function of these bands as arrays of one shape, float32, not negative; returns the index."""
     threshold: float | None = None
-    """Where the index itself says where water begins; None: by Otsu's method."""
+    """Fixed threshold of the index; None: Otsu's method."""
 
     def darker_than(self, band: str, bound: float) -> WaterIndex:
-        """The lesser of the index and of how much darker than the bound a band is, (bound - band) / (bound + band).
+        """Index that is the minimum of this one and of (bound - band) / (bound + band).
 
         >>> INDICES["NDWI"].darker_than("B08", 0.25).of(np.float32([0.9]), np.float32([0.75])).tolist()
         [-0.5]
@@ -58,7 +58,7 @@ def _difference(one: Plane, other: Plane) -> Plane:
 
 
 def _ratios(green: Plane, nir: Plane, swir: Plane) -> Plane:
-    """Green/NIR > 1 and green/SWIR > 1, as one number that is positive where both hold."""
+    """Index that is positive where green/NIR > 1 and green/SWIR > 1."""
     return np.minimum(_difference(green, nir), _difference(green, swir))
 
 
@@ -71,16 +71,16 @@ INDICES = {
         WaterIndex("RGB", ("B03", "B04"), _difference),
     )
 }
-"""By name, in the order in which they are chosen where the scene has the bands."""
+"""Indices by name; ``auto`` chooses the first whose bands the scene has."""
 
 
 def choose_index(name: str, available: list[str]) -> WaterIndex:
-    """The index of that name, or with ``auto`` the first whose bands there are.
+    """The index with a name, or for ``auto`` the first whose bands are available.
+
+    If there is no B08, the narrower near-infrared band B8A (as in Landsat scenes) is used instead.
 
     Raises:
-        InputError: an unknown name, or bands that are missing.
-
-    Where the scene has no B08 but the narrower B8A, as Landsat's near infrared is, that stands for it.
+        InputError: the name is unknown, or bands are missing.
 
     >>> choose_index("auto", ["B02", "B03", "B04", "B08"]).name
     'NDWI'
@@ -104,12 +104,12 @@ def choose_index(name: str, available: list[str]) -> WaterIndex:
 
 
 def near_infrared(available: list[str]) -> str | None:
-    """The band of the near infrared, if there is one."""
+    """Name of the near-infrared band, or None."""
     return next((band for band in ("B08", "B8A") if band in available), None)
 
 
 def otsu(histogram: NDArray[np.int64], edges: NDArray[np.float64]) -> float | None:
-    """Otsu's threshold of a histogram, in the middle of the gap where there is one; None where all is one value.
+    """Otsu's threshold of a histogram, in the middle of the empty bins around it; None if only one bin is filled.
 
     >>> otsu(np.array([5, 0, 0, 5]), np.arange(5.0))
     2.0

@@ -1,6 +1,7 @@
-"""Rectangles and scenes to tiles: the one path from rectangle to array, Labeled_Tiles on disk, leak-free splits.
+"""Cut labelled image tiles along the coast: place and cut tiles, write and read Labeled_Tiles folders, and split tiles
+into training and validation sets that share no ground.
 
-Training sets that others host are fetched here too.
+Training sets hosted on a portal are downloaded here, too.
 """
 
 import lazy_loader

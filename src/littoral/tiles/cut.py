@@ -1,4 +1,4 @@
-"""The one path from a rectangle to an array, used by learning and by classifying."""
+"""Cut tiles from scenes: from a rectangle to an array, the same for training and for prediction."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from littoral.tiles.plan import Placed, Plan
 CLASSIFIED = "classified"
 """Status of a rectangle whose tile can be used."""
 OUTSIDE = "outside imagery"
-"""Status of a rectangle too little of which lies on the scene."""
+"""Status of a rectangle of which too small a share lies on the scene."""
 NODATA = "nodata"
-"""Status of a rectangle on the scene, too few pixels of which are valid."""
+"""Status of a rectangle on the scene of which too few pixels are valid."""
 CLOUD = "cloud"
-"""Status of a rectangle too much of which is cloud or its shadow."""
+"""Status of a rectangle of which too large a share is cloud or cloud shadow."""
 
 
 @dataclass(frozen=True)
@@ -41,68 +41,68 @@ class Tile:
     """One tile and the rectangle it was cut for."""
 
     number: int
-    """Position in the plan, from 0; that of the rectangle, where each has one tile."""
+    """Position in the plan, from 0; equal to ``position`` if each rectangle has one tile."""
     position: int
-    """Row of the rectangle in its table, from 0; -1 where the tile shows none."""
+    """Row of the rectangle in its table, from 0; -1 for a tile of a grid without a rectangle."""
     status: str
     """:data:`CLASSIFIED`, :data:`OUTSIDE`, :data:`NODATA` or :data:`CLOUD`."""
     valid_share: float
-    """Share of the rectangle's own pixels (those of a tile without one: all) that are valid, 0 to 1."""
+    """Share of valid pixels in the rectangle (without a rectangle: in the tile), 0 to 1."""
     values: Values
     """``(bands, height, width)``; empty ``(bands, 0, 0)`` unless the status is :data:`CLASSIFIED`."""
     valid: NDArray[np.bool_]
-    """``(height, width)``, True where all bands are valid; empty with ``values``."""
+    """``(height, width)``, True where all bands are valid; empty if ``values`` are."""
     transform: Affine
     """Tile (column, row) to scene CRS (x, y)."""
     box_px: tuple[float, float, float, float]
     """Bounds of the rectangle in the tile: left, upper, right, lower, pixels from its upper left corner."""
     turn_deg: float
-    """Turn of a tile that is cut at several."""
+    """Rotation angle in degrees, if tiles are cut at several angles (:attr:`Layout.turns_deg`)."""
     crs: CRS
-    """Of the scene."""
+    """Coordinate reference system of the scene."""
     scene: str
-    """Name of the scene it was cut from, or of those it was combined of."""
+    """Name of the scene it was cut from; of a median, the names of all scenes used."""
     acquired: str
-    """Date of that scene, ``YYYY-MM-DD``, or of the first and the last; empty where nothing says it."""
+    """Acquisition date of the scene, ``YYYY-MM-DD``; of a median, the first and the last with ``/`` between; "" if
+    unknown."""
     cloud_share: float | None
-    """Share of the rectangle's own pixels that the scene's masks call cloud or its shadow, 0 to 1; None without
-    masks."""
+    """Share of pixels in the rectangle that the scene's masks mark as cloud or shadow, 0 to 1; None without masks."""
     clear_share: float
-    """Share of them that are valid and not cloud, as far as the scene knows."""
+    """Share of pixels in the rectangle that are valid and not cloud, 0 to 1; without masks, ``valid_share``."""
     cloud: NDArray[np.bool_] | None
-    """``(height, width)``, True where the masks call it cloud; None without masks, or without values."""
+    """``(height, width)``, True where the masks mark cloud or shadow; None without masks, or without values."""
 
 
 @dataclass(frozen=True)
 class Shares:
-    """Of a rectangle's own pixels, 0 to 1."""
+    """Shares of the pixels in a rectangle, 0 to 1."""
 
     valid: float
+    """Share of valid pixels."""
     cloud: float | None
-    """None without masks."""
+    """Share of cloud or cloud shadow; None without masks."""
     clear: float
-    """Valid and not cloud."""
+    """Share of pixels that are valid and not cloud."""
 
 
 def cut_best(plan: Plan, numbers: Sequence[int] | None = None) -> Iterator[Tile]:
-    """Cut planned tiles, each from its own scene.
+    """Cut the tiles of a plan, each from its own scene.
 
-    Upright tiles are the scene's own pixels. A turned one takes each value from the four pixels around the middle of
-    its own, by their distance (bilinear, of those that are valid); classes of a kind it takes from the pixel below,
-    and so the mask.
+    Upright tiles contain the scene's pixels unchanged. A rotated tile is resampled: bilinear interpolation of the
+    valid pixels for measured bands, nearest neighbour for class bands and the mask.
 
     Args:
-        plan: What to cut.
+        plan: The tiles.
         numbers: Positions of the tiles to cut; None: all.
 
     Yields:
-        Of one scene after the other, first the tiles of rectangles beside the scene, then the others in the order of
-        its blocks. Taking tiles away from ``numbers`` does not change the order of the rest.
+        Tiles of one scene after the other: first those of rectangles outside the scene, then the others in the order
+        of the scene's blocks. Leaving tiles out of ``numbers`` does not change the order of the rest.
 
     Raises:
-        InputError: a band the scene lacks, a file that cannot be read.
+        InputError: the scene lacks a band, or a file cannot be read.
 
-    Memory: that of :func:`~littoral.imagery.stream_windows`; one tile is held, a turned one with its window.
+    Memory: that of :func:`~littoral.imagery.stream_windows`, plus one tile, and the window of a rotated one.
     """
     by_scene: dict[int, list[int]] = {id(scene): [] for scene in plan.scenes}
     for number in range(len(plan.tiles)) if numbers is None else numbers:
@@ -113,7 +113,7 @@ def cut_best(plan: Plan, numbers: Sequence[int] | None = None) -> Iterator[Tile]
 
 def _cut_scene(plan: Plan, scene: Scene, numbers: Sequence[int]) -> Iterator[Tile]:
     bands = select_bands(scene, plan.spec.bands, exact=True)
-    # Masks of one role say the same; the first is the one that the product is best at.
+    # Only masks of the first mask's role are used; products list their most accurate mask first.
     masks = [mask for mask in scene.masks if mask.role == scene.masks[0].role]
     windows: list[Window] = []
     read: list[int] = []
@@ -131,7 +131,7 @@ def _cut_scene(plan: Plan, scene: Scene, numbers: Sequence[int]) -> Iterator[Til
             values, valid = _resampled(placed, both, values, valid, plan.spec.raw)
         cloud = None
         if masks:
-            # Read together with the bands, a mask has taken their type; its own holds bits.
+            # Masks were read in the bands' type; bit masks need their own integer type.
             planes = [plane.astype(mask.dtype) for plane, mask in zip(values[len(bands) :], masks, strict=True)]
             cloud = np.logical_or.reduce([cloudy(plane, mask.role) for plane, mask in zip(planes, masks, strict=True)])
             values = values[: len(bands)].astype(dtype_of(bands, plan.spec.raw), copy=False)
@@ -146,7 +146,16 @@ def judged(
     valid: NDArray[np.bool_],
     cloud: NDArray[np.bool_] | None,
 ) -> Tile:
-    """The tile of pixels that have been read, or without them where the rectangle's own are of no use."""
+    """Determine the status of a tile from its pixels; unless it is :data:`CLASSIFIED`, its values are dropped.
+
+    Args:
+        plan: The plan.
+        number: Position of the tile in the plan.
+        bands: Bands of the values.
+        values: ``(bands, height, width)``.
+        valid: ``(height, width)``, True where all bands are valid.
+        cloud: ``(height, width)``, True where masks mark cloud; None without masks.
+    """
     placed, spec = plan.tiles[number], plan.spec
     own = _own_pixels(placed)
     status, valid_share = _judge(own, valid, _on_scene(placed), spec.min_valid)
@@ -166,7 +175,7 @@ def judged(
 
 
 def nothing(bands: int) -> tuple[Values, NDArray[np.bool_], None]:
-    """Values, mask and cloud of a tile that is not used."""
+    """Empty values, mask and cloud of a tile that is not used."""
     return np.empty((bands, 0, 0)), np.empty((0, 0), bool), None
 
 
@@ -199,19 +208,19 @@ def finished(
     valid: NDArray[np.bool_],
     cloud: NDArray[np.bool_] | None,
 ) -> Tile:
-    """A tile with all that is known of where it lies."""
+    """A tile with its position, bounds and scene."""
     box = _box_px(_in_tile(placed), placed)
     place = placed.transform, box, placed.turn_deg, placed.scene.crs, placed.scene.name, placed.scene.acquired
     return Tile(number, placed.position, status, shares.valid, values, valid, *place, shares.cloud, shares.clear, cloud)
 
 
 def _in_tile(placed: Placed) -> BaseGeometry:
-    """The rectangle in the tile's (column, row)."""
+    """The rectangle in tile coordinates (column, row)."""
     return moved(placed.outline, ~placed.frame)
 
 
 def _own_pixels(placed: Placed) -> NDArray[np.bool_]:
-    """(height, width), True where the pixel's centre lies in the rectangle; everywhere if there is none."""
+    """(height, width), True where the pixel's centre lies in the rectangle; all True without a rectangle."""
     if placed.position < 0:
         return np.ones((placed.height, placed.width), bool)
     inside = np.zeros((placed.height, placed.width), bool)
@@ -225,7 +234,7 @@ def _own_pixels(placed: Placed) -> NDArray[np.bool_]:
     shapely.prepare(outline)
     inside[np.ix_(rows, columns)] = shapely.contains_xy(outline, x, y)
     if not inside.any() and left < right and upper < lower:
-        # Smaller than a pixel: the one it lies in.
+        # The rectangle is smaller than a pixel: use the pixel that contains its middle.
         inside[int((upper + lower) / 2), int((left + right) / 2)] = True
     return inside
 
@@ -242,7 +251,7 @@ def _on_scene(placed: Placed) -> NDArray[np.bool_]:
 
 
 def _centres(placed: Placed) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Column and row in the scene of the centres of a tile's pixels, each (height, width)."""
+    """Scene column and scene row of the centres of a tile's pixels, each (height, width)."""
     column, row = np.meshgrid(np.arange(placed.width) + 0.5, np.arange(placed.height) + 0.5)
     x, y = placed.frame @ (column, row)
     return np.asarray(x), np.asarray(y)
@@ -251,11 +260,11 @@ def _centres(placed: Placed) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 def _resampled(
     placed: Placed, bands: Sequence[Band], values: Values, valid: NDArray[np.bool_], raw: bool
 ) -> tuple[Values, NDArray[np.bool_]]:
-    """A turned tile, from the pixels of its window."""
+    """Values and mask of a rotated tile, resampled from those of its window."""
     assert placed.window is not None
     height, width = valid.shape
     x, y = _centres(placed)
-    # Arithmetic leaves a hair, which must not mix pixels that a quarter turn only moves.
+    # Rounded, so that after a quarter turn rounding errors do not mix neighbouring pixels.
     x, y = (x - placed.window.column).round(9), (y - placed.window.row).round(9)
     below = np.clip(np.floor(y), 0, height - 1).astype(np.int64) * width
     below += np.clip(np.floor(x), 0, width - 1).astype(np.int64)
@@ -284,7 +293,7 @@ def _resampled(
 
 
 def _box_px(outline: BaseGeometry, placed: Placed) -> tuple[float, float, float, float]:
-    """Bounds in the tile, clipped to it: left, upper, right, lower."""
+    """Bounds of an outline in tile pixels, clipped to the tile: left, upper, right, lower."""
     if outline.is_empty:
         return 0.0, 0.0, 0.0, 0.0
     left, upper, right, lower = outline.bounds

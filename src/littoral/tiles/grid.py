@@ -1,4 +1,4 @@
-"""Where tiles may lie on a scene: its pixels, or those of a north-up grid over a turned scene."""
+"""The pixel lattice on which tiles are placed: a scene's pixels, or a north-up grid over a rotated scene."""
 
 from __future__ import annotations
 
@@ -20,25 +20,26 @@ from littoral.tiles.options import Space
 from littoral.vectors import require_column
 
 Outlines = NDArray[np.object_]
-"""Of shapely geometries."""
+"""Array of shapely geometries."""
 Shapes = TypeVar("Shapes", Outlines, BaseGeometry)
 
 _STEP_M = 100.0
-"""Walked from a rectangle's middle to see where its azimuth leads."""
+"""Distance from a rectangle's middle to the point by which its azimuth is converted to a lattice direction."""
 
 
 @dataclass(frozen=True)
 class Lattice:
-    """Pixels that tiles are placed on."""
+    """Grid of pixels on which tiles are placed."""
 
     scene: Scene
-    """The scene below."""
+    """The scene."""
     to_scene: Affine
-    """Lattice (column, row) to scene (column, row); the identity unless the scene is turned."""
+    """Lattice (column, row) to scene (column, row); the identity, except for ``map`` space on a rotated scene."""
 
     @classmethod
     def of(cls, scene: Scene, space: Space) -> Lattice:
-        """The scene's pixels; for ``map`` on a turned scene a north-up grid of its cell size over its bounds."""
+        """The scene's pixels; for ``map`` space on a rotated scene, a north-up grid of its cell size over its
+        bounds."""
         own = scene.transform
         if space == "pixel" or own.b == own.d == 0:
             return cls(scene, Affine.identity())
@@ -48,29 +49,29 @@ class Lattice:
 
     @property
     def area(self) -> shapely.Polygon:
-        """The scene on the lattice."""
+        """Outline of the scene in lattice coordinates."""
         back = ~self.to_scene
         return shapely.Polygon([back @ corner for corner in _corners(self.scene)])
 
     def outlines(self, shapes: gpd.GeoSeries) -> Outlines:
-        """(shapes,) on the lattice; empty where the scene's CRS cannot show them."""
+        """(shapes,) in lattice coordinates; empty where they cannot be projected to the scene's CRS."""
         return self.of_crs(shapes.to_crs(self.scene.crs).to_numpy())
 
     def of_crs(self, shapes: Outlines) -> Outlines:
-        """(shapes,) in the scene's CRS, on the lattice; empty where they cannot be shown."""
-        # Before they are moved: infinity times nothing is no number, and such a ring does not close.
+        """(shapes,) in the scene's CRS to lattice coordinates; empty where coordinates are not finite."""
+        # Emptied before the transform: infinity times zero is NaN, and such a ring is not closed.
         shown = np.array(shapes, object)
         shown[~np.isfinite(shapely.bounds(shown)).all(axis=1)] = shapely.Polygon()
         return np.asarray(moved(shown, ~(self.scene.transform @ self.to_scene)), object)
 
     def shore_angles(self, rectangles: gpd.GeoDataFrame, outlines: Outlines) -> NDArray[np.float64]:
-        """(rectangles,) degrees from the lattice's columns towards its rows in which the shore runs.
+        """(rectangles,) direction of the shore, in degrees from the lattice's column axis towards its row axis.
 
-        ``Angle`` is the azimuth of the chord of a rectangle, as :mod:`littoral.rectangles` measures it; of the sides of
-        a rectangle, the one nearest to it is taken.
+        The field ``Angle`` is the azimuth of the chord of a rectangle, as computed by :mod:`littoral.rectangles`; the
+        direction is that of the side of the rectangle nearest to it.
 
         Raises:
-            InputError: no such field, or nulls in it.
+            InputError: the field ``Angle`` is missing or has nulls.
         """
         try:
             column = require_column(rectangles, "Angle", "the table of rectangles")
@@ -96,11 +97,11 @@ class Lattice:
             along = np.einsum("ijk,ik->ij", sides / np.linalg.norm(sides, axis=2, keepdims=True), toward[four])
         nearest = np.nan_to_num(along, nan=-np.inf).argmax(axis=1)
         toward[four] = sides[np.arange(len(four)), nearest]
-        # A micro-degree is a ten-thousandth of a pixel at the edge of the largest tile.
+        # Rounded to a micro-degree, which is 1/10,000 of a pixel at the edge of the largest tile.
         return np.nan_to_num(np.degrees(np.arctan2(toward[:, 1], toward[:, 0])).round(6))
 
     def _ahead(self, rectangles: gpd.GeoDataFrame, azimuth: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(rectangles, 2) vectors on the lattice from each rectangle's middle along its azimuth."""
+        """(rectangles, 2) vectors in lattice coordinates from each rectangle's middle along its azimuth."""
         here = shapely.get_coordinates(shapely.centroid(rectangles.geometry.to_numpy()))
         lon, lat = Transformer.from_crs(rectangles.crs, DEGREES, always_xy=True).transform(*here.T)
         there = ELLIPSOID.fwd(lon, lat, azimuth, np.full(len(lon), _STEP_M))[:2]
@@ -112,15 +113,16 @@ class Lattice:
 
 
 def moved(shapes: Shapes, how: Affine) -> Shapes:
-    """Shapes with their coordinates transformed."""
+    """Shapes with their coordinates transformed by ``how``."""
     linear, shift = np.array([[how.a, how.d], [how.b, how.e]]), np.array([how.c, how.f])
     return shapely.transform(shapes, lambda xy: xy @ linear + shift)
 
 
 def need_square_pixels(scene: Scene) -> None:
-    """
+    """Check that rotated tiles are not distorted on a scene.
+
     Raises:
-        InputError: a turned tile would be distorted.
+        InputError: the scene is in degrees, or its pixels are not square.
     """
     width, height = scene.cell_size
     if scene.crs.is_geographic or not 0.99 < width / height < 1.01:

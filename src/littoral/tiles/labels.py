@@ -1,4 +1,4 @@
-"""Which rectangles may teach: those that say their class."""
+"""Select the rectangles that have a class label."""
 
 from __future__ import annotations
 
@@ -18,33 +18,37 @@ from littoral.vectors import require_column
 
 @dataclass(frozen=True)
 class Labelled:
-    """Rectangles with a class."""
+    """Rectangles with a class label."""
 
     table: gpd.GeoDataFrame
-    """Those that are left."""
+    """The selected rows of the table."""
     field: str
-    """Where the class stands, in the table's own spelling."""
+    """Name of the class field, as spelled in the table."""
     codes: NDArray[np.int64]
-    """Class value of each."""
+    """(rows,), class value of each rectangle."""
     names: tuple[str, ...]
-    """``ID`` of each, or else its index."""
+    """``ID`` of each rectangle, or its index without such a field."""
     regions: tuple[str, ...] | None
-    """Region of each, "" where it is null; None where no field was named."""
+    """Region of each rectangle, "" for null; None without a region field."""
     skipped: Mapping[str, int]
-    """How many were left out, by reason."""
+    """Number of rectangles left out, by reason."""
 
 
 CLASS_FIELDS = ("CATCOA", "value", "classvalue")
-"""Looked for, in this order, where nobody names the field with the class."""
+"""Default class fields; the first that exists is used."""
 
 
 def labelled(rectangles: gpd.GeoDataFrame, options: ClassOptions, categories: Scheme) -> Labelled:
-    """Rectangles with a class, without those of other classes or of mixed ones where the options leave them out.
+    """Select the rectangles that have a class label, by class and purity.
 
-    Without ``class_field``, the class stands in the first there is of :data:`CLASS_FIELDS`.
+    Args:
+        rectangles: The table.
+        options: Class field (None: the first that exists of :data:`CLASS_FIELDS`), classes to use, smallest purity,
+            and region field.
+        categories: Classes.
 
     Raises:
-        InputError: a field that is missing, null everywhere or of other values; no rectangle of the wanted classes.
+        InputError: a field is missing, null in every row, or has unknown classes; or no rectangle is of a wanted class.
 
     >>> box = gpd.GeoDataFrame({"kind": ["mangrove", None]}, geometry=[None, None])
     >>> from littoral.categories import CATCOA
@@ -79,9 +83,9 @@ def labelled(rectangles: gpd.GeoDataFrame, options: ClassOptions, categories: Sc
     return Labelled(table, column, codes, tuple(map(str, names)), regions, skipped)
 
 
-def _class_field(table: pd.DataFrame, asked: str | None, source: str) -> str:
-    if asked is not None:
-        return require_column(table, asked, source)
+def _class_field(table: pd.DataFrame, given: str | None, source: str) -> str:
+    if given is not None:
+        return require_column(table, given, source)
     there = {str(name).casefold() for name in table.columns}
     for field in CLASS_FIELDS:
         if field.casefold() in there:

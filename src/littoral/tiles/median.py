@@ -1,4 +1,4 @@
-"""The median of several scenes, pixel by pixel, on the pixels of one of them."""
+"""Cut tiles as the pixelwise median of several scenes."""
 
 from __future__ import annotations
 
@@ -17,34 +17,38 @@ from littoral.tiles.grid import moved
 from littoral.tiles.plan import Placed, Plan, window_of
 
 _HELD_BYTES = 192 * 2**20
-"""Of the layers that medians are taken of at a time."""
+"""Bytes of layers (tiles of all scenes) held at a time."""
 _HAIR_PX = 1e-3
-"""By which pixels of two scenes may miss each other and are still taken for the same."""
+"""Largest distance between pixels of two scenes that count as coincident, pixels."""
 
 
 def cut_median(plan: Plan, numbers: Sequence[int] | None = None) -> Iterator[Tile]:
-    """Cut planned tiles, each the median over all scenes, pixel by pixel, of what is valid and not cloud.
+    """Cut the tiles of a plan as the median over all scenes of each pixel's valid and cloud-free values.
 
-    The pixels are those of the tile's own scene. Where another has the same pixels, or others of the same UTM zone that
-    coincide, they are taken as they are; where they do not coincide, or the CRS is another, they are mixed bilinearly.
+    A tile has the pixels of its own scene. Values of another scene are used unchanged if its CRS is the same and its
+    pixels coincide, else they are resampled bilinearly.
+
+    Args:
+        plan: The tiles.
+        numbers: Positions of the tiles to cut; None: all.
 
     Yields:
-        Tiles in the order of their rows on their own scenes. ``scene`` names the scenes that had a clear pixel, and
-        ``acquired`` their dates from first to last.
+        Tiles in the order of their windows on their own scenes. ``scene`` lists the scenes that had a clear pixel, and
+        ``acquired`` their first and last date.
 
     Raises:
-        InputError: a band is missing, a file cannot be read.
+        InputError: a scene lacks a band, or a file cannot be read.
 
-    Memory: 192 MB of layers, or one tile's where that is more; and what cutting from one scene takes.
+    Memory: 192 MB of layers, or the layers of one tile if they are larger, plus that of cutting from one scene.
     """
-    asked = list(range(len(plan.tiles)) if numbers is None else numbers)
+    ordered = list(range(len(plan.tiles)) if numbers is None else numbers)
     index = {id(scene): position for position, scene in enumerate(plan.scenes)}
-    asked.sort(key=lambda number: _along(plan.tiles[number], index))
+    ordered.sort(key=lambda number: _along(plan.tiles[number], index))
     width, height = plan.spec.size
     held = width * height * len(plan.spec.bands) * 4 * len(plan.scenes)
     chunk = max(1, _HELD_BYTES // held)
-    for start in range(0, len(asked), chunk):
-        some = asked[start : start + chunk]
+    for start in range(0, len(ordered), chunk):
+        some = ordered[start : start + chunk]
         layers: dict[int, list[Tile]] = {number: [] for number in some}
         for scene in plan.scenes:
             carried_tiles = tuple(carried(plan.tiles[number], scene) for number in some)
@@ -76,11 +80,13 @@ def _median(plan: Plan, number: int, layers: list[Tile]) -> Tile:
 
 
 def median_of(stack: Values, clear: NDArray[np.bool_]) -> Values:
-    """Median over scenes of pixels that are clear, (bands, height, width); whole numbers stay whole, halves go up.
+    """Median over scenes of the clear pixels, (bands, height, width); 0 where no scene is clear.
+
+    In integer types the median is rounded, halves up.
 
     Args:
-        stack: (scenes, bands, height, width).
-        clear: (scenes, height, width).
+        stack: Values (scenes, bands, height, width).
+        clear: (scenes, height, width), True where a pixel is valid and not cloud.
 
     >>> stack = np.array([1, 9, 4, 8], "int16").reshape(4, 1, 1, 1)
     >>> median_of(stack, np.array([True, True, True, False]).reshape(4, 1, 1)).item()
@@ -101,8 +107,11 @@ def median_of(stack: Values, clear: NDArray[np.bool_]) -> Values:
 
 
 def carried(placed: Placed, scene: Scene) -> Placed:
-    """The same tile on another scene: its frame by three of its corners, which is exact to a hundredth of a pixel over
-    the few kilometres of a tile, in the neighbouring UTM zone, too."""
+    """The same tile on another scene; its window is None if it lies outside.
+
+    The affine frame is fitted to three projected corners, which is exact to 1/100 pixel over the few kilometres of a
+    tile, also in the neighbouring UTM zone.
+    """
     if scene is placed.scene:
         return placed
     places = [placed.transform @ corner for corner in ((0, 0), (placed.width, 0), (0, placed.height))]

@@ -1,4 +1,4 @@
-"""Which rectangle a tile of a grid belongs to: areas, in whatever plane both lie."""
+"""Assign the tiles of a grid to rectangles by overlap area; both must have the same planar coordinates."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import shapely
 from numpy.typing import ArrayLike, NDArray
 
 _HAIR = 1e-6
-"""Of areas: what differs by less is equal."""
+"""Areas that differ by less are equal."""
 
 
 def shares_inside(footprints: NDArray[np.object_], outlines: NDArray[np.object_]) -> NDArray[np.float64]:
-    """Share of the area of each outline that lies in the footprint of the same position; 0 where it has no area."""
+    """Share of each outline's area that lies in the footprint at the same position, 0 to 1; 0 for zero area."""
     outlines = _valid(outlines)
     area = shapely.area(outlines)
     common = shapely.area(shapely.intersection(footprints, outlines))
@@ -21,19 +21,19 @@ def shares_inside(footprints: NDArray[np.object_], outlines: NDArray[np.object_]
 def greatest_overlaps(
     footprints: NDArray[np.object_], outlines: NDArray[np.object_], classes: ArrayLike, min_overlap: float = 0.0
 ) -> NDArray[np.int64]:
-    """The outline each footprint belongs to: of the class that covers most of it, the one that covers most.
+    """Assign each footprint to an outline: the largest overlap within the class with the largest overlap.
 
-    Where outlines of one class overlap, their common ground counts once. A tie goes to the lower class, and to the
-    outline that comes first.
+    The overlap of a class is the area of the union, so that overlapping outlines count once. A tie goes to the lower
+    class value, and to the first outline.
 
     Args:
         footprints: (tiles,) polygons.
         outlines: (outlines,) polygons.
-        classes: (outlines,) their class values.
-        min_overlap: Smallest share of an outline's own area that must lie in the footprint.
+        classes: (outlines,) class values.
+        min_overlap: Smallest share of an outline's area that must lie in the footprint, 0 to 1.
 
     Returns:
-        (tiles,) positions of outlines, -1 where none counts.
+        (tiles,) positions of outlines, -1 without one.
 
     >>> box = shapely.box
     >>> outlines = np.array([box(0, 0, 4, 10), box(1, 0, 5, 10), box(5, 0, 10, 9), box(50, 0, 60, 9)])
@@ -49,7 +49,7 @@ def greatest_overlaps(
     area = shapely.area(common)
     counts = (area > _HAIR) & (area >= min_overlap * shapely.area(outlines[outline]) - _HAIR)
     tile, outline, common, area = tile[counts], outline[counts], common[counts], area[counts]
-    # Pairs of one tile and one class stand together.
+    # Sorted, so that pairs of the same tile and class are adjacent.
     values = np.asarray(classes)[outline]
     order = np.lexsort((outline, values, tile))
     tile, outline, common, area, values = (one[order] for one in (tile, outline, common, area, values))

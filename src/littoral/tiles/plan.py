@@ -1,4 +1,4 @@
-"""Which tiles are cut, and where: decided from outlines alone, before a pixel is read."""
+"""Plan which tiles are cut and where, from outlines alone, without reading pixels."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from littoral.tiles.spec import Layout, TileSpec
 from littoral.vectors import require_crs
 
 _HAIR_PX = 1e-6
-"""What arithmetic may be off by, where a tile ends just at an edge."""
+"""Tolerance in pixels for rounding errors at edges."""
 
 
 @dataclass(frozen=True)
 class Placed:
-    """Where one tile lies."""
+    """Position of one tile on its scene."""
 
     position: int
-    """Row of its rectangle, from 0; -1 where it shows none."""
+    """Row of its rectangle, from 0; -1 without a rectangle."""
     scene: Scene
     """The scene it is cut from, at the cell size of the spec."""
     outline: BaseGeometry
-    """That rectangle in the scene's (column, row); empty where there is none, or the scene's CRS cannot show it."""
+    """The rectangle in scene coordinates (column, row); empty without one, or if it cannot be projected."""
     frame: Affine
     """Tile (column, row) to scene (column, row)."""
     width: int
@@ -42,9 +42,9 @@ class Placed:
     height: int
     """Rows of the tile."""
     turn_deg: float
-    """Which of :attr:`Layout.turns_deg`; the turn that ``oriented`` makes is not in it."""
+    """Rotation angle in degrees, one of :attr:`Layout.turns_deg`; the rotation by ``oriented`` is not included."""
     window: Window | None
-    """Pixels of the scene it needs; None where its rectangle lies beside the scene, and nothing is read."""
+    """Pixels of the scene to read; None if the rectangle, or a tile without one, lies outside the scene."""
 
     @property
     def transform(self) -> Affine:
@@ -53,26 +53,26 @@ class Placed:
 
     @property
     def resampled(self) -> bool:
-        """Whether its pixels are other than the scene's."""
+        """Whether its pixels are not the scene's, so that values are interpolated."""
         return (self.frame.a, self.frame.b, self.frame.d, self.frame.e) != (1, 0, 0, 1)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Tiles to cut from one scene or several; 1 KB for each."""
+    """Tiles to cut from one or several scenes. Memory: 1 KB for each tile."""
 
     scenes: tuple[Scene, ...]
-    """At the cell size of ``spec``; the very objects that tiles name."""
+    """The scenes, at the cell size of ``spec``; the same objects as :attr:`Placed.scene`."""
     spec: TileSpec
-    """How each is cut."""
+    """Size, bands and other settings of the tiles."""
     tiles: tuple[Placed, ...]
-    """In the order of the rectangles, or along the rows of a grid; then the same at each further turn. Of several
-    scenes one after the other."""
+    """In the order of the rectangles, or along the rows of a grid, repeated for each rotation angle; one scene after
+    the other."""
     left_out: Mapping[str, int] = field(default_factory=dict)
-    """Tiles left out by reason; those of a grid that show no rectangle are not counted."""
+    """Number of tiles left out, by reason; tiles of a grid without a rectangle are not counted."""
     combine: Combine = "best"
-    """What becomes of several scenes: each tile is cut from its own, or is the median of all on the pixels of its
-    own."""
+    """Use of several scenes: ``best`` cuts each tile from its own scene, ``median`` takes the median of all scenes on
+    the pixels of its own."""
 
 
 def plan_tiles(
@@ -82,22 +82,23 @@ def plan_tiles(
     layout: Layout | None = None,
     classes: Sequence[int] | None = None,
 ) -> Plan:
-    """Place tiles on rectangles, or a grid over them. No pixel is read.
+    """Place a tile on each rectangle, or a grid of tiles over them. No pixel is read.
 
-    A tile on a rectangle is centred on its centroid, to the pixel; ``oriented`` turns it about its own middle. A grid
-    begins at the upper left of the extent and ends with the row and the column that reach the extent's other edges, or
-    go beyond. What rectangle a tile of a grid belongs to, :func:`~littoral.tiles.overlaps.greatest_overlaps` says.
+    A tile on a rectangle is centred on its centroid, to the nearest pixel; ``oriented`` rotates it about its middle. A
+    grid begins at the upper left of the extent and ends with the row and the column that reach the extent's other
+    edges. A tile of a grid is assigned to a rectangle by :func:`~littoral.tiles.overlaps.greatest_overlaps`.
 
     Args:
         scene: The scene.
         rectangles: Polygons, in any CRS.
-        spec: How each tile is cut.
+        spec: Size, bands and other settings of the tiles.
         layout: Which tiles are cut; None: one on each rectangle.
         classes: (rectangles,) class values, for a grid; None: each rectangle is a class of its own.
 
     Raises:
-        InputError: no rectangles, other shapes, no CRS, all outside the scene; ``oriented`` without ``Angle``; tiles
-            turned on a scene in degrees; an extent or mask that leaves none; a grid with crop, blacken or orientation.
+        InputError: no rectangles, other geometries, no CRS, or all outside the scene; ``oriented`` without ``Angle``;
+            rotated tiles on a scene in degrees; an extent or mask without tiles; a grid with crop, blacken or
+            orientation.
     """
     layout = layout or Layout()
     check_rectangles(rectangles, spec, layout)
@@ -136,10 +137,10 @@ def plan_tiles(
 
 
 def check_rectangles(rectangles: gpd.GeoDataFrame, spec: TileSpec, layout: Layout) -> None:
-    """Refuse a table on which no tiles can be placed.
+    """Check that tiles can be placed on a table of rectangles.
 
     Raises:
-        InputError: no rectangles, other shapes, no CRS; a grid with crop, blacken or orientation.
+        InputError: no rectangles, other geometries, or no CRS; a grid with crop, blacken or orientation.
     """
     require_crs(rectangles, "the table of rectangles")
     if not len(rectangles):
@@ -168,7 +169,7 @@ def check_rectangles(rectangles: gpd.GeoDataFrame, spec: TileSpec, layout: Layou
 
 
 def on_cells(scene: Scene, cell_size: float | None) -> Scene:
-    """The scene on cells of that size; itself where it has it."""
+    """The scene at a cell size, in units of its CRS; unchanged if it has that size, or for None."""
     if cell_size is None or np.allclose(scene.cell_size, cell_size, rtol=1e-6, atol=0):
         return scene
     return at_cell_size(scene, cell_size)
@@ -180,16 +181,16 @@ def _on_lattice(lattice: Lattice, shape: BaseGeometry | None) -> BaseGeometry | 
 
 @dataclass(frozen=True)
 class _Frames:
-    """Tiles on the lattice: upright at a corner, then turned about their middles."""
+    """Tiles on the lattice, given by their upright position and a rotation about their middle."""
 
     position: NDArray[np.int64]
-    """(tiles,), row of the rectangle, -1 for none."""
+    """(tiles,), row of the rectangle, -1 without one."""
     corner: NDArray[np.float64]
-    """(tiles, 2), column and row of the upper left corner before the turn."""
+    """(tiles, 2), column and row of the upper left corner before the rotation."""
     size: NDArray[np.int64]
-    """(tiles, 2), width and height."""
+    """(tiles, 2), width and height in pixels."""
     angle: NDArray[np.float64]
-    """(tiles,), degrees from the columns towards the rows."""
+    """(tiles,), rotation in degrees from the column axis towards the row axis."""
 
     def only(self, keep: NDArray[np.bool_]) -> _Frames:
         return _Frames(self.position[keep], self.corner[keep], self.size[keep], self.angle[keep])
@@ -215,7 +216,7 @@ def _on_rectangles(lattice: Lattice, rectangles: gpd.GeoDataFrame, outlines: Out
     count = len(outlines)
     size = np.tile(np.array(spec.size), (count, 1))
     shown = ~shapely.is_empty(outlines)
-    # An outline that cannot be shown lies nowhere on the scene.
+    # Outlines that cannot be projected are placed outside the scene.
     corner = np.full((count, 2), -2.0 * max(spec.size))
     corner[shown] = np.floor(shapely.get_coordinates(shapely.centroid(outlines[shown])) - size[shown] / 2 + 0.5)
     oriented = spec.placement == "oriented"
@@ -227,7 +228,7 @@ def _on_rectangles(lattice: Lattice, rectangles: gpd.GeoDataFrame, outlines: Out
 
 
 def _crop(outline: BaseGeometry, corner: NDArray[np.float64], size: NDArray[np.int64], angle: float) -> None:
-    """Narrow a tile, in place, to the bounds of its outline; one that reaches beyond a tile leaves it as it is."""
+    """Reduce a tile, in place, to the bounds of its outline; unchanged if the outline is larger than the tile."""
     middle = (corner + size / 2).tolist()
     level = moved(outline, Affine.rotation(-angle, middle)) if angle else outline
     bounds = np.array(level.bounds)
@@ -236,7 +237,7 @@ def _crop(outline: BaseGeometry, corner: NDArray[np.float64], size: NDArray[np.i
         return
     high = np.maximum(high, low + 1)
     size[:] = high - low
-    # The middle moves with the turn, so that the tile turns about its own.
+    # The new middle is rotated too, because the tile is rotated about it later.
     moved_middle = np.array(Affine.rotation(angle, middle) @ tuple((low + high) / 2)) if angle else (low + high) / 2
     corner[:] = moved_middle - size / 2
 
@@ -260,7 +261,7 @@ def _chosen(
     classes: Sequence[int] | None,
     left_out: Counter[str],
 ) -> _Frames:
-    """The tiles of one turn that the layout wants; those of a grid get the rectangle they belong to."""
+    """Select the tiles of one rotation angle by the layout, and assign those of a grid to rectangles."""
     footprints = frames.outlines()
     keep = np.ones(len(footprints), bool)
     if layout.stride_px is not None:
@@ -287,7 +288,7 @@ def _placed(
     to_scene = lattice.to_scene
     read = shapely.intersects(frames.outlines(), lattice.area)
     owned = frames.position >= 0
-    # A rectangle beside the scene has a tile that may reach onto it, but is not read.
+    # A tile of a rectangle outside the scene is not read, even if the tile overlaps the scene.
     read[owned] &= on_scene[frames.position[owned]]
     shown = outlines if to_scene.is_identity else np.asarray(moved(outlines, to_scene), object)
     nothing = shapely.Polygon()
@@ -301,7 +302,7 @@ def _placed(
 
 
 def window_of(tile: Placed) -> Window:
-    """Pixels under a tile; around a resampled one those that its edge is mixed from too."""
+    """Window of scene pixels under a tile; around a resampled tile one pixel more, for the interpolation."""
     if not tile.resampled:
         return Window(int(tile.frame.f), int(tile.frame.c), tile.height, tile.width)
     corners = [tile.frame @ xy for xy in ((0, 0), (tile.width, 0), (tile.width, tile.height), (0, tile.height))]

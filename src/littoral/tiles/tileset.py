@@ -1,4 +1,4 @@
-"""Labelled tiles as one set, wherever their pixels are: in the files of a folder, or packed in one."""
+"""A set of labelled tiles, whose pixels are in image files or in a pack."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from littoral.imagery import Values
 
 
 class Store(Protocol):
-    """Where the pixels of a set's tiles are."""
+    """Storage of the pixels of a set of tiles."""
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """Image file of each tile; empty where tiles have none of their own."""
+        """Image file of each tile; empty if the tiles have no files of their own."""
 
     def read(self, position: int) -> tuple[Values, NDArray[np.bool_]]:
         """Values ``(bands, height, width)`` of a tile and the mask ``(height, width)`` of its valid pixels."""
 
     def name(self, position: int) -> str:
-        """What to call a tile in a message."""
+        """Name of a tile for messages."""
 
     def subset(self, chosen: NDArray[np.int64]) -> Store:
-        """The chosen tiles."""
+        """Storage of the tiles at these positions."""
 
 
 @dataclass(frozen=True, repr=False)
 class TileSet:
-    """Labelled tiles of one kind: same bands, same size, values that may be mixed."""
+    """Labelled tiles of the same bands and size, and of compatible scaling."""
 
     store: Store
-    """Where their pixels are."""
+    """Storage of their pixels."""
     codes: NDArray[np.int64]
-    """(tiles,), class value of each."""
+    """(tiles,), class value of each tile."""
     categories: tuple[Category, ...]
-    """Classes that occur, ordered by name as text: the order in which a network's outputs and a package's Classes
-    stand, because one consumer sorts names and another takes them as listed."""
+    """Classes that occur, sorted by name as text. A network's outputs and a package's Classes have this order, because
+    one program that reads packages sorts the names and another uses them as listed."""
     bands: tuple[str, ...]
     """Band names, in the order of a tile's first axis."""
     size_px: int
@@ -52,23 +52,24 @@ class TileSet:
     dtype: str
     """NumPy type of the first tile's values."""
     pixels: str
-    """What they mean: reflectance x 10000, or as stored."""
+    """Meaning of the values: reflectance x 10000, or as stored."""
     nodata: float | None
     """Value that means nodata in the first tile, None if there is none."""
     footprints: NDArray[np.object_]
-    """(tiles,), outlines on the ground in EPSG:4326 (longitude may run beyond 180); None without georeference."""
+    """(tiles,), outlines on the ground in EPSG:4326 (longitude may exceed 180); None without georeference."""
     cell_size: tuple[float, float]
-    """Of the first tile: width and height of a pixel in the units of its CRS."""
+    """Width and height of a pixel of the first tile, in units of its CRS."""
     cell_epsg: int | None
     """EPSG code of the first tile's CRS."""
     origin: Mapping[str, Any] = field(default_factory=dict)
-    """How littoral cut them (raw, min_valid, pixels, days of the images); empty for folders of other programs."""
+    """Settings with which littoral cut the tiles (raw, min_valid, pixels, dates of the images); empty for folders of
+    other programs."""
     missing_labels: int = 0
-    """Images whose label file is not there; they are not in the set."""
+    """Number of images without a label file, which are not in the set."""
     regions: NDArray[np.object_] | None = None
-    """(tiles,), name of the region each is of, "" where it says none; None where none does."""
+    """(tiles,), name of the region of each tile, "" if it has none; None if no tile has one."""
     notes: tuple[str, ...] = ()
-    """What was left out or taken otherwise than it stands, a sentence each."""
+    """Sentences about tiles that were left out or values that were interpreted differently."""
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -81,17 +82,17 @@ class TileSet:
         """Values ``(bands, height, width)`` of a tile and the mask ``(height, width)`` of pixels valid in all bands.
 
         Raises:
-            InputError: its file cannot be read to the end.
+            InputError: its file is damaged or cannot be read.
         """
         return self.store.read(position)
 
     def name(self, position: int) -> str:
-        """What to call a tile in a message: its file, or the rectangle it was cut for."""
+        """Name of a tile for messages: its file, or the rectangle it was cut for."""
         return self.store.name(position)
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """Image files of the tiles; empty where they were cut straight from a scene."""
+        """Image files of the tiles; empty if they were cut directly from a scene."""
         return self.store.paths
 
     @property
@@ -101,7 +102,7 @@ class TileSet:
         return np.array([index[int(code)] for code in self.codes], np.int64)
 
     def subset(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> TileSet:
-        """The chosen tiles; categories stay as they are."""
+        """A set of the chosen tiles, given by a mask (tiles,) or positions; ``categories`` are unchanged."""
         chosen = np.arange(len(self))[keep]
         return replace(
             self,
@@ -113,8 +114,9 @@ class TileSet:
 
 
 def acquired_of(days: Iterable[str]) -> dict[str, list[str]]:
-    """First and last of the days that tiles' images were taken on, as a set's ``origin`` has them; what is no day, or
-    two with a stroke between them, is passed over.
+    """First and last acquisition date of tiles, as an entry of :attr:`TileSet.origin`; empty without dates.
+
+    Each text is a date, ``YYYY-MM-DD``, or two dates separated by ``/``; others are ignored.
 
     >>> acquired_of(["2024-05-03", "", "2024-04-01/2024-05-02", "spring"]), acquired_of([""])
     ({'Acquired': ['2024-04-01', '2024-05-03']}, {})
@@ -124,10 +126,10 @@ def acquired_of(days: Iterable[str]) -> dict[str, list[str]]:
 
 
 def outlines_of(corners: Sequence[NDArray[np.float64] | None], crs: Sequence[CRS | None]) -> NDArray[np.object_]:
-    """Outlines ``(tiles,)`` in longitude and latitude, each of corners ``(4, 2)`` in a CRS of its own; None where it
-    has none."""
+    """Outlines ``(tiles,)`` in longitude and latitude, from corners ``(4, 2)`` of each tile in its own CRS; None for
+    tiles without CRS."""
     out = np.full(len(corners), None, object)
-    # Writing one out takes longer than comparing objects, of which there are few.
+    # Converting a CRS to WKT is slow, so it is done once for each of the few distinct objects.
     names = {id(one): one.to_wkt() for one in {id(one): one for one in crs if one is not None}.values()}
     groups: dict[str, list[int]] = {}
     for tile, one in enumerate(crs):
@@ -139,9 +141,9 @@ def outlines_of(corners: Sequence[NDArray[np.float64] | None], crs: Sequence[CRS
 
 
 def ground_outlines(corners: NDArray[np.float64], crs: CRS) -> NDArray[np.object_]:
-    """Outlines ``(tiles,)`` in longitude and latitude of corners ``(tiles, 4, 2)`` in some CRS.
+    """Outlines ``(tiles,)`` in longitude and latitude of corners ``(tiles, 4, 2)`` in ``crs``.
 
-    Across the antimeridian longitudes run on, so that an outline stays in one piece.
+    Across the antimeridian longitudes continue beyond 180, so that an outline stays in one piece.
 
     >>> corners = np.array([[[0.0, 0], [10, 0], [10, 10], [0, 10]]])
     >>> shapely.bounds(ground_outlines(corners, CRS("EPSG:4326"))).tolist()

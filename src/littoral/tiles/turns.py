@@ -1,4 +1,4 @@
-"""Flips and quarter turns of tiles."""
+"""Rotate tiles by quarter turns and mirror them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Pixels = TypeVar("Pixels", bound=np.generic)
 
 
 def turned(tiles: NDArray[Pixels], turn: int) -> NDArray[Pixels]:
-    """A view of arrays (…, height, width) after ``turn % 4`` quarter turns anticlockwise, mirrored from 4 on.
+    """A view of arrays (…, height, width) after ``turn % 4`` anticlockwise quarter turns, mirrored if ``turn >= 4``.
 
-    :attr:`littoral.tiles.TileSpec.turns` lists the turns that a kind of tile allows.
+    :attr:`littoral.tiles.TileSpec.turns` lists the turns that are allowed for a kind of tile.
 
     >>> turned(np.array([[1, 2], [3, 4]]), 1).tolist(), turned(np.array([[1, 2], [3, 4]]), 5).tolist()
     ([[2, 4], [1, 3]], [[4, 2], [3, 1]])

@@ -1,7 +1,7 @@
-"""Vector files by suffix, the QGIS style inside a GeoPackage, where a file comes from, and checks of columns.
+"""Read and write vector files, with QGIS styles and provenance, and check columns of tables.
 
-Every file is written beside its place and then renamed, so a reader never sees half of one. Files carry no clock time:
-the same table gives the same bytes.
+Every file is written to a temporary folder beside its path and then renamed, so that it is never seen half-written.
+Files contain no time of writing: the same table gives the same bytes.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""Checks of tables, and names of columns compared without case."""
+"""Find, check and rename columns of tables; names are compared without case."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from littoral.errors import InputError
 
 
 def find_column(table: pd.DataFrame, column: str) -> str | None:
-    """The column's own spelling, compared without case; None where there is no such column.
+    """Name of a column as spelled in the table; None if there is no such column.
 
     >>> find_column(pd.DataFrame({"catcoa": [7]}), "CATCOA")
     'catcoa'
@@ -25,10 +25,15 @@ def find_column(table: pd.DataFrame, column: str) -> str | None:
 
 
 def require_column(table: pd.DataFrame, column: str, source: object) -> str:
-    """The column's own spelling, compared without case.
+    """Name of a column as spelled in the table.
+
+    Args:
+        table: The table.
+        column: Name, compared without case.
+        source: Name of the table in the message.
 
     Raises:
-        InputError: no such column.
+        InputError: there is no such column.
     """
     name = find_column(table, column)
     if name is not None:
@@ -38,9 +43,10 @@ def require_column(table: pd.DataFrame, column: str, source: object) -> str:
 
 
 def require_crs(table: gpd.GeoDataFrame, source: object) -> None:
-    """
+    """Check the coordinate reference system of a table.
+
     Raises:
-        InputError: the table has no coordinate reference system, or one that has no place on Earth.
+        InputError: there is none, or it cannot be transformed to WGS 84.
     """
     remedy = "set it, e.g. with QGIS's Assign projection"
     if table.crs is None:
@@ -53,15 +59,15 @@ def require_crs(table: gpd.GeoDataFrame, source: object) -> None:
 
 
 def numeric_column(table: pd.DataFrame, column: str, source: object) -> NDArray[np.float64]:
-    """Numbers of a column, (rows,), NaN for null.
+    """Values of a column as numbers, (rows,), NaN for null.
 
     Args:
         table: The table.
         column: Name, compared without case.
-        source: Name of the table in the error.
+        source: Name of the table in the message.
 
     Raises:
-        InputError: no such column, or values that are no numbers.
+        InputError: there is no such column, or a value is not a number.
 
     >>> numeric_column(pd.DataFrame({"line_m": ["7", None]}), "LINE_M", "the table").tolist()
     [7.0, nan]
@@ -77,7 +83,7 @@ def numeric_column(table: pd.DataFrame, column: str, source: object) -> NDArray[
 
 
 def free_names(table: gpd.GeoDataFrame, taken: list[str]) -> tuple[gpd.GeoDataFrame, dict[str, str]]:
-    """Rename columns that collide with ``taken`` (compared without case) to ``<name>_in``; also what was renamed.
+    """Rename columns that collide with names in ``taken`` to ``<name>_in``; the table, and new names by old ones.
 
     >>> table = gpd.GeoDataFrame({"confidence": [1.0]}, geometry=[None])
     >>> free_names(table, ["Confidence"])[1]
@@ -97,7 +103,7 @@ def free_names(table: gpd.GeoDataFrame, taken: list[str]) -> tuple[gpd.GeoDataFr
 
 
 def apart(names: Iterable[str]) -> dict[str, str]:
-    """New names of those that differ from an earlier one in case alone.
+    """New names, with a number added, for names that differ from an earlier one only in case.
 
     >>> apart(["id", "ID", "Id", "ID_1"])
     {'ID': 'ID_2', 'Id': 'Id_3'}

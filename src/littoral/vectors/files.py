@@ -1,4 +1,4 @@
-"""Vector files read and written by their suffix."""
+"""Read and write vector files; the suffix determines the format."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ DRIVERS = {
 }
 _WGS84 = "EPSG:4326"
 _WRITTEN = {"GeoJSON": {"RFC7946": "YES"}, "ESRI Shapefile": {"DBF_DATE_LAST_UPDATE": EPOCH[:10]}}
-"""Options of a driver: GeoJSON as its standard has it; a Shapefile's table without the day of writing."""
+"""GDAL layer options by driver: GeoJSON after RFC 7946; a Shapefile with a fixed date of writing."""
 
 
 def read_vector(path: str | Path, layer: str | None = None) -> gpd.GeoDataFrame:
     """Read a vector file of any format that GDAL reads, or GeoParquet.
 
-    Whole-number columns with gaps stay whole numbers, exact beyond 2^53. Lists, structs and further columns of geometry
+    Whole-number columns with nulls stay whole numbers, exact beyond 2^53. Lists, structs and further geometry columns
     become text, with a :class:`LittoralWarning`.
 
     Raises:
-        InputError: no such file, no such layer, several layers and none named, a layer named where the format has none,
-            or not a vector file.
+        InputError: the file or layer does not exist, ``layer`` is None and there are several, ``layer`` is given for
+            GeoParquet, or the file cannot be read.
     """
     path = Path(path)
     if not is_there(path):
@@ -66,9 +66,9 @@ def read_vector(path: str | Path, layer: str | None = None) -> gpd.GeoDataFrame:
         if layer is not None and layer not in layers:
             raise InputError(path, f"has no layer {layer!r}", f"choose one of {', '.join(layers) or 'none'}")
         name = layer or layers[0]
-        # Of coordinates that are no numbers whoever needs numbers complains.
+        # NaN coordinates are checked where coordinates are used.
         with np.errstate(invalid="ignore"), warnings.catch_warnings():
-            # Other formats in JSON do not know the option.
+            # GDAL warns about the option for other formats with the suffix .json.
             warnings.filterwarnings("ignore", message=".*DATE_AS_STRING", category=RuntimeWarning)
             table = pyogrio.read_dataframe(path, layer=name, **_options(path))
             types = pyogrio.read_info(path, layer=name, **_options(path))
@@ -82,7 +82,7 @@ def read_vector(path: str | Path, layer: str | None = None) -> gpd.GeoDataFrame:
             f"is not a vector file that can be read ({first_line(error)})",
             "pass a GeoPackage, GeoParquet, FlatGeobuf, GeoJSON or Shapefile",
         ) from error
-    # GDAL's type of a column with nulls is integer or boolean; pandas has made floats or objects of it.
+    # Integer and boolean columns with nulls arrive as floats and objects: restore the type that GDAL reports.
     for column, kind in zip(types["fields"], types["dtypes"], strict=True):
         if str(kind).startswith(("int", "uint")) and pd.api.types.is_integer_dtype(table[column]):
             table[column] = table[column].astype("Int64")
@@ -93,7 +93,7 @@ def read_vector(path: str | Path, layer: str | None = None) -> gpd.GeoDataFrame:
 
 
 def _options(path: Path) -> dict[str, str]:
-    """Of reading: JSON has texts and no days, and a text does not change because it looks like a day."""
+    """Options of pyogrio for reading: in GeoJSON, which has no dates, texts that look like dates stay text."""
     return {"DATE_AS_STRING": "YES"} if DRIVERS.get(path.suffix.lower()) == "GeoJSON" else {}
 
 
@@ -106,35 +106,40 @@ def write_vector(
     style: str | Mapping[str, str] | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write a table in the format of the path's suffix; the layer is named after the file unless given.
+    """Write a table in the format of the path's suffix.
 
-    Rows keep their order, except in FlatGeobuf, whose spatial index orders them (there is none where a row lies
-    nowhere: the format cannot index that). GeoJSON is in WGS 84 whatever the
-    table is in (RFC 7946, section 4), which a :class:`LittoralWarning` says; coordinates have seven decimals there, and
-    what crosses the antimeridian is cut at it.
+    Rows keep their order, except in FlatGeobuf, whose spatial index sorts them (no index is written if a geometry is
+    empty or missing). GeoJSON is written in WGS 84 (RFC 7946, section 4), with seven decimals, and geometries across
+    the antimeridian are cut there. In a GeoPackage, column names that differ only in case get a number. In a
+    Shapefile, long names and texts are cut (:mod:`littoral.vectors.shapefiles`); :func:`read_vector` restores names.
 
-    ``style`` is a QGIS style (QML) put into a GeoPackage as the layer's default, or several by name, the first the
-    default and the others for QGIS's list of styles. There, names that differ in case alone get a number, which a
-    :class:`LittoralWarning` says. ``provenance``, values that JSON can
-    hold, is kept with the table as :mod:`littoral.vectors.provenance` says. A Shapefile cuts long names and texts
-    (:mod:`littoral.vectors.shapefiles`), which a :class:`LittoralWarning` says; :func:`read_vector` gives the names
-    back.
+    Args:
+        table: The table.
+        path: File to write.
+        layer: Name of the layer; None: the name of the file.
+        overwrite: Replace an existing file.
+        style: QGIS style (QML) stored in a GeoPackage as the layer's default, or several by name; the first is the
+            default. Ignored for other formats.
+        provenance: Values that JSON can represent, stored as described in :mod:`littoral.vectors.provenance`.
+
+    Warns:
+        LittoralWarning: the CRS, names or texts were changed as described.
 
     Raises:
-        InputError: a suffix that stands for no format.
-        ExistsError: the file is there and ``overwrite`` is False.
-        WriteError: the disk refused; an older file is still there.
+        InputError: the suffix is not that of a supported format.
+        ExistsError: the file exists and ``overwrite`` is False.
+        WriteError: the file cannot be written; an older file is unchanged.
     """
     path = Path(path)
     check_output(path, overwrite, suffixes=DRIVERS)
     driver = DRIVERS[path.suffix.lower()]
     if driver == "GeoJSON" and table.crs is not None and not table.crs.equals(_WGS84, ignore_axis_order=True):
-        told = f"{path} is written in WGS 84 degrees, as GeoJSON is, and not in {table.crs.to_string()}."
-        warnings.warn(LittoralWarning(told), stacklevel=2)
+        text = f"{path} is written in WGS 84 degrees, as GeoJSON is, and not in {table.crs.to_string()}."
+        warnings.warn(LittoralWarning(text), stacklevel=2)
         table = table.to_crs(_WGS84)
     if driver == "GPKG" and (renamed := apart(name for name in table.columns if name != table.geometry.name)):
-        told = ", ".join(f"{old} ({new})" for old, new in renamed.items())
-        warnings.warn(LittoralWarning(f"{path}: names differ in case alone, and are changed: {told}."), stacklevel=2)
+        text = ", ".join(f"{old} ({new})" for old, new in renamed.items())
+        warnings.warn(LittoralWarning(f"{path}: names differ in case alone, and are changed: {text}."), stacklevel=2)
         table = table.rename(columns=renamed)
     table = plain_columns(table, path, formats=driver != "Parquet")
     fields: dict[str, str] = {}
@@ -155,7 +160,7 @@ def write_vector(
 
 
 def _own_names(table: gpd.GeoDataFrame) -> dict[str, str]:
-    """What a GeoPackage calls its own two columns: a field named as they are would be lost in them, or be refused.
+    """Names for the feature-id and geometry columns of a GeoPackage that differ from all fields of the table.
 
     >>> _own_names(gpd.GeoDataFrame({"FID": [1]}, geometry=[None]))
     {'FID': 'fid_1', 'GEOMETRY_NAME': 'geom'}
@@ -171,7 +176,7 @@ def _own_names(table: gpd.GeoDataFrame) -> dict[str, str]:
 def _write_ogr(
     table: gpd.GeoDataFrame, path: Path, driver: str, layer: str, provenance: Mapping[str, Any] | None
 ) -> None:
-    # The clock would make two equal runs differ.
+    # A fixed time, so that equal tables give equal bytes.
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": EPOCH})
     try:
         with warnings.catch_warnings():

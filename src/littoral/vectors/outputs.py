@@ -1,4 +1,4 @@
-"""Where files are written: what may be, and whole or not at all."""
+"""Check output paths, and write files completely or not at all."""
 
 from __future__ import annotations
 
@@ -17,29 +17,30 @@ from pyogrio.errors import DataSourceError
 from littoral.errors import ExistsError, InputError, WriteError, first_line
 
 _NAME_BYTES = 255
-"""Most that file systems hold."""
+"""Longest file name of common file systems, bytes."""
 _FULL = 2**20
-"""Bytes left on a disk that a writer has given up on: what is at work takes more, be it deleted by then or not."""
+"""Free bytes below which a failed write is reported as a full disk."""
 
 
 def check_output(
     path: Path, overwrite: bool, suffixes: Iterable[str] = (), *, inputs: Iterable[str | Path | None] = ()
 ) -> None:
-    """Refuse early what would be refused late, and what would destroy its own source.
+    """Check, before the work starts, that an output can be written and does not replace one of its inputs.
 
     Args:
         path: The file to be written.
-        overwrite: Whether it may be there.
-        suffixes: Those allowed; none: any.
-        inputs: Files that are read for it; None and what is no file are passed over.
+        overwrite: Whether an existing file may be replaced.
+        suffixes: Allowed suffixes; empty: any.
+        inputs: Files that are read to make the output; None and paths that do not exist are ignored.
 
     Raises:
-        ExistsError: the path is there and ``overwrite`` is False.
-        InputError: it is a folder or one of the inputs, its folder is not there, or its suffix stands for no format.
+        ExistsError: the path exists and ``overwrite`` is False.
+        InputError: the path is a folder or one of the inputs, its folder does not exist, its name is too long, or its
+            suffix is not allowed.
     """
     allowed = sorted(suffixes)
     if allowed and path.suffix.lower() not in allowed:
-        raise InputError(path, "has a suffix that stands for no format", f"use one of {', '.join(allowed)}")
+        raise InputError(path, "has the suffix of no known format", f"use one of {', '.join(allowed)}")
     if len(os.fsencode(path.name)) > _NAME_BYTES:
         raise InputError(path, f"has a name of more than {_NAME_BYTES} bytes", "choose a shorter name")
     if is_there(path) and path.is_dir():
@@ -53,7 +54,7 @@ def check_output(
 
 
 def is_there(path: Path) -> bool:
-    """Whether a path leads to something; a name that the system cannot hold does not.
+    """Whether a path exists; False, not an error, for a name that the file system does not allow.
 
     >>> is_there(Path("x" * 300)), is_there(Path("a\\0b"))
     (False, False)
@@ -66,10 +67,10 @@ def is_there(path: Path) -> bool:
 
 @contextmanager
 def staged(path: Path) -> Iterator[Path]:
-    """A place beside ``path`` to write to; renamed to it when all went well, removed when not.
+    """Yield a temporary path beside ``path``, which is renamed to it at the end, or removed after an error.
 
     Raises:
-        WriteError: the disk refused.
+        WriteError: the file cannot be written.
     """
     try:
         folder = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}-", dir=path.absolute().parent))
@@ -78,7 +79,7 @@ def staged(path: Path) -> Iterator[Path]:
     try:
         stage = folder / path.name
         yield stage
-        # A Shapefile is several files; the named one comes last, so that it never stands alone.
+        # Of the several files of a Shapefile, .shp is moved last, so that it is never there without the others.
         for file in sorted(folder.iterdir(), key=lambda file: file == stage):
             os.replace(file, path.parent / file.name)
     except (
@@ -93,12 +94,12 @@ def staged(path: Path) -> Iterator[Path]:
         try:
             shutil.rmtree(folder, ignore_errors=True)
         except KeyboardInterrupt:
-            # Pressed just when it was to go.
+            # Interrupted while deleting: finish the deletion first.
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
 
 def _reason(error: Exception, folder: Path) -> OSError:
-    """GDAL says what it did last, not that the disk is full."""
+    """The error as an OSError; ENOSPC if the disk is full, which GDAL's message does not mention."""
     full = shutil.disk_usage(folder).free < _FULL
     return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) if full else OSError(first_line(error))

@@ -1,4 +1,4 @@
-"""Columns that vector formats cannot hold, or that GDAL's reader changes, as plain values."""
+"""Convert columns that vector formats cannot store, or that readers change, to plain values."""
 
 from __future__ import annotations
 
@@ -22,20 +22,19 @@ _NESTED = (list, tuple, dict, set, np.ndarray)
 
 
 def plain_columns(table: gpd.GeoDataFrame, source: object, *, formats: bool = False) -> gpd.GeoDataFrame:
-    """The table without columns that other steps and formats cannot hold.
+    """Convert columns that other steps and formats cannot handle; a :class:`LittoralWarning` lists them.
 
-    Lists and structs become JSON, further columns of geometry WKT, mixtures of text and numbers, and complex numbers,
-    text. With ``formats`` also what only Parquet holds:
-    durations, periods, times, bytes and decimals become text, unsigned whole numbers signed ones (text
-    beyond 2^63). A :class:`LittoralWarning` names what was changed.
+    Lists and structs become JSON, further geometry columns WKT, complex numbers and mixtures of text and numbers text.
+    With ``formats``, values that only Parquet can store are converted too: durations, periods, times, bytes and
+    decimals become text, unsigned whole numbers signed ones (text beyond 2^63).
 
     Args:
-        table: The table; its active geometry stays.
+        table: The table; its active geometry is unchanged.
         source: Name of the file in the warning.
-        formats: For a format other than Parquet.
+        formats: True for formats other than Parquet.
     """
     changed: dict[str, Any] = {}
-    told: list[str] = []
+    listed: list[str] = []
     for name in table.columns:
         if name == table.geometry.name:
             continue
@@ -43,14 +42,14 @@ def plain_columns(table: gpd.GeoDataFrame, source: object, *, formats: bool = Fa
         if new is not None:
             changed[name] = new
             if kind:
-                told.append(f"{name} ({kind})")
-    if told:
-        warnings.warn(LittoralWarning(f"{source}: columns are kept as text: {', '.join(told)}."), stacklevel=3)
+                listed.append(f"{name} ({kind})")
+    if listed:
+        warnings.warn(LittoralWarning(f"{source}: columns are kept as text: {', '.join(listed)}."), stacklevel=3)
     return table.assign(**{str(name): values for name, values in changed.items()}) if changed else table
 
 
 def _plain(values: pd.Series[Any], formats: bool) -> tuple[pd.Series[Any] | None, str]:
-    """A column as plain values and the kind that it had; None where nothing needs to change."""
+    """A column as plain values, and its former type for the warning; None if nothing needs to change."""
     if isinstance(values.dtype, gpd.array.GeometryDtype):
         return gpd.GeoSeries(values).to_wkt().astype("string"), "geometry"
     if values.dtype == object:
@@ -103,14 +102,14 @@ def _word(value: Any) -> str:
 
 
 def whole_numbers(table: gpd.GeoDataFrame, path: Path, layer: str | None) -> gpd.GeoDataFrame:
-    """The table as it was read, with columns of whole numbers that have gaps as ``Int64``, exact beyond 2^53 as well.
+    """Restore whole-number columns with nulls, which readers turn into floats, to ``Int64``, in place.
 
-    Readers make floats of such columns. Large numbers are read again through Arrow, which keeps them.
+    Columns with numbers beyond 2^53, which floats do not hold exactly, are read again with Arrow.
 
     Args:
-        table: What was read.
+        table: The table as read.
         path: The file.
-        layer: Layer of the file; None: it is Parquet.
+        layer: Layer of the file; None for Parquet.
     """
     if layer is None:
         kinds = {field.name: field.type for field in pq.read_schema(path)}

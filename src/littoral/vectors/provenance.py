@@ -1,4 +1,4 @@
-"""Where a file comes from: kept inside it, where the format has a place for it.
+"""Provenance of a file: a JSON record of how it was made, stored in the file or beside it.
 
 ============== =======================================================================
 GeoPackage     table ``gpkg_metadata`` (GDAL's layer metadata, item ``littoral``)
@@ -32,14 +32,14 @@ _CHUNK = 2**20
 
 
 def trace(verb: str, inputs: Mapping[str, str | Path | None], parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """A record of how a table came to be: version, verb, parameters, and name, SHA-256 and own record of each input.
+    """Make a provenance record: version, verb, parameters, and name, SHA-256 and provenance of each input.
+
+    The record has no time, folder or user name, so it is the same on any machine.
 
     Args:
-        verb: What was done.
-        inputs: Files by what they were used for; None and what is no file (a folder, an address) has its name only.
-        parameters: Values that JSON can hold.
-
-    No clock time, no folder, no user: the same work leaves the same record on any machine.
+        verb: Name of the operation, e.g. ``rectangles``.
+        inputs: Files by their role. None is left out; of a folder or an address only the name is recorded.
+        parameters: Values that JSON can represent.
     """
     from littoral import __version__
 
@@ -58,10 +58,10 @@ def trace(verb: str, inputs: Mapping[str, str | Path | None], parameters: Mappin
 
 
 def read_provenance(path: str | Path, layer: str | None = None) -> dict[str, Any] | None:
-    """What was given to ``write_vector`` as provenance; None where a file has none, or is of another kind.
+    """Read the provenance that ``write_vector`` stored; None if the file has none or has another format.
 
     Raises:
-        InputError: no such file.
+        InputError: the file does not exist.
     """
     path = Path(path)
     if not is_there(path):
@@ -71,8 +71,8 @@ def read_provenance(path: str | Path, layer: str | None = None) -> dict[str, Any
         if suffix in (".parquet", ".pq", ".geoparquet"):
             text = (pq.read_schema(path).metadata or {}).get(KEY.encode(), b"").decode()
         elif suffix == ".shp":
-            said = shapefiles.read_beside(path).get("provenance")
-            return said if isinstance(said, dict) else None
+            stored = shapefiles.read_beside(path).get("provenance")
+            return stored if isinstance(stored, dict) else None
         elif suffix in (".gpkg", ".fgb", ".geojson", ".json"):
             names = [str(name) for name, geometry in pyogrio.list_layers(path) if geometry is not None]
             if layer is None and len(names) != 1:
@@ -90,7 +90,7 @@ def read_provenance(path: str | Path, layer: str | None = None) -> dict[str, Any
 
 
 def layer_options(driver: str, provenance: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Of ``pyogrio.write_dataframe``: where the format keeps the record."""
+    """Keyword arguments of ``pyogrio.write_dataframe`` that store the record in the format of ``driver``."""
     if provenance is None:
         return {}
     if driver in ("GPKG", "FlatGeobuf"):
@@ -99,7 +99,7 @@ def layer_options(driver: str, provenance: Mapping[str, Any] | None) -> dict[str
 
 
 def write_parquet_key(path: Path, provenance: Mapping[str, Any]) -> None:
-    """Write a Parquet file again, one row group at a time, with the record among its keys."""
+    """Rewrite a Parquet file, one row group at a time, with the record in its key-value metadata."""
     again = path.with_name(f"{path.name}.again")
     with pq.ParquetFile(path) as source:
         schema = source.schema_arrow

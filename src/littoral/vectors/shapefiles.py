@@ -1,7 +1,7 @@
-"""What a Shapefile cannot hold: names of more than ten bytes, texts of more than 254.
+"""Fit tables to the limits of Shapefiles: field names of ten bytes, texts of 254 bytes.
 
-Names are cut, texts too, and a file beside the Shapefile, ``<name>.shp.json``, says what the names were;
-:func:`littoral.vectors.read_vector` gives them back. An empty text comes back as none, and a moment as text.
+Longer names and texts are cut. The file ``<name>.shp.json`` beside the Shapefile stores the full names, which
+:func:`littoral.vectors.read_vector` restores. Empty texts are read back as null, date-times as text.
 """
 
 from __future__ import annotations
@@ -21,13 +21,15 @@ NAME_BYTES, TEXT_BYTES = 10, 254
 
 
 def beside(path: Path) -> Path:
-    """The file that says what the Shapefile cannot."""
+    """Path of the JSON file beside a Shapefile."""
     return path.with_name(f"{path.name}.json")
 
 
 def short_names(names: Iterable[str]) -> dict[str, str]:
-    """A name of at most ten bytes for each, no two alike without case: the first ten, or where another has them the
-    first eight, or as many as there is room for, an underscore and a number; those that fit stay as they are.
+    """A unique name of at most ten bytes for each name, compared without case.
+
+    Names that fit are kept. Others are cut to ten bytes, or, if that name is taken, to as many as leave room for an
+    underscore and a number.
 
     >>> short_names(["ClassLabelSmoothed", "ClassLabel", "ID", "ClassLabel_before"])
     {'ClassLabelSmoothed': 'ClassLab_1', 'ClassLabel': 'ClassLabel', 'ID': 'ID', 'ClassLabel_before': 'ClassLab_2'}
@@ -36,7 +38,7 @@ def short_names(names: Iterable[str]) -> dict[str, str]:
     """
     given = [str(name) for name in names]
     short_enough = [name for name in given if len(name.encode()) <= NAME_BYTES]
-    # Of those that differ in case alone the first stays.
+    # Of names that differ only in case, the first is kept.
     fits = set({name.casefold(): name for name in reversed(short_enough)}.values())
     used = {name.casefold() for name in fits}
     out: dict[str, str] = {}
@@ -51,7 +53,7 @@ def short_names(names: Iterable[str]) -> dict[str, str]:
 
 
 def cut(text: str, size: int) -> str:
-    """The beginning of a text, of at most ``size`` bytes of UTF-8, no character in parts.
+    """The beginning of a text, at most ``size`` bytes of UTF-8 and only whole characters.
 
     >>> cut("Käserrrrüüü", 10)
     'Käserrrr'
@@ -60,7 +62,7 @@ def cut(text: str, size: int) -> str:
 
 
 def fitted(table: gpd.GeoDataFrame, path: Path) -> tuple[gpd.GeoDataFrame, dict[str, str]]:
-    """The table as a Shapefile can hold it, and the long name of each short one that differs.
+    """The table with names and texts cut, and the full name by each name that was cut.
 
     Warns:
         LittoralWarning: names or texts were cut.
@@ -69,39 +71,39 @@ def fitted(table: gpd.GeoDataFrame, path: Path) -> tuple[gpd.GeoDataFrame, dict[
     names = short_names(str(name) for name in table.columns if name != geometry)
     changed = {long: short for long, short in names.items() if long != short}
     out = table.rename(columns=names)
-    told: list[str] = []
+    cuts: list[str] = []
     if changed:
-        told.append("names of " + ", ".join(f"{long} ({short})" for long, short in changed.items()))
+        cuts.append("names of " + ", ".join(f"{long} ({short})" for long, short in changed.items()))
     for name in out.columns:
         if name != geometry and (pd.api.types.is_object_dtype(out[name]) or pd.api.types.is_string_dtype(out[name])):
             text = out[name].map(lambda value: isinstance(value, str) and len(value.encode()) > TEXT_BYTES)
             if (count := int(text.fillna(False).sum())) > 0:
                 out[name] = out[name].map(lambda value: cut(value, TEXT_BYTES) if isinstance(value, str) else value)
-                told.append(f"{count} texts of {name}")
-    if told:
+                cuts.append(f"{count} texts of {name}")
+    if cuts:
         kept = f"; {beside(path).name} keeps the names" if changed else ""
         what = f"{path}: a Shapefile has names of {NAME_BYTES} bytes and texts of {TEXT_BYTES}, so these are cut: "
-        warnings.warn(LittoralWarning(what + "; ".join(told) + kept + "."), stacklevel=4)
+        warnings.warn(LittoralWarning(what + "; ".join(cuts) + kept + "."), stacklevel=4)
     return out, {short: long for long, short in changed.items()}
 
 
 def write_beside(path: Path, place: Path, fields: Mapping[str, str], provenance: Mapping[str, Any] | None) -> None:
-    """Write to the stage ``path`` what belongs beside the Shapefile ``place``."""
-    said = {"about": place.name, "fields": dict(fields), "provenance": None if provenance is None else dict(provenance)}
-    beside(path).write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8", newline="\n")
+    """Write full field names and provenance beside the temporary Shapefile ``path``; ``place`` is its final path."""
+    data = {"about": place.name, "fields": dict(fields), "provenance": None if provenance is None else dict(provenance)}
+    beside(path).write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8", newline="\n")
 
 
 def read_beside(path: Path) -> dict[str, Any]:
-    """What :func:`write_beside` wrote; empty where there is no such file."""
+    """Read the file of :func:`write_beside`; empty if there is none for this Shapefile."""
     try:
-        said = json.loads(beside(path).read_text(encoding="utf-8"))
+        data = json.loads(beside(path).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return {}
-    return said if isinstance(said, dict) and said.get("about") == path.name else {}
+    return data if isinstance(data, dict) and data.get("about") == path.name else {}
 
 
 def long_names(table: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
-    """The table with the names it was written with."""
+    """The table with its full names restored."""
     fields = read_beside(path).get("fields")
     known = fields if isinstance(fields, dict) else {}
     return table.rename(columns={short: str(long) for short, long in known.items() if short in table.columns})

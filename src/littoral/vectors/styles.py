@@ -1,4 +1,4 @@
-"""QGIS styles, and where a GeoPackage keeps them."""
+"""Make QGIS styles, and store them in a GeoPackage."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape, quoteattr
 from littoral.categories import UNKNOWN_COLOUR, Category
 
 EPOCH = "2000-01-01T00:00:00.000Z"
-"""Stands for the time of writing, so that the same table gives the same bytes."""
+"""Written instead of the current time, so that the same table gives the same bytes."""
 
 Colour = tuple[int, int, int]
 
@@ -32,20 +32,20 @@ def qgis_style(
     aliases: Mapping[str, str] = MappingProxyType({}),
     confidence: str | None = None,
 ) -> str:
-    """A QGIS style (QML) that colours ``field`` by category; whatever else it holds is grey.
+    """Make a QGIS style (QML) that colours features by category; all other values of the field are grey.
 
     Args:
-        field: What is coloured.
-        categories: Its values, with names and colours.
-        text_values: Whether the field holds names, not codes.
+        field: Field with the category.
+        categories: Values of the field, with names and colours.
+        text_values: True if the field holds names, False for codes.
         geometry: ``fill`` for polygons or ``line``.
-        status: Text field that says why a row has no category: a value of ``hatched`` gets a symbol of its own.
+        status: Text field with the reason why a row has no category; each value in ``hatched`` gets its own symbol.
         hatched: Qt's names of brushes (``b_diagonal``, ``diagonal_x``) by value of ``status``.
-        aliases: What QGIS calls a field in tables and forms.
-        confidence: Number from 0 to 1 that the map tip tells beside what is coloured.
+        aliases: Display names of fields in QGIS's tables and forms.
+        confidence: Field from 0 to 1 that the map tip shows as a percentage.
 
-    The form is QGIS's own ``categorizedSymbol`` renderer as QGIS 3.x and 4.x read it: properties of symbols stand there
-    twice, as a map and in the older way, which is all that QGIS before 3.18 knows.
+    The style is a ``categorizedSymbol`` renderer for QGIS 3.x and 4.x. Symbol properties are written twice: as a map,
+    and in the form that QGIS before 3.18 reads.
 
     >>> 'attr="KIND"' in qgis_style("KIND", [], text_values=True)
     True
@@ -53,7 +53,7 @@ def qgis_style(
     entries = [(c.name if text_values else str(c.code), c.name, c.rgb, "solid") for c in categories]
     entries += [(name, name, _GREY, brush) for name, brush in hatched.items()]
     if all(label != _OTHERS for _, label, _, _ in entries):
-        # An empty value stands for all that have no entry of their own, null too.
+        # In QGIS, an empty value matches all values without an entry, and null.
         entries.append(("", _OTHERS, _GREY, "solid"))
     rows, symbols = [], []
     for index, (value, label, colour, brush) in enumerate(entries):
@@ -64,20 +64,20 @@ def qgis_style(
         )
         layer = _fill(colour, brush) if geometry == "fill" else _line(colour)
         symbols.append(f"<symbol name='{index}' type='{geometry}' alpha='1' clip_to_extent='1'>{layer}</symbol>")
-    asked = field if status is None else f"coalesce({_quoted(field)}, {_quoted(status)})"
+    attr = field if status is None else f"coalesce({_quoted(field)}, {_quoted(status)})"
     named = "".join(
-        f"<alias field={quoteattr(name)} index='{at}' name={quoteattr(told)}/>"
-        for at, (name, told) in enumerate(aliases.items())
+        f"<alias field={quoteattr(name)} index='{at}' name={quoteattr(alias)}/>"
+        for at, (name, alias) in enumerate(aliases.items())
     )
     more = f"<aliases>{named}</aliases>" if aliases else ""
     if confidence is not None:
-        tip = f"<b>[% {asked if status else _quoted(field)} %]</b> [% round(100 * {_quoted(confidence)}) || ' %' %]"
+        tip = f"<b>[% {attr if status else _quoted(field)} %]</b> [% round(100 * {_quoted(confidence)}) || ' %' %]"
         more += f"<mapTip enabled='1'>{escape(tip)}</mapTip>"
     kinds = "Symbology" + ("|Fields" if aliases else "") + ("|MapTips" if confidence is not None else "")
     return (
         "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
         f"<qgis version='3.22' styleCategories='{kinds}'>"
-        f"<renderer-v2 type='categorizedSymbol' attr={quoteattr(asked)} symbollevels='0' enableorderby='0' "
+        f"<renderer-v2 type='categorizedSymbol' attr={quoteattr(attr)} symbollevels='0' enableorderby='0' "
         f"forceraster='0'><categories>{''.join(rows)}</categories><symbols>{''.join(symbols)}</symbols></renderer-v2>"
         f"{more}</qgis>\n"
     )
@@ -85,14 +85,14 @@ def qgis_style(
 
 def _fill(colour: Colour, brush: str) -> str:
     rgb = ",".join(map(str, colour))
-    # A pattern is seen only where it is opaque and darker than what is plain.
+    # Patterns are visible only if they are opaque and darker than plain fills.
     inside = f"{rgb},150" if brush == "solid" else "90,90,90,255"
     outline = {"outline_color": f"{rgb},255", "outline_style": "solid", "outline_width": "0.4"}
     return _layer("SimpleFill", {"color": inside, "style": brush, **outline, "outline_width_unit": "MM"})
 
 
 def _line(colour: Colour) -> str:
-    """In a grey rim, so that pale lines are seen on paper and dark ones on imagery; locked, it is not recoloured."""
+    """A line with a grey rim, visible on white and on imagery; the rim is locked, so QGIS does not recolour it."""
     return _stroke(_RIM, "1.2", locked=True) + _stroke(colour, "0.8")
 
 
@@ -104,12 +104,12 @@ def _stroke(colour: Colour, width: str, *, locked: bool = False) -> str:
 def _layer(kind: str, properties: Mapping[str, str], locked: bool = False) -> str:
     options = "".join(f"<Option type='QString' name='{name}' value='{value}'/>" for name, value in properties.items())
     older = "".join(f"<prop k='{name}' v='{value}'/>" for name, value in properties.items())
-    told = f"class='{kind}' enabled='1' pass='0' locked='{int(locked)}'"
-    return f"<layer {told}><Option type='Map'>{options}</Option>{older}</layer>"
+    attributes = f"class='{kind}' enabled='1' pass='0' locked='{int(locked)}'"
+    return f"<layer {attributes}><Option type='Map'>{options}</Option>{older}</layer>"
 
 
 def _quoted(field: str) -> str:
-    """A field in an expression of QGIS.
+    """A field name quoted for a QGIS expression.
 
     >>> _quoted('a"b')
     '"a""b"'
@@ -119,9 +119,9 @@ def _quoted(field: str) -> str:
 
 
 def write_styles(path: Path, layer: str, styles: Mapping[str, str]) -> None:
-    """Table ``layer_styles`` as QGIS writes it, the first style the default.
+    """Write the table ``layer_styles`` of QGIS to a GeoPackage; the first style is the layer's default.
 
-    It must be registered in ``gpkg_contents`` to be seen.
+    The table is registered in ``gpkg_contents``; otherwise QGIS does not find it.
     """
     with closing(sqlite3.connect(path)) as database, database:
         (geometry,) = database.execute(

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from littoral.charts.options import ChartOptions
-from littoral.errors import InputError
+from littoral.errors import InputError, counted
 from littoral.options import Cli, File, Overwrite
 from littoral.progress import Track, silent
-from littoral.verbs.wording import counted, kilometre_lines, share_of
+from littoral.verbs.wording import kilometre_lines, share_of
 
 if TYPE_CHECKING:
     import pandas as pd

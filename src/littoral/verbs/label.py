@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from littoral.errors import InputError
+from littoral.errors import InputError, counted
 from littoral.options import File, Overwrite
 from littoral.progress import Track, silent
 from littoral.shoreline.options import LabelOptions
 from littoral.vectors.options import TableOptions
 from littoral.verbs.parameters import VectorOut
-from littoral.verbs.wording import counted, kilometre_lines, renamed_lines
+from littoral.verbs.wording import kilometre_lines, renamed_lines
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from littoral.errors import InputError
+from littoral.errors import InputError, counted
 from littoral.options import File, Overwrite
 from littoral.shoreline.options import LineOptions
 from littoral.vectors.options import CategoryTable, TableOptions
 from littoral.verbs.parameters import VectorOut
-from littoral.verbs.wording import counted, kilometre_lines, renamed_lines
+from littoral.verbs.wording import kilometre_lines, renamed_lines
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from littoral.errors import counted
 from littoral.options import File, Overwrite
 from littoral.progress import Track, silent
 from littoral.rectangles.options import RectangleOptions
 from littoral.tiles.options import Classes
 from littoral.vectors.options import TableOptions
 from littoral.verbs.parameters import VectorOut
-from littoral.verbs.wording import counted, renamed_lines
+from littoral.verbs.wording import renamed_lines
 
 PURE = 0.75
 """Purity below which a rectangle is counted as one of mixed classes."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+from littoral.errors import counted
 from littoral.imagery.options import SearchOptions
 from littoral.options import Cli, File, Number, Overwrite
 from littoral.progress import Say, quiet
 from littoral.vectors.options import TableOptions
-from littoral.verbs.wording import counted
 
 
 @dataclass(frozen=True)

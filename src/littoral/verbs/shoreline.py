@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+from littoral.errors import counted
 from littoral.imagery.options import SceneOptions
 from littoral.options import Cli, File, Overwrite
 from littoral.progress import Track, silent
 from littoral.shoreline.options import ShorelineOptions
 from littoral.verbs.parameters import SceneIn, VectorOut
-from littoral.verbs.wording import counted
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def shoreline(
 
     Args:
         output: Shoreline to write: .gpkg, .parquet, .fgb, .geojson or .shp.
-        options: How water is told from land.
+        options: How water is separated from land.
         opening: How the scene is opened.
         cloud_mask: Raster on the scene's grid that is not 0 where there is cloud, or a scene classification (SCL).
         sea: Polygons or points that lie in the sea.

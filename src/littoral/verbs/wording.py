@@ -5,15 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 
-def counted(number: int, word: str) -> str:
-    """A number and its noun.
-
-    >>> counted(1, "line"), counted(2, "line")
-    ('1 line', '2 lines')
-    """
-    return f"{number} {word}{'' if number == 1 else 's'}"
-
-
 def share_of(part: float) -> str:
     """A share in per cent.
 

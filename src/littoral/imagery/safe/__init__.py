@@ -1,9 +1,9 @@
-"""A Sentinel-2 product as it is downloaded (.SAFE, a folder or a zip) to a scene, by its own metadata.
+"""Open Sentinel-2 products as they are delivered (``.SAFE`` folder or zip) as scenes.
 
-`places` knows where a product's files lie, `metadata` what its XML says, `opening` makes the scene. The XML is read
-here and not by GDAL's driver, which gives zeros where a band's file is missing.
+``files`` finds a product's files, ``metadata`` reads its XML, ``checksums`` verifies its files, and ``product`` opens
+the scene. GDAL's driver for these products is not used, because it returns zeros where a band's file is missing.
 """
 
-from littoral.imagery.safe.product import as_product_says, is_safe, open_safe
+from littoral.imagery.safe.product import is_safe, open_safe, with_product_scaling
 
-__all__ = ["as_product_says", "is_safe", "open_safe"]
+__all__ = ["is_safe", "open_safe", "with_product_scaling"]

@@ -20,14 +20,14 @@ _CHUNK = 2**20
 
 
 def verify_product(place: Place) -> int:
-    """Read every file of a product that its manifest lists and that is there; return how many were compared.
+    """Compare every existing file that a product's manifest lists with its checksum; return how many were compared.
 
     Raises:
-        InputError: no manifest, a file with another checksum, or one that cannot be read.
+        InputError: no manifest or no checksum in it, a file with another checksum, or one that cannot be read.
 
     Memory: 1 MiB.
     """
-    listed = read_checksums(place.read(_MANIFEST), place.says(_MANIFEST))
+    listed = read_checksums(place.read(_MANIFEST), place.shown(_MANIFEST))
     compared = 0
     for name, (method, expected) in listed.items():
         algorithm = _METHODS.get(method.upper())
@@ -35,15 +35,17 @@ def verify_product(place: Place) -> int:
             continue
         if digest != expected.casefold():
             what = f"has another checksum ({method}) than {_MANIFEST} lists"
-            raise InputError(place.says(name), what, "fetch the product again")
+            raise InputError(place.shown(name), what, "fetch the product again")
         compared += 1
     if not compared:
-        raise InputError(place.says(_MANIFEST), "lists no checksum of a file that is there", "open it without --verify")
+        raise InputError(
+            place.shown(_MANIFEST), "lists no checksum of a file that is there", "open it without --verify"
+        )
     return compared
 
 
 def _digest(place: Place, name: str, algorithm: str) -> str:
-    """Checksum of a file, "" where it is not there."""
+    """Checksum of a file in hexadecimal, "" if the file does not exist."""
     try:
         with ExitStack() as stack:
             if place.archive is None:
@@ -62,4 +64,4 @@ def _digest(place: Place, name: str, algorithm: str) -> str:
                 digest.update(chunk)
             return digest.hexdigest()
     except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(place.says(name), f"could not be read ({error})", "fetch the product again") from error
+        raise InputError(place.shown(name), f"could not be read ({error})", "fetch the product again") from error

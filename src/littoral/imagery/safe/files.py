@@ -1,4 +1,4 @@
-"""Where a product's files lie: in a folder, or in a zip that is never unpacked."""
+"""Find the files of a Sentinel-2 product, in a folder or in a zip that is not unpacked."""
 
 from __future__ import annotations
 
@@ -14,55 +14,55 @@ from littoral.errors import InputError
 from littoral.http import entry_name
 
 PRODUCT_XML = re.compile(r"MTD_MSIL\d\w\.xml|S2\w_\w{4}_MTD_SAFL\d\w(_.+)?\.xml", re.IGNORECASE)
-"""Name of a product's metadata: since December 2016, and before."""
+"""Name of a product's metadata file, since December 2016 and before."""
 TILE_XML = re.compile(r"MTD_TL\.xml|S2\w_\w{4}_MTD_L\d\w_.+\.xml", re.IGNORECASE)
-"""Name of a granule's metadata, likewise."""
+"""Name of a granule's metadata file, since December 2016 and before."""
 IMAGES = (".jp2", ".tif", ".tiff")
-"""Suffixes of images, the product's own first; Sen2Cor also writes GeoTIFF."""
+"""Suffixes of images: JPEG 2000 in ESA's products; Sen2Cor also writes GeoTIFF."""
 _MOST_XML_BYTES = 8 * 2**20
-"""Of a metadata file; the largest of a real product have a megabyte."""
+"""Largest size of a metadata file; those of real products have up to 1 MB."""
 _DEEPEST = 4
-"""Folders from a product down to its images: GRANULE, the granule, IMG_DATA, R10m."""
+"""Depth of the image folders in a product: GRANULE, the granule, IMG_DATA, R10m."""
 _AGAIN = "fetch the product again"
 
 
 @dataclass(frozen=True)
 class Place:
-    """One product's files."""
+    """Location and files of one product."""
 
     root: str
-    """Its folder, for sentences: a path, which leads through a zip where it lies in one."""
+    """Path of the product's folder for messages; for one in a zip, the path of the zip followed by that inside it."""
     metadata: str
-    """Name of its metadata, in that folder."""
+    """Name of the product's metadata file in that folder."""
     files: tuple[str, ...]
-    """Names of its granules' files, from that folder on, ``/`` between parts."""
+    """Paths of the granules' files, relative to that folder, with ``/`` between parts."""
     archive: Path | None = None
-    """The zip it lies in."""
+    """The zip that contains the product, None for a folder."""
     inside: str = ""
-    """Its folder in that zip, with a ``/`` at the end, or ""."""
+    """Path of the product's folder in the zip, with a ``/`` at the end, or ""."""
     front: str = ""
-    """What GDAL leaves in front of names of that zip: ``./`` where they begin with ``.\\``."""
+    """Prefix that GDAL keeps in names of this zip: ``./`` if they begin with ``.\\``."""
 
-    def says(self, name: str) -> str:
-        """A file's path, for sentences."""
+    def shown(self, name: str) -> str:
+        """Path of a file for messages."""
         return str(Path(self.root, name))
 
     def href(self, name: str) -> str:
-        """A file's path, for GDAL."""
-        # Braces say where the zip's own path ends, whatever the names.
+        """GDAL's name of a file."""
+        # Braces enclose the zip's path, so that any name can be split.
         return (
-            self.says(name) if self.archive is None else f"/vsizip/{{{self.archive}}}/{self.front}{self.inside}{name}"
+            self.shown(name) if self.archive is None else f"/vsizip/{{{self.archive}}}/{self.front}{self.inside}{name}"
         )
 
     def in_granule(self, granule: str) -> list[PurePosixPath]:
-        """The files of one granule."""
+        """The files of one granule, relative to the product's folder."""
         return [PurePosixPath(name) for name in self.files if PurePosixPath(name).parts[1] == granule]
 
     def read(self, name: str) -> bytes:
-        """A metadata file.
+        """Content of a metadata file.
 
         Raises:
-            InputError: it is not there, damaged, or larger than metadata are.
+            InputError: it is missing, damaged, or larger than 8 MiB.
         """
         try:
             if self.archive is None:
@@ -74,21 +74,21 @@ class Place:
                     with archive.open(raw) as file:
                         content = file.read(_MOST_XML_BYTES + 1)
         except (OSError, KeyError, *_DAMAGES) as error:
-            raise InputError(self.says(name), f"could not be read ({error})", _AGAIN) from error
+            raise InputError(self.shown(name), f"could not be read ({error})", _AGAIN) from error
         if len(content) > _MOST_XML_BYTES:
             what = f"is larger than metadata are (over {_MOST_XML_BYTES:,} bytes)"
-            raise InputError(self.says(name), what, "see what the file is, and fetch the product again")
+            raise InputError(self.shown(name), what, "see what the file is, and fetch the product again")
         return content
 
 
 _DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError)
-"""What Python raises for a zip that is damaged, locked, or packed in a way it does not know."""
+"""Errors that Python raises for a zip that is damaged, encrypted, or of an unsupported compression method."""
 
 
 def belongs_to_product(path: Path) -> bool:
-    """Whether :func:`find_product` is to find the product, or to say what to pass instead.
+    """Whether a path belongs to a product, so that :func:`find_product` finds it or raises a helpful error.
 
-    Folders of band files are not, wherever they lie.
+    False for folders of band files, also for those inside a product.
     """
     if path.is_file():
         return _is_zip(path) or path.name.casefold() == "manifest.safe" or _is_metadata(path.name)
@@ -104,15 +104,15 @@ def belongs_to_product(path: Path) -> bool:
 
 
 def is_remote(path: str) -> bool:
-    """Whether a path is an address, or a name of GDAL's own, and no file here."""
+    """Whether a path is a web address or a GDAL name (``/vsi…``) instead of a local path."""
     return re.match(r"\w{2,}:/|/vsi", path) is not None
 
 
 def find_product(path: Path) -> tuple[Place, str]:
-    """The product that a path leads to, and the name of the granule it leads to, "" where it leads to none.
+    """Find the product of a path, and the name of its granule if the path is inside one, else "".
 
     Raises:
-        InputError: there is none, or more than one.
+        InputError: there is no product, or more than one.
     """
     archive = path if path.is_file() and _is_zip(path) else _zip_above(path)
     if archive is not None:
@@ -140,7 +140,7 @@ def find_product(path: Path) -> tuple[Place, str]:
 
 
 def product_above(path: Path) -> Place | None:
-    """The product that a file or folder lies in."""
+    """The product that contains a file or folder, None if there is none."""
     for folder in list(path.absolute().parents)[: _DEEPEST + 1]:
         metadata = _metadata_in(folder)
         if metadata is not None:
@@ -156,7 +156,7 @@ def _files_below(folder: Path) -> Iterator[str]:
     for place, folders, files in os.walk(folder / "GRANULE", followlinks=True):
         part = Path(place).relative_to(folder)
         if len(part.parts) >= _DEEPEST:
-            # Links may lead round in circles.
+            # Symbolic links may form a cycle.
             folders.clear()
         if len(part.parts) > 1:
             yield from ((part / file).as_posix() for file in files)
@@ -200,14 +200,18 @@ def _find_in_zip(path: Path, archive: Path) -> tuple[Place, str]:
 
 
 def _granule(path: Path, parts: tuple[str, ...], product: Path) -> str:
-    """Name of the granule that these parts lead to, from the product's folder on."""
+    """Name of the granule at a path, given as parts relative to the product's folder.
+
+    Raises:
+        InputError: the path is another folder of the product.
+    """
     if len(parts) == 2 and parts[0] == "GRANULE":
         return parts[1]
     raise InputError(path, f"is a folder inside {product}", "pass the product itself, or a folder of GRANULE in it")
 
 
 def _metadata_in(folder: Path) -> str | None:
-    """Name of the product's metadata directly in a folder."""
+    """Name of a product's metadata file directly in a folder, None if there is none."""
     try:
         with os.scandir(folder) as entries:
             return min((entry.name for entry in entries if PRODUCT_XML.fullmatch(entry.name)), default=None)
@@ -234,7 +238,7 @@ def _is_zip(path: Path) -> bool:
 
 
 def _zip_above(path: Path) -> Path | None:
-    """The zip that a path leads into."""
+    """The zip that a path leads into, None if there is none."""
     return next((parent for parent in path.parents if parent.suffix and parent.is_file() and _is_zip(parent)), None)
 
 

@@ -1,4 +1,4 @@
-"""What the XML of a Sentinel-2 product says, and the rules made of it; no pixel and no folder is touched here."""
+"""Read the XML metadata of Sentinel-2 products, from bytes: bands, grids, scale and offset, checksums."""
 
 from __future__ import annotations
 
@@ -22,83 +22,87 @@ NATIVE_M = {
     "B01": 60, "B02": 10, "B03": 10, "B04": 10, "B05": 20, "B06": 20, "B07": 20, "B08": 10, "B8A": 20, "B09": 60,
     "B10": 60, "B11": 20, "B12": 20,
 }  # fmt: skip
-"""Bands and the metres of their pixels, in the order of the XML's ``band_id``: B01 is 0, B8A is 8."""
+"""Native pixel size in metres by band, in the order of the XML's ``band_id``: B01 is 0, B8A is 8."""
 _IMAGE = re.compile(r".*_(B\d\d|B8A|SCL|CLD)(?:_L2A_\w+?)?(?:_(\d\d)m)?")
 """An image's name without suffix: a band, the scene classes, or (before 2018) the probability of cloud."""
 _TILE = re.compile(r"_T(\d\d[A-Z]{3})_")
 _ROOTS = {"Level-1C_User_Product": "L1C", "Level-2A_User_Product": "L2A"}
 _MOST_ELEMENTS = 100_000
-"""Of a metadata file; a real one has six thousand."""
+"""Largest number of elements of a metadata file; those of real products have about 6,000."""
 _AGAIN = "fetch the product again"
 
 
 @dataclass(frozen=True)
 class Granule:
-    """One tile of a product, as the product lists it."""
+    """One granule (tile) listed in a product's metadata."""
 
     name: str
-    """Its folder's, in GRANULE."""
+    """Name of its folder in GRANULE."""
     images: tuple[str, ...]
-    """Listed paths or, before December 2016, names; without suffix."""
+    """Paths of its images in the product, or before December 2016 their names; without suffix."""
 
     @property
     def tile(self) -> str:
-        """Name in the Military Grid Reference System (29UNU), "" where its name does not say it."""
+        """Tile of the Military Grid Reference System (29UNU) from the granule's name, "" if it has none."""
         match = _TILE.search(self.name)
         return match[1] if match else ""
 
 
 @dataclass(frozen=True)
 class Product:
-    """What the product's own metadata says."""
+    """Metadata of a product."""
 
     uri: str
-    """Its name, with ``.SAFE``; "" where it does not say it."""
+    """Name of the product, with ``.SAFE``; "" if not given."""
     level: str
     """L1C (top of the atmosphere) or L2A (at the ground)."""
     baseline: str
-    """Version of the processing, such as 05.09."""
+    """Processing baseline, such as 05.09."""
     sensor: str
-    """Sentinel-2A, …"""
+    """Name of the satellite, such as Sentinel-2A."""
     orbit: str
     """Relative orbit, 1 to 143."""
     acquired: str
-    """Date, ``YYYY-MM-DD``, or ""."""
+    """Acquisition date, ``YYYY-MM-DD``, or ""."""
     quantification: float
     """Stored values per unit of reflectance."""
     offsets: Mapping[int, float]
-    """What is added to stored values before they are divided, by ``band_id``; empty before baseline 04.00."""
+    """Offset in stored values, added before division by ``quantification``, by ``band_id``; empty before baseline
+    04.00."""
     granules: tuple[Granule, ...]
+    """Granules, in the order of the metadata."""
 
 
 @dataclass(frozen=True)
-class Tile:
-    """What a granule's own metadata says."""
+class GranuleTile:
+    """Metadata of a granule."""
 
     crs: CRS
+    """Coordinate reference system of its grids."""
     grids: Mapping[int, Grid]
-    """Pixels, by their metres (10, 20, 60)."""
+    """Grids by pixel size in metres (10, 20, 60)."""
     masks: tuple[tuple[str, str], ...]
-    """Kind (MSK_CLDPRB, …) and listed path of each mask of no single band."""
+    """Type (MSK_CLDPRB, …) and listed path of each mask that is not for a single band."""
 
 
 def scale_and_offset(
     baseline: str, quantification: float, listed: float | None, *, of: str = "the band"
 ) -> tuple[float, float]:
-    """Reflectance is stored x scale + offset: the two, from what the product says of a band.
+    """Scale and offset of reflectance = stored x scale + offset, from a product's metadata of a band.
 
-    What is listed is believed, whatever the baseline and the date: reprocessed products of old dates (Collection 1,
-    baseline 05.00 on) carry the offset too. Source: Sentinel-2 Products Specification Document, Radiometric_Offset_List
-    and BOA_ADD_OFFSET_VALUES_LIST.
+    A listed offset is used for any baseline and date, because reprocessed products of old dates (Collection 1, baseline
+    05.00 on) have the offset too. Source: Sentinel-2 Products Specification Document, Radiometric_Offset_List and
+    BOA_ADD_OFFSET_VALUES_LIST.
 
     Args:
-        baseline: Such as 04.00.
+        baseline: Processing baseline, such as 04.00.
         quantification: Stored values per unit of reflectance.
-        listed: The offset that the product lists for the band, in stored values; None where it lists none.
-        of: What to call the band in sentences.
+        listed: The offset that the product lists for the band, in stored values; None if it lists none.
+        of: Name of the band in messages.
 
     Raises:
-        InputError: from baseline 04.00 on every band has an offset, and the product lists none; or no baseline.
+        InputError: no offset is listed although the baseline is 04.00 or later, or the baseline or the quantification
+            value is invalid.
 
     >>> scale_and_offset("02.12", 10000, None)
     (0.0001, 0.0)
@@ -112,7 +116,7 @@ def scale_and_offset(
         raise InputError(of, f"is of the processing baseline {baseline!r}, which is none", _AGAIN)
     if not (np.isfinite(quantification) and quantification > 0):
         raise InputError(of, f"has the quantification value {quantification:g}", _AGAIN)
-    # 99.99 is that of a user's own processing, which lists an offset where there is one.
+    # Baseline 99.99 is a user's own processing, which lists an offset if there is one.
     if listed is None and 4 <= int(version[1]) < 99:
         raise InputError(
             of,
@@ -123,7 +127,8 @@ def scale_and_offset(
 
 
 def take_resolution(listed: Collection[int], cell_size: float) -> int:
-    """Which of a band's resolutions is read for cells of a size: the coarsest that is not coarser, else the finest.
+    """Select the pixel size to read for a cell size, both in metres: the largest that does not exceed it, else the
+    smallest.
 
     >>> [take_resolution((10, 20, 60), size) for size in (5, 10, 15, 20, 60, 100)]
     [10, 10, 10, 20, 60, 60]
@@ -134,7 +139,7 @@ def take_resolution(listed: Collection[int], cell_size: float) -> int:
 
 
 def image_of(path: str) -> tuple[str, int] | None:
-    """What an image is and the metres of its pixels, by its name; None for what is no measurement and no mask.
+    """Band or mask, and pixel size in metres, from the name of an image; None for other images.
 
     >>> image_of("GRANULE/L2A_T29UNU_A038058_20221005T115407/IMG_DATA/R20m/T29UNU_20221005T115411_B8A_20m")
     ('B8A', 20)
@@ -151,10 +156,10 @@ def image_of(path: str) -> tuple[str, int] | None:
 
 
 def read_product(text: bytes, path: str) -> Product:
-    """A product's metadata; ``path`` is its name in sentences.
+    """Parse a product's metadata; ``path`` is its name in messages.
 
     Raises:
-        InputError: cut off, of another satellite or level, or without what is needed.
+        InputError: cut off, of another satellite or level, or a required element is missing.
     """
     found = _Found(text, path)
     level = _ROOTS.get(found.root.tag)
@@ -172,7 +177,7 @@ def read_product(text: bytes, path: str) -> Product:
         for element in entry:
             if element.tag.startswith(("IMAGE_FILE", "IMAGE_ID")) and element.text:
                 image = element.text.strip()
-                # A path says the folder; before December 2016 only the identifier does.
+                # A path contains the folder; before December 2016, only the granule identifier gives it.
                 folder = image.split("/")[1] if image.startswith("GRANULE/") else entry.get("granuleIdentifier", "")
                 granules.setdefault(folder, []).append(image)
     if not granules:
@@ -192,11 +197,11 @@ def read_product(text: bytes, path: str) -> Product:
     )  # fmt: skip
 
 
-def read_tile(text: bytes, path: str) -> Tile:
-    """A granule's metadata; ``path`` is its name in sentences.
+def read_tile(text: bytes, path: str) -> GranuleTile:
+    """Parse a granule's metadata; ``path`` is its name in messages.
 
     Raises:
-        InputError: cut off, or without what is needed.
+        InputError: cut off, or a required element is missing.
     """
     found = _Found(text, path)
     code = found.text("HORIZONTAL_CS_CODE")
@@ -222,16 +227,16 @@ def read_tile(text: bytes, path: str) -> Tile:
         for entry in found.all("MASK_FILENAME")
         if entry.get("bandId") is None
     ]
-    return Tile(crs, grids, tuple(masks))
+    return GranuleTile(crs, grids, tuple(masks))
 
 
 def read_checksums(text: bytes, path: str) -> dict[str, tuple[str, str]]:
-    """Of each file that a ``manifest.safe`` lists, by its path in the product: method and checksum.
+    """Method and checksum of each file listed in a ``manifest.safe``, by the file's path in the product.
 
     Paths that lead out of the product are left out.
 
     Raises:
-        InputError: cut off, or no XML.
+        InputError: cut off, or not XML.
     """
     listed = {}
     for stream in _Found(text, path).all("byteStream"):
@@ -245,7 +250,7 @@ def read_checksums(text: bytes, path: str) -> dict[str, tuple[str, str]]:
 
 
 class _Found:
-    """The elements of a stranger's XML, by their names without namespace."""
+    """Elements of an XML file from an untrusted source, by their names without namespace."""
 
     def __init__(self, text: bytes, path: str) -> None:
         self._path = path
@@ -255,7 +260,11 @@ class _Found:
         return [entry for entry in self.root.iter() if entry.tag in names]
 
     def text(self, *names: str, default: str | None = None) -> str:
-        """Text of the first element of the first of these names that has any."""
+        """Text of the first element with text, searched for each name in turn; else ``default``.
+
+        Raises:
+            InputError: no such element, and no default.
+        """
         for name in names:
             for entry in self.root.iter(name):
                 if entry.text and entry.text.strip():
@@ -279,7 +288,7 @@ class _Found:
 
 
 def _parse(text: bytes, path: str) -> Element:
-    """Elements without namespaces. No document type is let in, so there are no entities to unfold or to fetch."""
+    """Parse XML into elements without namespaces. A document type is refused, so no entities are expanded or loaded."""
 
     def refuse(*_: object) -> NoReturn:
         raise InputError(path, "declares a document type, which products do not", "do not trust this file")

@@ -1,4 +1,4 @@
-"""A product's metadata and files to a scene."""
+"""Open a Sentinel-2 product as a scene, from its metadata and files."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from littoral.imagery.safe.files import (
 from littoral.imagery.safe.metadata import (
     NATIVE_M,
     Granule,
+    GranuleTile,
     Product,
-    Tile,
     image_of,
     read_product,
     read_tile,
@@ -39,41 +39,44 @@ from littoral.imagery.scene import Band, Grid, Role, Scene
 _AS_IT_IS = SceneOptions()
 _CELL_M = 10.0
 _NODATA = 0
-"""Of bands, whatever Special_Values say (some of 2015 name 1, which is a value); saturated pixels, 65535, count."""
+"""Nodata value of bands. Special_Values is ignored: some products of 2015 list 1, which is a valid value. Saturated
+pixels (65535) are valid."""
 _CLASSI_M = 60
+"""Pixel size of MSK_CLASSI, metres."""
 _CLASSI = {"CLASSI_OPAQUE": 1, "CLASSI_CIRRUS": 2}
-"""Layers of MSK_CLASSI that say cloud; the third is snow."""
+"""Cloud layers of MSK_CLASSI; the third layer is snow."""
 
 
 def is_safe(path: str | Path) -> bool:
-    """Whether a path is for :func:`open_safe`: to be opened, or to be told what to pass instead.
+    """Whether a path belongs to a Sentinel-2 product, so that :func:`open_safe` opens it or raises a helpful error.
 
-    So is a ``.SAFE`` folder under any name, its metadata (MTD_MSIL1C.xml, manifest.safe), a zip or a path that leads
-    into one, and a folder without band files that lies inside a product.
+    True for a ``.SAFE`` folder under any name, its metadata (MTD_MSIL1C.xml, manifest.safe), a zip or a path that leads
+    into one, and a folder without band files inside a product.
     """
     return not is_remote(str(path)) and belongs_to_product(Path(path))
 
 
 def open_safe(path: str | Path, options: SceneOptions = _AS_IT_IS) -> Scene:
-    """Open a Sentinel-2 product, Level-1C or Level-2A, of today's naming or that before December 2016.
+    """Open a Sentinel-2 product of Level-1C or Level-2A, with the current naming or that before December 2016.
 
-    Of a band that the product lists in several resolutions, the coarsest that is not coarser than the cells is taken,
-    else its finest; each keeps its own pixels (:attr:`Band.grid`). Scale and offset are those that the metadata list
+    Of a band in several resolutions, the one with the largest pixels that do not exceed the cell size is taken, else
+    the finest; each band keeps its own pixels (:attr:`Band.grid`). Scale and offset are those that the metadata list
     for each band, and 0 is nodata. Bands whose file is missing are in :attr:`Scene.absent`. Only headers are read, and
-    a zip is not unpacked; where it deflates images, reading their blocks later takes several times as long.
+    a zip is not unpacked; if its images are compressed, reading their blocks later takes several times as long.
 
-    Masks are the finest that are there: of Level-2A the scene classes (SCL) and the probability of cloud, of Level-1C
-    opaque cloud and cirrus (MSK_CLASSI, from baseline 04.00 on; the polygons in GML before it are not read).
+    Masks are read in their finest resolution: of Level-2A the scene classes (SCL) and the cloud probability, of
+    Level-1C opaque cloud and cirrus (MSK_CLASSI, from baseline 04.00 on; the GML polygons of older products are not
+    read).
 
     Args:
         path: A ``.SAFE`` folder, the metadata in it, or a zip that holds one; of a product with several granules, the
             folder of one in GRANULE (also ``product.zip/….SAFE/GRANULE/…``).
-        options: The width and height of the scene's cells in metres, 10 where None; whether checksums are compared.
+        options: Cell size of the scene in metres (10 if None), and whether checksums are compared.
 
     Raises:
-        InputError: no such product, several, metadata only, damaged, or files that are not what the metadata say.
+        InputError: no such product, several products, metadata only, damaged, or files that differ from the metadata.
 
-    Memory: a few megabytes of metadata, 100 MB of the largest that are let in.
+    Memory: a few megabytes for the metadata, 100 MB for the largest that are accepted.
     """
     metres = _CELL_M if options.cell_size is None else float(options.cell_size)
     place, asked = find_product(Path(path))
@@ -112,11 +115,11 @@ def open_safe(path: str | Path, options: SceneOptions = _AS_IT_IS) -> Scene:
     return replace(scene, bands=_without_grid(scene.bands, scene.grid), masks=_without_grid(scene.masks, scene.grid))
 
 
-def as_product_says(bands: Sequence[Band]) -> list[Band]:
-    """Band files of a product's IMG_DATA, with the scale, offset and nodata of its metadata; other bands as they are.
+def with_product_scaling(bands: Sequence[Band]) -> list[Band]:
+    """Set scale, offset and nodata of band files in a product's IMG_DATA from its metadata; other bands are unchanged.
 
-    A band file of Sentinel-2 does not say that its values are shifted by 1000: only the product around it does. A file
-    that does say something is believed.
+    Only the product's metadata give the offset of 1000, not the band files. A band file that declares a scale, offset
+    or nodata itself is unchanged.
 
     Raises:
         InputError: the product's metadata are damaged.
@@ -125,9 +128,9 @@ def as_product_says(bands: Sequence[Band]) -> list[Band]:
     out = []
     for band in bands:
         image, file = image_of(band.stem), Path(band.href)
-        unsaid = band.dtype == "uint16" and (band.scale, band.offset, band.nodata) == (1, 0, None)
+        undeclared = band.dtype == "uint16" and (band.scale, band.offset, band.nodata) == (1, 0, None)
         in_images = "IMG_DATA" in file.absolute().parts[-3:-1] and not is_remote(band.href)
-        if image is None or image[0] not in NATIVE_M or not (unsaid and in_images):
+        if image is None or image[0] not in NATIVE_M or not (undeclared and in_images):
             out.append(band)
             continue
         if file.parent not in products:
@@ -139,7 +142,7 @@ def as_product_says(bands: Sequence[Band]) -> list[Band]:
 
 
 def _product(place: Place) -> Product:
-    return read_product(place.read(place.metadata), place.says(place.metadata))
+    return read_product(place.read(place.metadata), place.shown(place.metadata))
 
 
 def _granule(place: Place, product: Product, asked: str) -> Granule:
@@ -150,19 +153,19 @@ def _granule(place: Place, product: Product, asked: str) -> Granule:
         return product.granules[names.index(asked)]
     shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
     what = f"has no granule {asked} but {shown}" if asked else f"holds {len(names)} granules ({shown})"
-    raise InputError(place.root, what, f"pass the folder of one, e.g. {place.says(f'GRANULE/{names[0]}')}")
+    raise InputError(place.root, what, f"pass the folder of one, e.g. {place.shown(f'GRANULE/{names[0]}')}")
 
 
-def _tile(place: Place, granule: Granule, files: Iterable[PurePosixPath]) -> Tile:
+def _tile(place: Place, granule: Granule, files: Iterable[PurePosixPath]) -> GranuleTile:
     names = [file for file in files if len(file.parts) == 3 and TILE_XML.fullmatch(file.name)]
     if not names:
-        folder = place.says(f"GRANULE/{granule.name}")
+        folder = place.shown(f"GRANULE/{granule.name}")
         raise InputError(folder, "has no metadata of the granule (MTD_TL.xml)", "fetch the product again")
-    return read_tile(place.read(str(names[0])), place.says(str(names[0])))
+    return read_tile(place.read(str(names[0])), place.shown(str(names[0])))
 
 
 def _bands(
-    place: Place, product: Product, granule: Granule, tile: Tile, files: Sequence[PurePosixPath], metres: float
+    place: Place, product: Product, granule: Granule, tile: GranuleTile, files: Sequence[PurePosixPath], metres: float
 ) -> tuple[list[Band], dict[str, str]]:
     listed = _listed(granule)
     bands, absent = [], {}
@@ -201,7 +204,7 @@ def _refuse_empty(
 
 
 def _masks(
-    place: Place, product: Product, granule: Granule, tile: Tile, files: Sequence[PurePosixPath]
+    place: Place, product: Product, granule: Granule, tile: GranuleTile, files: Sequence[PurePosixPath]
 ) -> tuple[list[Band], dict[str, str]]:
     listed = _listed(granule)
     for kind, path in tile.masks:
@@ -229,7 +232,7 @@ def _masks(
 
 
 def _listed(granule: Granule) -> dict[str, dict[int, str]]:
-    """Listed paths by what the image is and by the metres of its pixels."""
+    """Listed image paths by band or mask, and by pixel size in metres."""
     listed: dict[str, dict[int, str]] = {}
     for path in granule.images:
         image = image_of(path)
@@ -239,7 +242,7 @@ def _listed(granule: Granule) -> dict[str, dict[int, str]]:
 
 
 def _file(listed: str, files: Sequence[PurePosixPath]) -> PurePosixPath | None:
-    """The file of a listed image, by its path; by its name in products before December 2016, which list no path."""
+    """The file of a listed image, None if it is missing; products before December 2016 list names instead of paths."""
     names = [listed] if listed.endswith(IMAGES) else [listed + suffix for suffix in IMAGES]
     for name in names:
         for file in files:
@@ -249,10 +252,14 @@ def _file(listed: str, files: Sequence[PurePosixPath]) -> PurePosixPath | None:
 
 
 def _opened(
-    place: Place, file: PurePosixPath, tile: Tile, metres: int, layers: dict[str, int], role: Role
+    place: Place, file: PurePosixPath, tile: GranuleTile, metres: int, layers: dict[str, int], role: Role
 ) -> list[Band]:
-    """Layers of a file as bands, its header held against the metadata."""
-    path, grid = place.says(str(file)), tile.grids.get(metres)
+    """Layers of a file as bands.
+
+    Raises:
+        InputError: the file cannot be opened, or its header differs from the metadata.
+    """
+    path, grid = place.shown(str(file)), tile.grids.get(metres)
     if grid is None:
         raise InputError(path, f"has pixels of {metres} m, and the metadata name none of that size", "fetch it again")
     try:
@@ -268,7 +275,7 @@ def _opened(
             path,
             f"has {size[1]} x {size[0]} pixels from {origin.c:.0f}, {origin.f:.0f}, and the metadata say "
             f"{grid.width} x {grid.height} from {grid.transform.c:.0f}, {grid.transform.f:.0f}",
-            f"if it was cropped, {unpack}pass the folder of its band files, {place.says(str(images))}",
+            f"if it was cropped, {unpack}pass the folder of its band files, {place.shown(str(images))}",
         )
     if max(layers.values()) > len(dtypes):
         raise InputError(path, f"has {len(dtypes)} layers, not {max(layers.values())}", "fetch the product again")
@@ -286,5 +293,5 @@ def _measured(band: Band, name: str, product: Product) -> Band:
 
 
 def _without_grid(bands: Iterable[Band], grid: Grid) -> tuple[Band, ...]:
-    """Bands whose pixels are the scene's cells need not say so."""
+    """Bands with ``grid`` set to None where it is the scene's own grid."""
     return tuple(replace(band, grid=None) if band.grid == grid else band for band in bands)

@@ -1,8 +1,12 @@
-"""Images as STAC catalogues offer them: items to scenes, searches, signatures, whole files.
+"""Read scenes from STAC catalogues: search, open and download items.
 
-`known` declares the catalogues; `documents` reads items as they are written down; `bands` knows which assets are bands,
-`scaling` how their values are stored, `pixels` what a file has; `items` makes scenes of it all. `extents` knows boxes
-and times, `searching` asks a catalogue; `signing` opens what wants a token or a key, `addresses` keeps those out of all
-that is said and written; `fetching` copies whole files.
-Their names are gathered in :mod:`littoral.imagery`, not here: `opening` needs `signing`, and `items` needs `opening`.
+* ``providers``: the built-in catalogues; ``item_files``: items as JSON.
+* ``bands``, ``scaling``, ``asset_headers``: an item's bands, their scale and offset, and the pixels of its files;
+  ``items`` makes scenes of them.
+* ``extent``, ``search``: bounding boxes, times, and searches of a catalogue.
+* ``signing``, ``redaction``: tokens and keys of stores, and their removal from everything that is shown or written.
+* ``download``: whole files.
+
+The public names are exported by :mod:`littoral.imagery`, not here, because ``raster_files`` imports ``signing`` and
+``items`` imports ``raster_files``.
 """

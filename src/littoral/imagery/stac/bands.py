@@ -1,4 +1,4 @@
-"""Which assets of an item are bands and masks, and what they are called here, whatever the catalogue calls them."""
+"""Find the bands and masks among an item's assets, and name the bands the same for all catalogues."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ COMMON_NAMES = {
     "coastal": "B01", "blue": "B02", "green": "B03", "red": "B04", "rededge1": "B05", "rededge2": "B06",
     "rededge3": "B07", "nir": "B08", "nir08": "B8A", "nir09": "B09", "cirrus": "B10", "swir16": "B11", "swir22": "B12",
 }  # fmt: skip
-"""Of STAC's eo extension, to Sentinel-2's names; Landsat's bands of the same wavelengths take them too."""
+"""Sentinel-2's band name for each common name of STAC's eo extension; Landsat's bands of the same wavelengths get the
+same names."""
 _LANDSAT_NAMES = {"coastal", "blue", "green", "red", "nir08", "cirrus", "swir16", "swir22"}
 _MASKS: dict[str, tuple[str, Role]] = {
     "scl": ("SCL", "scene classes"),
@@ -29,9 +30,9 @@ _MASKS: dict[str, tuple[str, Role]] = {
     "msk_cldprb": ("CLDPRB", "cloud probability"),
     "qa_pixel": ("QA_PIXEL", "cloud bits"),
 }
-"""By asset key."""
+"""Name and role of each mask, by asset key."""
 _PICTURES = {"thumbnail", "overview", "visual", "metadata"}
-"""Roles of assets that are no measurements."""
+"""Roles of assets that hold no measurements."""
 _SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt", ".img")
 _SENTINEL_2 = re.compile(r"S2[A-D]_MSIL(1C|2A)_|S2MSI(1C|2A)|^S2[A-D]_T?\d\d[A-Z]{3}_\d{8}\w*_L(1C|2A)$")
 _COLLECTION = re.compile(r"(^|[-_])s(entinel)?[-_]?s?2[-_].*l(1c|2a)|sentinel-?s?2\b.*l(1c|2a)", re.IGNORECASE)
@@ -43,23 +44,24 @@ _LANDSAT = re.compile(r"^L[COTEM]0[1-9]_L")
 
 @dataclass(frozen=True)
 class Asset:
-    """An asset, or a layer of one, that is a band or a mask."""
+    """A band or mask: an asset, or one layer of an asset."""
 
     key: str
-    """In the item."""
+    """Key of the asset in the item."""
     index: int
     """Layer of the file, from 1."""
     name: str
-    """Of the band."""
+    """Name of the band or mask."""
     role: Role
+    """Kind of its values."""
     metres: float
-    """Side of its pixels, 0 where the item does not say it."""
+    """Pixel size in metres, 0 if the item does not give it."""
     described: bool = True
-    """Whether its name is more than a number of some sensor."""
+    """False if the name is only a band number of an unknown sensor."""
 
 
 def kind_of(item: Item) -> str:
-    """``sentinel-2`` (ESA's L1C and L2A products), ``landsat``, or "" for anything else.
+    """Kind of product: ``sentinel-2`` (ESA's L1C and L2A products), ``landsat``, or "" for anything else.
 
     >>> kind_of({"id": "S2B_T38XNF_20250422T091553_L2A", "properties": {}})
     'sentinel-2'
@@ -79,8 +81,8 @@ def kind_of(item: Item) -> str:
     if collection.startswith("landsat-") or _LANDSAT.match(str(item["id"])):
         return "landsat"
     assets = item.get("assets") or {}
-    told = any(key.startswith(_SENTINEL_2_FACTS) and key.endswith(_SENTINEL_2_WORDS) for key in properties)
-    if told and any(_sentinel_name(_core(str(key)), []) for key in assets):
+    has_properties = any(key.startswith(_SENTINEL_2_FACTS) and key.endswith(_SENTINEL_2_WORDS) for key in properties)
+    if has_properties and any(_sentinel_name(_core(str(key)), []) for key in assets):
         return "sentinel-2"
     if any(_AWS_IMAGE.search(str(asset.get("href"))) for asset in assets.values() if isinstance(asset, Mapping)):
         return "sentinel-2"
@@ -88,7 +90,10 @@ def kind_of(item: Item) -> str:
 
 
 def bands_of(item: Item) -> list[Asset]:
-    """Bands and masks of an item, in its order; of a band in several resolutions, each."""
+    """Bands and masks of an item; Sentinel-2's in band order, others in the item's order.
+
+    A band that is there in several resolutions is listed once for each.
+    """
     kind = kind_of(item)
     found = [
         asset
@@ -121,7 +126,10 @@ def _layers(item: Item, key: str, content: Mapping[str, Any], kind: str) -> list
 
 
 def _other_name(item: Item, content: Mapping[str, Any], name: str, entry: Mapping[str, Any]) -> tuple[str, Role, bool]:
-    """Of a band of a collection that is not known: its own name; but a number is one of the item's own sensor."""
+    """Name, role and ``described`` of a band that is neither Sentinel-2's nor Landsat's.
+
+    A name that is only a number (B4, SR_B4) is resolved by the common name, the wavelength, or the item's sensor.
+    """
     first = re.sub(r"_\d+m$", "", name)
     number = SENTINEL_NAME.fullmatch(first) or re.fullmatch(r"SR_B\d+", first, re.IGNORECASE)
     if not number:
@@ -133,9 +141,9 @@ def _other_name(item: Item, content: Mapping[str, Any], name: str, entry: Mappin
     if isinstance(wavelength, int | float) and (near := name_by_wavelength(wavelength * 1000)):
         return near, "measured", True
     properties = item["properties"]
-    told = [properties.get("platform"), properties.get("constellation"), *(properties.get("instruments") or [])]
-    sensor = sensor_of(*(str(word) for word in told if word), str(item["id"]))
-    if any(str(word).lower() == "msi" for word in told) and not sensor:
+    platforms = [properties.get("platform"), properties.get("constellation"), *(properties.get("instruments") or [])]
+    sensor = sensor_of(*(str(word) for word in platforms if word), str(item["id"]))
+    if any(str(word).lower() == "msi" for word in platforms) and not sensor:
         sensor = "sentinel-2"
     return (own, "measured", True) if sensor and (own := name_in(first, sensor)) else (name, "measured", False)
 
@@ -153,7 +161,7 @@ def _is_raster(content: Mapping[str, Any]) -> bool:
 
 
 def _entries(item: Item, content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """What the asset says of its bands; in old items, numbers of entries in the properties."""
+    """Entries of an asset's bands; old items list positions in the ``eo:bands`` of their properties instead."""
     listed: list[Any] = next((content[key] for key in ("eo:bands", "bands", "raster:bands") if content.get(key)), [])
     central = item["properties"].get("eo:bands") or []
     entries = (central[entry] if isinstance(entry, int) and entry < len(central) else entry for entry in listed)
@@ -161,7 +169,10 @@ def _entries(item: Item, content: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _sentinel_name(core: str, entries: list[Mapping[str, Any]]) -> str:
-    """Its key counts first: eo:bands has one common name, rededge, for three bands."""
+    """Sentinel-2's band name, "" if there is none.
+
+    The asset key comes first, because ``eo:bands`` has one common name, rededge, for three bands.
+    """
     words = [
         core,
         *(str(entry.get(key) or "") for entry in entries for key in ("name", "common_name", "eo:common_name")),

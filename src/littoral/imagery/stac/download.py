@@ -1,4 +1,4 @@
-"""Whole files of items, kept in a folder with the item beside them, so that they open without a network."""
+"""Download the files of STAC items into a folder, with the items, so that they can be opened offline."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ from littoral.vectors import staged
 
 _ALL = FetchScenesOptions()
 _CHECKSUMS = {"1220": "sha256", "1114": "sha1", "1340": "sha512", "d50110": "md5", "1620": "sha3_256"}
-"""Methods of STAC's ``file:checksum`` (multihash) by what it begins with."""
+"""Hash method by the prefix of STAC's ``file:checksum`` (multihash)."""
 _STORES = ("alternate", "storage:refs", "auth:refs", "alternate:name")
-"""Of an asset: where else it is; a copy is here."""
+"""Fields of an asset that refer to other locations; left out of the downloaded item."""
 
 
 @dataclass(frozen=True)
 class FetchedScenes:
-    """What :func:`fetch_scenes` did."""
+    """Result of :func:`fetch_scenes`."""
 
     items: tuple[Path, ...]
-    """The items in the folder, for :func:`open_item`."""
+    """Files of the items in the folder, for :func:`open_item`."""
     fetched: int
-    """Files that were new or changed."""
+    """Number of files downloaded, new or changed."""
     kept: int
-    """Files that were there as the store has them."""
+    """Number of files already in the folder and unchanged on the server."""
     size: int
-    """Bytes of those fetched."""
+    """Size of the downloaded files, bytes."""
 
     def __str__(self) -> str:
         files = f"{self.fetched} files fetched ({self.size / 1e6:.1f} MB), {self.kept} unchanged"
@@ -59,22 +59,24 @@ def fetch_scenes(
     patience: Patience = PATIENT,
     track: Track = silent,
 ) -> FetchedScenes:
-    """Bring a folder up to date with the files of items, whole, one folder ``<item>`` for each.
+    """Download the files of items, or update those in ``folder``; each item has a subfolder of its name.
 
-    A file that broke off goes on in the next call, and one that has not changed is not fetched again. Each item is
-    written when all its files are there. An item that fails does not stop the others. No token and no key is written.
+    A broken transfer is resumed by the next call, and an unchanged file is not downloaded again. An item is written
+    when all its files are complete. An item that fails does not stop the others, except when its server cannot be
+    reached. Tokens and keys are not written.
 
     Args:
-        items: What ``littoral search`` wrote or :func:`search_scenes` gave; or an item's file or address.
-        folder: Made if it is not there.
-        options: Which bands (B02, or the asset's name); in which cell size they will be read.
-        patience: With a server that fails.
-        track: Shows progress, a step per file.
+        items: The file written by ``littoral search``, the result of :func:`search_scenes`, or an item's file or
+            address.
+        folder: Created if it does not exist.
+        options: The bands (B02, or the asset's name), and the cell size in which they will be read.
+        patience: Retries and timeouts.
+        track: Shows progress, one step per file.
 
     Raises:
-        InputError: a band that an item lacks (nothing is fetched then), or keys that are not set; or, after all the
-            others were fetched, items that failed.
-        WriteError: the disk refused.
+        InputError: an item lacks a band (nothing is downloaded then), S3 keys are not set, or items failed (raised
+            after the others were downloaded).
+        WriteError: a file cannot be written.
     """
     folder = Path(folder)
     chosen = [(item, _chosen(item, options.bands, options.cell_size)) for item in read_items(items, patience=patience)]
@@ -90,7 +92,7 @@ def _fetch_all(
     patience: Patience,
     track: Track,
 ) -> FetchedScenes:
-    """Fetch files, and write the items that are whole."""
+    """Download files, and write the items whose files are complete."""
     sizes: list[int] = []
     written: dict[str, dict[str, str]] = {}
     failed: dict[str, InputError] = {}
@@ -138,7 +140,7 @@ def _chosen(item: Item, bands: Sequence[str] | None, cell_size: float | None) ->
 
 
 def _file_names(item: Item, assets: Sequence[Asset]) -> dict[str, str]:
-    """Of each asset, by its key: the name that its address ends in, or else one made of the key."""
+    """File name of each asset, by its key: the last part of its address, or a name made of the key."""
     names: dict[str, str] = {}
     for key in dict.fromkeys(asset.key for asset in assets):
         content = item["assets"][key]
@@ -151,7 +153,7 @@ def _file_names(item: Item, assets: Sequence[Asset]) -> dict[str, str]:
 
 
 def _fetch(item: Item, key: str, path: Path, patience: Patience) -> int:
-    """Bytes fetched, 0 where the file is there as the store has it."""
+    """Download one file; return its bytes, 0 if it was unchanged."""
     content = item["assets"][key]
     href = content["href"]
     if "://" not in href:
@@ -180,15 +182,15 @@ def _fetch(item: Item, key: str, path: Path, patience: Patience) -> int:
 
 
 def _check(file: Path, href: str, suffix: str, checksum: str) -> None:
-    """Whether what came is the raster that the item promises.
+    """Check that a downloaded file is a complete raster with the item's checksum.
 
     Raises:
-        InputError: it is not a raster, cut off, or has another checksum than the item says.
+        InputError: it is not a raster, is cut off, or has another checksum.
     """
     named = shown_address(href)
     try:
         if suffix.lower() == ".vrt":
-            # Its sources are elsewhere.
+            # Its source files are not downloaded, so it cannot be opened.
             if not file.read_bytes()[:1000].lstrip().startswith(b"<VRTDataset"):
                 raise ValueError("it is no VRT")
         else:
@@ -207,7 +209,7 @@ def _check(file: Path, href: str, suffix: str, checksum: str) -> None:
 
 
 def _write_item(item: Item, names: dict[str, str], path: Path) -> Path:
-    """The item with the fetched files alone, and where it comes from."""
+    """Write the item with only the downloaded assets, and a ``derived_from`` link to the original item."""
     assets = {
         key: {
             **{field: value for field, value in item["assets"][key].items() if field not in _STORES},

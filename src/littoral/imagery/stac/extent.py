@@ -1,4 +1,4 @@
-"""Where and when: boxes on a globe that has an antimeridian, and times as people write them."""
+"""Bounding boxes, also across the antimeridian, and time ranges for searches."""
 
 from __future__ import annotations
 
@@ -18,10 +18,15 @@ if TYPE_CHECKING:
     import geopandas as gpd
 
 Bounds = tuple[float, float, float, float]
-"""West, south, east, north in degrees; west greater than east across the antimeridian."""
+"""West, south, east, north in degrees; west is greater than east across the antimeridian."""
 
 
 def checked_box(bbox: Bounds | None) -> Bounds:
+    """The box, if it is valid.
+
+    Raises:
+        InputError: it is missing, empty, or outside the ranges of longitude and latitude.
+    """
     west, south, east, north = box = bbox or (0.0, 0.0, 0.0, 0.0)
     if not (-180 <= west <= 180 and -180 <= east <= 180 and west != east and -90 <= south < north <= 90):
         raise InputError(
@@ -33,7 +38,7 @@ def checked_box(bbox: Bounds | None) -> Bounds:
 
 
 def split_box(box: Bounds) -> list[Bounds]:
-    """A box across the antimeridian as the two on its sides.
+    """Split a box that crosses the antimeridian into two; other boxes are returned alone.
 
     >>> split_box((179, 50, -179, 60))
     [(179, 50, 180.0, 60), (-180.0, 50, -179, 60)]
@@ -43,7 +48,7 @@ def split_box(box: Bounds) -> list[Bounds]:
 
 
 def enclosing_box(points: NDArray[np.float64]) -> Bounds:
-    """The narrowest box around points; across the antimeridian if that is narrower.
+    """The narrowest box around points ``(points, 2)`` (longitude, latitude); it may cross the antimeridian.
 
     >>> enclosing_box(np.array([[179.5, -17.0], [-179.5, -16.0]]))
     (179.5, -17.0, -179.5, -16.0)
@@ -56,7 +61,11 @@ def enclosing_box(points: NDArray[np.float64]) -> Bounds:
 
 
 def middles(table: gpd.GeoDataFrame) -> NDArray[np.float64]:
-    """(rows, 2): longitude and latitude of the middle of each geometry."""
+    """(geometries, 2): longitude and latitude of the centroid of each geometry that is not missing or empty.
+
+    Raises:
+        InputError: no CRS, or no geometries.
+    """
     require_crs(table, "The table to search around")
     points = shapely.centroid(table.geometry.to_numpy())
     there = ~(shapely.is_missing(points) | shapely.is_empty(points))
@@ -68,7 +77,7 @@ def middles(table: gpd.GeoDataFrame) -> NDArray[np.float64]:
 
 
 def time_range(text: str) -> str:
-    """A time or a range as STAC APIs want it (RFC 3339), from what people write.
+    """Convert a day, month, year, time or range to an RFC 3339 time or interval, as used by STAC APIs.
 
     >>> time_range("2024-02")
     '2024-02-01T00:00:00Z/2024-02-29T23:59:59Z'
@@ -78,7 +87,7 @@ def time_range(text: str) -> str:
     '2023-01-01T00:00:00Z/..'
 
     Raises:
-        InputError: no date, no range, or one that ends before it begins.
+        InputError: not a date or a range, or a range that ends before it begins.
     """
     parts = [part.strip() for part in text.split("/")]
     if len(parts) > 2 or all(part in ("", "..") for part in parts):
@@ -92,7 +101,7 @@ def time_range(text: str) -> str:
 
 
 def _span(part: str, text: str) -> tuple[str, str]:
-    """First and last second of a day, month or year; a time is both."""
+    """First and last second of a day, month or year; for a time, the time itself twice."""
     if part in ("", ".."):
         return "..", ".."
     try:

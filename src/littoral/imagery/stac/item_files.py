@@ -1,4 +1,4 @@
-"""Items as they are written down: one or many, in files, at web addresses or in memory; plain JSON."""
+"""Read STAC items, one or several, from JSON files, web addresses or memory."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from littoral.imagery.stac.providers import KNOWN
 from littoral.imagery.stac.redaction import without_signatures
 
 ITEM = "item.json"
-"""In the folder of a fetched scene: its item, whose files are those beside it."""
+"""Name of the item's file in the folder of a downloaded scene."""
 _HUGE = 1e12
+"""Upper limit of the numbers that define a grid."""
 Item = dict[str, Any]
-"""A STAC item, its assets' addresses absolute, and all addresses without keys and signatures."""
+"""A STAC item with absolute asset addresses; no address in it holds a key or signature."""
 Items = str | Path | Mapping[str, Any] | Sequence[Mapping[str, Any]]
-"""A file or web address of an item or of several (a GeoJSON FeatureCollection), or what is written there."""
+"""File or web address of an item or of a GeoJSON FeatureCollection of items, or their parsed JSON."""
 
 
 def read_items(source: Items, *, patience: Patience = PATIENT) -> list[Item]:
-    """The items that a file, an address or a document holds.
+    """Read the items of a file, a web address or parsed JSON.
 
     Raises:
-        InputError: nothing there, no JSON, no item, or an item whose files cannot be told.
-        DownloadError: an address that does not answer.
+        InputError: no file, not JSON, not an item, or an item with relative addresses and no base address.
+        DownloadError: the address cannot be downloaded.
     """
     if isinstance(source, Mapping):
         document: Any = source
@@ -47,7 +48,7 @@ def read_items(source: Items, *, patience: Patience = PATIENT) -> list[Item]:
 
 
 def is_item(source: str) -> bool:
-    """Whether a path or address is that of items, or of a folder that :func:`fetch_scenes` made for one.
+    """Whether a path or address is that of items, or of a folder written by :func:`fetch_scenes` for one item.
 
     >>> is_item("https://example.org/collections/sentinel-2-l2a/items/S2B_T17RNJ"), is_item("scenes.json")
     (True, True)
@@ -62,12 +63,13 @@ def is_item(source: str) -> bool:
 
 
 def located(item: Mapping[str, Any], base: str, named: str) -> Item:
-    """A copy of an item, its assets' addresses made absolute: against its file, its address, or what it says of itself.
+    """A copy of an item with absolute asset addresses, without keys and signatures.
 
-    What makes an address a secret is taken off and remembered.
+    Relative addresses are resolved against ``base``, the item's file or address, or else against its ``self`` link.
+    Keys and signatures are kept in memory to open the files (:func:`littoral.imagery.stac.redaction.whole_address`).
 
     Raises:
-        InputError: an address is relative and nothing says to what.
+        InputError: an address is relative and there is no base address, or the item is damaged or has no assets.
     """
     links = [link for link in _listed(item.get("links"), Mapping) if _is_address(link.get("href"))]
     home = base or next((link["href"] for link in links if link.get("rel") == "self" and is_web(link["href"])), "")
@@ -85,18 +87,18 @@ def located(item: Mapping[str, Any], base: str, named: str) -> Item:
 
 
 def taken(item: Mapping[str, Any]) -> str:
-    """When the image was taken, as the item writes it (RFC 3339); "" where it does not."""
+    """Acquisition time as written in the item (RFC 3339), "" if it has none."""
     return str(item["properties"].get("datetime") or item["properties"].get("start_datetime") or "")
 
 
 def cloud_cover(item: Mapping[str, Any]) -> float | None:
-    """Percent of the scene, None where the item does not say it."""
+    """Cloud cover of the scene in percent, None if the item does not give it."""
     cover = item["properties"].get("eo:cloud_cover")
     return float(cover) if isinstance(cover, int | float) and math.isfinite(cover) else None
 
 
 def tile_of(item: Mapping[str, Any]) -> str:
-    """Tile of the Military Grid Reference System (17RNJ), or Landsat's path and row; "" where nothing says it."""
+    """Tile of the Military Grid Reference System (17RNJ), or Landsat's path/row (015/042); "" if not given."""
     properties = item["properties"]
     code = str(properties.get("grid:code") or properties.get("s2:mgrs_tile") or "")
     parts = [properties.get(f"mgrs:{part}") for part in ("utm_zone", "latitude_band", "grid_square")]
@@ -149,7 +151,11 @@ def _listed(value: object, kind: type[Any]) -> list[Any]:
 
 
 def _refuse_damage(content: Mapping[str, Any], named: str, where: str) -> None:
-    """What places pixels on the ground must be whole; all else that is odd is passed over."""
+    """Check the fields that define the grid of pixels; other malformed fields are ignored.
+
+    Raises:
+        InputError: ``proj:transform``, ``proj:shape`` or ``gsd`` is not made of valid numbers.
+    """
     for name, counts, least in (("proj:transform", (6, 9), -math.inf), ("proj:shape", (2,), 1), ("gsd", (1,), 0)):
         value = content.get(name)
         numbers = value if isinstance(value, list) else [value]

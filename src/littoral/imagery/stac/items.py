@@ -1,4 +1,4 @@
-"""An item of a STAC catalogue to a scene. No pixel is read, and no header where the item says what is in it."""
+"""Open STAC items as scenes, without reading pixels; headers are read only where the item's metadata are incomplete."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from littoral.imagery.raster_files import LANDSAT_SURFACE, with_names
 from littoral.imagery.resampling import at_cell_size, fit_grid
 from littoral.imagery.safe.metadata import take_resolution
 from littoral.imagery.scene import Band, Grid, Scene
-from littoral.imagery.stac.asset_headers import Pixels, pixels_of
+from littoral.imagery.stac.asset_headers import AssetPixels, pixels_of
 from littoral.imagery.stac.bands import Asset, bands_of, kind_of
 from littoral.imagery.stac.item_files import Item, Items, cloud_cover, is_web, read_items, taken, tile_of
 from littoral.imagery.stac.providers import access_of
@@ -25,39 +25,40 @@ from littoral.imagery.stac.scaling import (
     declared,
     is_doubtful,
     reflectance_scaling,
-    told_by,
+    scaling_metadata,
 )
 
 _AS_IT_IS = SceneOptions()
 _CELL_M = 10.0
-"""Of Sentinel-2's scenes, where no other size is asked for."""
+"""Default cell size of Sentinel-2 scenes, metres."""
 _AT_ONCE = 8
-"""Headers asked for at the same time."""
+"""Number of headers read at the same time."""
 
 
 def open_item(item: Items, options: SceneOptions = _AS_IT_IS, *, patience: Patience = PATIENT) -> Scene:
-    """Open an item of a STAC catalogue as a scene; its files are read where they are, block by block.
+    """Open an item of a STAC catalogue as a scene; its files are read in place, block by block.
 
-    Bands of Sentinel-2 are called B01 to B12 and B8A, and Landsat's take the name of that of the same wavelengths,
-    whatever the catalogue calls them; other items keep the keys of their assets. Scale and offset are those of
+    Bands of Sentinel-2 are named B01 to B12 and B8A, and Landsat's bands get the names of Sentinel-2's bands of the
+    same wavelengths, in every catalogue; bands of other items keep their own names (see
+    :func:`littoral.imagery.stac.bands.bands_of`). Scale and offset of Sentinel-2 are those of
     :func:`littoral.imagery.stac.scaling.reflectance_scaling`.
 
     Args:
         item: An item's file, its web address, or its content; a file with one item in a FeatureCollection.
-        options: The cell size, which also decides where a band comes in several sizes; names for the bands in the
-            item's order.
-        patience: With a server that fails.
+        options: The cell size, which also selects the resolution of bands that come in several; names for the bands
+            in the item's order.
+        patience: Retries and timeouts.
 
     Raises:
-        InputError: no item, several, none of its assets is a band, or nothing tells how its values are stored.
-        DownloadError: an address that does not answer.
+        InputError: no item, several items, no asset that is a band, or unknown scaling of the values.
+        DownloadError: the address cannot be downloaded.
 
     Warns:
-        LittoralWarning: the offset rests on a flag that is known to be wrong at times.
+        LittoralWarning: the offset depends on a catalogue flag that is wrong for some scenes.
     """
     scenes = open_items(item, options, patience=patience)
     if len(scenes) > 1:
-        raise InputError(_said(item), f"holds {len(scenes)} items", "open them with open_items, or pass one")
+        raise InputError(_shown(item), f"holds {len(scenes)} items", "open them with open_items, or pass one")
     return scenes[0]
 
 
@@ -65,9 +66,9 @@ def open_items(items: Items, options: SceneOptions = _AS_IT_IS, *, patience: Pat
     """Open all the items of a file or a search as scenes; see :func:`open_item`.
 
     Args:
-        items: What ``littoral search`` wrote or :func:`search_scenes` gave; or an item.
+        items: The file written by ``littoral search``, the result of :func:`search_scenes`, or an item.
         options: See :func:`open_item`.
-        patience: With a server that fails.
+        patience: Retries and timeouts.
     """
     found = read_items(items, patience=patience)
     scenes = [_scene(item, options) for item in found]
@@ -126,8 +127,11 @@ def _scene(item: Item, options: SceneOptions) -> Scene:
 
 
 def assets_for(item: Item, cell_size: float | None = None) -> list[Asset]:
-    """The bands and masks of an item, each from one asset: as with products, from the coarsest that is not coarser than
-    the cells, else from the finest."""
+    """The bands and masks of an item, each from one asset.
+
+    Where a band comes in several pixel sizes, the largest that does not exceed ``cell_size`` (metres) is taken, else
+    the smallest. Default ``cell_size``: 10 m for Sentinel-2, else the smallest pixel size.
+    """
     by_name: dict[str, dict[int, Asset]] = {}
     for asset in bands_of(item):
         by_name.setdefault(asset.name, {}).setdefault(round(asset.metres), asset)
@@ -136,23 +140,23 @@ def assets_for(item: Item, cell_size: float | None = None) -> list[Asset]:
 
 
 def _missing(href: str) -> str:
-    """Name of a local file that is not there."""
+    """Name of a local file that does not exist, "" for an existing or remote one."""
     if "://" in href or href.startswith("/vsi") or Path(href).exists():
         return ""
     return Path(href).name
 
 
-def _band(item: Item, asset: Asset, found: Pixels, finest: Grid) -> Band:
+def _band(item: Item, asset: Asset, found: AssetPixels, finest: Grid) -> Band:
     content = item["assets"][asset.key]
     href = content["href"]
     nodata = found.nodata
     scale, offset = 1.0, 0.0
     if asset.role == "measured":
         scale, offset = _scaling(item, asset, found)
-        # What is declared counts; a Sentinel-2 product that declares nothing has 0.
+        # A declared value is used; Sentinel-2 and Landsat products that declare none use 0.
         nodata = 0.0 if nodata is None and kind_of(item) else nodata
     elif asset.role == "cloud probability":
-        # Declared as nodata in places; but no cloud is a finding.
+        # Some catalogues declare 0 as nodata, but 0 is a valid probability: no cloud.
         nodata = None
     grid = None if found.grid == finest else found.grid
     return Band(
@@ -172,10 +176,10 @@ def _band(item: Item, asset: Asset, found: Pixels, finest: Grid) -> Band:
     )
 
 
-def _scaling(item: Item, asset: Asset, found: Pixels) -> tuple[float, float]:
+def _scaling(item: Item, asset: Asset, found: AssetPixels) -> tuple[float, float]:
     content, kind = item["assets"][asset.key], kind_of(item)
     if kind == "sentinel-2":
-        scaling = reflectance_scaling(told_by(item, content, asset.index))
+        scaling = reflectance_scaling(scaling_metadata(item, content, asset.index))
         if scaling is None:
             raise InputError(
                 f"{asset.name} of the item {item['id']}",
@@ -199,12 +203,12 @@ def _is_landsat_level_2(item: Item) -> bool:
 def _doubtful(item: Item) -> bool:
     assets = [asset for asset in bands_of(item) if asset.role == "measured"]
     return kind_of(item) == "sentinel-2" and any(
-        is_doubtful(told_by(item, item["assets"][asset.key], asset.index)) for asset in assets
+        is_doubtful(scaling_metadata(item, item["assets"][asset.key], asset.index)) for asset in assets
     )
 
 
 def _tags(item: Item) -> dict[str, str]:
-    """What the item says of itself, under the names that products' metadata has here."""
+    """Metadata of the item, under the same names as the tags of products (:mod:`littoral.imagery.safe`)."""
     properties = item["properties"]
     baseline = baseline_of(item) if kind_of(item) == "sentinel-2" else None
     cloud = cloud_cover(item)
@@ -220,5 +224,5 @@ def _tags(item: Item) -> dict[str, str]:
     return {tag: value for tag, value in tags.items() if value}
 
 
-def _said(item: Items) -> str:
+def _shown(item: Items) -> str:
     return str(item) if isinstance(item, str | Path) and not is_web(str(item)) else "The document"

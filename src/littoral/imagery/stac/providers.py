@@ -1,4 +1,4 @@
-"""The catalogues that littoral knows by name: where they answer, and who may read what they point to."""
+"""The built-in STAC catalogues: addresses of their APIs, default collections, and access to their files."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ class Catalogue:
     """A STAC API and the store of its images."""
 
     name: str
-    """What users call it."""
+    """Name for ``--source``."""
     api: str
-    """Address of its front page."""
+    """Address of the API's landing page."""
     collection: str
-    """What is searched where the user names none."""
+    """Collection that is searched by default."""
     store: str = ""
-    """Images that need a signature: the end of their server's name, or the start of their address (``s3://…``)."""
+    """Store whose files need a token or key: the end of its host name, or the start of its addresses (``s3://…``);
+    "" if files are public."""
     tokens: str = ""
-    """Where tokens for its store are handed out; account and container are appended."""
+    """Address of the service that issues tokens for the store; account and container are appended."""
 
     def keeps(self, href: str) -> bool:
-        """Whether an address leads into the store that it signs for."""
+        """Whether an address is in the store of this catalogue."""
         if not self.store:
             return False
         return href.startswith(self.store) or urlsplit(href).netloc.partition(":")[0].endswith(self.store)
@@ -33,8 +34,8 @@ class Catalogue:
 KNOWN = {
     catalogue.name: catalogue
     for catalogue in (
-        # Collection 1 has ESA's own pixels. In sentinel-2-l2a some scenes are shifted and some are not, and what the
-        # items say of it is wrong for scenes of 2022 to 2025 (Element84/earth-search, issues 66 and 71).
+        # Collection 1 has ESA's original values. In sentinel-2-l2a the offset was removed from some scenes only, and
+        # the flag for it is wrong for scenes of 2022 to 2025 (Element84/earth-search, issues 66 and 71).
         Catalogue("earth-search", "https://earth-search.aws.element84.com/v1", "sentinel-2-c1-l2a"),
         Catalogue(
             "planetary-computer",
@@ -46,16 +47,16 @@ KNOWN = {
         Catalogue("cdse", "https://stac.dataspace.copernicus.eu/v1", "sentinel-2-l2a", "s3://eodata/"),
     )
 }
-"""By name."""
+"""The catalogues by name."""
 
 PUBLIC_BUCKETS = {"sentinel-cogs": "us-west-2", "e84-earth-search-sentinel-data": "us-west-2"}
-"""Buckets of Amazon S3 that anyone may read over https, and their regions."""
+"""Regions of public Amazon S3 buckets, which are read over https, by name."""
 
 
 def access_of(href: str, item: Mapping[str, Any]) -> str:
-    """Name of the catalogue that signs an asset's address, "" where none does.
+    """Name of the catalogue whose token or key opens an asset, "" if none is needed.
 
-    An item that names its catalogue is believed: other catalogues keep public images in the same stores.
+    For http addresses the item's links decide as well, because other catalogues keep public images in the same stores.
 
     >>> blob = "https://sentinel2l2a01.blob.core.windows.net/sentinel2-l2/06/B02.tif"
     >>> access_of(blob, {"links": []})

@@ -1,6 +1,7 @@
-"""Addresses without what makes them secrets: in names, in what is written, and in messages.
+"""Remove passwords, keys and signatures from addresses, for file names, written files and messages.
 
-It is taken off and remembered, so that a file still opens in this process; :mod:`.signing` puts it back.
+The complete address is kept in memory, so that the file can still be opened in this process; :mod:`.signing` restores
+it.
 """
 
 from __future__ import annotations
@@ -12,28 +13,28 @@ from urllib.parse import unquote
 
 REMOTE = re.compile(r"(https?|s3)://|/vsi(curl|s3|gs|az|adls|oss|swift)/")
 _ADDRESS = re.compile(r"[a-z][\w+.-]*://[^{}]+", re.IGNORECASE)
-"""Within a name of GDAL's too, whose braces say where an archive's address ends."""
+"""An address, also inside a GDAL name, where braces enclose the address of an archive."""
 _USER = re.compile(r"(?<=://)[^/\s?#'\"<>]*@")
 _SECRET = re.compile(
     r"key(?!word|frame)|token|jwt|secret|passw|pwd|credential|signature|bearer|hmac|(session|connect)_?id"
-    # Not the author, nor the authority of a CRS; not sigma, nor a design.
+    # Does not match author, authority, sigma or design.
     r"|auth(?!or(?!i[sz]))|sig(?![a-z])|(?<![a-z])(sign|sas|pass|pw)(?![a-z])",
     re.IGNORECASE,
 )
-"""In names of parameters that make an address a secret."""
+"""Pattern in the names of secret query parameters."""
 _SIGNED = re.compile(
     r"x-(amz|goog|oss)-.*|expires|policy|s[eiprstv]|spr|sip|srt|sdd|s[au]oid|sk(oid|tid|[estv])|rsc[cdelt]",
     re.IGNORECASE,
 )
-"""Names of what is signed along with a file and changes with its signature: in stores like S3, and in Azure's."""
+"""Names of parameters that belong to a signature and change with it, in S3-like stores and Azure."""
 _FILE = re.compile(r"\.(tiff?|jp2|vrt|json|geojson)$", re.IGNORECASE)
-"""Values that say which file is meant, whatever the parameter is called: stores call the names of files keys."""
+"""Values that name a file; such a parameter is kept even if it is called ``key``, as some stores do."""
 _whole: dict[str, str] = {}
-"""Addresses that came with a secret, by what is left without it; in this process."""
+"""Complete addresses, by the address without secrets; in memory only."""
 
 
 def without_signature(href: str) -> str:
-    """An address without user, password, keys and signatures, which are remembered in this process.
+    """An address without user, password, keys and signatures; the complete address is kept in memory.
 
     >>> without_signature("https://me:pw@example.org/B02.tif?version=2&api_key=abc")
     'https://example.org/B02.tif?version=2'
@@ -49,12 +50,12 @@ def without_signature(href: str) -> str:
 
 
 def whole_address(href: str) -> str:
-    """The address as it came, where :func:`without_signature` took something off; itself a secret then."""
+    """The complete address for one returned by :func:`without_signature`; it may hold secrets."""
     return _whole.get(href, href)
 
 
 def without_signatures(content: Any) -> Any:
-    """A copy of JSON, each text that is an address :func:`without_signature`."""
+    """A copy of parsed JSON with :func:`without_signature` applied to every text that is a remote address."""
     if isinstance(content, Mapping):
         return {name: without_signatures(value) for name, value in content.items()}
     if isinstance(content, list | tuple):
@@ -63,7 +64,7 @@ def without_signatures(content: Any) -> Any:
 
 
 def path_of(href: str) -> str:
-    """An address without parameters, to take a name from; a path as it is.
+    """An address without query and fragment, e.g. to take a file name from; a path is returned unchanged.
 
     >>> path_of("https://example.org/B02.tif?version=2.1"), path_of("scene #1?.tif")
     ('https://example.org/B02.tif', 'scene #1?.tif')
@@ -72,7 +73,7 @@ def path_of(href: str) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """A message of a library without parameters of addresses, passwords and bearer tokens.
+    """A library's message without query parameters, users and passwords in addresses, and bearer tokens.
 
     >>> without_secrets("'/vsicurl/https://me:pw@example.org/B02.tif?se=1&sig=abc' not recognized")
     "'/vsicurl/https://example.org/B02.tif' not recognized"
@@ -91,7 +92,7 @@ def _bare(address: str) -> str:
 
 
 def _without_secret_ones(parameters: str) -> str:
-    """Parameters with their ``?`` or ``#``; "" where none is left."""
+    """Query or fragment, with its ``?`` or ``#``, without secret parameters; "" if none is left."""
     pairs = [(pair, *pair.partition("=")[::2]) for pair in re.split("[&;]", parameters[1:])]
     kept = [(pair, name) for pair, name, value in pairs if not _SECRET.search(unquote(name)) or _FILE.search(value)]
     if len(kept) == len(pairs):

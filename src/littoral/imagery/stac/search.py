@@ -1,4 +1,4 @@
-"""Scenes asked of a catalogue: by place, time and cloud, each once."""
+"""Search a STAC catalogue for scenes by place, time and cloud cover."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
 _LATEST = SearchOptions()
 _PAGE = 100
 _MISSED = 0.05
-"""Share of an item's ground that a version of it need not show."""
+"""Share of an item's footprint that a later version of it may leave uncovered."""
 _SAME_S = 1.0
-"""Images of one tile that begin so close to each other are one acquisition, processed more than once."""
+"""Images of one tile that begin within this many seconds are the same acquisition, processed more than once."""
 
 
 def search_scenes(
@@ -47,32 +47,33 @@ def search_scenes(
     patience: Patience = PATIENT,
     say: Callable[[str], None] = lambda sentence: None,
 ) -> list[Item]:
-    """Look for scenes in a STAC catalogue; of an acquisition that was processed more than once, the latest version.
+    """Search a STAC catalogue for scenes; of an acquisition processed more than once, the latest version is kept.
 
     Args:
         bbox: West, south, east, north in degrees; west is greater than east across the antimeridian.
-        around: Rectangles or lines, instead of ``bbox``: scenes that show the middle of any of them.
-        options: Time, cloud, catalogue, collection, and how many. Without a collection, Sentinel-2 L2A: of Earth Search
-            that of Collection 1, which has ESA's own pixels (and lacks some scenes that ``sentinel-2-l2a`` has); at
-            another address all collections. Of more scenes than the limit, those that the catalogue names first.
-        patience: With a server that fails.
-        say: Called with a sentence if versions were left out.
+        around: Rectangles or lines, instead of ``bbox``: scenes that contain the centroid of any of them.
+        options: Time, cloud cover, catalogue, collection, and the largest number of scenes. Without a collection,
+            Sentinel-2 L2A is searched, of Earth Search its Collection 1, which has ESA's original values (and lacks
+            some scenes of ``sentinel-2-l2a``); at the address of another API, all collections. Of more scenes than
+            the limit, those that the catalogue lists first are returned.
+        patience: Retries and timeouts.
+        say: Called with a sentence if older versions were left out.
 
     Returns:
-        Items in the order of time, their addresses absolute and without keys and signatures; for :func:`open_items`.
+        Items ordered by time, with absolute addresses without keys and signatures; for :func:`open_items`.
 
     Raises:
-        InputError: no such time, place, catalogue or collection, or nothing found.
+        InputError: an invalid time, place, catalogue or collection, or no scene found.
         MissingExtraError: pystac-client is not installed.
 
     Warns:
-        LittoralWarning: there are more than ``limit``.
+        LittoralWarning: there are more scenes than ``limit``.
     """
     if (bbox is None) == (around is None):
         raise InputError("The search", "needs a place, said once", "pass a bounding box, or rectangles")
     points = None if around is None else middles(around)
     boxes = split_box(enclosing_box(points) if points is not None else checked_box(bbox))
-    asked: dict[str, Any] = {"datetime": None if options.datetime is None else time_range(options.datetime)}
+    query: dict[str, Any] = {"datetime": None if options.datetime is None else time_range(options.datetime)}
     known = KNOWN.get(options.source) or next(
         (known for known in KNOWN.values() if known.api == options.source.rstrip("/")), None
     )
@@ -83,16 +84,16 @@ def search_scenes(
             "is not known",
             f"choose among {', '.join(KNOWN)}, or pass its address",
         )
-    asked["collections"] = options.collection or (known.collection if known else None)
-    with _asking(api):
+    query["collections"] = options.collection or (known.collection if known else None)
+    with _requests_to(api):
         client = _open(api, patience)
-        asked["method"] = _method(client)
-        asked |= _cloud_filter(client, asked["method"], options.max_cloud)
-        found = (item for box in boxes for item in client.search(bbox=box, limit=_PAGE, **asked).items_as_dicts())
+        query["method"] = _method(client)
+        query |= _cloud_filter(client, query["method"], options.max_cloud)
+        found = (item for box in boxes for item in client.search(bbox=box, limit=_PAGE, **query).items_as_dicts())
         fitting = (item for item in _each_once(found) if _fits(item, options.max_cloud, points))
         items = [located(item, api, f"The item {item.get('id')}") for item in islice(fitting, options.limit + 1)]
         if not items:
-            _refuse_nothing(client, api, asked["collections"])
+            _refuse_nothing(client, api, query["collections"])
     if len(items) > options.limit:
         warnings.warn(
             f"{shown_address(api)} has more than {options.limit} such scenes, the rest is left out: raise the limit, "
@@ -108,13 +109,13 @@ def search_scenes(
 
 
 def write_items(items: Iterable[Item], path: str | Path, *, overwrite: bool = False) -> None:
-    """Write items as a GeoJSON FeatureCollection, whole or not at all; a GIS shows the footprints.
+    """Write items as a GeoJSON FeatureCollection, which a GIS shows as footprints; all or nothing.
 
-    No address is written with a key, a password or a signature.
+    Keys, passwords and signatures are removed from addresses.
 
     Raises:
-        ExistsError: ``path`` is there and not to be replaced.
-        WriteError: the disk refused.
+        ExistsError: ``path`` exists and ``overwrite`` is False.
+        WriteError: the file cannot be written.
     """
     path = Path(path)
     check_output(path, overwrite, (".json", ".geojson"))
@@ -124,11 +125,13 @@ def write_items(items: Iterable[Item], path: str | Path, *, overwrite: bool = Fa
 
 
 def latest_versions(items: Sequence[Item]) -> tuple[list[Item], list[str]]:
-    """Of items that show the same ground of one tile at one time, that of the highest baseline, then sequence, then
-    processing time. Halves of a tile, which come where an orbit is cut into two, are no versions of each other.
+    """Keep one item of those that cover the same ground of one tile at the same time.
+
+    The item of the highest baseline is kept, then of the highest sequence number, then of the latest processing time.
+    Two parts of a tile, from an orbit that was split in two, are not versions of each other.
 
     Returns:
-        The kept items, in the order of time, and the names of the others.
+        The kept items, ordered by time, and the ids of the others.
     """
     by_tile: dict[str, list[Item]] = {}
     for item in items:
@@ -162,16 +165,21 @@ def _open(api: str, patience: Patience) -> Client:
         raise MissingExtraError("Searching a catalogue", "stac") from error
     transport = StacApiIO()
     for scheme in ("http://", "https://"):
-        # Not by the client's own options: it clears its timeout, and reads answers of any size.
+        # The client's own options do not suffice: it resets its timeout and reads responses of any size.
         transport.session.mount(scheme, BoundedAdapter(patience))
     return Client.open(api, stac_io=transport)
 
 
 @contextmanager
-def _asking(api: str) -> Iterator[None]:
-    """What goes wrong with a catalogue, in a sentence."""
+def _requests_to(api: str) -> Iterator[None]:
+    """Turn the errors of pystac-client into an InputError.
+
+    Raises:
+        InputError: the catalogue cannot be reached, denies access, or is not a STAC API.
+        MissingExtraError: pystac-client is not installed.
+    """
     try:
-        import pystac_client.warnings as told
+        import pystac_client.warnings as client_warnings
         from pystac.errors import STACError
         from pystac_client.errors import ClientTypeError
         from pystac_client.exceptions import APIError
@@ -180,8 +188,8 @@ def _asking(api: str) -> Iterator[None]:
     shown = shown_address(api)
     try:
         with warnings.catch_warnings():
-            # Of extensions that are announced in another way than they are used.
-            warnings.simplefilter("ignore", told.PystacClientWarning)
+            # Warnings about API extensions that a catalogue does not declare as it should.
+            warnings.simplefilter("ignore", client_warnings.PystacClientWarning)
             yield
     except APIError as error:
         status = getattr(error, "status_code", None)
@@ -201,9 +209,9 @@ def _asking(api: str) -> Iterator[None]:
             )
         else:
             what, remedy = f"could not answer (HTTP {status})", "try again later"
-        # Here and below not from the error: its text may hold what is taken out.
+        # Here and below "from None": the text of the original error may hold secrets.
         raise InputError(shown, what, remedy) from None
-    except told.PystacClientWarning as error:
+    except client_warnings.PystacClientWarning as error:
         raise InputError(
             shown,
             f"cannot be searched ({first_line(error, without_secrets)})",
@@ -215,13 +223,13 @@ def _asking(api: str) -> Iterator[None]:
 
 
 def _method(client: Client) -> str:
-    """POST, unless the catalogue offers GET only."""
+    """HTTP method for searches: POST, unless the catalogue offers only GET."""
     offered = {link.extra_fields.get("method") for link in client.get_links("search")} - {None}
     return "POST" if "POST" in offered or not offered else "GET"
 
 
 def _cloud_filter(client: Client, method: str, max_cloud: float | None) -> dict[str, Any]:
-    """Asked of catalogues that can tell, so that less comes; all that comes is looked at again."""
+    """Search parameters that limit cloud cover, if the catalogue supports them; items are filtered again afterwards."""
     from pystac_client import ConformanceClasses
 
     if max_cloud is None:
@@ -234,7 +242,7 @@ def _cloud_filter(client: Client, method: str, max_cloud: float | None) -> dict[
 
 
 def _each_once(items: Iterable[Item]) -> Iterator[Item]:
-    """Boxes side by side find some scenes twice."""
+    """Items without duplicates, which adjacent boxes produce."""
     seen = set()
     for item in items:
         key = item.get("collection"), item["id"]
@@ -274,7 +282,7 @@ def _version(item: Item) -> tuple[float, float, str, str]:
 
 
 def _ground(item: Item) -> shapely.Geometry:
-    """Footprint in degrees; empty where the item has none that can be used."""
+    """Footprint in degrees; an empty geometry if the item has none or an invalid one."""
     try:
         return shapely.make_valid(shapely.from_geojson(json.dumps(item.get("geometry"))))
     except (shapely.errors.GEOSException, TypeError, ValueError):
@@ -282,7 +290,7 @@ def _ground(item: Item) -> shapely.Geometry:
 
 
 def _lies_in(ground: shapely.Geometry, others: Sequence[shapely.Geometry]) -> bool:
-    """Whether other items show (nearly) all of it; where footprints are not told, any does."""
+    """Whether other footprints cover at least 95 % of a footprint; True if any of the footprints is missing."""
     if shapely.area([ground, *others]).min() == 0:
         return True
     missed = shapely.difference(ground, shapely.union_all(list(others)))

@@ -1,13 +1,13 @@
-"""What a store wants before it hands out an image: tokens and keys, kept in memory and given to GDAL apart from names.
+"""Tokens and keys for image stores, kept in memory and passed to GDAL separately from file names.
 
 Tokens of the Planetary Computer and keys of CDSE are options of the environment in which GDAL opens a file
-(:func:`gdal_environment`), so that no name and no message of its holds them. Where an address came with a secret, it is
-taken off and put back only when the file is opened.
+(:func:`gdal_environment`), so that GDAL's file names and messages do not contain them. Secrets in an address are
+removed (:mod:`.redaction`) and restored only when the file is opened.
 
 Environment variables:
     ``CDSE_S3_ACCESS_KEY``, ``CDSE_S3_SECRET_KEY``: S3 keys of the Copernicus Data Space Ecosystem, made at
     https://eodata-s3keysmanager.dataspace.copernicus.eu.
-    ``CDSE_TOKEN``: an access token of CDSE, for fetching whole files without keys.
+    ``CDSE_TOKEN``: an access token of CDSE, for downloading whole files without keys.
 
 Planetary Computer and Earth Search need none.
 """
@@ -36,21 +36,21 @@ CDSE_ENDPOINT = "https://eodata.dataspace.copernicus.eu"
 _CDSE_REGION = "default"
 _CDSE_KEYS = ("CDSE_S3_ACCESS_KEY", "CDSE_S3_SECRET_KEY")
 _REFRESH = timedelta(minutes=5)
-"""Before it expires, a token is replaced: a file that is opened now is read for a while."""
+"""A token is renewed this long before it expires, because a file is read for some time after it is opened."""
 _HTTP = {
-    # Neither the folder's listing nor side-car files (.aux.xml, .ovr, .msk) are asked for.
+    # No requests for folder listings and side-car files (.aux.xml, .ovr, .msk).
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
     # A COG's header, block table included, in one request.
     "GDAL_INGESTED_BYTES_AT_OPEN": "32768",
-    # Reads are rounded to it, and neighbouring blocks make GDAL read 128 times as much ahead: at the default of 16 KiB,
-    # a row of blocks costs 1.6 times its bytes. GDAL heeds the first value that a process meets.
+    # Reads are rounded up to this size, and for neighbouring blocks GDAL reads 128 times as much ahead: at the default
+    # of 16 KiB, a row of blocks costs 1.6 times its bytes. GDAL uses the first value set in a process.
     "CPL_VSIL_CURL_CHUNK_SIZE": "1024",
-    # Blocks that lie side by side come with one request.
+    # Adjacent blocks are read with one request.
     "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
     # Stores answer 429 and 503 when they are busy.
     "GDAL_HTTP_MAX_RETRY": "4",
     "GDAL_HTTP_RETRY_DELAY": "1",
-    # A server that is silent for a minute is given up, however long a whole read takes.
+    # A transfer without data for a minute is aborted; the whole read may take longer.
     "GDAL_HTTP_CONNECTTIMEOUT": "30",
     "GDAL_HTTP_LOW_SPEED_LIMIT": "1",
     "GDAL_HTTP_LOW_SPEED_TIME": "60",
@@ -65,14 +65,14 @@ class _Token:
 
 
 _tokens: dict[str, _Token] = {}
-"""By the address that handed them out."""
+"""Tokens by the address that issued them."""
 _lock = threading.Lock()
 
 
 def gdal_name(href: str, access: str = "") -> str:
     """GDAL's name of a file, to be opened within :func:`gdal_environment`.
 
-    It holds no secret, but for files whose address came with one.
+    It contains secrets only if the original address did.
 
     >>> gdal_name("https://tiles.example.org/open/B02.tif")
     '/vsicurl/https://tiles.example.org/open/B02.tif'
@@ -104,18 +104,18 @@ def gdal_options(access: str = "") -> dict[str, str]:
             **_HTTP,
             "AWS_S3_ENDPOINT": endpoint.netloc,
             "AWS_HTTPS": "YES" if endpoint.scheme == "https" else "NO",
-            # Its certificate is for the one name, not for bucket.name.
+            # The certificate is valid for the host name only, not for <bucket>.<host>.
             "AWS_VIRTUAL_HOSTING": "FALSE",
         }
     return dict(_HTTP)
 
 
 def gdal_environment(href: str, access: str = "", *, patience: Patience = PATIENT) -> AbstractContextManager[object]:
-    """The environment in which :func:`gdal_name` can be opened; what is open can be read outside of it.
+    """GDAL environment for opening :func:`gdal_name`; an open file can be read outside of it.
 
     Raises:
-        InputError: keys are needed and not there.
-        DownloadError: no token is handed out.
+        InputError: the required keys are not set.
+        DownloadError: no token could be obtained.
     """
     if not REMOTE.match(href):
         return nullcontext()
@@ -135,17 +135,17 @@ def gdal_environment(href: str, access: str = "", *, patience: Patience = PATIEN
 def signed_address(
     href: str, access: str = "", *, alternate: str = "", patience: Patience = PATIENT
 ) -> tuple[str, dict[str, str]]:
-    """Where a whole file can be fetched now, and the headers to send; both may be secrets.
+    """Web address from which a whole file can be downloaded now, and the headers to send; both may contain secrets.
 
     Args:
-        href: Of the file.
-        access: Name of the catalogue that signs it.
-        alternate: Its web address, where ``href`` is one of S3.
-        patience: With the service that hands out tokens.
+        href: Address of the file.
+        access: Name of the catalogue whose token or key opens it.
+        alternate: Its web address, if ``href`` is an S3 address.
+        patience: Retries and timeouts for the token service.
 
     Raises:
-        InputError: keys are needed and not there, or it is in a bucket that is not public.
-        DownloadError: no token is handed out.
+        InputError: the required keys are not set, or the file is in an S3 bucket that is not public.
+        DownloadError: no token could be obtained.
     """
     if access == "cdse":
         bearer = os.environ.get("CDSE_TOKEN")
@@ -166,7 +166,7 @@ def signed_address(
 
 
 class _Keys(Session):  # type: ignore[misc]
-    """S3 keys as rasterio wants them; it refuses them among the options."""
+    """Session with S3 keys; rasterio does not accept them as options of the environment."""
 
     def __init__(self, access_key: str, secret_key: str) -> None:
         self._options = {"AWS_ACCESS_KEY_ID": access_key, "AWS_SECRET_ACCESS_KEY": secret_key}
@@ -194,11 +194,11 @@ def _cdse_keys() -> tuple[str, str]:
 
 
 def _token(href: str, access: str, patience: Patience) -> str:
-    """The query that opens a container; the same one for all its files, until shortly before it expires."""
+    """Query string that opens a container; reused for all its files until shortly before it expires."""
     parts = urlsplit(href)
     account, container = parts.netloc.partition(".")[0].partition(":")[0], parts.path.split("/")[1]
     source = f"{KNOWN[access].tokens}/{account}/{container}"
-    # Held while asking, so that of many threads one asks.
+    # Locked during the request, so that only one of several threads makes it.
     with _lock:
         held = _tokens.get(source)
         if held is None or held.expires - datetime.now(UTC) < _REFRESH:
@@ -219,7 +219,7 @@ def _ask_for_token(source: str, access: str, patience: Patience) -> _Token:
 
 
 def presign(url: str, access_key: str, secret_key: str, region: str, now: datetime, *, valid_s: int = 86_400) -> str:
-    """An address of S3 that hands out its object for ``valid_s`` seconds: AWS Signature Version 4.
+    """Presigned address of an S3 object, valid for ``valid_s`` seconds: AWS Signature Version 4.
 
     Source: Amazon S3 API Reference, Authenticating Requests: Using Query Parameters.
     """

@@ -90,8 +90,8 @@ def prepare_data(
             only if one is named.
         batch_size: Tiles in a batch.
         val_split_pct: Share of the tiles to validate with, 0 to 1.
-        split: ``spatial`` (blocks of ground) and ``region`` (whole regions) leak nothing; ``random``, as in other
-            tools, leaks, and the description says so.
+        split: ``spatial`` (blocks of ground) and ``region`` (whole regions) keep training and validation tiles on
+            separate ground; ``random``, as in other tools, does not, and the model's description has a warning.
         block_km: Side of the squares of a spatial split; None: four tiles.
         val_regions: Regions to hold out, by name; None: some, by the seed.
         chip_size: Side of the network's input; None: the (resized) tile's own size. Smaller: random crops in training,
@@ -112,7 +112,8 @@ def prepare_data(
 
     Raises:
         InputError: folders, a scene or rectangles that cannot be read, fewer than two classes, a class with one tile,
-            no split without a leak, a chip larger than the tiles, a tile that cannot be read or has no valid pixel.
+            no split into separate ground, a chip larger than the tiles, a tile that cannot be read or has no valid
+            pixel.
         TypeError: an unknown argument.
         WriteError: the cache cannot be written.
 
@@ -153,7 +154,7 @@ def prepare_data(
                  "min_purity": min_purity, "region_field": region_field, "merging": merging, **cut}  # fmt: skip
         usual = {"tile_size": 256, "min_purity": 0.0}
         if useless := [name for name, value in asked.items() if value is not None and value != usual.get(name)]:
-            raise InputError(useless[0], "goes with a scene; tiles of a folder are cut already", "leave it away")
+            raise InputError(useless[0], "goes with a scene; tiles of a folder are cut already", "leave it out")
         if isinstance(path, TileSet):
             tiles, folder = path, Path.cwd()
         else:

@@ -1,4 +1,4 @@
-"""Grad-CAM: which parts of a tile speak for a prediction, by captum.
+"""Grad-CAM: attribution of a prediction to the parts of a tile, by captum.
 
 Grad-CAM weighs the channels of the body's last map by how much each raises the score of the class, and keeps positive
 values (Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391). Unlike several sharper methods, it depends on the
@@ -23,7 +23,7 @@ _BATCH = 16
 
 
 def attribution(network: Network, batch: NDArray[np.float32], targets: NDArray[np.int64]) -> NDArray[np.float32]:
-    """How much each position speaks for a class.
+    """Attribution of a class to each position of the tile.
 
     Args:
         network: Left in evaluation mode; its weights are not changed.
@@ -31,8 +31,8 @@ def attribution(network: Network, batch: NDArray[np.float32], targets: NDArray[n
         targets: (tiles,), index of the class that is explained.
 
     Returns:
-        (tiles, height, width) of the body's last map, each from 0 to 1 with a maximum of 1; all 0 where nothing
-        speaks for the class.
+        (tiles, height, width) of the body's last map, each from 0 to 1 with a maximum of 1; all 0 where
+        no position raises the score of the class.
 
     Raises:
         InputError: chips so small that the last map has one position.

@@ -119,14 +119,14 @@ def fit_features(
     c: float | None = None,
     track: Track = silent,
 ) -> HeadFit:
-    """The second half of :func:`fit_head`.
+    """Choose C and fit the head on computed features.
 
     Args:
         network: Its head is replaced, in place.
-        data: As there.
+        data: As in :func:`fit_head`.
         features: (training tiles, turns, 2 x channels), as :func:`extract` made them; standardised in place.
-        oversample: As there.
-        c: As there.
+        oversample: As in :func:`fit_head`.
+        c: As in :func:`fit_head`.
         track: Shows progress, a step per fold and C.
 
     Raises:
@@ -274,7 +274,7 @@ def _try(
     if count * turns > CHOOSING:
         some = np.sort(np.random.default_rng(data.seed).permutation(count)[: max(CHOOSING // turns, 1)])
     ground = Ground(fold[some], touching(footprints[some]))
-    answers = np.full((len(REGULARISATIONS), len(some)), -1)
+    predicted = np.full((len(REGULARISATIONS), len(some)), -1)
     steps = [(held, place) for held in np.unique(fold[some]) for place in range(len(REGULARISATIONS))]
     held_before = -1
     for held, place in track(steps, len(steps), "choosing the regularisation"):
@@ -287,9 +287,9 @@ def _try(
         if len(np.unique(targets[learnt])) < 2:
             continue
         coefficients, intercepts = fit_linear(seen, *given, REGULARISATIONS[place], data.c)
-        answers[place, sides.validation] = (held_out @ coefficients.T + intercepts).argmax(axis=1)
+        predicted[place, sides.validation] = (held_out @ coefficients.T + intercepts).argmax(axis=1)
     labels = np.unique(targets[some])
-    found = [f1_score(targets[some], one, labels=labels, average="macro", zero_division=0) for one in answers]
+    found = [f1_score(targets[some], one, labels=labels, average="macro", zero_division=0) for one in predicted]
     return tuple(zip(REGULARISATIONS, map(float, found), strict=True))
 
 

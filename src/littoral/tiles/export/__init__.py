@@ -1,4 +1,4 @@
-"""Writing tiles: cutting one for each labelled rectangle, or a grid of them, and the folder that takes them."""
+"""Export tiles: cut one for each labelled rectangle, or a grid of tiles, and write them to a folder."""
 
 from littoral.tiles.export.run import export_tiles
 from littoral.tiles.export.writer import ExportSummary

@@ -1,4 +1,4 @@
-"""What a folder of tiles says of itself: labels, the map, statistics, the definition."""
+"""Metadata files of a folder of tiles: labels, map, statistics, and model definition."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ from littoral.tiles.options import ImageFormat, MetadataFormat
 from littoral.tiles.spec import TileSpec
 
 _UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]')
-"""In names of folders, on one system or another."""
+"""Characters that some operating system does not allow in folder names."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What all tiles of a folder have in common."""
+    """Common properties of all tiles in a folder."""
 
     scene: Scene
-    """At the cell size of ``spec``."""
+    """The scene, or the first of several, at the cell size of ``spec``."""
     spec: TileSpec
-    """How they are cut."""
+    """Size, bands and other settings of the tiles."""
     placement: str
     """``centred``, ``oriented`` or ``grid``."""
     metadata_format: MetadataFormat
-    """Of the folder."""
+    """Format of the folder."""
     image_format: ImageFormat
-    """Of the images."""
+    """Format of the images."""
     kept: tuple[str, str]
-    """What values mean, and their NumPy type."""
+    """Meaning of the values, and their NumPy type."""
     class_field: str
-    """Where the classes come from."""
+    """Field of the rectangles with the class."""
     scheme: Scheme
-    """Their names and colours."""
+    """Names and colours of the classes."""
 
     def record(self) -> dict[str, Any]:
-        """What the definition keeps of it."""
+        """Entry ``Littoral`` of the definition file."""
         return {
             "Raw": self.spec.raw,
             "MinValid": self.spec.min_valid,
@@ -59,19 +59,19 @@ class Kind:
         }
 
 
-class Contents:
-    """A folder's own account: what is there, and what comes to it."""
+class FolderContents:
+    """Metadata of a folder of tiles, before and after tiles are added."""
 
     def __init__(self, folder: Path, kind: Kind, start_index: int) -> None:
-        """Read what a folder says, if it is there.
+        """Read the metadata of a folder, if it exists.
 
         Args:
             folder: The folder.
-            kind: Of the tiles that come to it.
+            kind: Properties of the tiles to be added.
             start_index: Number of the first tile of a new folder.
 
         Raises:
-            InputError: it is something else, or holds tiles of another kind.
+            InputError: it is not a folder of tiles, or its tiles have other properties.
         """
         self.folder, self.kind = folder, kind
         self.old: dict[str, Any] = {}
@@ -81,18 +81,18 @@ class Contents:
         self.start = int(self.old.get("NextTileIndex", start_index))
         """Number of the next tile."""
         self.class_folders = {int(code): str(name) for code, name in made.get("ClassFolders", {}).items()}
-        """Imagenet's folder of each class."""
+        """Name of each class's folder in Imagenet format, by class value."""
 
     def images(self) -> list[Path]:
-        """Of the tiles that are there."""
+        """Image files of the existing tiles."""
         lines = read_text(self.folder / MAP).replace("\\", "/").splitlines() if self.old else []
         labelled = self.kind.metadata_format == "Labeled_Tiles"
         return [self.folder / (line.split()[0] if labelled else line.strip()) for line in lines if line.strip()]
 
     def image_folder(self, code: int | None) -> str:
-        """Where images of a class lie, below the folder.
+        """Subfolder for the images of a class.
 
-        Imagenet's are named after the class, without what a file system does not take.
+        In Imagenet format it has the name of the class, without characters that file systems do not allow.
         """
         if self.kind.metadata_format == "Labeled_Tiles" or code is None:
             return "images"
@@ -103,11 +103,11 @@ class Contents:
         return f"images/{self.class_folders[code]}"
 
     def texts(self, added: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-        """The four text files, by name, of the folder with tiles added.
+        """Content of the folder's four text files after adding tiles, by file name.
 
         Args:
-            added: Of each tile ``image`` and ``label`` (paths below the folder), ``code``, ``area`` and ``bands``,
-                what :func:`measured` says.
+            added: Of each tile ``image`` and ``label`` (paths relative to the folder), ``code``, ``area`` (squared
+                units of the CRS) and ``bands`` (from :func:`~littoral.tiles.export.statistics.measured`).
         """
         lines: list[str] = []
         counts: Counter[int] = Counter()
@@ -218,7 +218,7 @@ class Contents:
 
 
 def label_xml(image: str, tile: Tile, code: int | None) -> str:
-    """The label of a tile: one object, its class and its bounds; of a tile that shows none, no object."""
+    """Label of a tile in the format of PASCAL VOC: one object with class and bounds in pixels; none without a class."""
     count, height, width = tile.values.shape
     left, upper, right, lower = tile.box_px
     shown = (
@@ -237,7 +237,11 @@ def label_xml(image: str, tile: Tile, code: int | None) -> str:
 
 
 def _existing(folder: Path, kind: Kind) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What a folder has accumulated, and what littoral keeps in its definition; checked to take tiles of this kind."""
+    """Read an existing folder's statistics, and the entry ``Littoral`` of its definition.
+
+    Raises:
+        InputError: it is not a folder of tiles, or its tiles have other properties than ``kind``.
+    """
     if not (folder / MAP).exists():
         raise InputError(folder, "exists and is no folder of tiles (no map.txt)", "choose a new folder")
     old = read_json(folder / ACCUMULATED)
@@ -267,25 +271,25 @@ def _existing(folder: Path, kind: Kind) -> tuple[dict[str, Any], dict[str, Any]]
     here = _features(kind.spec, kind.placement, kind.metadata_format, kind.image_format)
     if spec.raw != kind.spec.raw or not same_scaling(kept, kind.kept):
         there["scaling"], here["scaling"] = (f"{dtype} values ({pixels})" for pixels, dtype in (kept, kind.kept))
-    for name, told in here.items():
-        if there[name] != told:
+    for name, own in here.items():
+        if there[name] != own:
             raise InputError(
                 folder,
-                f"holds tiles of {there[name]}, these are of {told}",
+                f"holds tiles of {there[name]}, these are of {own}",
                 f"append tiles of the same {name}, or choose a new folder",
             )
     return old, made
 
 
 def _image_format(folder: Path) -> str:
-    """Of the first image in the map."""
+    """Format of the first image in the map, or its suffix if that is unknown."""
     first = (read_text(folder / MAP).replace("\\", "/").splitlines() or [""])[0]
     image = first.split("  ")[0].split("\t")[0].strip()
     return next((name for name, suffix in SUFFIXES.items() if image.endswith(suffix)), Path(image).suffix or "none")
 
 
 def _features(spec: TileSpec, placement: str, metadata_format: str, image_format: str) -> dict[str, str]:
-    """What tiles of one folder share, in words."""
+    """Properties that all tiles of a folder share, described for messages."""
     width, height = spec.size
     return {
         "size": f"{width} x {height} pixels",
@@ -300,6 +304,6 @@ def _features(spec: TileSpec, placement: str, metadata_format: str, image_format
 
 
 def _map_line(image: str, label: str | None) -> str:
-    """Paths as other tools write them; in a map of Imagenet's an image is all there is, blanks and all."""
+    """A line of the map, with backslashes, as other tools write it; in Imagenet format it is only the image's path."""
     line = image if label is None else f"{image}  {label} "
     return line.replace("/", "\\") + "\n"

@@ -1,4 +1,4 @@
-"""What an export is asked for, in the forms that planning takes: polygons, an extent, a mask."""
+"""Convert the inputs of an export for planning: buffered features, extent and mask."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ north)."""
 
 
 def buffered(table: gpd.GeoDataFrame, radius: float) -> gpd.GeoDataFrame:
-    """Points and lines as what lies around them; polygons as they are.
+    """Buffer points and lines by a radius in units of the table's CRS; polygons are unchanged.
 
     Raises:
-        InputError: a radius that is none, or with polygons only.
+        InputError: the radius is negative or not finite, or there are only polygons.
     """
     if not (np.isfinite(radius) and radius >= 0):
         raise InputError(f"buffer radius {radius}", "is not a positive number", "pass units of the table's CRS")
@@ -42,10 +42,10 @@ def buffered(table: gpd.GeoDataFrame, radius: float) -> gpd.GeoDataFrame:
 
 
 def extent_of(extent: Extent, extent_crs: str | None, scene: Scene, table: gpd.GeoDataFrame) -> BaseGeometry | None:
-    """An extent in the scene's CRS; None: that of the scene.
+    """Convert an extent to a polygon in the scene's CRS; None for None.
 
     Raises:
-        InputError: no box, no file, an unknown CRS, no intersection.
+        InputError: not a valid box, no such file, an unknown CRS, or no intersection.
     """
     if extent is None:
         return None
@@ -76,8 +76,8 @@ def extent_of(extent: Extent, extent_crs: str | None, scene: Scene, table: gpd.G
         box = np.asarray(extent, np.float64)
         crs = scene.crs if extent_crs is None else _crs(extent_crs)
     if box.shape != (4,) or not np.isfinite(box).all() or not (box[:2] < box[2:]).all():
-        told = extent if isinstance(extent, str | Path) else " ".join(f"{number:g}" for number in box.ravel())
-        raise InputError(f"the extent {told}", "is no box", "pass west, south, east and north, or a file with an area")
+        shown = extent if isinstance(extent, str | Path) else " ".join(f"{number:g}" for number in box.ravel())
+        raise InputError(f"the extent {shown}", "is no box", "pass west, south, east and north, or a file with an area")
     return _projected([shapely.box(*box)], crs, scene.crs)
 
 
@@ -85,7 +85,7 @@ def mask_of(mask: gpd.GeoDataFrame | str | Path | None, scene: Scene) -> BaseGeo
     """The union of mask polygons in the scene's CRS.
 
     Raises:
-        InputError: no file, no CRS, or not polygons.
+        InputError: no such file, no CRS, or not polygons.
     """
     if mask is None:
         return None
@@ -99,7 +99,7 @@ def mask_of(mask: gpd.GeoDataFrame | str | Path | None, scene: Scene) -> BaseGeo
 
 
 def _projected(shapes: list[BaseGeometry], crs: CRS, to: CRS) -> BaseGeometry:
-    """United in another CRS, where straight edges bend."""
+    """Union of shapes in another CRS; edges are divided first, because straight edges become curved."""
     if crs != to:
         longest = max(max(right - left, top - bottom) for left, bottom, right, top in (s.bounds for s in shapes))
         shapes = gpd.GeoSeries(shapely.segmentize(shapes, longest / 64), crs=crs).to_crs(to).tolist()

@@ -1,13 +1,13 @@
-"""Where an export is gathered before it appears: broken off at any point, it is gone on with.
+"""Staging folder of an export, so that an interrupted export can be resumed and the target changes all at once.
 
-Beside the folder ``out`` lies ``.out.unfinished`` while it is written::
+During an export to ``out``, the same parent folder contains ``.out.unfinished``::
 
-    journal.jsonl     what is exported; then a line for each tile, written after the tile's files
-    tiles/…           the files, each where it will be in the folder
-    commit            from here on they belong into place
+    journal.jsonl     settings of the export; then a line for each tile, written after the tile's files
+    tiles/…           the files, with their final paths relative to ``out``
+    commit            marks that all tiles are complete and files are being moved
 
-and ``.out.lock``, which one process holds. Without ``commit`` the folder is as it was before; with it, whoever comes
-next goes on moving files. ``map.txt`` goes last, so a folder shows its new tiles all at once.
+and ``.out.lock``, held by one process. Without ``commit``, ``out`` is unchanged; with it, the next process finishes
+moving the files. ``map.txt`` is moved last, so all new tiles appear at once.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _JOURNAL, _TILES = "journal.jsonl", "tiles"
 
 @contextmanager
 def locked(target: Path) -> Iterator[None]:
-    """Hold the lock of an export's target; what an earlier export left to be put in place is put there first.
+    """Lock the target of an export, and first finish moving files of an earlier export that was committed.
 
     Raises:
-        InputError: another process holds it.
+        InputError: another process holds the lock.
     """
     place = target.absolute()
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ def locked(target: Path) -> Iterator[None]:
                 _roll_forward(target)
                 yield
             finally:
-                # Held until here, so nobody can be waiting on a file that is no more the lock. Windows keeps it.
+                # Deleted while still held, so that no other process waits on a deleted file. Windows keeps it.
                 with suppress(OSError):
                     lock.unlink()
     except Timeout as error:
@@ -55,29 +55,29 @@ def locked(target: Path) -> Iterator[None]:
 
 
 class Stage:
-    """An export under way."""
+    """Staging folder of a running export."""
 
     def __init__(self, target: Path, header: Mapping[str, Any], *, restart: bool) -> None:
-        """Open the stage of a target, or go on with the one that is there.
+        """Create the staging folder of a target, or resume the existing one.
 
         Args:
-            target: What is exported to, locked by this process.
-            header: What is exported; an export goes on only if all of it is the same.
-            restart: Drop what an interrupted export left.
+            target: Folder of the export, locked by this process.
+            header: Settings of the export; it is resumed only if all of them are the same.
+            restart: Delete an interrupted export instead of resuming it.
 
         Raises:
-            InputError: an interrupted export of something else.
+            InputError: there is an interrupted export with other settings.
         """
         self.place = unfinished(target)
         self.tiles = self.place / _TILES
-        """Takes the files; a path below it is one below the target."""
+        """Folder for the files, with the same relative paths as in the target."""
         self.done: set[int] = set()
-        """Numbers of the tiles that are noted."""
+        """Numbers of the tiles in the journal."""
         self._target, self._journal = target, self.place / _JOURNAL
         if restart:
             _remove(self.place)
-        # As a journal gives it back.
-        asked = json.loads(json.dumps(header))
+        # In the form in which it is read from a journal.
+        wanted = json.loads(json.dumps(header))
         begun: dict[str, Any] | None = None
         size = 0
         for record, end in self._records():
@@ -90,8 +90,8 @@ class Stage:
             size = end
         if begun is None:
             _remove(self.place)
-        elif begun != asked:
-            other = sorted(key for key in {*begun, *asked} if begun.get(key) != asked.get(key))
+        elif begun != wanted:
+            other = sorted(key for key in {*begun, *wanted} if begun.get(key) != wanted.get(key))
             raise InputError(
                 target,
                 f"has an unfinished export ({len(self.done)} tiles done) of other {', '.join(other)}",
@@ -100,33 +100,36 @@ class Stage:
         self.tiles.mkdir(parents=True, exist_ok=True)
         self._file = self._journal.open("ab" if begun else "wb")
         if begun:
-            # What follows, as a line torn off, is done anew.
+            # Anything after it, such as an incomplete line, is discarded.
             self._file.truncate(size)
         else:
-            self._write(asked)
+            self._write(wanted)
 
     def note(self, entry: Mapping[str, Any]) -> None:
-        """Note a tile by its ``number``, when its ``files`` (name below the target: bytes) are all written."""
+        """Add a tile to the journal, after all its files are written.
+
+        ``entry`` has at least ``number`` and, if the tile has files, ``files``: bytes by path relative to the target.
+        """
         self.done.add(int(entry["number"]))
         self._write(entry)
 
     def noted(self) -> Iterator[dict[str, Any]]:
-        """All that is noted, in order."""
+        """Tiles in the journal, in order."""
         return (record for record, _ in itertools.islice(self._records(), 1, None))
 
     def commit(self) -> None:
-        """Put everything into place, for good."""
+        """Move all files to the target; from here on the export cannot be undone."""
         self._file.close()
         (self.place / COMMITTED).touch()
         _roll_forward(self._target)
 
     def drop(self) -> None:
-        """Leave nothing of it."""
+        """Delete the staging folder."""
         self._file.close()
         _remove(self.place)
 
     def close(self) -> None:
-        """Leave it for another time; where nothing is noted, leave nothing."""
+        """Close the journal and keep the folder for resuming; without tiles it is deleted."""
         self._file.close()
         if not self.done:
             _remove(self.place)
@@ -136,7 +139,7 @@ class Stage:
         self._file.flush()
 
     def _records(self) -> Iterator[tuple[dict[str, Any], int]]:
-        """Whole lines of the journal, and where each ends."""
+        """Complete lines of the journal, each with the byte at which it ends."""
         end = 0
         with suppress(FileNotFoundError, ValueError), self._journal.open("rb") as lines:
             for line in lines:
@@ -146,7 +149,7 @@ class Stage:
                 yield json.loads(line), end
 
     def _whole(self, entry: Mapping[str, Any]) -> bool:
-        """Whether the files of a tile are as long as they were written."""
+        """Whether the files of a tile exist with their original sizes."""
         files: Mapping[str, int] = entry.get("files", {})
         try:
             return all((self.tiles / name).stat().st_size == size for name, size in files.items())
@@ -155,7 +158,7 @@ class Stage:
 
 
 def _roll_forward(target: Path) -> None:
-    """Move what an export has gathered into place, if it was gathered to its end; may be broken off and repeated."""
+    """Move the files of a committed export to the target; may be interrupted and repeated."""
     stage = unfinished(target)
     if not (stage / COMMITTED).exists():
         return
@@ -168,7 +171,7 @@ def _roll_forward(target: Path) -> None:
 
 
 def _remove(stage: Path) -> None:
-    """Drop a stage; broken off, it is one that has nothing to tell."""
+    """Delete a staging folder, its journal first, so that an interrupted deletion leaves nothing to resume."""
     (stage / _JOURNAL).unlink(missing_ok=True)
     (stage / COMMITTED).unlink(missing_ok=True)
     shutil.rmtree(stage, ignore_errors=True)

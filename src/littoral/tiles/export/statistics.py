@@ -1,4 +1,4 @@
-"""Statistics of a folder of tiles, kept so that further tiles only add to them."""
+"""Running statistics of a folder of tiles, which can be updated with further tiles."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from littoral.imagery import Values
 
 
 def measured(values: Values, valid: NDArray[np.bool_]) -> list[list[float]]:
-    """For each band of a tile the number of valid pixels, their least and greatest value, their mean, and the sum of
-    squares of what each is off it."""
+    """Statistics of each band of a tile: number of valid pixels, minimum, maximum, mean, sum of squared deviations."""
     whole = bool(valid.all())
     out = []
     for plane in values:
@@ -29,24 +28,29 @@ def measured(values: Values, valid: NDArray[np.bool_]) -> list[list[float]]:
 
 @dataclass
 class BandStats:
-    """Running statistics of valid pixels: mean (M1) and sum of squared deviations (M2), merged as Chan et al. do."""
+    """Running statistics of valid pixels by band, merged by the method of Chan et al."""
 
     count: float
+    """Number of pixels."""
     minimum: NDArray[np.float64]
+    """(bands,)."""
     maximum: NDArray[np.float64]
+    """(bands,)."""
     mean: NDArray[np.float64]
+    """(bands,), M1 in the files."""
     squares: NDArray[np.float64]
+    """(bands,), sum of squared deviations from the mean, M2 in the files."""
 
     @classmethod
     def of(cls, state: list[dict[str, float]], bands: int) -> BandStats:
-        """What a folder says of its tiles; nothing, where there are none."""
+        """Statistics from the ``BandStatsState`` of a folder; for an empty one, statistics of no pixels."""
         if not state:
             return cls(0.0, np.full(bands, np.inf), np.full(bands, -np.inf), np.zeros(bands), np.zeros(bands))
         columns = (np.array([float(band[key]) for band in state]) for key in ("Min", "Max", "M1", "M2"))
         return cls(float(state[0]["Num"]), *columns)
 
     def add(self, tile: list[list[float]]) -> None:
-        """Take in what :func:`measured` says of a tile."""
+        """Add the statistics of a tile from :func:`measured`."""
         numbers, low, high, mean, squares = np.array(tile, np.float64).T
         number = float(numbers[0])
         delta, total = mean - self.mean, self.count + number
@@ -57,7 +61,7 @@ class BandStats:
         self.count = total
 
     def state(self) -> list[dict[str, float]]:
-        """As a folder says it."""
+        """As ``BandStatsState`` of a folder."""
         return [
             {
                 "Min": low,
@@ -75,7 +79,7 @@ class BandStats:
 
 
 def merged_areas(old: Mapping[str, float] | None, new: list[float]) -> dict[str, float]:
-    """Area of features of one class in squared units of the CRS."""
+    """Statistics of feature areas of one class, with new areas added, in squared units of the CRS."""
     before = old if old and old.get("Count") else {"Min": math.inf, "Max": -math.inf, "Sum": 0.0, "Count": 0}
     total, count = before["Sum"] + math.fsum(new), int(before["Count"]) + len(new)
     low, high = min([before["Min"], *new]), max([before["Max"], *new])
@@ -83,7 +87,7 @@ def merged_areas(old: Mapping[str, float] | None, new: list[float]) -> dict[str,
 
 
 def stats_text(accumulated: Mapping[str, Any]) -> str:
-    """``stats.txt``: what has been accumulated, for people."""
+    """Content of ``stats.txt``: the accumulated statistics as a readable table."""
     features = accumulated["FeatureStats"]
     size = f"{accumulated['NumBands']}*{accumulated['TileSizeY']}*{accumulated['TileSizeX']}"
     sizes = "".join(f"{name:>14}" for name in ("min size", "mean size", "max size"))

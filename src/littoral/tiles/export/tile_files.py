@@ -1,4 +1,4 @@
-"""One tile as the bytes of its image file, and of those beside it."""
+"""Encode a tile as an image file, with its world file, auxiliary metadata and mask."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from littoral.tiles.cut import Tile
 from littoral.tiles.options import ImageFormat
 
 SUFFIXES = {"tiff": ".tif", "png": ".png", "jpeg": ".jpg"}
-"""Of images, by their format."""
+"""Suffix of image files by format."""
 _WORLD_FILES = {"tiff": ".tfw", "png": ".pgw", "jpeg": ".jgw"}
 _TAKES = {"png": ("uint8", "uint16"), "jpeg": ("uint8",)}
 _JPEG_QUALITY = 95
@@ -26,24 +26,25 @@ _JPEG_QUALITY = 95
 
 @dataclass(frozen=True)
 class Encoder:
-    """Writes tiles of one kind in one format."""
+    """Encodes tiles with the same properties in one image format."""
 
     format: ImageFormat
-    """Of the images."""
+    """Format of the images."""
     bands: tuple[str, ...]
     """Names of the bands."""
     dtype: str
     """NumPy type of the values."""
     nodata: float | None
-    """Value at missing pixels; None where the bands have several, or none."""
+    """Value of missing pixels; None if the bands have several such values, or none."""
     world_file: bool
-    """Whether a GeoTIFF gets a world file too; the other formats have one always."""
+    """Whether a GeoTIFF gets a world file too; other formats always have one."""
 
     @classmethod
     def of(cls, bands: Sequence[Band], raw: bool, image_format: ImageFormat, world_file: bool) -> Encoder:
-        """
+        """Encoder for bands.
+
         Raises:
-            InputError: no such format, or one that does not take these bands.
+            InputError: an unknown format, or one that cannot store the number of bands or their type.
         """
         if image_format not in get_args(ImageFormat):
             raise InputError(
@@ -66,7 +67,7 @@ class Encoder:
                 ),
             )
         rules = [stored_as(band, raw) for band in bands]
-        # A file has one nodata value for all bands; the mask says it where they differ.
+        # A file has one nodata value for all bands; if they differ, the mask marks missing pixels.
         fills = {rule.fill if rule.masked is not None else None for rule in rules}
         nodata = fills.pop() if len(fills) == 1 else None
         names = tuple(band.name for band in bands)
@@ -74,17 +75,17 @@ class Encoder:
 
     @property
     def suffix(self) -> str:
-        """Of image files."""
+        """Suffix of image files."""
         return SUFFIXES[self.format]
 
     def encoded(self, tile: Tile, tags: Mapping[str, str]) -> dict[str, bytes]:
-        """Contents of a tile's files by suffix; the image comes first.
+        """Content of a tile's files by suffix; the image comes first.
 
-        A GeoTIFF says everything itself. Beside a PNG or JPEG stand a world file, what GDAL calls auxiliary metadata
-        (``.aux.xml``: CRS, band names, nodata, tags) and, where pixels are missing, a mask (``.msk``).
+        A GeoTIFF contains all metadata. A PNG or JPEG has side-car files: a world file, GDAL's auxiliary metadata
+        (``.aux.xml``: CRS, band names, nodata, tags) and, if pixels are missing, a mask (``.msk``).
         """
         suffix, world = SUFFIXES[self.format], _WORLD_FILES[self.format]
-        # Scenes may differ in their nodata value: where a measurement has it, only the mask says what is missing.
+        # Scenes may differ in their nodata value: if a valid pixel has it, only the mask marks missing pixels.
         taken = self.nodata is not None and bool((tile.values[:, tile.valid] == self.nodata).any())
         nodata, masked = None if taken else self.nodata, taken or not tile.valid.all()
         if self.format == "tiff":
@@ -109,7 +110,7 @@ class Encoder:
             "nodata": nodata,
         }
         if count == 4 and self.dtype == "uint8":
-            # Four bands of bytes would be taken for red, green, blue and their transparency.
+            # By default, four bands of bytes would be red, green, blue and alpha.
             options["photometric"] = "minisblack"
         with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), MemoryFile() as memory:
             with memory.open(driver="GTiff", compress="deflate", zlevel=1, interleave="band", **options) as image:
@@ -146,14 +147,14 @@ class Encoder:
 
 
 def _world_file(tile: Tile) -> bytes:
-    """Six lines: the pixel's sides, and where the middle of the upper left one lies."""
+    """World file: six lines with the pixel size and rotation, and the centre of the upper left pixel."""
     a, b, _, d, e, _ = tile.transform[:6]
     x, y = tile.transform @ (0.5, 0.5)
     return "".join(f"{number!r}\n" for number in (a, d, b, e, x, y)).encode()
 
 
 def _mask(tile: Tile) -> bytes:
-    """What GDAL reads beside an image as the mask of all its bands."""
+    """Side-car file that GDAL reads as the mask of all bands of an image."""
     shown = np.where(tile.valid, 255, 0).astype(np.uint8)[None]
     # The flag is GDAL's GMF_PER_DATASET.
     flag = {"INTERNAL_MASK_FLAGS_1": "2"}

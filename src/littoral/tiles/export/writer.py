@@ -1,4 +1,4 @@
-"""Writing the tiles of a plan, and going on with it where it was broken off."""
+"""Write the tiles of a plan to a folder, resuming an interrupted export."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from littoral.imagery import Scene, select_bands
 from littoral.imagery.fingerprint import content_key
 from littoral.progress import Track
 from littoral.tiles.cut import CLASSIFIED, Tile
-from littoral.tiles.export.folder_files import Contents, Kind, label_xml
+from littoral.tiles.export.folder_files import FolderContents, Kind, label_xml
 from littoral.tiles.export.staging import Stage
 from littoral.tiles.export.statistics import measured
 from littoral.tiles.export.tile_files import Encoder
@@ -33,25 +33,25 @@ from littoral.tiles.spec import Layout
 
 _WRITERS = 2
 _AHEAD = 8
-"""Tiles being written while others are cut."""
+"""Largest number of tiles waiting to be written while others are cut."""
 
 
 @dataclass(frozen=True)
 class ExportSummary:
-    """What :func:`~littoral.tiles.export_tiles` did."""
+    """Result of :func:`~littoral.tiles.export_tiles`."""
 
     folders: tuple[Path, ...]
-    """Folders written to."""
+    """Folders of the tiles."""
     per_class: Mapping[str, int]
-    """Tiles of this export, by category name; those that an interrupted run of it left are among them."""
+    """Number of tiles of this export by category name, including those of an interrupted run that was resumed."""
     skipped: Mapping[str, int]
-    """Rectangles (of a grid: tiles) left out, by reason."""
+    """Number of rectangles (of a grid: tiles) left out, by reason."""
     without_class: int = 0
-    """Tiles of a grid that show no rectangle."""
+    """Number of tiles of a grid without a rectangle."""
 
     @property
     def written(self) -> int:
-        """Tiles of this export."""
+        """Number of tiles of this export."""
         return sum(self.per_class.values()) + self.without_class
 
     def __str__(self) -> str:
@@ -64,34 +64,40 @@ class ExportSummary:
 
 @dataclass(frozen=True)
 class Export:
-    """One export, all of it known but the pixels."""
+    """One export, planned and ready to be cut."""
 
     plan: Plan
     """Tiles to cut."""
     layouts: Sequence[Layout]
-    """Of each scene, which tiles were planned."""
+    """Layout of each scene's tiles."""
     kind: Kind
-    """What they have in common."""
+    """Common properties of the tiles."""
     encoder: Encoder
-    """Of their images."""
+    """Encoder of the images."""
     rows: Labelled
-    """Rectangles, as the plan counts them."""
+    """Rectangles, in the order of the plan's positions."""
     out: Path
-    """Locked by this process."""
+    """Target folder, locked by this process."""
     per_category: bool
-    """Whether each category has a folder in it."""
+    """Whether each category has its own folder in ``out``."""
 
     def run(self, start_index: int, restart: bool, track: Track) -> ExportSummary:
-        """Cut what is not there yet, and put it in place.
+        """Cut the tiles that do not exist yet, and move them to the target.
+
+        Args:
+            start_index: Number of the first tile of a new folder.
+            restart: Delete an interrupted export instead of resuming it.
+            track: Shows progress, one step per tile.
 
         Raises:
-            InputError: a folder of other tiles, an interrupted export of something else, a file that cannot be read.
-            OSError: the disk refused.
+            InputError: a folder of other tiles, an interrupted export with other settings, or a file that cannot be
+                read.
+            OSError: writing failed.
         """
         codes = sorted(set(self.rows.codes.tolist()))
         names = [self._folder(code) for code in codes]
-        folders = {name: Contents(self.out / name, self.kind, start_index) for name in dict.fromkeys(names)}
-        # In order, before any tile: names of folders must not depend on which tile comes first.
+        folders = {name: FolderContents(self.out / name, self.kind, start_index) for name in dict.fromkeys(names)}
+        # In the order of the codes and before any tile, so that folder names do not depend on the order of tiles.
         for code, name in zip(codes, names, strict=True):
             folders[name].image_folder(code)
         wanted = self._not_there(folders)
@@ -120,15 +126,15 @@ class Export:
         )
 
     def _folder(self, code: int | None) -> str:
-        """Folder of a class, below the one exported to."""
+        """Folder of a class, relative to ``out``."""
         return f"Category_{code}" if self.per_category else "."
 
     def _code(self, number: int) -> int | None:
         position = self.plan.tiles[number].position
         return int(self.rows.codes[position]) if position >= 0 else None
 
-    def _not_there(self, folders: Mapping[str, Contents]) -> list[int]:
-        """Numbers of the planned tiles that no earlier export left in their folder."""
+    def _not_there(self, folders: Mapping[str, FolderContents]) -> list[int]:
+        """Numbers of the planned tiles that are not in their folder from an earlier export."""
         there = {name: {origin_of(image) for image in one.images()} for name, one in folders.items()}
         if not any(there.values()):
             return list(range(len(self.plan.tiles)))
@@ -143,7 +149,8 @@ class Export:
         return self._source(placed), None if code is None else str(code), *placed.transform[:6]
 
     def _source(self, placed: Placed) -> str:
-        """What the pixels are of, in a few letters: scenes may have one name, and files be moved."""
+        """Hash of the content that a tile is cut from, 16 hexadecimal digits; names of scenes are not unique, and files
+        may be moved."""
         if self.plan.combine == "best":
             return self._keys[id(placed.scene)]
         return hashlib.sha256(repr((self._keys[id(placed.scene)], sorted(self._keys.values()))).encode()).hexdigest()[
@@ -152,7 +159,8 @@ class Export:
 
     @cached_property
     def _keys(self) -> dict[int, str]:
-        """Of each scene, what its bands hold, or where a server does not say, where they are."""
+        """Hash of each scene's bands, by ``id`` of the scene: of their content, or of their addresses if a server gives
+        no version."""
         keys = {}
         for scene in self.plan.scenes:
             bands = select_bands(scene, self.kind.spec.bands, exact=True)
@@ -161,8 +169,8 @@ class Export:
             keys[id(scene)] = key[:16]
         return keys
 
-    def _write_all(self, stage: Stage, folders: Mapping[str, Contents], numbers: list[int], track: Track) -> None:
-        """Cut tiles, and note each in this order when its files are written."""
+    def _write_all(self, stage: Stage, folders: Mapping[str, FolderContents], numbers: list[int], track: Track) -> None:
+        """Cut tiles, write their files, and add each to the journal in the order of cutting."""
         following = {name: contents.start for name, contents in folders.items()}
         for note in stage.noted():
             if note["status"] == CLASSIFIED:
@@ -177,12 +185,12 @@ class Export:
                     if len(ahead) > _AHEAD:
                         _note_next(stage, ahead)
             finally:
-                # If cutting was broken off, what had been cut is not lost.
+                # If cutting fails, tiles that are already cut are kept.
                 while ahead:
                     _note_next(stage, ahead)
 
-    def _write(self, place: Path, name: str, contents: Contents, index: int, tile: Tile) -> dict[str, Any]:
-        """Write the files of a tile; returns what to note of it."""
+    def _write(self, place: Path, name: str, contents: FolderContents, index: int, tile: Tile) -> dict[str, Any]:
+        """Write the files of a tile; returns its journal entry."""
         if tile.status != CLASSIFIED:
             return {"number": tile.number, "status": tile.status}
         code = self._code(tile.number)
@@ -196,7 +204,7 @@ class Export:
         for file, content in files.items():
             path = place / name / file
             path.parent.mkdir(parents=True, exist_ok=True)
-            # By Python, not by GDAL, so that a full disk is an error at once.
+            # Written by Python, not GDAL, so that a full disk raises an error at once.
             path.write_bytes(content)
         left, upper, right, lower = tile.box_px
         x, y = self.plan.tiles[tile.number].scene.cell_size
@@ -213,7 +221,7 @@ class Export:
         }
 
     def _tags(self, tile: Tile, code: int | None) -> dict[str, str]:
-        """What an image says of itself."""
+        """Metadata tags of an image."""
         tags = {
             "CLASS": "" if code is None else str(code),
             "RECTANGLE": self.rows.names[tile.position] if tile.position >= 0 else "",
@@ -228,8 +236,8 @@ class Export:
         }
         return {name: value for name, value in tags.items() if value}
 
-    def _header(self, folders: Mapping[str, Contents]) -> dict[str, Any]:
-        """All that decides what is written, so that an export is gone on with only by the same."""
+    def _header(self, folders: Mapping[str, FolderContents]) -> dict[str, Any]:
+        """All settings that determine the result; an export is resumed only if they are equal."""
         digest = hashlib.sha256()
         for number, placed in enumerate(self.plan.tiles):
             place = placed.scene.name, self._code(number), *placed.transform[:6], placed.width, placed.height
@@ -258,7 +266,7 @@ class Export:
 
 
 def _note_next(stage: Stage, ahead: deque[Future[dict[str, Any]]]) -> None:
-    """Note the tile that is next; if it could not be written, none after it is noted either."""
+    """Add the next tile to the journal; if it could not be written, the following tiles are dropped."""
     try:
         stage.note(ahead.popleft().result())
     except BaseException:
@@ -267,7 +275,8 @@ def _note_next(stage: Stage, ahead: deque[Future[dict[str, Any]]]) -> None:
 
 
 def _files(scene: Scene) -> Iterator[tuple[str, int, int]]:
-    """Files of a scene with size and time, where they are files of this machine, or in archives there."""
+    """Address, size in bytes and modification time in nanoseconds of a scene's local files; of a file in an archive,
+    those of the archive."""
     for href in sorted({band.href for band in (*scene.bands, *scene.masks)}):
         path = Path(re.sub(r"^/vsi(zip|tar|gzip)/", "", href))
         file = next((place for place in (path, *path.parents) if place.is_file()), None)

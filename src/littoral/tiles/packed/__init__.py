@@ -1,16 +1,16 @@
-"""Tiles kept together: one memory-mapped file of pixels instead of a file for each tile.
+"""Packs: tiles cached in one memory-mapped file of pixels instead of a file for each tile.
 
-A pack is a folder in the user's cache (``LITTORAL_CACHE``, else where the system keeps caches: on Linux ``littoral`` in
-``XDG_CACHE_HOME`` or ``~/.cache``), named after all that decides what is in it: bytes of the scene, outlines and labels
-of the rectangles, how tiles are cut::
+A pack is a folder in the user's cache (``LITTORAL_CACHE``, else the system's cache folder: on Linux ``littoral`` in
+``XDG_CACHE_HOME`` or ``~/.cache``). Its name is a hash of everything that determines its content: bytes of the scene,
+outlines and labels of the rectangles, and the settings of the tiles::
 
     tiles/<key>/values.npy     (tiles, bands, height, width)
     tiles/<key>/valid.npy      (tiles, bytes): the masks, eight pixels a byte
     tiles/<key>/tiles.parquet  outline, class, rectangle, region and valid share of each
-    tiles/<key>/header.json    what the values mean, sizes and checksums of the others
+    tiles/<key>/header.json    meaning of the values, and sizes and checksums of the other files
 
-A pack that is there is whole: it is written beside its place, by one process at a time, and then renamed. It may be
-deleted at any time; who reads it then has it until the end, and who wants it next makes it anew.
+A pack is always complete: one process writes it to a temporary folder and then renames it. It may be deleted at any
+time; a process that is reading it can finish, and it is created again when needed.
 """
 
 from littoral.tiles.packed.build import open_pack, pack_files

@@ -1,4 +1,4 @@
-"""From a scene and rectangles, or from image files, to a set of tiles that is packed."""
+"""Build packs of tiles from scenes and rectangles, or from image files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from littoral.tiles.labels import Labelled, labelled
 from littoral.tiles.multi_scene import cut_tiles
 from littoral.tiles.options import ClassOptions
 from littoral.tiles.packed.cache import cache_folder, keep
-from littoral.tiles.packed.pack import FORMAT, Contents, PackWriter, mask_bytes
+from littoral.tiles.packed.pack import FORMAT, PackContents, PackWriter, mask_bytes
 from littoral.tiles.spec import TileSpec
 from littoral.tiles.tileset import TileSet, acquired_of, outlines_of
 
@@ -50,34 +50,34 @@ def open_pack(
     track: Track = silent,
     **cut: Any,
 ) -> TileSet:
-    """Labelled tiles straight from a scene: those that :func:`export_tiles` would write, in its order, bit for bit.
+    """Cut labelled tiles directly from scenes into a pack; the same tiles as from :func:`export_tiles`, bit for bit.
 
-    They are cut when they are asked for the first time. Afterwards nothing is decoded: the scene's files are only read
-    through, to see whether they are still the same.
+    They are cut at the first call. Later calls decode nothing; they only hash the scene's files to detect changes.
 
     Args:
         scenes: A scene, or the path to one or to a folder of them; or a list of such, in any CRS.
         rectangles: Polygons with the class field; rows where it is null are left out.
-        class_field: Whole numbers, or names of ``categories``; None: the first there is of CATCOA, value, classvalue.
+        class_field: Field with class values (integers) or names of ``categories``; None: the first that exists of
+            CATCOA, value, classvalue.
         tile_size: Width and height of a tile, pixels of the scene.
         bands: Names or numbers from 1; None for all.
-        min_purity: Smallest ``purity`` of a rectangle, the share of its own class among the line inside it.
+        min_purity: Smallest ``purity`` of a rectangle: the share of the coastline inside it that has its class.
         region_field: Field with the region of each rectangle.
-        merging: What becomes of several scenes; None: the best for each rectangle.
-        categories: Names and colours of the codes.
-        cache: Folder to keep packs in; None: the user's.
-        track: Shows progress, a step per rectangle.
-        cut: How else tiles are cut: fields of :class:`TileSpec`, such as ``min_valid`` and ``raw``.
+        merging: How several scenes are combined; None: the best scene for each rectangle.
+        categories: Names and colours of the classes.
+        cache: Cache folder; None: the user's.
+        track: Shows progress, one step per rectangle.
+        cut: Other settings of the tiles: fields of :class:`TileSpec`, such as ``min_valid`` and ``raw``.
 
     Raises:
-        InputError: a field, band or overlap that is missing, or no rectangle with a usable tile.
-        WriteError: the disk refused; nothing is left there.
+        InputError: a missing field or band, rectangles outside the scenes, or no rectangle with a usable tile.
+        WriteError: writing failed; nothing is left behind.
 
     Warns:
-        LittoralWarning: the scene's server states no version, so the pack lasts for this run only.
+        LittoralWarning: a server gives no version of the scene's files, so the pack is kept for this process only.
 
-    Memory: what :func:`cut_tiles` holds, one tile, and 2 KB for each rectangle; pixels of a pack stay on disk until
-    they are asked for. On disk, a tile takes size² × (bands × bytes of a value + 1/8).
+    Memory: that of :func:`cut_tiles`, plus one tile and 2 KB for each rectangle; pixels of a pack stay on disk until
+    they are read. On disk, a tile takes size² × (bands × bytes of a value + 1/8) bytes.
     """
     opened = as_scenes(scenes, SceneOptions(cell_size=cut.get("cell_size")))
     found = labelled(
@@ -92,7 +92,7 @@ def open_pack(
     if key is None:
         warnings.warn(
             f"a server of {', '.join(scene.name for scene in opened)} does not say which version of a file it has, so "
-            "nobody could tell next time whether it is still the same: tiles are kept for this run only",
+            "changes of the file cannot be detected: tiles are kept for this run only",
             LittoralWarning,
             stacklevel=2,
         )
@@ -106,20 +106,20 @@ def open_pack(
 
 
 def pack_files(tiles: TileSet, *, cache: str | Path | None = None, track: Track = silent) -> TileSet:
-    """The same tiles, their pixels packed: what takes a few milliseconds to decode from a file is then only mapped.
+    """Copy the pixels of tiles from image files to a pack, so that they are memory-mapped instead of decoded.
 
-    The files are read through each time, to see whether they are still the same. Packed tiles stay as they are.
+    The files are hashed at each call to detect changes. A set without image files is returned unchanged.
 
     Args:
-        tiles: A set.
-        cache: Folder to keep packs in; None: the user's.
-        track: Shows progress, a step per tile.
+        tiles: The set.
+        cache: Cache folder; None: the user's.
+        track: Shows progress, one step per tile.
 
     Raises:
-        InputError: a file that cannot be read, or tiles of several types.
-        WriteError: the disk refused; nothing is left there.
+        InputError: a file cannot be read, or tiles have several data types.
+        WriteError: writing failed; nothing is left behind.
 
-    Memory: one tile. On disk as :func:`open_pack`.
+    Memory: one tile. Size on disk: as for :func:`open_pack`.
     """
     if not tiles.paths:
         return tiles
@@ -128,7 +128,7 @@ def pack_files(tiles: TileSet, *, cache: str | Path | None = None, track: Track 
     for path in track(tiles.paths, len(tiles), "looking for packed tiles"):
         digest.update(file_key(path).encode())
 
-    def make(folder: Path, key: str) -> Contents:
+    def make(folder: Path, key: str) -> PackContents:
         with PackWriter(folder, key, shape, tiles.dtype) as writer:
             for position in track(range(len(tiles)), len(tiles), "packing tiles"):
                 writer.add(*tiles.read(position))
@@ -143,27 +143,29 @@ def pack_files(tiles: TileSet, *, cache: str | Path | None = None, track: Track 
 
 @dataclass(frozen=True)
 class _Order:
-    """All that decides what is in a pack."""
+    """Inputs that determine the content of a pack."""
 
     scenes: tuple[Scene, ...]
     bands: tuple[Band, ...]
+    """Bands of the first scene, in the order of the values."""
     spec: TileSpec
     merging: CombineOptions
     found: Labelled
+    """Rectangles with their classes."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of a tile."""
+        """Shape of a tile: bands, height, width."""
         width, height = self.spec.size
         return len(self.bands), height, width
 
     @property
     def kept(self) -> tuple[str, str]:
-        """What values mean, and their NumPy type."""
+        """Meaning of the values, and their NumPy type."""
         return kept_as(self.bands, self.spec.raw)
 
     def key(self) -> str | None:
-        """Of the scenes' contents and all else; None where nobody can say what the contents are."""
+        """Hash of all inputs, 40 hexadecimal digits; None if the content of a scene cannot be identified."""
         contents = []
         for scene in self.scenes:
             contents.append((content_key(scene, select_bands(scene, self.spec.bands, exact=True)), scene.acquired))
@@ -179,8 +181,8 @@ class _Order:
             digest.update(outline or b"none")
         return digest.hexdigest()[:40]
 
-    def make(self, folder: Path, key: str, track: Track) -> Contents:
-        """Cut the tiles into a folder."""
+    def make(self, folder: Path, key: str, track: Track) -> PackContents:
+        """Cut the tiles and write them to an empty folder."""
         found = self.found
         skipped = Counter(found.skipped)
         rows: list[dict[str, Any]] = []
@@ -215,11 +217,11 @@ class _Order:
                 raise InputError("the table of rectangles", f"has none with a usable tile ({reasons})", "pass others")
             outlines = outlines_of(corners, crs)
             table = gpd.GeoDataFrame(pd.DataFrame(rows), geometry=outlines, crs="EPSG:4326")
-            told = {**self._told(), "cell_size": cell_size, "cell_epsg": crs[0].to_epsg(), "left_out": left_out}
-            return writer.finish(table, told)
+            common = {**self._common(), "cell_size": cell_size, "cell_epsg": crs[0].to_epsg(), "left_out": left_out}
+            return writer.finish(table, common)
 
-    def _told(self) -> dict[str, Any]:
-        """What is said of all tiles, as an exported folder says it."""
+    def _common(self) -> dict[str, Any]:
+        """Properties common to all tiles, as in the definition of an exported folder."""
         kind = Kind(self.scenes[0], self.spec, self.spec.placement, "Labeled_Tiles", "tiff", self.kept,
                     self.found.field, CATCOA)  # fmt: skip
         nodata = Encoder.of(self.bands, self.spec.raw, "tiff", world_file=False).nodata
@@ -231,26 +233,26 @@ class _Order:
         }
 
 
-def _tile_set(made: Contents, categories: Scheme) -> TileSet:
-    told, table = made.told, made.table
+def _tile_set(made: PackContents, categories: Scheme) -> TileSet:
+    common, table = made.common, made.table
     codes = table["code"].to_numpy(np.int64)
     present = sorted((categories.category(code) for code in sorted(set(codes.tolist()))), key=lambda one: one.name)
     regions = table["region"].to_numpy(object)
-    left_out = ", ".join(f"{count} {reason}" for reason, count in told["left_out"].items())
-    width, height = told["cell_size"]
+    left_out = ", ".join(f"{count} {reason}" for reason, count in common["left_out"].items())
+    width, height = common["cell_size"]
     return TileSet(
         made.pack,
         codes,
         tuple(present),
-        tuple(told["bands"]),
+        tuple(common["bands"]),
         made.pack.values.shape[-1],
         made.pack.values.dtype.name,
-        told["pixels"],
-        told["nodata"],
+        common["pixels"],
+        common["nodata"],
         table.geometry.to_numpy(object),
         (width, height),
-        told["cell_epsg"],
-        {**told["origin"], **acquired_of(table["acquired"])},
+        common["cell_epsg"],
+        {**common["origin"], **acquired_of(table["acquired"])},
         regions=regions if any(regions) else None,
         notes=(f"rectangles left out: {left_out}",) if left_out else (),
     )

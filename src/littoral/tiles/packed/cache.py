@@ -1,4 +1,4 @@
-"""Where packs are kept: made by one process while others wait, whole or not there."""
+"""The cache of packs: a pack is created by one process while others wait, and appears only when complete."""
 
 from __future__ import annotations
 
@@ -15,25 +15,31 @@ from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from littoral.errors import LittoralWarning, WriteError
-from littoral.tiles.packed.pack import Contents, read_pack
+from littoral.tiles.packed.pack import PackContents, read_pack
 
-Make = Callable[[Path, str], Contents]
-"""Writes a pack into an empty folder, to be known by a key."""
+Make = Callable[[Path, str], PackContents]
+"""Function that writes a pack to an empty folder, given the folder and the key of the pack."""
 
 
 def cache_folder(given: str | Path | None = None) -> Path:
-    """The given folder, else that of ``LITTORAL_CACHE``, else the user's cache folder by the system's convention."""
+    """The given folder, else that in ``LITTORAL_CACHE``, else the user's cache folder on this system."""
     own = os.environ.get("LITTORAL_CACHE")
     if given is not None or own:
         return Path(given or own or "").expanduser()
     return user_cache_path("littoral", appauthor=False)
 
 
-def keep(cache: str | Path | None, key: str | None, needed_bytes: int, make: Make) -> Contents:
-    """The pack of a key, made if it is not there; without a key one that lasts as long as this process reads it.
+def keep(cache: str | Path | None, key: str | None, needed_bytes: int, make: Make) -> PackContents:
+    """Open the pack of a key, and create it first if it does not exist.
+
+    Args:
+        cache: Cache folder; None: the user's.
+        key: Key of the pack; None: a temporary pack, which exists as long as this process has it mapped.
+        needed_bytes: Size of the pack.
+        make: Creates the pack.
 
     Raises:
-        WriteError: the disk refused, or has no room for what is needed; nothing is left there.
+        WriteError: writing failed, or the disk has too little free space; nothing is left behind.
     """
     root = cache_folder(cache) / "tiles"
     try:
@@ -41,14 +47,14 @@ def keep(cache: str | Path | None, key: str | None, needed_bytes: int, make: Mak
         if key is not None:
             return _kept(root, key, needed_bytes, make)
         _need_room(root, needed_bytes)
-        # What is mapped stays until it is let go, though it has no name any more.
+        # Mapped files stay readable after their folder is deleted, until they are unmapped.
         with tempfile.TemporaryDirectory(dir=root, prefix=".once-", ignore_cleanup_errors=True) as stage:
             return make(Path(stage), "")
     except OSError as error:
         raise WriteError(root, error) from error
 
 
-def _kept(root: Path, key: str, needed_bytes: int, make: Make) -> Contents:
+def _kept(root: Path, key: str, needed_bytes: int, make: Make) -> PackContents:
     place = root / key
     if (found := read_pack(place, key)) is not None:
         return found
@@ -58,17 +64,17 @@ def _kept(root: Path, key: str, needed_bytes: int, make: Make) -> Contents:
         if place.exists():
             warnings.warn(f"{place} was damaged, so its tiles are made anew", LittoralWarning, stacklevel=4)
             shutil.rmtree(place)
-        # Nobody else works on this key: what stands here was left by a process that was killed.
+        # With the lock held, any staging folder of this key was left by a killed process.
         for left in root.glob(f".{key}-*"):
             shutil.rmtree(left, ignore_errors=True)
         _need_room(root, needed_bytes)
         stage = Path(tempfile.mkdtemp(prefix=f".{key}-", dir=root))
         try:
-            # The pack in the stage is let go: Windows does not rename a folder while a file in it is mapped.
+            # The returned pack is not kept: Windows cannot rename a folder while a file in it is mapped.
             make(stage, key)
             os.replace(stage, place)
         except OSError:
-            # Where the cache was deleted meanwhile, lock and all, another process may have been quicker.
+            # If the cache was deleted meanwhile, with its lock, another process may have created the pack.
             if not place.exists():
                 raise
         finally:
@@ -80,7 +86,7 @@ def _kept(root: Path, key: str, needed_bytes: int, make: Make) -> Contents:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Other processes wait."""
+    """Lock a file; other processes wait, with a warning, until it is released."""
     lock = FileLock(path)
     try:
         lock.acquire(blocking=False)

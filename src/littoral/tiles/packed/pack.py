@@ -1,4 +1,4 @@
-"""A pack on disk: written row by row, mapped to be read, and known to be whole."""
+"""Write and read packs of tiles on disk: written tile by tile, read by memory mapping, and checked for completeness."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from littoral.errors import InputError
 from littoral.imagery import Values
 
 FORMAT = 1
-"""Of packs; those of another are not read."""
+"""Version of the pack format; packs of other versions are not read."""
 VALUES, VALID, TABLE, HEADER = "values.npy", "valid.npy", "tiles.parquet", "header.json"
 
 
 @dataclass(frozen=True)
 class Pack:
-    """Tiles in one file; a :class:`littoral.tiles.tileset.Store`."""
+    """Tiles of a pack; a :class:`littoral.tiles.tileset.Store`."""
 
     values: NDArray[Any]
-    """(all tiles, bands, height, width), mapped from the disk."""
+    """(all tiles, bands, height, width), memory-mapped."""
     valid: NDArray[np.uint8]
-    """(all tiles, bytes), their masks, mapped from the disk."""
+    """(all tiles, bytes), masks with eight pixels in a byte, memory-mapped."""
     names: NDArray[np.object_]
-    """(all tiles,), what to call each."""
+    """(all tiles,), name of each for messages."""
     rows: NDArray[np.int64]
-    """(tiles,), those that are in the set."""
+    """(tiles,), positions in the pack of the tiles in the set."""
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -59,24 +59,24 @@ class Pack:
 
 
 @dataclass(frozen=True)
-class Contents:
-    """What a pack holds."""
+class PackContents:
+    """Content of a pack."""
 
     pack: Pack
     """Its pixels."""
     table: gpd.GeoDataFrame
-    """A row for each tile: ``name`` and whatever else its writer put there."""
-    told: Mapping[str, Any]
-    """What its writer said of them all."""
+    """A row for each tile, with ``name`` and other columns of :meth:`PackWriter.finish`."""
+    common: Mapping[str, Any]
+    """Properties common to all tiles."""
 
 
 class PackWriter:
-    """Writes a pack into an empty folder, one tile in memory at a time.
+    """Writes a pack to an empty folder, with one tile in memory at a time.
 
     Args:
-        folder: Where.
-        key: What the pack is known by.
-        shape: Of a tile: bands, height, width.
+        folder: The folder.
+        key: Key of the pack.
+        shape: Shape of a tile: bands, height, width.
         dtype: NumPy type of its values.
     """
 
@@ -98,16 +98,25 @@ class PackWriter:
         self._open.__exit__(kind, error, trace)
 
     def add(self, values: Values, valid: NDArray[np.bool_]) -> None:
-        """
+        """Append a tile: values ``(bands, height, width)`` and mask ``(height, width)``.
+
         Raises:
             InputError: a tile of another shape or type.
-            OSError: the disk refused.
+            OSError: writing failed.
         """
         self._values.add(values)
         self._valid.add(np.packbits(valid))
 
-    def finish(self, table: gpd.GeoDataFrame, told: Mapping[str, Any]) -> Contents:
-        """Add the table (``name`` of each tile, and more) and what is said of all tiles; the pack, mapped."""
+    def finish(self, table: gpd.GeoDataFrame, common: Mapping[str, Any]) -> PackContents:
+        """Write the table and the header, and open the pack.
+
+        Args:
+            table: A row for each tile, with its ``name`` and other columns.
+            common: Properties common to all tiles, as JSON.
+
+        Raises:
+            OSError: writing failed, or the pack cannot be read back.
+        """
         self._open.close()
         buffer = io.BytesIO()
         table.to_parquet(buffer, index=False)
@@ -119,7 +128,7 @@ class PackWriter:
             "dtype": self._values.dtype.name,
             "sizes": {name: (self.folder / name).stat().st_size for name in (VALUES, VALID, TABLE)},
             "table": hashlib.sha256(buffer.getvalue()).hexdigest(),
-            "told": dict(told),
+            "told": dict(common),
         }
         _write(self.folder / HEADER, json.dumps({"header": header, "sha256": _digest(header)}, indent=1).encode())
         made = read_pack(self.folder, self.key)
@@ -128,8 +137,8 @@ class PackWriter:
         return made
 
 
-def read_pack(folder: Path, key: str) -> Contents | None:
-    """Map a pack; None where there is none, or one that is not as it was written."""
+def read_pack(folder: Path, key: str) -> PackContents | None:
+    """Open a pack by memory mapping; None if it does not exist or is damaged."""
     try:
         outer = json.loads((folder / HEADER).read_bytes())
         header = outer["header"]
@@ -146,7 +155,9 @@ def read_pack(folder: Path, key: str) -> Contents | None:
     if hashlib.sha256(content).hexdigest() != header["table"]:
         return None
     table = gpd.read_parquet(io.BytesIO(content))
-    return Contents(Pack(values, valid, table["name"].to_numpy(object), np.arange(len(values))), table, header["told"])
+    return PackContents(
+        Pack(values, valid, table["name"].to_numpy(object), np.arange(len(values))), table, header["told"]
+    )
 
 
 def mask_bytes(shape: tuple[int, ...]) -> int:
@@ -155,7 +166,7 @@ def mask_bytes(shape: tuple[int, ...]) -> int:
 
 
 def _mapped(path: Path, size: int, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
-    """The rows of a ``.npy`` file that ends with them; our own header says what they are, and is checked."""
+    """Map the data at the end of a ``.npy`` file, with shape and type from the pack's verified header."""
     return np.memmap(path, dtype, "r", size - int(np.prod(shape)) * np.dtype(dtype).itemsize, shape)
 
 
@@ -171,7 +182,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 class _Rows:
-    """A ``.npy`` file that grows row by row. It is written, not mapped, so that a full disk is an error at once."""
+    """A ``.npy`` file that grows row by row. It is written, not mapped, so that a full disk raises an error at once."""
 
     def __init__(self, path: Path, shape: tuple[int, ...], dtype: str) -> None:
         self.path, self.shape, self.dtype, self.count = path, shape, np.dtype(dtype), 0
@@ -186,7 +197,7 @@ class _Rows:
     ) -> None:
         with self.file:
             if error is None:
-                # NumPy leaves room in the head for the number of rows to grow.
+                # NumPy pads the header, so that the final number of rows fits in.
                 self.file.seek(0)
                 self._head()
                 self.file.flush()
