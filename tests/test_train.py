@@ -101,7 +101,7 @@ def test_training_and_calibrating_leave_the_model_as_it_was(data: TileData, tmp_
     assert again.calibration == model.calibration
     assert again.network is not model.network
     loaded = load_model(save_model(model, tmp_path / "m.dlpk", PackageOptions(onnx=False)))
-    assert manifest_json(loaded.manifest) == json.loads(json.dumps(manifest_json(model.manifest)))
+    assert json.dumps(manifest_json(loaded.manifest)) == json.dumps(manifest_json(model.manifest))
     assert loaded.history is None
     assert not math.isnan(littoral.evaluate(loaded, data.tiles)["network"]["accuracy"])
 

@@ -81,6 +81,7 @@ def open_classifier(
     engine: Engine = "auto",
     threads: int | None = None,
     processor: str = "auto",
+    source: object = None,
 ) -> Classifier:
     """Open a model with an engine; a model that is open already is returned.
 
@@ -91,6 +92,7 @@ def open_classifier(
             (:func:`lone_threads`).
         processor: torch's name of the device: ``cpu``, ``cuda``, ``cuda:1``, ``mps``; ``auto``: an NVIDIA GPU where
             there is one. ONNX Runtime computes on the CPU.
+        source: What to call the model in messages; None: its path, or the name of the package.
 
     Raises:
         InputError: not a model that can be used, or not with this engine or on this processor.
@@ -112,13 +114,13 @@ def open_classifier(
             missing = error
         else:
             if isinstance(model, Package):
-                return model_of(model, model.name).on(processor, bf16=bf16)
+                return model_of(model, source or model.name).on(processor, bf16=bf16)
             return load_model(model).on(processor, bf16=bf16)
     if processor not in ("auto", "cpu"):
         raise InputError(
             f"processor {processor}", "is torch's, not ONNX Runtime's", "pass --engine torch, or leave it out"
         )
-    source = f"the model {model.name}" if isinstance(model, Package) else model
+    source = source or (f"the model {model.name}" if isinstance(model, Package) else model)
     if missing is not None:
         model = model if isinstance(model, Package) else read_package(model)
         if f"{model.name}.onnx" not in model.files:

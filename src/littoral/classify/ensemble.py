@@ -132,8 +132,12 @@ def open_ensemble(
     if len(models) == 1 and isinstance(models[0], Ensemble):
         return models[0]
     # Each batch is computed by one thread (see ``pipeline``), a graph's too.
-    opened = [open_classifier(model, engine, threads=1, processor=processor) for model in models]
-    return Ensemble(opened, turns=turns, cell_size=cell_size, names=names or model_names(models))
+    names = names or model_names(models)
+    opened = [
+        open_classifier(model, engine, threads=1, processor=processor, source=name)
+        for model, name in zip(models, names, strict=True)
+    ]
+    return Ensemble(opened, turns=turns, cell_size=cell_size, names=names)
 
 
 def model_names(models: Sequence[Model]) -> list[str]:

@@ -128,14 +128,14 @@ def training_step(
     Raises:
         InputError: an option of the method that is not chosen, or of checkpoints without a folder for them.
     """
+    if network.checkpoint is None and (network.resume or network.checkpoint_every):
+        name = "--resume" if network.resume else "--checkpoint-every"
+        raise InputError(name, "goes with --checkpoint", "say in which folder")
     pretrained = body.weights != "none"
     method = body.method or ("head" if pretrained else "network")
     for other, options in (("head", head), ("network", network)):
         if other != method and (given := _first_given(options)):
             raise InputError(f"--{given}", f"goes with --method {other}", "add that, or leave it away")
-    if network.checkpoint is None and (network.resume or network.checkpoint_every):
-        name = "--resume" if network.resume else "--checkpoint-every"
-        raise InputError(name, "goes with --checkpoint", "say in which folder")
     backbone = body.backbone or BACKBONES[method]
     if method == "head":
         return HeadTraining(sample.oversample, head.flips, head.regularisation_c), backbone, RunFiles()
