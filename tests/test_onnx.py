@@ -343,7 +343,7 @@ def test_the_fastest_engine_is_the_one_that_was_measured_so(
     found = classify_objects(*coast, with_graph, options=ClassifyOptions("fastest"))
     assert found.equals(classify_objects(*coast, with_graph, options=ClassifyOptions(quicker)))  # type: ignore[arg-type]
     slower = {"torch": "onnx", "onnx": "torch"}[quicker]
-    (note,) = [note for note in found.attrs["notes"] if "measurement" in note]
+    (note,) = [note for note in found.attrs["notes"] if "as measured here" in note]
     assert note.startswith(f"engine {quicker}, ")
     assert f"{quicker} 100.0" in note
     assert f"{slower} 50.0" in note
