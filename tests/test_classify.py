@@ -5,7 +5,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -98,13 +98,20 @@ def test_colliding_fields_are_kept(coast: tuple[Path, gpd.GeoDataFrame], package
 def test_file_has_integers_nulls_and_style(coast: tuple[Path, gpd.GeoDataFrame], package: Path, tmp_path: Path) -> None:
     out = classify_objects(*coast, package, decisions=DecisionOptions(keep_unlike=True, class_label_field="Kind"))
     categories = read_package(package).manifest.categories
-    path = write_classified(out, tmp_path / "c.gpkg", categories, class_label_field="Kind")
+    path = write_classified(out, tmp_path / "c.gpkg", class_label_field="Kind")
     back = read_vector(path)
     assert back["ClassValue"].dtype == "Int64"
     assert back["Kind"].tolist() == out["Kind"].tolist()
     assert b"mangrove" in path.read_bytes()
+    assert out.attrs["categories"] == [asdict(category) for category in categories]
     again = write_classified(out, tmp_path / "c2.gpkg", categories, class_label_field="Kind")
     assert len(again.read_bytes()) == len(path.read_bytes())
+    # The user's own colours and names, also of classes that no row has.
+    own = [{**each, "colour": "#123456", "name": f"own {each['code']}"} for each in out.attrs["categories"]]
+    out.attrs["categories"] = own
+    styled = write_classified(out, tmp_path / "c3.gpkg", class_label_field="Kind").read_bytes()
+    assert b"18,52,86" in styled
+    assert all(each["name"].encode() in styled for each in own)
 
 
 def test_scene_must_be_like_the_training_scenes(tmp_path: Path, write_scene: Writer, package: Path) -> None:

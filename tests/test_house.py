@@ -7,6 +7,7 @@ import importlib
 import pkgutil
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 from types import FunctionType
 
@@ -80,6 +81,31 @@ def test_rooms_import_only_rooms_before_them() -> None:
             if parts[0] == "littoral" and len(parts) > 1 and parts[1] in ROOMS and ROOMS.index(parts[1]) > own:
                 wrong.append(f"{file.relative_to(HOUSE)} imports {name}")
     assert not wrong
+
+
+def test_modules_do_not_import_in_circles() -> None:
+    """Imports inside functions and for type checkers count; a name of a lazy package stands for its module."""
+    modules = {".".join(("littoral", *file.relative_to(HOUSE).with_suffix("").parts)): file for file in FILES}
+    modules = {name.removesuffix(".__init__"): file for name, file in modules.items() if file.suffix == ".py"}
+    homes: dict[str, str] = {}
+    for file in FILES:
+        if file.suffix == ".pyi":
+            package = ".".join(("littoral", *file.relative_to(HOUSE).parent.parts))
+            for node in ast.parse(file.read_text(encoding="utf-8")).body:
+                if isinstance(node, ast.ImportFrom):
+                    homes |= {f"{package}.{alias.name}": f"{package}.{node.module}" for alias in node.names}
+    graph: dict[str, set[str]] = {}
+    for name, file in modules.items():
+        found = {homes.get(each, each) for each in imports(file)}
+        # A lazy package imports nothing by itself.
+        graph[name] = {
+            each
+            for each in found & modules.keys()
+            if not (modules[each].parent / "__init__.pyi").exists() or modules[each].name != "__init__.py"
+        } - {name}
+    # Raises CycleError, whose text lists the modules of the circle.
+    tuple(TopologicalSorter(graph).static_order())
+    assert sum(map(len, graph.values())) > len(modules)
 
 
 def test_libraries_stay_with_their_rooms() -> None:

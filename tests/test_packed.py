@@ -541,7 +541,7 @@ def test_bad_input(tmp_path: Path, coast: Coast, tiles_folder: Path) -> None:
         ({"class_field": "kind"}, "has no field 'kind'"),
         ({"bands": ["B08"]}, "has no band B08"),
         ({"min_purity": 2.0}, "min purity 2 is more than 1"),
-        ({"tile_size": 4}, "tile size 4"),
+        ({"tile_size": 4}, "size 4 is less than 8 px"),
         ({"region_field": "bay"}, "has no field 'bay'"),
     ):
         with pytest.raises(InputError, match=complaint):

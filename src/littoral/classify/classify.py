@@ -81,7 +81,8 @@ def classify_objects(
         The status is ``classified``; ``uncertain`` or ``unlike training``, which have probabilities but no class; or
         ``outside imagery``, ``nodata``, ``cloud``, ``no area`` or ``outside extent``, which have neither.
         ``Novelty`` and sets are left out where the model lacks what they need, see ``.attrs["notes"]``.
-        ``.attrs["provenance"]`` is the record of inputs and options that :func:`write_classified` writes into the file.
+        ``.attrs["provenance"]`` is the record of inputs and options that :func:`write_classified` writes into the file;
+        ``.attrs["categories"]`` are the model's, with the colours of its style.
 
     Raises:
         InputError: bands or scaling the scene lacks, cells of another size, rectangles without CRS or all outside the
@@ -129,6 +130,7 @@ def classify_objects(
         del parameters[name]
     files = {name: each for name, each in inputs.items() if isinstance(each, str | Path)}
     out.attrs["provenance"] = trace("classify", files, parameters)
+    out.attrs["categories"] = [asdict(category) for category in manifest.categories]
     return out
 
 
@@ -223,7 +225,8 @@ def write_classified(
     Args:
         classified: What :func:`classify_objects` returned.
         path: GeoPackage, GeoParquet, FlatGeobuf, GeoJSON or Shapefile, by its suffix.
-        categories: Of the model; None: as the table names its classes, in CATCOA's colours.
+        categories: Of the model; None: those that :func:`classify_objects` left in ``.attrs``; of a table without
+            them, as it names its classes, in CATCOA's colours.
         class_label_field: Column with the class name.
         overwrite: Replace an existing file.
         provenance: Record of inputs and options (:func:`littoral.vectors.trace`); None: the one that
@@ -233,6 +236,8 @@ def write_classified(
         ExistsError: it exists and ``overwrite`` is False.
         WriteError: the file cannot be written; an older file is kept.
     """
+    if categories is None and "categories" in classified.attrs:
+        categories = tuple(Category(**each) for each in classified.attrs["categories"])
     if categories is None:
         categories = Predictions.from_table(classified, class_label_field=class_label_field).categories
     smoothed, _, smoothed_confidence = smoothed_columns(class_label_field)

@@ -132,7 +132,8 @@ def _parameter(declared: ParameterDeclaration, groups: dict[str, Group]) -> insp
         declared.name,
         inspect.Parameter.POSITIONAL_ONLY if declared.positional else inspect.Parameter.KEYWORD_ONLY,
         default=inspect.Parameter.empty if declared.required else None,
-        annotation=Annotated[kind, how],
+        # None stands for an option that is not given; where pydantic is loaded, cyclopts has it check defaults.
+        annotation=Annotated[kind if declared.required else kind | None, how],
     )
 
 

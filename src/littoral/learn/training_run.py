@@ -179,20 +179,9 @@ def read_training_tiles(
     """
     classes, cut, split = classes or ClassOptions(), cut or CutOptions(), split or SplitOptions()
     how: dict[str, Any] = {"merging": merging} if scene is not None else {}
-    width, height = cut.tile_size
-    settings = {
-        "class_field": classes.class_field,
-        "min_purity": classes.min_purity,
-        "region_field": classes.region_field,
-        "tile_size": width,
-        "height_px": None if height == width else height,
-        "min_valid": cut.min_valid,
-        "max_cloud": cut.max_cloud,
-        "raw": cut.raw,
-    }
-    usual = {"tile_size": 256, "min_purity": 0.0, "min_valid": 0.5, "max_cloud": 1.0, "raw": False}
     # Defaults are not passed on: tiles of folders are cut already, and prepare_data refuses such settings for them.
-    how |= {name: value for name, value in settings.items() if value is not None and value != usual.get(name)}
+    usual = _cut_settings(ClassOptions(), CutOptions())
+    how |= {name: value for name, value in _cut_settings(classes, cut).items() if value != usual[name]}
     return prepare_data(
         tiles,
         scene=scene,
@@ -215,6 +204,21 @@ def read_training_tiles(
         track=track,
         **how,
     )
+
+
+def _cut_settings(classes: ClassOptions, cut: CutOptions) -> dict[str, Any]:
+    """Options by the names that :func:`littoral.prepare_data` has for them."""
+    width, height = cut.tile_size
+    return {
+        "class_field": classes.class_field,
+        "min_purity": classes.min_purity,
+        "region_field": classes.region_field,
+        "tile_size": width,
+        "height_px": None if height == width else height,
+        "min_valid": cut.min_valid,
+        "max_cloud": cut.max_cloud,
+        "raw": cut.raw,
+    }
 
 
 def save_trained(

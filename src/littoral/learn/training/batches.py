@@ -6,7 +6,6 @@ resume at any batch of any epoch without stored state, and threads do not change
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from torch.utils.data import Dataset
 from littoral.errors import InputError
 from littoral.imagery import Values
 from littoral.package import Preprocessing
-from littoral.threads import map_ahead
+from littoral.threads import map_ahead, processors
 from littoral.tiles import TileSet, turned
 
 Batch = tuple[Tensor, Tensor]
@@ -224,7 +223,7 @@ class Batches:
         """The batches of an epoch, or those from ``start`` on, of one of ``world`` processes."""
         work = [draws for draws in self.order.batches(number, rank, world)[start:] if draws]
         # A transform draws from torch's generator, which the training step uses too, so it runs in the same thread.
-        threads = 0 if self.dataset.transforms else min(4, max(1, (os.cpu_count() or 1) // 4))
+        threads = 0 if self.dataset.transforms else min(4, max(1, processors() // 4))
         make = partial(self.dataset.batch, epoch=number)
         if not threads:
             yield from map(make, work)

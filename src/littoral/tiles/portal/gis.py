@@ -47,7 +47,8 @@ class GIS:
         Args:
             url: Of the portal; None: that of the environment variable LITTORAL_PORTAL, or ArcGIS Online. "home" and
                 "pro" are taken for None, with a warning where the variable is not set.
-            username, password: Not supported.
+            username: Not supported.
+            password: Not supported.
             token: None: that of the environment variable LITTORAL_PORTAL_TOKEN, or none.
 
         Raises:
