@@ -16,7 +16,7 @@ import pytest
 from pyproj import Geod
 
 from littoral import read_charts
-from littoral.charts import iso8211, updates
+from littoral.charts import apply_updates, iso8211
 from littoral.charts.options import ChartOptions
 from littoral.demo import s57
 from littoral.demo.s57 import ChartLine, write_cell, write_update
@@ -267,7 +267,7 @@ def test_random_damage_ends_in_a_sentence(tmp_path: Path) -> None:
 def test_the_records_of_a_file(tmp_path: Path) -> None:
     base = cell_in(tmp_path)
     records = iso8211.read_records(base.read_bytes(), base)
-    cell = updates.CellRecords.of(records)
+    cell = apply_updates.CellRecords.of(records)
     assert (len(cell.vectors), len(cell.features)) == (3 + 1 + 3, 3)
     assert cell.unused() == 0
     assert list(cell.missing()) == []

@@ -176,7 +176,7 @@ def test_sets_hold_the_class_and_grow_with_the_level(coast: tuple[Path, gpd.GeoD
             assert len(told.split("; ")) == size
     assert (sizes[0] <= sizes[1]).all()
     assert (sizes[1] <= sizes[2]).all()
-    with pytest.raises(InputError, match="level 30 is not known: pass 50 to 99"):
+    with pytest.raises(InputError, match="level 30 has no threshold: pass 50 to 99"):
         classify_objects(*coast, ensemble, decisions=DecisionOptions(level=30))
 
 
@@ -480,7 +480,7 @@ def test_a_model_file_is_opened_and_hashed_once(
 
     # A file that was just written is hashed again, as its time of change says too little.
     os.utime(package, (1e9, 1e9))
-    for module in ("classify.classify", "engines", "learn.feature_classifier"):
+    for module in ("classify.classify", "engines", "learn.model_files"):
         monkeypatch.setattr(f"littoral.{module}.read_package", counting_open)
     monkeypatch.setattr("littoral.classify.checkpoints.file_key", counting_hash)
     for _ in range(2):

@@ -329,8 +329,8 @@ def test_saving_theirs_keeps_what_need_not_change(
     assert (back.manifest.licence, back.manifest.attribution) == ("CC-BY-4.0", "A Friend")
     second = FeatureClassifier.from_model(again)
     assert np.array_equal(second.predict_proba(tile_of(3)), first.predict_proba(tile_of(3)))
-    third = FeatureClassifier.from_model(second.save(tmp_path / "third.dlpk"))
-    assert {**third._definition, "ModelFile": ""} == {**back.definition, "ModelFile": ""}
+    third = read_package(second.save(tmp_path / "third.dlpk"))
+    assert {**third.definition, "ModelFile": ""} == {**back.definition, "ModelFile": ""}
     with pytest.raises(InputError, match=r"licence 'a\\nb' is not one line"):
         second.save(tmp_path / "third.dlpk", licence="a\nb")
 

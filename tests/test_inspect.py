@@ -51,7 +51,7 @@ def test_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "this model" in text
     assert "licence" in text
     told = " ".join(found.warnings)
-    for word in ("not calibrated", "not shown to score higher", "licence and attribution"):
+    for word in ("not calibrated", "does not score significantly higher", "licence and attribution"):
         assert word in told
     assert "scores are too high" not in told
     assert json.loads(json.dumps(found.to_json()))["bands"] == ["B02", "B03", "B08"]

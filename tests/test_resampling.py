@@ -141,7 +141,7 @@ def test_what_cannot_be_one_scene(tmp_path: Path, folder: Path, write_scene: Wri
     other = write_scene(tmp_path / "other.tif", plane(10, 3), names=None, crs="EPSG:32618")
     with pytest.raises(InputError, match=r"other\.tif is in another CRS than .*separate scenes"):
         open_scene([folder / "T17_B03.tif", other])
-    with pytest.raises(InputError, match=r"cell size -1 is no size"):
+    with pytest.raises(InputError, match=r"cell size -1 is not above 0"):
         open_scene(folder, SceneOptions(cell_size=-1))
     with pytest.raises(InputError, match="cell size 50000 is larger than the scene"):
         open_scene(folder, SceneOptions(cell_size=50_000))

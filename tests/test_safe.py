@@ -20,7 +20,8 @@ from littoral.errors import InputError, LittoralWarning
 from littoral.imagery import REFLECTANCE, Scene, Window, open_scenes, read_windows, stored_as
 from littoral.imagery.options import SceneOptions
 from littoral.imagery.safe import is_safe, open_safe, with_product_scaling
-from littoral.imagery.safe.metadata import read_product, read_tile, scale_and_offset, take_resolution
+from littoral.imagery.safe.metadata import read_product, read_tile, take_resolution
+from littoral.imagery.safe.scaling import scale_and_offset
 from safe_recipe import NATIVE_M, ORIGIN, write_safe, zip_safe
 
 L2A_NAMES = [name for name in NATIVE_M if name != "B10"]

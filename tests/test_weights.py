@@ -66,7 +66,7 @@ def test_every_kind_of_body_gives_a_map(backbone: str, chip: int, rows: int) -> 
 def test_families_without_a_map_are_refused_and_not_listed(backbone: str) -> None:
     assert timm.is_model(backbone)
     assert backbones(backbone) == []
-    with pytest.raises(InputError, match="ends in no map of places that could be pooled"):
+    with pytest.raises(InputError, match="does not end in a map that could be pooled"):
         build_network(backbone, 3, 2)
 
 

@@ -12,6 +12,10 @@ line, ``littoral describe`` and the reference in the documentation are derived f
 Traceback (most recent call last):
     ...
 littoral.errors.InputError: length -5 is not above 0 m: pass a number above 0.
+>>> Boxes("wide")
+Traceback (most recent call last):
+    ...
+littoral.errors.InputError: length 'wide' is not a number: pass a number above 0.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ import operator
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cache
+from numbers import Real
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Literal, Union, cast, get_args, get_origin, get_type_hints
 
@@ -177,8 +182,10 @@ def check_value(name: str, value: Any, kind: Any, metadata: tuple[Any, ...]) -> 
     for bounds in metadata:
         if isinstance(bounds, Number):
             for number in value if isinstance(value, tuple | list) else [value]:
-                if isinstance(number, int | float) and (wrong := bounds.violation(number)) is not None:
-                    raise InputError(f"{label} {number:g}", wrong, f"pass {bounds}")
+                if not isinstance(number, Real):
+                    raise InputError(f"{label} {number!r}", "is not a number", f"pass {bounds}")
+                if (wrong := bounds.violation(float(number))) is not None:
+                    raise InputError(f"{label} {float(number):g}", wrong, f"pass {bounds}")
 
 
 @cache

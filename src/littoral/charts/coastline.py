@@ -19,12 +19,12 @@ import pandas as pd
 import shapely
 
 from littoral.categories import CATCOA, CONSTRUCTED
+from littoral.charts.apply_updates import COALNE, M_COVR, SLCONS, CellRecords, UpdateError, attributes, object_class
 from littoral.charts.cells import Cell, find_cells, left_out_if_broken
 from littoral.charts.geometry import Topology, read_parameters
 from littoral.charts.iso8211 import Identification, Record, identify, read_records
 from littoral.charts.options import ChartOptions
 from littoral.charts.scales import cut_to_largest_scale, summarise_coast
-from littoral.charts.updates import COALNE, M_COVR, SLCONS, CellRecords, UpdateError, attributes, object_class
 from littoral.errors import InputError, LittoralWarning
 from littoral.progress import Track, silent
 

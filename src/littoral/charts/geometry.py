@@ -14,8 +14,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from littoral.charts.apply_updates import EDGE, NAME_BYTES, POINTER_BYTES
 from littoral.charts.iso8211 import Record
-from littoral.charts.updates import EDGE, NAME_BYTES, POINTER_BYTES
 
 _REVERSE = 2
 Points = NDArray[np.float64]

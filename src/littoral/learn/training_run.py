@@ -36,7 +36,7 @@ from littoral.tiles import TileSet
 from littoral.tiles.options import ClassOptions, CutOptions, SplitOptions
 
 BACKBONES = {"head": "mobilenetv2_100/8", "network": "resnet34"}
-"""Default backbone of each method; that of a head did best on real coasts (``docs/trials.md``)."""
+"""Default backbone of each method; that of a head did best on real coasts (``docs/figures/trials.md``)."""
 
 
 def train(

@@ -31,9 +31,9 @@ from littoral.imagery.safe.metadata import (
     image_of,
     read_product,
     read_tile,
-    scale_and_offset,
     take_resolution,
 )
+from littoral.imagery.safe.scaling import scale_and_offset
 from littoral.imagery.scene import Band, Grid, Role, Scene
 
 _AS_IT_IS = SceneOptions()

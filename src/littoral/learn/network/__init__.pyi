@@ -1,7 +1,7 @@
 from .bodies import backbones
 from .building import HIDDEN, Network, build_network
 from .device import Precision, move, precision
-from .temperature import divide_logits
+from .last_layer import divide_logits
 from .weights import Weights, load_state_bytes, state_bytes, weights_of
 
 __all__ = [

@@ -1,16 +1,16 @@
 """Split tiles in training and validation so that no validation tile overlaps a training tile.
 
 ``shared_ground`` compares outlines, ``block_choice`` chooses the blocks for validation, ``split`` makes the blocks and
-the split.
+the split, ``proof`` checks it in another way.
 """
 
 from littoral.tiles.splits.block_choice import Ground
+from littoral.tiles.splits.proof import prove
 from littoral.tiles.splits.shared_ground import ground_pairs, touching
 from littoral.tiles.splits.split import (
     Kind,
     Split,
     UnplacedWarning,
-    prove,
     region_blocks,
     split_tiles,
     square_blocks,

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from littoral.errors import InputError, LittoralWarning, printable
 from littoral.tiles.splits.block_choice import Choice, Ground, choose_blocks
-from littoral.tiles.splits.shared_ground import KM_PER_DEGREE, Outlines, common_ground, touching
+from littoral.tiles.splits.proof import prove
+from littoral.tiles.splits.shared_ground import KM_PER_DEGREE, Outlines, touching
 from littoral.tiles.tileset import TileSet
 
 Kind = Literal["spatial", "region", "random"]
@@ -236,16 +237,3 @@ def _cannot(ground: Ground, kind: str) -> InputError:
     return InputError(
         "the tiles", "cannot be split without leaking: each place holds a class that is found nowhere else", remedy
     )
-
-
-def prove(tiles: TileSet, choice: Choice) -> None:
-    """Compare the outlines of the two sides in another way than the choice was made.
-
-    Raises:
-        RuntimeError: a validation tile overlaps a training tile, which is a fault of littoral.
-    """
-    training, validation = np.flatnonzero(choice.training), np.flatnonzero(choice.validation)
-    found = common_ground(tiles.footprints[training], tiles.footprints[validation])
-    if found is not None:
-        one, other = tiles.name(int(training[found[0]])), tiles.name(int(validation[found[1]]))
-        raise RuntimeError(f"the split of littoral leaks, please report it: {one} and {other} share ground")
