@@ -207,7 +207,7 @@ def test_a_pickle_that_would_run_code_does_not(tmp_path: Path) -> None:
 def test_bad_backbone_and_weights(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="'resnett34' is not one of timm's"):
         build_network("resnett34", 3, 2)
-    with pytest.raises(InputError, match="ends in no map"):
+    with pytest.raises(InputError, match="does not end in a map"):
         build_network("pit_ti_224", 3, 2)
     with pytest.raises(InputError, match="does not exist as a file"):
         build_network(BACKBONE, 3, 2, tmp_path / "none.pth")

@@ -16,6 +16,7 @@ from littoral.errors import ExistsError, InputError
 from littoral.geodesy import line_lengths
 from littoral.package import read_package
 from littoral.tiles import ground_pairs, split_tiles
+from littoral.verbs.demo import DemoSummary
 
 pytestmark = pytest.mark.slow
 
@@ -32,8 +33,11 @@ def test_every_step_leaves_its_file(walked: tuple[Path, Demo, list[str]]) -> Non
     for path in (demo.report, demo.classified, demo.model, demo.metrics):
         assert path.is_file()
     assert [line[:5] for line in said if line.startswith("[")] == [f"[{n}/8]" for n in range(1, 9)]
-    assert said[-2].endswith(str(demo.report))
-    assert said[-1].endswith(str(demo.classified))
+    assert said[-1].startswith("done in ")
+    # The command prints where they are.
+    lines = str(DemoSummary(demo)).splitlines()
+    assert lines[-2].endswith(str(demo.report))
+    assert lines[-1].endswith(str(demo.classified))
     assert [p.name for p in folder.iterdir() if p.name.startswith(".")] == [".littoral-demo"]
 
 
