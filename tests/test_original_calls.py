@@ -36,7 +36,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
 def test_arguments_by_position(data: TileData) -> None:
     model = FeatureClassifier(data, "test_resnet", False, True, True, "pytorch")
     assert (model._step.mixup, model._step.oversample) == (True, True)
-    with pytest.raises(InputError, match="backend 'tensorflow' is not supported: leave it away"):
+    with pytest.raises(InputError, match="backend 'tensorflow' is not supported: leave it out"):
         FeatureClassifier(data, "test_resnet", False, backend="tensorflow")
 
 

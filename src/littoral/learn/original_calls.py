@@ -51,7 +51,7 @@ def weights_name(pretrained: bool | str | Path | None, backend: str = "pytorch")
         InputError: another backend than ``pytorch``.
     """
     if backend != "pytorch":
-        raise InputError(f"backend {backend!r}", "is not supported", "leave it away: there is one, pytorch")
+        raise InputError(f"backend {backend!r}", "is not supported", "leave it out: there is one, pytorch")
     return ("none" if pretrained is False else "hub") if isinstance(pretrained, bool | None) else pretrained
 
 

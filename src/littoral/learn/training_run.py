@@ -135,7 +135,7 @@ def training_step(
     method = body.method or ("head" if pretrained else "network")
     for other, options in (("head", head), ("network", network)):
         if other != method and (given := _first_given(options)):
-            raise InputError(f"--{given}", f"goes with --method {other}", "add that, or leave it away")
+            raise InputError(f"--{given}", f"goes with --method {other}", "add that, or leave it out")
     backbone = body.backbone or BACKBONES[method]
     if method == "head":
         return HeadTraining(sample.oversample, head.flips, head.regularisation_c), backbone, RunFiles()

@@ -82,7 +82,7 @@ def plan_scenes(
     if len(several) == 1:
         if merging.combine == "median":
             raise InputError(
-                f"a median of one scene, {several[0].name},", "is asked for", "add scenes, or leave it away"
+                f"a median of one scene, {several[0].name},", "is asked for", "add scenes, or leave it out"
             )
         return plan_tiles(several[0], rectangles, spec, layouts[0], classes)
     several = [on_cells(scene, spec.cell_size) for scene in several]

@@ -8,17 +8,17 @@ from difflib import get_close_matches
 from littoral.errors import InputError
 
 ELSEWHERE = {
-    "dataset_type": "leave it away: the folder says what it holds",
-    "imagery_type": "leave it away: any number of bands, of 8 or 16 bits or floats, is read alike",
-    "stratify": "leave it away: every class comes to both sides of the split where that is possible without a leak",
+    "dataset_type": "leave it out: the folder says what it holds",
+    "imagery_type": "leave it out: any number of bands, of 8 or 16 bits or floats, is read alike",
+    "stratify": "leave it out: every class comes to both sides of the split where that is possible without a leak",
     "rgb_bands": "pass it to show_batch or show_results",
-    "norm_pct": "leave it away: the training tiles are measured whole",
-    "num_workers": "leave it away: tiles are read beside the training without processes of their own",
+    "norm_pct": "leave it out: the training tiles are measured whole",
+    "num_workers": "leave it out: tiles are read beside the training without processes of their own",
     "working_dir": "pass save a path for the model, and cache= for packed tiles",
     "extract_bands": "pass bands= with names, or numbers from 1",
     "valid_path": "hold regions out with split='region' and val_regions=, or pass that folder to evaluate",
-    "collate_fn": "leave it away: batches are (inputs, class indices)",
-    "backend": "leave it away: there is one, PyTorch",
+    "collate_fn": "leave it out: batches are (inputs, class indices)",
+    "backend": "leave it out: there is one, PyTorch",
 }
 """Name of an argument to what to do instead."""
 

@@ -33,9 +33,7 @@ def buffered(table: gpd.GeoDataFrame, radius: float) -> gpd.GeoDataFrame:
         return table
     flat = ~table.geom_type.isin(["Polygon", "MultiPolygon"]) & table.geometry.notna()
     if not flat.any():
-        raise InputError(
-            f"buffer radius {radius:g}", "is for points and lines, and these are polygons", "leave it away"
-        )
+        raise InputError(f"buffer radius {radius:g}", "is for points and lines, and these are polygons", "leave it out")
     shapes = table.geometry.to_numpy().copy()
     shapes[flat] = shapely.buffer(shapes[flat], radius)
     return table.set_geometry(gpd.GeoSeries(shapes, table.index, crs=table.crs))

@@ -86,7 +86,7 @@ def open_pack(
     chosen = select_bands(opened[0], None if bands is None else list(bands))
     spec = TileSpec(tile_size, tuple(band.name for band in chosen), **cut)
     if spec.crop != "fixed":
-        raise InputError(f"crop {spec.crop}", "makes tiles of many sizes, and a network takes one", "leave it away")
+        raise InputError(f"crop {spec.crop}", "makes tiles of many sizes, and a network takes one", "leave it out")
     order = _Order(tuple(opened), chosen, spec, merging or CombineOptions(), found)
     key = order.key()
     if key is None:
