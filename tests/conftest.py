@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -26,6 +27,7 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from file_server import Office, serving_files
 from littoral import open_scene
+from littoral.cli import main
 from littoral.imagery import Scene
 from littoral.tiles.options import CutOptions
 from textured_coast import CRS, ORIGIN, boxes, textured, textured_boxes
@@ -62,6 +64,21 @@ def cases() -> Path:
     if not folder.is_dir():
         pytest.skip("the small cases (../shared/cases) are not on this machine")
     return folder
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs the command line in this process: exit code, standard output, standard error."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["littoral", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    return call
 
 
 @pytest.fixture(scope="session", params=["sample", pytest.param("real", marks=pytest.mark.slow)])

@@ -21,7 +21,6 @@ import rasterio
 import shapely
 
 from littoral import export_tiles, open_scene, prepare_data, read_tiles, write_vector
-from littoral.cli import main
 from littoral.errors import InputError, LittoralWarning, WriteError
 from littoral.imagery.fingerprint import content_key
 from littoral.imagery.options import CombineOptions, SceneOptions
@@ -481,19 +480,6 @@ def test_a_scene_without_a_version_is_packed_for_one_run(
 
 
 # The verb
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Runs the command line in this process: exit code, standard output, standard error."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["littoral", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return int(ended.value.code or 0), *capsys.readouterr()
-
-    return call
 
 
 @pytest.mark.slow

@@ -10,7 +10,6 @@ import random
 import shutil
 import stat
 import struct
-import sys
 import tempfile
 import traceback
 import warnings
@@ -25,7 +24,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from littoral import CATCOA, GIS, export_tiles, fetch_item, prepare_data, read_tiles
-from littoral.cli import main
 from littoral.errors import ExistsError, InputError, LittoralError, LittoralWarning, WriteError
 from littoral.http import DownloadError, Patience, UnreachableError, unpack_zip
 from littoral.tiles.labeled.listing import read_listing
@@ -75,19 +73,6 @@ def tiles_zip(tmp_path_factory: pytest.TempPathFactory, coast: tuple[Path, objec
     folder = tmp_path_factory.mktemp("hosted") / "coast"
     export_tiles(coast[0], coast[1], folder, CutOptions(tile_size=(32, 32)), export=ExportOptions(per_category=True))  # type: ignore[arg-type]
     return zipped(folder, "coast/")
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["littoral", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    return call
 
 
 def fetch(portal: HostedItems, folder: Path, **options: Any) -> FetchedItem:
