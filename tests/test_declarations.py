@@ -236,3 +236,22 @@ def test_what_a_declaration_needs() -> None:
     read = read_verb(nothing, "Other")
     assert isinstance(read, VerbDeclaration)
     assert (read.summary, [each.name for each in read.parameters]) == ("Do nothing.", ["output"])
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["rectangles"], "littoral rectangles needs LINES"),
+        (["rectangles", "a.gpkg"], "littoral rectangles needs --output: add a value after --output"),
+        (["rectangles", "a.gpkg", "-o"], "littoral rectangles needs -o: add a value after -o"),
+        (["rectangles", "a.gpkg", "b.gpkg", "-o", "c.gpkg"], "littoral rectangles takes no argument b.gpkg"),
+        (["search", "-o", "s.json", "--bbox", "1", "2"], "littoral search needs more values after --bbox"),
+        (["rectangles", "a.gpkg", "-o", "c.gpkg", "--lenght", "5"], "did you mean --length?"),
+        (["rectangles", "-a.gpkg", "-o", "c.gpkg"], "write ./ before the name of a file that begins with -"),
+    ],
+)
+def test_words_that_do_not_fit_the_verb(words: list[str], sentence: str) -> None:
+    ended = run_command(words)
+    assert ended.exit_code == 2
+    assert ended.stderr.count("\n") == 1
+    assert sentence in ended.stderr

@@ -7,9 +7,18 @@ import shutil
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts import (
+    App,
+    CycloptsError,
+    Group,
+    MissingArgumentError,
+    Parameter,
+    UnknownOptionError,
+    UnusedCliTokensError,
+)
 from rich.console import Console
 
 from littoral.cli.streams import printable
@@ -74,12 +83,22 @@ def _with_new_names(verb: VerbDeclaration, arguments: list[str]) -> list[str]:
 
 def _explain(error: CycloptsError, verb: VerbDeclaration) -> tuple[str, str]:
     """What is wrong, and the remedy."""
+    usage = f"see littoral {verb.name} --help"
+    if isinstance(error, UnusedCliTokensError):
+        return f"takes no argument {' '.join(error.unused_tokens or ())}", usage
+    if isinstance(error, MissingArgumentError) and error.argument is not None and not error.argument.tokens:
+        missing = error.keyword or error.argument.name
+        if error.tokens_so_far:
+            return f"needs more values after {missing}", usage
+        return f"needs {missing}", f"add a value after {missing}" if missing.startswith("-") else usage
     text = " ".join(str(error).split()).rstrip(".?")
     wrong, _, hint = text.partition(". Did you mean ")
     wrong, _, choices = wrong.partition(". Choose from: ")
-    remedy = f"see littoral {verb.name} --help"
+    remedy = usage
     if hint:
-        remedy = f"did you mean {hint}"
+        remedy = f"did you mean {hint}? {usage}"
+    elif isinstance(error, UnknownOptionError) and Path(error.token.value or error.token.keyword or "").suffix:
+        wrong, remedy = wrong.partition(". ")[0], "write ./ before the name of a file that begins with -"
     elif choices:
         remedy = f"choose one of {choices.replace(chr(34), '')}"
     wrong = wrong[0].lower() + wrong[1:]

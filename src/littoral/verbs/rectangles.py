@@ -46,7 +46,7 @@ class RectanglesSummary:
     def __str__(self) -> str:
         counts = f"{counted(self.rectangles, 'rectangle')} in {counted(self.groups, 'group')}"
         text = [*renamed_lines(self.renamed), f"{self.output}: {counts} along {self.km:.1f} km of line"]
-        if self.mixed is not None:
+        if self.mixed:
             text.append(
                 f"  in {self.mixed} of them less than three quarters of the line has their class (purity below {PURE})"
             )
