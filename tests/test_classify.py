@@ -333,10 +333,10 @@ def test_cells_of_another_size_are_refused(
     with pytest.raises(InputError, match=r"has cells of 20 m where the model was trained on 10 m.*--cell-size 10"):
         classify_objects(coarse, coast[1], package)
     at_will = classify_objects(coarse, coast[1], package, options=ClassifyOptions(any_cell_size=True))
-    brought = classify_objects(coarse, coast[1], package, scene=SceneOptions(cell_size=10.0), decisions=KEEP)
+    brought = classify_objects(coarse, coast[1], package, opening=SceneOptions(cell_size=10.0), decisions=KEEP)
     assert "the pixels of coarse are 20 m wide where the model was trained on 10 m" in brought.attrs["notes"][-1]
     again = write_scene(tmp_path / "again.tif", textured(size=320), pixel=20.0)
-    twice = classify_objects([coarse, again], coast[1], package, scene=SceneOptions(cell_size=10.0))
+    twice = classify_objects([coarse, again], coast[1], package, opening=SceneOptions(cell_size=10.0))
     assert twice.attrs["notes"][-1].endswith("; as are those of 1 more")
     assert (brought["status"] == "classified").all()
     assert not np.allclose(at_will["P_3"], brought["P_3"])

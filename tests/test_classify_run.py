@@ -69,7 +69,7 @@ def test_parts_hold_each_rectangle_on_a_scene_once(
     for own in range(3):
         joined = [part.rows for part in small if part.own == own]
         assert np.concatenate(joined).tolist() == next(p.rows for p in whole if p.own == own).tolist()
-    medians = part_rectangles(scenes, places, spec, merging=CombineOptions("median"))
+    medians = part_rectangles(scenes, places, spec, combine=CombineOptions("median"))
     assert {part.among for part in medians} == {(0,), (1,), (2,), (0, 1)}
     # Most of what the first scene does not show, the second does.
     both = places[
@@ -102,7 +102,7 @@ def test_nothing_in_sight_is_an_error(scenes: list[Scene], weights: Path) -> Non
     with pytest.raises(InputError, match="show none of the rectangles"):
         predict_rectangles(scenes, boxes([(9999.0, 5.0)], [3]), model)
     with pytest.raises(InputError, match="a median of one scene"):
-        predict_rectangles(scenes[:1], boxes([(100.0, 100.0)], [3]), model, merging=CombineOptions("median"))
+        predict_rectangles(scenes[:1], boxes([(100.0, 100.0)], [3]), model, combine=CombineOptions("median"))
     with pytest.raises(InputError, match="is empty"):
         predict_rectangles(scenes[:1], boxes([(100.0, 100.0)], [3]).iloc[:0], model)
 
@@ -144,9 +144,9 @@ def test_the_same_bits_from_a_folder_and_without_one(
     table = gpd.read_parquet(parts[0])
     assert table.crs == places.crs
     assert {"P_3", "P_7", "status", "ValidShare", "CloudShare", "Scene", "SceneDate", "Novelty"} < set(table.columns)
-    for merging in (CombineOptions("median"), CombineOptions(near="2024-03-01")):
-        one = predict_rectangles(scenes, places, Touchy(str(weights)), merging=merging)
-        two = predict_rectangles(scenes, places, opening(weights), merging=merging, folder=tmp_path / "more")
+    for combine in (CombineOptions("median"), CombineOptions(near="2024-03-01")):
+        one = predict_rectangles(scenes, places, Touchy(str(weights)), combine=combine)
+        two = predict_rectangles(scenes, places, opening(weights), combine=combine, folder=tmp_path / "more")
         assert equal(one, two)
         assert not equal(one, plain)
 

@@ -86,7 +86,7 @@ def test_the_clearest_scene_is_chosen_then_the_nearest_date(scenes: Callable[...
     assert [scene.acquired for scene in opened] == ["2024-01-01", "2024-06-01", "2024-12-01"]
     assert choose_scenes(opened, PLACES, SPEC).tolist() == [1, 0, 1, 0]
     assert choose_scenes(opened, PLACES, SPEC, near="2024-11-20").tolist() == [2, 2, 1, 1]
-    tiles = sorted(cut_tiles(opened, PLACES, SPEC, merging=CombineOptions(near="2024-11-20")), key=lambda t: t.position)
+    tiles = sorted(cut_tiles(opened, PLACES, SPEC, combine=CombineOptions(near="2024-11-20")), key=lambda t: t.position)
     assert [tile.acquired for tile in tiles] == ["2024-12-01", "2024-12-01", "2024-06-01", "2024-06-01"]
     for tile in tiles:
         (alone,) = cut_tiles(opened[int(tile.scene[6])], PLACES.iloc[[tile.position]], SPEC)
@@ -117,7 +117,7 @@ def test_the_median_leaves_clouds_out(scenes: Callable[..., list[Path]]) -> None
         ],
         axis=2,
     )
-    for tile in cut_tiles(opened, PLACES, SPEC, merging=CombineOptions("median")):
+    for tile in cut_tiles(opened, PLACES, SPEC, combine=CombineOptions("median")):
         column, row = ~opened[0].transform @ (tile.transform.c, tile.transform.f)
         there = expected[:, int(row) : int(row) + 32, int(column) : int(column) + 32]
         assert (tile.values == there).all()
@@ -147,7 +147,7 @@ def test_a_scene_in_the_next_zone(tmp_path: Path, write_scene: Writer) -> None:
     table = boxes([(-29_800, 200)], [3])
     assert [round(edge) for edge in table.total_bounds] == [201_900, 2_997_900, 202_100, 2_998_100]
     opened = [open_scene(here), open_scene(there)]
-    (median,) = cut_tiles(opened, table, SPEC, merging=CombineOptions("median"))
+    (median,) = cut_tiles(opened, table, SPEC, combine=CombineOptions("median"))
     (alone,) = cut_tiles(opened[0], table, SPEC)
     assert median.valid.all()
     assert median.scene == "here, there"
@@ -173,8 +173,8 @@ def test_medians_are_numpys(layers: list[list[tuple[int, bool]]]) -> None:
 def test_what_no_scene_shows(scenes: Callable[..., list[Path]]) -> None:
     opened = [open_scene(path) for path in scenes("2024-01-01", "2024-02-01", scene_0=[(ALL, WEST, 0)])]
     table = boxes([(50, 50), (900, 900)], [3, 3])
-    for merging in (CombineOptions(), CombineOptions("median")):
-        assert {tile.position: tile.status for tile in cut_tiles(opened, table, SPEC, merging=merging)} == {
+    for combine in (CombineOptions(), CombineOptions("median")):
+        assert {tile.position: tile.status for tile in cut_tiles(opened, table, SPEC, combine=combine)} == {
             0: CLASSIFIED,
             1: OUTSIDE,
         }
@@ -207,7 +207,7 @@ def test_scenes_that_do_not_go_together(scenes: Callable[..., list[Path]], tmp_p
     with pytest.raises(InputError, match=r"says it was taken on '2024-13-45', which is no date"):
         choose_scenes([first, undated], PLACES, SPEC, near="2024-02-01")
     with pytest.raises(InputError, match="a median of one scene, scene_0_20240101, is asked for"):
-        list(cut_tiles([first], PLACES, SPEC, merging=CombineOptions("median")))
+        list(cut_tiles([first], PLACES, SPEC, combine=CombineOptions("median")))
     with pytest.raises(InputError, match="the date 'May' is not a date"):
         CombineOptions(near="May")
 
@@ -224,7 +224,7 @@ def test_exports_of_several_scenes(scenes: Callable[..., list[Path]], tmp_path: 
         combine=CombineOptions(combine=combine),
     )  # type: ignore[arg-type]
     assert summary.written == 4
-    cut = list(cut_tiles([open_scene(path) for path in paths], PLACES, SPEC, merging=CombineOptions(combine)))  # type: ignore[arg-type]
+    cut = list(cut_tiles([open_scene(path) for path in paths], PLACES, SPEC, combine=CombineOptions(combine)))  # type: ignore[arg-type]
     for number, tile in enumerate(cut):
         with rasterio.open(out / "images" / f"{number:09d}.tif") as image:
             assert (image.read() == tile.values).all()
@@ -293,7 +293,7 @@ def test_missing_pixels_of_a_median_have_the_nodata_value(tmp_path: Path, write_
         pixels[:, 50:60, 50:60] = 0
         path = tmp_path / f"s{number}.tif"
         paths.append(write_scene(path, pixels, names=("B02", "B03"), nodata=0, scales=(1e-4,) * 2, offsets=(-0.1,) * 2))
-    (tile,) = cut_tiles([open_scene(path) for path in paths], PLACES.iloc[:1], SPEC, merging=CombineOptions("median"))
+    (tile,) = cut_tiles([open_scene(path) for path in paths], PLACES.iloc[:1], SPEC, combine=CombineOptions("median"))
     assert tile.values.dtype == np.int16
     assert (~tile.valid).sum() == 100
     assert (tile.values[:, ~tile.valid] == -32768).all()

@@ -120,7 +120,7 @@ def test_tiles_along_the_shore_and_of_several_scenes(tmp_path: Path, write_scene
     west = write_scene(tmp_path / "S2B_20240101.tif", clouded, nodata=0)
     for combine in ("best", "median"):
         export_tiles([west, one], table, tmp_path / combine, **export_values(combine=combine, **given))
-        tiles = open_pack([west, one], table, merging=CombineOptions(combine), cache=tmp_path / "c", **given)
+        tiles = open_pack([west, one], table, combine=CombineOptions(combine), cache=tmp_path / "c", **given)
         assert_same(tiles, read_tiles(tmp_path / combine))
     seen = {tiles.name(position).rpartition(" in ")[2] for position in range(len(tiles))}
     assert seen == {"S2B_20240101, S2A_20230613", "S2A_20230613"}
@@ -172,7 +172,7 @@ def test_the_key_is_all_that_decides(tmp_path: Path, coast: Coast, cuts: list[in
         lambda: open_pack(scene, relabelled, tile_size=32, cache=tmp_path),
         lambda: open_pack(scene, moved, tile_size=32, cache=tmp_path),
         lambda: open_pack(renamed, table, tile_size=32, cache=tmp_path),
-        lambda: open_pack(scene, table, tile_size=32, merging=CombineOptions(near="2024-05-06"), cache=tmp_path),
+        lambda: open_pack(scene, table, tile_size=32, combine=CombineOptions(near="2024-05-06"), cache=tmp_path),
         lambda: open_pack(scene, table.assign(Angle=0.0), tile_size=32, cache=tmp_path),
         lambda: open_pack(scene, table.assign(bay="x"), tile_size=32, region_field="bay", cache=tmp_path),
         lambda: open_pack(write_scene(tmp_path / "o.tif", other_values, nodata=0), table, tile_size=32, cache=tmp_path),

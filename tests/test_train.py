@@ -41,7 +41,7 @@ def head_model(data: TileData) -> TrainedModel:
     [
         (
             ["--epochs", "1", "--lr", "0.001", "--no-oversample", "--mixup"],
-            {"network": NetworkOptions(epochs=1, lr=0.001, mixup=True), "sample": SampleOptions(oversample=False)},
+            {"network": NetworkOptions(epochs=1, lr=0.001, mixup=True), "samples": SampleOptions(oversample=False)},
         ),
         (
             ["--method", "head", "--strength", "0.1", "--folds", "2"],
@@ -84,7 +84,7 @@ def test_options_of_the_other_method_are_refused(tiles_folder: Path) -> None:
 
 def test_tiles_that_are_split_already(data: TileData) -> None:
     model = littoral.train(data, body=BodyOptions("head", BACKBONE, "none"), head=HeadOptions(regularisation_c=0.1),
-                           sample=SampleOptions(oversample=False))  # fmt: skip
+                           samples=SampleOptions(oversample=False))  # fmt: skip
     assert model.scores == head_model(data).scores
     with pytest.raises(InputError, match="cannot be split or cut again"):
         littoral.train(data, split=SPLIT)

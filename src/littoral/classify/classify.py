@@ -47,7 +47,7 @@ def classify_objects(
     options: ClassifyOptions | None = None,
     decisions: DecisionOptions | None = None,
     *,
-    scene: SceneOptions | None = None,
+    opening: SceneOptions | None = None,
     combine: CombineOptions | None = None,
     also_models: Sequence[Model] = (),
     transitions: Transitions | str | Path | None = None,
@@ -61,7 +61,7 @@ def classify_objects(
         model: An open model, a package, or the path of a ``.dlpk`` or an ``.onnx``.
         options: Extent, engine and device. With ``parts`` or ``dask`` models must be paths.
         decisions: When a rectangle gets a class, prediction sets, smoothing.
-        scene: How paths are opened. ``cell_size``: that scenes are resampled to; None: the model's, or their own.
+        opening: How paths are opened. ``cell_size``: that scenes are resampled to; None: the model's, or their own.
         combine: How several scenes are combined.
         also_models: Further models of the same classes, bands and tiles; the mean of all probabilities is used.
         transitions: How the class changes along the coast, for smoothing; a path: JSON, or a labelled coast to count
@@ -90,17 +90,17 @@ def classify_objects(
             smoothing.
     """
     options, decisions = options or ClassifyOptions(), decisions or DecisionOptions()
-    scene, combine = scene or SceneOptions(), combine or CombineOptions()
+    opening, combine = opening or SceneOptions(), combine or CombineOptions()
     table = read_vector(rectangles) if isinstance(rectangles, str | Path) else rectangles
     require_crs(table, rectangles if isinstance(rectangles, str | Path) else "the table of rectangles")
     models: list[Model] = [model, *also_models]
-    source, ensemble, engine_note = _open(models, options, scene.cell_size)
+    source, ensemble, engine_note = _open(models, options, opening.cell_size)
     manifest = ensemble.manifest
     given = transitions
     if isinstance(transitions, str | Path):
         codes = [category.code for category in manifest.categories]
         transitions = read_transitions(transitions, codes, scheme=Scheme(manifest.categories))
-    opened = as_scenes(scenes, replace(scene, cell_size=manifest.preprocessing.tile.cell_size))
+    opened = as_scenes(scenes, replace(opening, cell_size=manifest.preprocessing.tile.cell_size))
     for each in opened:
         check_scene(each, manifest.preprocessing)
         if not options.any_cell_size:
@@ -111,7 +111,7 @@ def classify_objects(
     inside = extent_of(options.extent, options.extent_crs, opened[0], table)
     found = _predict_inside(
         opened, table, source or ensemble, inside,
-        merging=combine, folder=options.parts, dask=options.dask, track=track,
+        combine=combine, folder=options.parts, dask=options.dask, track=track,
     )  # fmt: skip
     found = decide(found, table, ensemble, decisions, transitions)
     out = found.to_table(table, class_label_field=decisions.class_label_field)
@@ -123,7 +123,7 @@ def classify_objects(
     inputs = {"rectangles": rectangles, "transitions": given, "extent": extent_file}
     inputs |= {f"model {number}" if number else "model": each for number, each in enumerate(models)}
     parameters = asdict(options) | asdict(decisions) | asdict(combine)
-    parameters |= {"scene_crs": scene.crs, "band_names": scene.band_names, "cell_size": scene.cell_size}
+    parameters |= {"scene_crs": opening.crs, "band_names": opening.band_names, "cell_size": opening.cell_size}
     parameters["extent"] = None if extent_file is not None else options.extent
     for name in ("parts", "dask"):
         # They do not affect the result.

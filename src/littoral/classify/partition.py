@@ -76,14 +76,14 @@ def tasks_of(
     scenes: Sequence[Scene],
     rectangles: gpd.GeoDataFrame,
     spec: TileSpec,
-    merging: CombineOptions,
+    combine: CombineOptions,
 ) -> Iterator[Task]:
     """The task of each part; with all columns of ``rectangles``."""
     scenes = [on_cells(scene, spec.cell_size) for scene in scenes]
     for part in parts:
         chosen = tuple(scenes[index] for index in part.among)
         yield Task(
-            chosen, part.among.index(part.own), rectangles.iloc[part.rows].reset_index(drop=True), merging.combine
+            chosen, part.among.index(part.own), rectangles.iloc[part.rows].reset_index(drop=True), combine.combine
         )
 
 
@@ -92,7 +92,7 @@ def part_rectangles(
     rectangles: gpd.GeoDataFrame,
     spec: TileSpec,
     *,
-    merging: CombineOptions | None = None,
+    combine: CombineOptions | None = None,
     track: Track = silent,
 ) -> list[Part]:
     """Divide rectangles by the scene that shows each best (:func:`littoral.tiles.multi_scene.choose_scenes`).
@@ -104,7 +104,7 @@ def part_rectangles(
         scenes: One or several, in any CRS.
         rectangles: Polygons, in any CRS.
         spec: How tiles are cut.
-        merging: How several scenes are combined; None: the best for each rectangle.
+        combine: How several scenes are combined; None: the best for each rectangle.
         track: Shows progress, a step per group of rectangles that lie on the same scenes.
 
     Raises:
@@ -112,9 +112,9 @@ def part_rectangles(
 
     Memory: 100 bytes for each rectangle and scene it lies on, and 50 MB.
     """
-    merging = merging or CombineOptions()
+    combine = combine or CombineOptions()
     check_rectangles(rectangles, spec, Layout())
-    if merging.combine == "median" and len(scenes) == 1:
+    if combine.combine == "median" and len(scenes) == 1:
         raise InputError(f"a median of one scene, {scenes[0].name},", "is asked for", "add scenes, or leave it out")
     scenes = [on_cells(scene, spec.cell_size) for scene in scenes]
     if len(scenes) > 1:
@@ -142,11 +142,11 @@ def part_rectangles(
         here = [scenes[index] for index in several]
         for start in range(0, len(rows), PART):
             some = slice(start, start + PART)
-            best = clearest(here, rectangles.iloc[rows[some]], spec, near=merging.near)
+            best = clearest(here, rectangles.iloc[rows[some]], spec, near=combine.near)
             best = np.maximum(best, 0)
             for position in np.unique(best).tolist():
                 own, mine = several[position], best == position
-                among = several if merging.combine == "median" else (own,)
+                among = several if combine.combine == "median" else (own,)
                 found.setdefault((own, among), []).append((rows[some][mine], orders[position, some][mine]))
     parts = []
     for (own, among), pieces in sorted(found.items()):

@@ -32,7 +32,7 @@ def predict_rectangles(
     rectangles: gpd.GeoDataFrame,
     model: Classifier | ModelSource,
     *,
-    merging: CombineOptions | None = None,
+    combine: CombineOptions | None = None,
     folder: Path | None = None,
     dask: str | None = None,
     track: Track = silent,
@@ -44,7 +44,7 @@ def predict_rectangles(
         rectangles: Polygons, in any CRS.
         model: An open model, or how to open it, which a folder and a cluster need. Novelty is measured where it is a
             :class:`~littoral.classify.pipeline.NoveltyClassifier`.
-        merging: How several scenes are combined; None: the best for each rectangle.
+        combine: How several scenes are combined; None: the best for each rectangle.
         folder: For finished parts, each complete or absent, from which an interrupted run is resumed. It may be
             deleted at any time. None: no parts are saved.
         dask: ``local`` for a process on each core, or the address of a scheduler (``tcp://…``) whose workers see the
@@ -62,7 +62,7 @@ def predict_rectangles(
     :func:`~littoral.classify.pipeline.predict_parts`: it grows by less than 300 bytes for each rectangle and not with
     the size of scenes.
     """
-    merging = merging or CombineOptions()
+    combine = combine or CombineOptions()
     source = model if isinstance(model, ModelSource) else None
     if source is None and not (folder is None and dask is None):
         raise InputError("a model that is open", "cannot be sent to other processes", "pass the path of its package")
@@ -76,11 +76,11 @@ def predict_rectangles(
     bare = rectangles[[*angle, rectangles.geometry.name]]
     once, of = _once(bare)
     places = bare.iloc[once]
-    parts = part_rectangles(scenes, places, spec, merging=merging, track=track)
+    parts = part_rectangles(scenes, places, spec, combine=combine, track=track)
     out = Predictions.empty(len(places), categories)
 
     def tasks(some: Sequence[Part]) -> Iterator[Task]:
-        return tasks_of(some, scenes, places, spec, merging)
+        return tasks_of(some, scenes, places, spec, combine)
 
     if source is None or folder is None:
         done = _numbered(predict_parts(tasks(parts), classifier, computing=processors()))

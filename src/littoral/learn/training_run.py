@@ -44,12 +44,12 @@ def train(
     *,
     scene: Scenes | None = None,
     rectangles: gpd.GeoDataFrame | str | Path | None = None,
-    merging: CombineOptions | None = None,
+    combine: CombineOptions | None = None,
     coast: gpd.GeoDataFrame | str | Path | None = None,
-    classes: ClassOptions | None = None,
+    labels: ClassOptions | None = None,
     cut: CutOptions | None = None,
     split: SplitOptions | None = None,
-    sample: SampleOptions | None = None,
+    samples: SampleOptions | None = None,
     body: BodyOptions | None = None,
     head: HeadOptions | None = None,
     network: NetworkOptions | None = None,
@@ -63,17 +63,17 @@ def train(
     network from scratch in epochs. Prints the class balance and how training goes.
 
     Args:
-        tiles: Folders of labelled tiles, a set of tiles, or tiles that are split already (with them, ``classes``,
-            ``cut``, ``split``, ``merging`` and ``coast`` do not go).
+        tiles: Folders of labelled tiles, a set of tiles, or tiles that are split already (with them, ``labels``,
+            ``cut``, ``split``, ``combine`` and ``coast`` do not go).
         scene: Instead of ``tiles``: imagery that tiles are cut from, once; they are kept in a cache.
         rectangles: With ``scene``: labelled rectangles.
-        merging: With several scenes: how they are combined.
+        combine: With several scenes: how they are combined.
         coast: Labelled coastline, or rectangles that are linked to their neighbours, from which transitions between
             classes are estimated; None: ``rectangles``.
-        classes: Which labels are used.
+        labels: Which labels are used.
         cut: With ``scene``: how tiles are cut; of tiles in folders only ``bands`` can be chosen.
         split: How tiles are split into training and validation.
-        sample: Which tiles are used for training, and how often.
+        samples: Which tiles are used for training, and how often.
         body: Method, backbone and first weights.
         head: Settings of the method ``head``.
         network: Settings of the method ``network``.
@@ -88,15 +88,15 @@ def train(
     Memory: 3 KB per tile, and that of the method (:func:`littoral.learn.training.fit_head`,
     :func:`littoral.learn.methods.train_epochs`).
     """
-    sample, body, network = sample or SampleOptions(), body or BodyOptions(), network or NetworkOptions()
-    step, backbone, files = training_step(sample, body, head or HeadOptions(), network)
+    samples, body, network = samples or SampleOptions(), body or BodyOptions(), network or NetworkOptions()
+    step, backbone, files = training_step(samples, body, head or HeadOptions(), network)
     if isinstance(tiles, TileData):
         data = tiles
-        if any(each is not None for each in (scene, rectangles, merging, coast, classes, cut, split)):
+        if any(each is not None for each in (scene, rectangles, combine, coast, labels, cut, split)):
             raise InputError("tiles that are split already", "cannot be split or cut again", "pass their folder")
     else:
         data = read_training_tiles(
-            tiles, scene, rectangles, merging, coast, classes, cut, split, sample, body, categories, track
+            tiles, scene, rectangles, combine, coast, labels, cut, split, samples, body, categories, track
         )
     if is_first_process():
         print(data.describe())
@@ -121,7 +121,7 @@ def train(
 
 
 def training_step(
-    sample: SampleOptions, body: BodyOptions, head: HeadOptions, network: NetworkOptions
+    samples: SampleOptions, body: BodyOptions, head: HeadOptions, network: NetworkOptions
 ) -> tuple[TrainingStep, str, RunFiles]:
     """Method and settings of a training, the backbone, and what is printed and written meanwhile.
 
@@ -138,11 +138,11 @@ def training_step(
             raise InputError(f"--{given}", f"goes with --method {other}", "add that, or leave it out")
     backbone = body.backbone or BACKBONES[method]
     if method == "head":
-        return HeadTraining(sample.oversample, head.flips, head.regularisation_c), backbone, RunFiles()
+        return HeadTraining(samples.oversample, head.flips, head.regularisation_c), backbone, RunFiles()
     rate, patience = None if network.lr is None else rate_of(network.lr), network.early_stopping or 0
     step = EpochTraining(
         Schedule(network.epochs, rate, patience=patience),
-        sample.oversample,
+        samples.oversample,
         network.mixup,
         network.focal_loss,
         network.class_weights,
@@ -162,12 +162,12 @@ def read_training_tiles(
     tiles: TileSet | str | Path | Iterable[str | Path] | None,
     scene: Scenes | None,
     rectangles: gpd.GeoDataFrame | str | Path | None,
-    merging: CombineOptions | None,
+    combine: CombineOptions | None,
     coast: gpd.GeoDataFrame | str | Path | None,
-    classes: ClassOptions | None,
+    labels: ClassOptions | None,
     cut: CutOptions | None,
     split: SplitOptions | None,
-    sample: SampleOptions,
+    samples: SampleOptions,
     body: BodyOptions,
     categories: Scheme,
     track: Track,
@@ -177,42 +177,42 @@ def read_training_tiles(
     Raises:
         InputError: as :func:`littoral.prepare_data`.
     """
-    classes, cut, split = classes or ClassOptions(), cut or CutOptions(), split or SplitOptions()
-    how: dict[str, Any] = {"merging": merging} if scene is not None else {}
+    labels, cut, split = labels or ClassOptions(), cut or CutOptions(), split or SplitOptions()
+    how: dict[str, Any] = {"combine": combine} if scene is not None else {}
     # Defaults are not passed on: tiles of folders are cut already, and prepare_data refuses such settings for them.
     usual = _cut_settings(ClassOptions(), CutOptions())
-    how |= {name: value for name, value in _cut_settings(classes, cut).items() if value != usual[name]}
+    how |= {name: value for name, value in _cut_settings(labels, cut).items() if value != usual[name]}
     return prepare_data(
         tiles,
         scene=scene,
         rectangles=rectangles,
         bands=cut.bands,
-        classes=classes.classes,
+        classes=labels.classes,
         coast=coast,
-        cache=sample.cache,
-        batch_size=sample.batch_size,
+        cache=samples.cache,
+        batch_size=samples.batch_size,
         val_split_pct=split.val_share,
         split=split.split,
         block_km=split.block_km,
         val_regions=split.val_regions,
         chip_size=body.chip_size,
         resize_to=body.resize_to,
-        drop_rare=sample.drop_rare,
-        unreadable=sample.unreadable,
-        seed=sample.seed,
+        drop_rare=samples.drop_rare,
+        unreadable=samples.unreadable,
+        seed=samples.seed,
         categories=categories,
         track=track,
         **how,
     )
 
 
-def _cut_settings(classes: ClassOptions, cut: CutOptions) -> dict[str, Any]:
+def _cut_settings(labels: ClassOptions, cut: CutOptions) -> dict[str, Any]:
     """Options by the names that :func:`littoral.prepare_data` has for them."""
     width, height = cut.tile_size
     return {
-        "class_field": classes.class_field,
-        "min_purity": classes.min_purity,
-        "region_field": classes.region_field,
+        "class_field": labels.class_field,
+        "min_purity": labels.min_purity,
+        "region_field": labels.region_field,
         "tile_size": width,
         "height_px": None if height == width else height,
         "min_valid": cut.min_valid,

@@ -27,7 +27,7 @@ def cut_tiles(
     rectangles: gpd.GeoDataFrame,
     spec: TileSpec,
     *,
-    merging: CombineOptions | None = None,
+    combine: CombineOptions | None = None,
     track: Track = silent,
 ) -> Iterator[Tile]:
     """Cut one tile for each rectangle, as ``spec`` says; learning and classifying both come here.
@@ -42,14 +42,14 @@ def cut_tiles(
         scenes: A scene, or several, in any CRS.
         rectangles: Polygons, in any CRS.
         spec: How each tile is cut.
-        merging: What becomes of several scenes; None: the best.
+        combine: What becomes of several scenes; None: the best.
         track: Shows progress of choosing among scenes, a step per rectangle and scene.
 
     Raises:
         InputError: as :func:`~littoral.tiles.plan.plan_tiles` says; a band the scene lacks, a file that cannot be
             read; scenes whose values or cell sizes do not go together.
     """
-    yield from cut_planned(plan_scenes(scenes, rectangles, spec, merging=merging, track=track))
+    yield from cut_planned(plan_scenes(scenes, rectangles, spec, combine=combine, track=track))
 
 
 def plan_scenes(
@@ -59,7 +59,7 @@ def plan_scenes(
     layouts: Sequence[Layout] | None = None,
     classes: Sequence[int] | None = None,
     *,
-    merging: CombineOptions | None = None,
+    combine: CombineOptions | None = None,
     track: Track = silent,
 ) -> Plan:
     """Place tiles as :func:`plan_tiles` does, each on the scene that shows its rectangle best.
@@ -70,24 +70,24 @@ def plan_scenes(
         spec: How each tile is cut.
         layouts: Of each scene, which tiles are cut; None: one on each rectangle.
         classes: (rectangles,) class values, for a grid.
-        merging: What becomes of several scenes; None: the best.
+        combine: What becomes of several scenes; None: the best.
         track: Shows progress of choosing, a step per rectangle and scene.
 
     Raises:
         InputError: as :func:`cut_tiles` says.
     """
     several = [scenes] if isinstance(scenes, Scene) else list(scenes)
-    merging = merging or CombineOptions()
+    combine = combine or CombineOptions()
     layouts = layouts or [Layout()] * len(several)
     if len(several) == 1:
-        if merging.combine == "median":
+        if combine.combine == "median":
             raise InputError(
                 f"a median of one scene, {several[0].name},", "is asked for", "add scenes, or leave it out"
             )
         return plan_tiles(several[0], rectangles, spec, layouts[0], classes)
     several = [on_cells(scene, spec.cell_size) for scene in several]
     check_alike(several, spec)
-    chosen = choose_scenes(several, rectangles, spec, near=merging.near, track=track)
+    chosen = choose_scenes(several, rectangles, spec, near=combine.near, track=track)
     in_grid = any(layout.stride_px is not None for layout in layouts)
     plans = (_grids if in_grid else _on_chosen)(several, rectangles, spec, layouts, classes, chosen)
     left_out: dict[str, int] = {}
@@ -95,7 +95,7 @@ def plan_scenes(
         for reason, count in plan.left_out.items():
             left_out[reason] = left_out.get(reason, 0) + count
     tiles = tuple(tile for plan in plans for tile in plan.tiles)
-    return Plan(tuple(several), spec, tiles, left_out, merging.combine)
+    return Plan(tuple(several), spec, tiles, left_out, combine.combine)
 
 
 def _on_chosen(

@@ -56,7 +56,7 @@ def classify(
     rectangles: Annotated[str | Path, File("vector")],
     model: ModelIn,
     output: VectorOut,
-    decision: DecisionOptions = DecisionOptions(),
+    decisions: DecisionOptions = DecisionOptions(),
     options: ClassifyOptions = ClassifyOptions(),
     combine: CombineOptions = CombineOptions(),
     opening: SceneOptions = SceneOptions(),
@@ -76,7 +76,7 @@ def classify(
         rectangles: Rectangles along the coast: what rectangles wrote, or other polygons.
         model: A .dlpk, or an .onnx that littoral wrote.
         output: Classified coast to write: .gpkg, .parquet, .fgb, .geojson or .shp.
-        decision: Which class a rectangle gets.
+        decisions: Which class a rectangle gets.
         options: What is classified, and with what it is computed.
         combine: What is taken of several scenes.
         opening: How scenes are opened.
@@ -101,26 +101,26 @@ def classify(
         rectangles if table == TableOptions() else read_table(rectangles, table),
         model,
         options,
-        decision,
-        scene=opening,
+        decisions,
+        opening=opening,
         combine=combine,
         also_models=also_models,
         transitions=transitions,
         track=track,
     )
-    write_classified(classified, output, class_label_field=decision.class_label_field, overwrite=overwrite)
-    return _summary(output, classified, decision)
+    write_classified(classified, output, class_label_field=decisions.class_label_field, overwrite=overwrite)
+    return _summary(output, classified, decisions)
 
 
-def _summary(output: Path, table: gpd.GeoDataFrame, decision: DecisionOptions) -> ClassifySummary:
-    field = decision.class_label_field
+def _summary(output: Path, table: gpd.GeoDataFrame, decisions: DecisionOptions) -> ClassifySummary:
+    field = decisions.class_label_field
     return ClassifySummary(
         output,
         len(table),
         dict(table["status"].value_counts()),
         dict(table["Scene"].value_counts()) if table["Scene"].nunique() > 1 else {},
         dict(table[field].value_counts()),
-        dict(table[f"{field}Smoothed"].value_counts()) if decision.smooth else None,
+        dict(table[f"{field}Smoothed"].value_counts()) if decisions.smooth else None,
         table.attrs["notes"],
         table.attrs["renamed"],
     )

@@ -42,7 +42,7 @@ def prepare_data(
     region_field: str | None = None,
     classes: Iterable[int] | None = None,
     coast: gpd.GeoDataFrame | str | Path | None = None,
-    merging: CombineOptions | None = None,
+    combine: CombineOptions | None = None,
     cache: str | Path | None = None,
     batch_size: int = 64,
     val_split_pct: float = 0.1,
@@ -85,7 +85,7 @@ def prepare_data(
         classes: Use only tiles of these classes, by value; None: all.
         coast: A labelled coastline, or labelled rectangles that are linked to their neighbours. The transitions between
             classes along it go into the model, for smoothing. None: ``rectangles``, if they are linked.
-        merging: How several scenes are combined; None: the best for each rectangle.
+        combine: How several scenes are combined; None: the best for each rectangle.
         cache: Folder to keep packed tiles in. None: for tiles of a scene the user's cache; those of folders are packed
             only if one is named.
         batch_size: Tiles in a batch.
@@ -140,7 +140,7 @@ def prepare_data(
             bands=bands,
             min_purity=min_purity,
             region_field=region_field,
-            merging=merging,
+            combine=combine,
             categories=categories,
             cache=cache,
             track=track,
@@ -151,7 +151,7 @@ def prepare_data(
         if path is None:
             raise InputError("prepare_data", "has no tiles", "pass the tiles' folder, or scene and rectangles")
         asked = {"rectangles": rectangles, "class_field": class_field, "tile_size": tile_size,
-                 "min_purity": min_purity, "region_field": region_field, "merging": merging, **cut}  # fmt: skip
+                 "min_purity": min_purity, "region_field": region_field, "combine": combine, **cut}  # fmt: skip
         usual = {"tile_size": 256, "min_purity": 0.0}
         if useless := [name for name, value in asked.items() if value is not None and value != usual.get(name)]:
             raise InputError(useless[0], "goes with a scene; tiles of a folder are cut already", "leave it out")

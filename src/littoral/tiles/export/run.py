@@ -109,7 +109,7 @@ def export_tiles(
             "choose Labeled_Tiles and one folder for all, or leave out --all-tiles",
         )
     encoder = Encoder.of(chosen, cut.raw, export.image_format, export.world_file)
-    plan = plan_scenes(opened, rows.table, spec, layouts, rows.codes.tolist(), merging=combine, track=track)
+    plan = plan_scenes(opened, rows.table, spec, layouts, rows.codes.tolist(), combine=combine, track=track)
     kind = Kind(
         plan.scenes[0],
         spec,

@@ -44,7 +44,7 @@ def open_pack(
     bands: Iterable[str | int] | None = None,
     min_purity: float = 0.0,
     region_field: str | None = None,
-    merging: CombineOptions | None = None,
+    combine: CombineOptions | None = None,
     categories: Scheme = CATCOA,
     cache: str | Path | None = None,
     track: Track = silent,
@@ -63,7 +63,7 @@ def open_pack(
         bands: Names or numbers from 1; None for all.
         min_purity: Smallest ``purity`` of a rectangle: the share of the coastline inside it that has its class.
         region_field: Field with the region of each rectangle.
-        merging: How several scenes are combined; None: the best scene for each rectangle.
+        combine: How several scenes are combined; None: the best scene for each rectangle.
         categories: Names and colours of the classes.
         cache: Cache folder; None: the user's.
         track: Shows progress, one step per rectangle.
@@ -87,7 +87,7 @@ def open_pack(
     spec = TileSpec(tile_size, tuple(band.name for band in chosen), **cut)
     if spec.crop != "fixed":
         raise InputError(f"crop {spec.crop}", "makes tiles of many sizes, and a network takes one", "leave it out")
-    order = _Order(tuple(opened), chosen, spec, merging or CombineOptions(), found)
+    order = _Order(tuple(opened), chosen, spec, combine or CombineOptions(), found)
     key = order.key()
     if key is None:
         warnings.warn(
@@ -149,7 +149,7 @@ class _Order:
     bands: tuple[Band, ...]
     """Bands of the first scene, in the order of the values."""
     spec: TileSpec
-    merging: CombineOptions
+    combine: CombineOptions
     found: Labelled
     """Rectangles with their classes."""
 
@@ -175,7 +175,7 @@ class _Order:
         angle = next((table[name].tolist() for name in table.columns if str(name).casefold() == "angle"), None)
         labels = (found.field, found.codes.tolist(), found.names, found.regions, sorted(found.skipped.items()))
         crs = None if table.crs is None else table.crs.to_wkt()
-        how = (sorted(self.spec.to_json().items()), sorted(asdict(self.merging).items()))
+        how = (sorted(self.spec.to_json().items()), sorted(asdict(self.combine).items()))
         digest = hashlib.sha256(repr((FORMAT, __version__, contents, how, labels, angle, crs)).encode())
         for outline in shapely.to_wkb(table.geometry.to_numpy()):
             digest.update(outline or b"none")
@@ -187,7 +187,7 @@ class _Order:
         skipped = Counter(found.skipped)
         rows: list[dict[str, Any]] = []
         corners, crs, cell_size = [], [], (0.0, 0.0)
-        cut = cut_tiles(self.scenes, found.table, self.spec, merging=self.merging, track=track)
+        cut = cut_tiles(self.scenes, found.table, self.spec, combine=self.combine, track=track)
         with PackWriter(folder, key, self.shape, self.kept[1]) as writer:
             for tile in track(cut, len(found.codes), "cutting tiles"):
                 if tile.status != CLASSIFIED:
